@@ -1,0 +1,66 @@
+-- The functions that C++ implements.
+
+CREATE FUNCTION etl_define(definition jsonb) RETURNS etl.dataset
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'etl_define';
+COMMENT ON FUNCTION etl_define(jsonb) IS 'Checks a dataset''s definition (JSON Schema draft-07 with an x-etl object), stores it, and checks its target tables where they exist. Errors: 22023 with the place in the definition, 42804 where a table has other columns';
+
+CREATE FUNCTION etl_drop(dataset text) RETURNS boolean
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'etl_drop';
+COMMENT ON FUNCTION etl_drop(text) IS 'Forgets a dataset''s definition, never its data. False when there is none';
+
+CREATE FUNCTION etl_run(dataset text) RETURNS etl.run
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'etl_run_one';
+COMMENT ON FUNCTION etl_run(text) IS 'Loads a dataset''s staged files: validates every record, loads the good ones, quarantines the others, writes processed files and archives the raw ones when the transaction commits. Errors only for a broken environment: 55000 folder unset, 42704 no such dataset, 42501 no privilege';
+
+CREATE FUNCTION etl_run() RETURNS SETOF etl.run
+LANGUAGE c AS 'MODULE_PATHNAME', 'etl_run_all';
+COMMENT ON FUNCTION etl_run() IS 'Runs every enabled dataset: those that others refer to first, erasure requests last';
+
+CREATE FUNCTION etl_replay(dataset text) RETURNS etl.run
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'etl_replay';
+COMMENT ON FUNCTION etl_replay(text) IS 'Takes the dataset''s open quarantined records through the pipeline again, and with each one that is loaded the records of other datasets that waited for it';
+
+CREATE FUNCTION etl_read(path text, OUT line bigint, OUT record text) RETURNS SETOF record
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'etl_read';
+COMMENT ON FUNCTION etl_read(text) IS 'The records of a staged file (path relative to etl.raw_dir, or absolute), decompressed. Bytes that are not UTF-8 show as replacement characters';
+
+CREATE FUNCTION etl_validate(dataset text, record jsonb, OUT code text, OUT keyword text, OUT pointer text,
+                             OUT schema_pointer text, OUT sqlstate text, OUT message text) RETURNS SETOF record
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'etl_validate';
+COMMENT ON FUNCTION etl_validate(text, jsonb) IS 'Every violation of one record: schema, types, references, checks, and a key that is loaded already where that makes a duplicate. No row when it is valid';
+
+CREATE FUNCTION etl_validate_file(dataset text, path text, OUT line bigint, OUT record text, OUT code text,
+                                  OUT keyword text, OUT pointer text, OUT message text) RETURNS SETOF record
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'etl_validate_file';
+COMMENT ON FUNCTION etl_validate_file(text, text) IS 'A dry run over a staged file: every violation of every record, and nothing written';
+
+CREATE FUNCTION etl_anonymize(dataset text, record jsonb) RETURNS SETOF jsonb
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'etl_anonymize';
+COMMENT ON FUNCTION etl_anonymize(text, jsonb) IS 'The record with its personal fields treated as the definition says';
+
+CREATE FUNCTION etl_anonymized(rows anyelement, dataset text) RETURNS SETOF anyelement
+LANGUAGE c AS 'MODULE_PATHNAME', 'etl_anonymized';
+COMMENT ON FUNCTION etl_anonymized(anyelement, text) IS 'The rows of a target table with their personal columns treated: SELECT * FROM etl_anonymized(NULL::data.customers, ''customers'')';
+
+CREATE FUNCTION etl_export(dataset text, path text, format text DEFAULT 'jsonl', anonymized boolean DEFAULT false) RETURNS bigint
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'etl_export';
+COMMENT ON FUNCTION etl_export(text, text, text, boolean) IS 'Writes the dataset''s first table by COPY TO, as jsonl or csv, gzipped where the path ends in .gz; only under etl.processed_dir unless the caller may write server files. Returns the number of rows';
+
+CREATE FUNCTION etl.exported_records() RETURNS SETOF bytea
+LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'etl_exported_records';
+COMMENT ON FUNCTION etl.exported_records() IS 'Internal: the accepted records that etl_run is exporting, for COPY TO';
+
+CREATE FUNCTION etl.staged_rows() RETURNS SETOF record
+LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'etl_staged_rows';
+COMMENT ON FUNCTION etl.staged_rows() IS 'Internal: the rows that etl_run is updating';
+
+CREATE FUNCTION etl.unclaimed_files(OUT path text, OUT size_bytes bigint, OUT modified_at timestamptz, OUT nearest_dataset text) RETURNS SETOF record
+LANGUAGE c AS 'MODULE_PATHNAME', 'etl_unclaimed_files';
+COMMENT ON FUNCTION etl.unclaimed_files() IS 'Staged files that no dataset claims';
+
+CREATE VIEW etl.unclaimed AS SELECT * FROM etl.unclaimed_files();
+COMMENT ON VIEW etl.unclaimed IS 'Staged files that no dataset claims: never moved, never lost';
+COMMENT ON COLUMN etl.unclaimed.path IS 'Path relative to etl.raw_dir';
+COMMENT ON COLUMN etl.unclaimed.size_bytes IS 'Size on disk';
+COMMENT ON COLUMN etl.unclaimed.modified_at IS 'When the file was written last';
+COMMENT ON COLUMN etl.unclaimed.nearest_dataset IS 'The dataset whose file names come nearest';

@@ -1,0 +1,60 @@
+// A thread that turns what COPY writes into a pipe into processed files.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "core/staged_file.h"
+
+namespace etl
+{
+
+enum class Framing
+{
+	plain,      ///< bytes as they come
+	copy_binary ///< COPY BINARY of one bytea column: each field is a line
+};
+
+class ExportWriter
+{
+  public:
+	ExportWriter();
+	/// Joins the thread. Files that were not complete are left to the caller to remove.
+	~ExportWriter();
+	ExportWriter(const ExportWriter &) = delete;
+	ExportWriter &operator=(const ExportWriter &) = delete;
+
+	/// Opens a pipe whose bytes go to a new file. Returns the end to write to; closing it (and every
+	/// copy of it) ends the file. Several COPYs may write to it one after the other.
+	int start(const std::string &path, bool gzip, Framing framing);
+	/// True when all files that were started are written and synced; waits up to 100 ms for it.
+	bool finished();
+	/// Throws FileError when a file could not be written.
+	void check();
+	/// Files started and not yet complete.
+	size_t pending();
+
+  private:
+	struct Job
+	{
+		int fd;
+		std::string path;
+		bool gzip;
+		Framing framing;
+	};
+	void work();
+	static void write_file(const Job &job);
+
+	std::mutex mutex_;
+	std::condition_variable news_;
+	std::deque<Job> jobs_;
+	size_t pending_ = 0;
+	bool stopping_ = false;
+	std::string error_, sqlstate_;
+	std::thread thread_;
+};
+
+} // namespace etl

@@ -1,0 +1,51 @@
+// Changes to a record's text that leave the rest as it came: normalisation and erasure.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/definition.h"
+#include "core/json.h"
+
+namespace etl
+{
+
+/// Replaces size bytes at offset of the text.
+struct Edit
+{
+	size_t offset;
+	size_t size;
+	std::string replacement;
+};
+
+/// Edits that set the member at path (no "*") to a JSON text: replaces the value, or adds the member
+/// to its object. Nothing when the object that would hold it is missing.
+void set_member(const Document &document, const Path &path, std::string_view json,
+				std::vector<Edit> &edits);
+
+/// The text with the edits made. Edits must not overlap.
+std::string apply_edits(std::string_view text, std::vector<Edit> edits);
+
+/// The JSON text that a treatment puts in place of a value.
+std::string treated_json(const PersonalDefinition &personal, std::string_view token);
+
+/// The record's text with its personal fields treated. Fields that are absent or null stay so.
+/// token: what Treatment::token puts in place of a value.
+std::string anonymize(const Document &document, const std::vector<PersonalDefinition> &personal,
+					  std::string_view token);
+
+/// The token of a subject: 32 hex digits of HMAC-SHA-256 under the key over the dataset and the
+/// subject's canonical key, at "erased.invalid" (RFC 2606 section 2: never a real domain).
+std::string subject_token(std::string_view secret, std::string_view dataset,
+						  std::string_view subject);
+
+/// The pseudonym by which catalog and audit know a subject: 64 hex digits of HMAC-SHA-256, with
+/// another label than the token so that neither gives the other.
+std::string subject_pseudonym(std::string_view secret, std::string_view dataset,
+							  std::string_view kind, std::string_view identifier);
+
+/// Trimmed, and ASCII letters in lower case: how emails are compared.
+std::string fold_email(std::string_view email);
+
+} // namespace etl

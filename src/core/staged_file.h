@@ -1,0 +1,134 @@
+// Staged files: their names, their decompression and their division into records.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+namespace etl
+{
+
+/// date=YYYY-MM-DD/hour=H[H] of a path relative to the raw folder.
+struct Partition
+{
+	int year = 0, month = 0, day = 0, hour = 0;
+	/// Days since 2000-01-01, PostgreSQL's date epoch.
+	int32_t pg_date() const;
+};
+
+/// Reads "date=2020-01-31/hour=07/name" (hour=7 too; the file stands directly in the hour folder).
+/// nullopt when it is no partition: another shape, 2020-13-01, 30 February, hour 24.
+std::optional<Partition> parse_partition(std::string_view relative_path);
+
+/// A file that can't be read to its end. The message names what is wrong and where, and no content.
+class FileError : public std::runtime_error
+{
+  public:
+	FileError(std::string sqlstate, const std::string &message)
+		: std::runtime_error(message), sqlstate_(std::move(sqlstate))
+	{
+	}
+	const std::string &sqlstate() const { return sqlstate_; }
+
+  private:
+	std::string sqlstate_;
+};
+
+/// Reads a file's bytes, gunzipped (RFC 1952, any number of members) when gzip is set, and hashes
+/// (SHA-256) the bytes on disk on the way.
+/// Throws FileError: cannot open (58P01/42501/58030), not a regular file, "not in gzip format",
+/// "gzip stream ends early at byte N", "gzip data is damaged at byte N", more than max_size bytes
+/// after decompression (54000), trailing garbage.
+class FileReader
+{
+  public:
+	FileReader(const std::string &path, bool gzip, uint64_t max_size);
+	~FileReader();
+	FileReader(const FileReader &) = delete;
+	FileReader &operator=(const FileReader &) = delete;
+
+	/// Reads up to size decompressed bytes; 0 at the end of the file.
+	size_t read(char *buffer, size_t size);
+	/// Bytes on disk, and their hash; valid once read() has returned 0.
+	uint64_t size_on_disk() const;
+	std::array<uint8_t, 32> sha256() const;
+	uint64_t bytes_out() const;
+
+  private:
+	struct Impl;
+	Impl *impl_;
+};
+
+/// A record as it stands in the file.
+struct RawRecord
+{
+	std::string_view text; ///< without line end and surrounding blanks; on one line
+	uint64_t line;         ///< line number from 1; in an array or single value, position from 1
+	bool too_long;         ///< longer than max_record_size: text is only its beginning
+};
+
+/// Cuts a stream of bytes into records: JSON Lines (blank lines skipped, CRLF and a byte-order mark
+/// taken off, a last line without newline accepted); and where whole_json is set (a ".json" or
+/// ".json.gz" file) also one JSON array of records or one JSON value over several lines.
+///
+/// Which it is: a first non-blank line that is a complete JSON value by itself or that does not
+/// begin with '[' or '{' means JSON Lines. Otherwise, a '[' begins an array of records, cut at its
+/// top-level commas; a '{' whose line is incomplete is one value when the whole file (up to
+/// max_record_size) is one balanced value, else the lines of a JSON Lines file whose first is bad.
+/// Elements of an array that span several lines are put on one (white space outside strings
+/// removed).
+class RecordSplitter
+{
+  public:
+	using Sink = std::function<void(const RawRecord &)>;
+
+	/// max_record_size in bytes. Memory held: one record, at most max_record_size + one chunk.
+	RecordSplitter(size_t max_record_size, bool whole_json, Sink sink);
+	~RecordSplitter();
+	RecordSplitter(const RecordSplitter &) = delete;
+	RecordSplitter &operator=(const RecordSplitter &) = delete;
+
+	/// Feeds bytes. A record's text lies in chunk or in the splitter's own buffer and is valid only
+	/// during the call of the sink.
+	void feed(std::string_view chunk);
+	/// The end of the file. Throws FileError when an array is not closed or is followed by
+	/// something.
+	void finish();
+
+  private:
+	struct Impl;
+	Impl *impl_;
+};
+
+/// Writes bytes to a new file (O_EXCL, mode 0600), gzipped (ISA-L level 1) when gzip is set, and
+/// syncs it on close. Throws FileError.
+class FileWriter
+{
+  public:
+	FileWriter(const std::string &path, bool gzip);
+	/// Closes and removes the file unless close() was called.
+	~FileWriter();
+	FileWriter(const FileWriter &) = delete;
+	FileWriter &operator=(const FileWriter &) = delete;
+
+	void write(std::string_view bytes);
+	/// Flushes, fsyncs and closes.
+	void close();
+
+  private:
+	struct Impl;
+	Impl *impl_;
+};
+
+/// SHA-256 (FIPS 180-4) and HMAC-SHA-256 (RFC 2104) through libcrypto.
+std::array<uint8_t, 32> sha256(std::string_view bytes);
+std::array<uint8_t, 32> hmac_sha256(std::string_view key, std::string_view bytes);
+std::string to_hex(std::string_view bytes);
+/// SipHash-2-4 (Aumasson and Bernstein, 2012) with a 16-byte key.
+uint64_t siphash(const std::array<uint8_t, 16> &key, std::string_view bytes);
+
+} // namespace etl

@@ -1,0 +1,444 @@
+#include "core/staged_record.h"
+
+#include <algorithm>
+
+#include <simdjson.h>
+
+#include "core/decimal.h"
+#include "core/encode.h"
+#include "core/rewrite.h"
+
+namespace etl
+{
+
+size_t
+Piece::memory() const
+{
+	size_t bytes = buffer_size + arena.memory() + records.capacity() * sizeof(StagedRecord) +
+				   references.capacity() * sizeof(StagedReference);
+	for (const auto &table : rows)
+		bytes += table.capacity() * sizeof(StagedRow);
+	return bytes;
+}
+
+const ColumnType *
+key_type(const Definition &definition, const KeyTypes &key_types)
+{
+	if (definition.key_field.empty())
+		return nullptr;
+	if (definition.key_column >= 0)
+		return &definition.tables[0].columns[static_cast<size_t>(definition.key_column)].type;
+	static const ColumnType text;
+	if (definition.erases && definition.key == definition.erases->subject)
+	{
+		const auto found = key_types.find(definition.erases->dataset);
+		if (found != key_types.end())
+			return &found->second;
+	}
+	return &text;
+}
+
+std::string
+format_run_time(int64_t microseconds)
+{
+	const int64_t day_length = INT64_C(86400000000);
+	int64_t days = microseconds / day_length;
+	int64_t time = microseconds % day_length;
+	if (time < 0)
+	{
+		time += day_length;
+		--days;
+	}
+	// civil date from a day count: Howard Hinnant, "chrono-compatible low-level date algorithms"
+	const int64_t z = days + 730425; // 0000-03-01 to 2000-01-01
+	const int64_t era = z / 146097;
+	const int64_t doe = z - era * 146097;
+	const int64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
+	const int64_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
+	const int64_t mp = (5 * doy + 2) / 153;
+	const int day = static_cast<int>(doy - (153 * mp + 2) / 5 + 1);
+	const int month = static_cast<int>(mp < 10 ? mp + 3 : mp - 9);
+	const int year = static_cast<int>(yoe + era * 400 + (month <= 2 ? 1 : 0));
+	char out[48];
+	snprintf(out, sizeof out, "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ", year, month, day,
+			 static_cast<int>(time / INT64_C(3600000000)),
+			 static_cast<int>(time / 60000000 % 60), static_cast<int>(time / 1000000 % 60),
+			 static_cast<int>(time % 1000000));
+	return out;
+}
+
+RecordStager::RecordStager(const Definition &definition, const KeyTypes &key_types)
+	: definition_(definition), key_types_(key_types), key_type_(key_type(definition, key_types))
+{
+	for (const TableDefinition &table : definition.tables)
+	{
+		size_t column = 0;
+		for (size_t i = 0; i < table.columns.size(); ++i)
+			if (!table.primary_key.empty() && table.columns[i].name == table.primary_key[0])
+				column = i;
+		sort_columns_.push_back(column);
+	}
+	rewrites_ = !definition.normalise.empty();
+}
+
+const ColumnType *
+RecordStager::type_of(const std::string &dataset) const
+{
+	if (dataset == definition_.dataset && key_type_ != nullptr)
+		return key_type_;
+	const auto found = key_types_.find(dataset);
+	return found == key_types_.end() ? nullptr : &found->second;
+}
+
+void
+RecordStager::stage(const RawRecord &raw, size_t readable, uint32_t file,
+					const RowContext &context, Piece &piece)
+{
+	piece.rows.resize(definition_.tables.size());
+	const uint32_t index = static_cast<uint32_t>(piece.records.size());
+	StagedRecord &record = piece.records.emplace_back();
+	record.text = raw.text;
+	record.output = raw.text;
+	record.line = raw.line;
+	record.file = file;
+
+	ParseError error;
+	if (raw.too_long)
+		error = {"longer than etl.max_record_size; only its beginning is kept", "", "54000"};
+	else
+		document_.parse(raw.text, readable, error);
+	if (!error.message.empty())
+	{
+		record.storable = simdjson::validate_utf8(raw.text.data(), raw.text.size()) &&
+						  raw.text.find('\0') == std::string_view::npos;
+		record.add({Code::malformed, raw.too_long ? "maxRecordSize" : "json", error.pointer, "",
+					error.sqlstate,
+					(error.pointer.empty() ? "(root)" : error.pointer) + ": " + error.message});
+		return;
+	}
+
+	normalise_numbers();
+	Violations violations;
+	if (definition_.schema != nullptr && !definition_.schema->is_valid(document_.root()))
+	{
+		definition_.schema->validate(document_.root(), violations);
+		record.violations = std::make_unique<Violations>(std::move(violations));
+	}
+	collect_keys(record, piece);
+	collect_references(record, piece);
+	std::vector<size_t> rows_before;
+	for (const auto &table : piece.rows)
+		rows_before.push_back(table.size());
+	encode_rows(record, index, context, piece);
+	record.loadable = record.violations == nullptr;
+	if (!record.loadable)
+	{
+		for (size_t i = 0; i < rows_before.size(); ++i)
+			piece.rows[i].resize(rows_before[i]);
+		return;
+	}
+	run_checks(record);
+	if (rewrites_)
+		record.output = output_text(context, piece, raw.text);
+}
+
+void
+RecordStager::normalise_numbers()
+{
+	for (const NormaliseDefinition &rule : definition_.normalise)
+	{
+		if (rule.action != NormaliseDefinition::Action::to_number)
+			continue;
+		pointer_.clear();
+		find_all(document_.root(), rule.path, 0, pointer_, [&](Value value, const std::string &) {
+			if (!value.is(Kind::string))
+				return;
+			if (const auto decimal = Decimal::parse(value.text()))
+				document_.replace_with_number(value, decimal->to_string());
+		});
+	}
+}
+
+std::string_view
+RecordStager::output_text(const RowContext &context, Piece &piece, std::string_view text)
+{
+	std::vector<Edit> edits;
+	const char *base = document_.text().data();
+	for (const NormaliseDefinition &rule : definition_.normalise)
+	{
+		if (rule.action == NormaliseDefinition::Action::set_run_time)
+		{
+			std::string json;
+			append_json_string(json, format_run_time(context.run_time));
+			set_member(document_, rule.path, json, edits);
+			continue;
+		}
+		pointer_.clear();
+		find_all(document_.root(), rule.path, 0, pointer_, [&](Value value, const std::string &) {
+			if (value.is(Kind::number) && value.text() != value.raw())
+				edits.push_back({static_cast<size_t>(value.raw().data() - base),
+								 value.raw().size(), std::string(value.text())});
+		});
+	}
+	if (edits.empty())
+		return text;
+	return piece.arena.copy(apply_edits(document_.text(), std::move(edits)));
+}
+
+bool
+RecordStager::canonical_key(const ColumnType *type, Value value, Arena &arena,
+							std::string_view &text, std::string_view &binary)
+{
+	if (!value || value.is(Kind::null) || value.is(Kind::array) || value.is(Kind::object))
+		return false;
+	static const ColumnType as_text;
+	if (type == nullptr)
+		type = &as_text;
+	value_.clear();
+	TypeError error;
+	if (!encode(*type, value, value_, error))
+		return false;
+	binary = arena.copy(value_);
+	text = type->id == TypeId::text ? binary : arena.copy(canonical_text(*type, value_));
+	return true;
+}
+
+void
+RecordStager::collect_keys(StagedRecord &record, Piece &piece)
+{
+	const Value root = document_.root();
+	if (!definition_.key_field.empty())
+		canonical_key(key_type_, find(root, definition_.key), piece.arena, record.key,
+					  record.key_binary);
+	std::string_view binary;
+	if (definition_.subject)
+		canonical_key(type_of(definition_.subject->dataset), find(root, definition_.subject->path),
+					  piece.arena, record.subject, binary);
+	else if (definition_.erases)
+		canonical_key(type_of(definition_.erases->dataset),
+					  find(root, definition_.erases->subject), piece.arena, record.subject, binary);
+}
+
+void
+RecordStager::collect_references(StagedRecord &record, Piece &piece)
+{
+	record.first_reference = static_cast<uint32_t>(piece.references.size());
+	for (size_t i = 0; i < definition_.references.size(); ++i)
+	{
+		const ReferenceDefinition &rule = definition_.references[i];
+		const ColumnType *type = type_of(rule.dataset);
+		pointer_.clear();
+		find_all(document_.root(), rule.path, 0, pointer_,
+				 [&](Value value, const std::string &pointer) {
+					 if (value.is(Kind::null))
+						 return;
+					 StagedReference reference;
+					 reference.rule = static_cast<uint32_t>(i);
+					 if (!canonical_key(type, value, piece.arena, reference.key, reference.binary))
+						 reference.binary = {};
+					 for (size_t j = record.first_reference; j < piece.references.size(); ++j)
+						 if (piece.references[j].rule == i &&
+							 piece.references[j].key == reference.key &&
+							 reference.binary.data() != nullptr)
+							 return; // named already
+					 reference.pointer = piece.arena.copy(pointer);
+					 piece.references.push_back(reference);
+				 });
+	}
+	record.reference_count =
+		static_cast<uint32_t>(piece.references.size()) - record.first_reference;
+}
+
+void
+RecordStager::encode_rows(StagedRecord &record, uint32_t index, const RowContext &context,
+						  Piece &piece)
+{
+	for (size_t t = 0; t < definition_.tables.size(); ++t)
+	{
+		const TableDefinition &table = definition_.tables[t];
+		if (!table.is_child)
+		{
+			encode_row(t, {document_.root(), 0, nullptr, 0}, index, context, record, piece);
+			continue;
+		}
+		uint32_t line = 0;
+		pointer_.clear();
+		find_all(document_.root(), table.each, 0, pointer_,
+				 [&](Value array, const std::string &pointer) {
+					 if (!array.is(Kind::array))
+						 return;
+					 Value element = array.first();
+					 for (uint32_t i = 0; i < array.count(); ++i, element = element.next())
+						 encode_row(t, {element, ++line, &pointer, i}, index, context, record,
+									piece);
+				 });
+	}
+}
+
+void
+RecordStager::encode_row(size_t t, const Element &element, uint32_t index,
+						 const RowContext &context, StagedRecord &record, Piece &piece)
+{
+	const TableDefinition &table = definition_.tables[t];
+	row_.clear();
+	append_int16(row_, static_cast<int16_t>(table.columns.size()));
+	bool fits = true;
+	uint64_t sort = 0;
+	for (size_t c = 0; c < table.columns.size(); ++c)
+	{
+		const size_t length_at = row_.size();
+		append_int32(row_, -1);
+		if (!encode_field(table.columns[c], element, context, record))
+			fits = false;
+		const size_t length = row_.size() - length_at - 4;
+		if (length > 0 || row_[length_at] == 0)
+		{
+			const uint32_t big_endian = __builtin_bswap32(static_cast<uint32_t>(length));
+			std::memcpy(&row_[length_at], &big_endian, 4);
+		}
+		if (c == sort_columns_[t])
+			sort = sort_prefix(table.columns[c].type,
+							   std::string_view(row_).substr(length_at + 4, length));
+	}
+	if (!fits)
+		return;
+	const std::string_view bytes = piece.arena.copy(row_);
+	piece.rows[t].push_back(
+		{sort, index, static_cast<uint32_t>(bytes.size()), bytes.data()});
+}
+
+bool
+RecordStager::set_to_run_time(const ColumnDefinition &column) const
+{
+	if (column.source == Source::run_time)
+		return true;
+	if (column.source != Source::field)
+		return false;
+	for (const NormaliseDefinition &rule : definition_.normalise)
+		if (rule.action == NormaliseDefinition::Action::set_run_time && rule.path == column.path)
+			return true;
+	return false;
+}
+
+/// Appends the column's bytes to row_. An empty value that is not NULL clears the sign of the
+/// length word in front of it, which is how encode_row tells the two apart.
+bool
+RecordStager::encode_field(const ColumnDefinition &column, const Element &element,
+						   const RowContext &context, StagedRecord &record)
+{
+	const auto append_integer = [&](int64_t value) {
+		switch (column.type.id)
+		{
+			case TypeId::smallint:
+				append_int16(row_, static_cast<int16_t>(value));
+				break;
+			case TypeId::integer:
+			case TypeId::date:
+				append_int32(row_, static_cast<int32_t>(value));
+				break;
+			default:
+				append_int64(row_, value);
+		}
+		return true;
+	};
+	if (set_to_run_time(column))
+	{
+		if (column.type.id == TypeId::text)
+			row_ += format_run_time(context.run_time);
+		else
+			append_int64(row_, context.run_time);
+		return true;
+	}
+	Value value;
+	switch (column.source)
+	{
+		case Source::line:
+			return append_integer(element.line);
+		case Source::record_date:
+			return append_integer(context.record_date);
+		case Source::record_hour:
+			return append_integer(context.record_hour);
+		case Source::element:
+			value = find(element.value, column.path);
+			break;
+		default:
+			value = find(document_.root(), column.path);
+	}
+	TypeError error;
+	if (!value || value.is(Kind::null))
+	{
+		if (!column.not_null)
+			return true;
+		error = {"23502", "column does not take null"};
+	}
+	else
+	{
+		const size_t before = row_.size();
+		if (encode(column.type, value, row_, error))
+		{
+			if (row_.size() == before)
+				row_[before - 4] = 0; // empty, not NULL
+			return true;
+		}
+		row_.resize(before);
+	}
+	std::string pointer;
+	if (column.source == Source::element)
+	{
+		pointer = *element.container;
+		append_pointer(pointer, std::to_string(element.index));
+	}
+	for (const std::string &step : column.path)
+		append_pointer(pointer, step);
+	// what the schema has told of this place need not be told again
+	if (record.violations)
+		for (const Violation &violation : *record.violations)
+			if (violation.pointer == pointer)
+				return false;
+	record.add({Code::type, column.type.sql, pointer, "", error.sqlstate,
+				(pointer.empty() ? "(root)" : pointer) + ": " + error.message});
+	return false;
+}
+
+void
+RecordStager::run_checks(StagedRecord &record)
+{
+	const auto decimal = [](Value value) -> std::optional<Decimal> {
+		if (!value || (!value.is(Kind::number) && !value.is(Kind::string)))
+			return std::nullopt;
+		return Decimal::parse(value.text());
+	};
+	for (size_t i = 0; i < definition_.checks.size(); ++i)
+	{
+		const CheckDefinition &check = definition_.checks[i];
+		const Value equals = find(document_.root(), check.equals);
+		if (!equals || equals.is(Kind::null))
+			continue;
+		std::optional<Decimal> sum = Decimal::parse("0");
+		pointer_.clear();
+		find_all(document_.root(), check.sum_over, 0, pointer_,
+				 [&](Value element, const std::string &) {
+					 std::optional<Decimal> product;
+					 for (const Path &factor : check.factors)
+					 {
+						 const auto next = decimal(find(element, factor));
+						 product = !next               ? std::nullopt
+								   : &factor == &check.factors[0]
+									   ? next
+									   : (product ? Decimal::multiply(*product, *next)
+												  : std::nullopt);
+						 if (!product)
+							 break;
+					 }
+					 sum = sum && product ? Decimal::add(*sum, *product) : std::nullopt;
+				 });
+		const auto total = decimal(equals);
+		if (sum && total && sum->compare(*total) == 0)
+			continue;
+		record.add({Code::check, check.name, check.equals_field,
+					"/x-etl/checks/" + std::to_string(i), "23514",
+					check.equals_field + ": is not the sum over " + check.sum_over_field});
+	}
+}
+
+} // namespace etl

@@ -1,0 +1,150 @@
+// From a record's text to what is loaded: the journey of one record before the database is asked.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/arena.h"
+#include "core/definition.h"
+#include "core/json.h"
+#include "core/staged_file.h"
+#include "core/violation.h"
+
+namespace etl
+{
+
+/// One key that a record names in another dataset.
+struct StagedReference
+{
+	uint32_t rule; ///< index into Definition::references
+	std::string_view key;    ///< canonical text
+	std::string_view binary; ///< encoded; empty when the value is no key of that type
+	std::string_view pointer; ///< where in the record
+};
+
+struct StagedRecord
+{
+	std::string_view text;   ///< as it came, on one line
+	std::string_view output; ///< normalised; what the processed file gets
+	uint64_t line = 0;
+	uint32_t file = 0; ///< index into the run's files
+	/// Canonical text and encoded form of the key; data() is null where the record has none (or one
+	/// that does not fit its type).
+	std::string_view key, key_binary;
+	/// Canonical key of the person the record is about; data() is null where it is about nobody.
+	std::string_view subject;
+	uint32_t first_reference = 0, reference_count = 0;
+	int64_t quarantine_id = 0; ///< of a record that is replayed
+	/// What is wrong with it so far; null when nothing is.
+	std::unique_ptr<Violations> violations;
+	/// It can be loaded if the database agrees: no malformed, schema or type violation (check
+	/// violations are told after the database's own).
+	bool loadable = false;
+	/// PostgreSQL's text can hold it: valid UTF-8 without NUL.
+	bool storable = true;
+
+	void add(Violation violation)
+	{
+		if (!violations)
+			violations = std::make_unique<Violations>();
+		violations->push_back(std::move(violation));
+	}
+};
+
+/// A row as COPY BINARY has it: the number of columns, then each with its length.
+struct StagedRow
+{
+	uint64_t sort;   ///< order of the primary key's first column
+	uint32_t record; ///< index into the piece's records
+	uint32_t size;
+	const char *bytes;
+};
+
+/// What one thread made of a file, or of a part of a large one.
+struct Piece
+{
+	std::unique_ptr<char[]> buffer; ///< decompressed bytes, with padding
+	size_t buffer_size = 0;
+	Arena arena;
+	std::vector<StagedRecord> records;
+	std::vector<StagedReference> references;
+	std::vector<std::vector<StagedRow>> rows; ///< by table
+	size_t memory() const;
+};
+
+/// What the columns take that do not come from the record itself.
+struct RowContext
+{
+	int32_t record_date = 0; ///< days since 2000-01-01
+	int16_t record_hour = 0;
+	int64_t run_time = 0; ///< microseconds since 2000-01-01 UTC
+};
+
+/// Key types of the datasets that a definition names (references, subject, erasure).
+using KeyTypes = std::map<std::string, ColumnType>;
+
+/// Takes records apart. One for each thread: it keeps buffers.
+class RecordStager
+{
+  public:
+	/// The definition and key types must outlive it.
+	RecordStager(const Definition &definition, const KeyTypes &key_types);
+
+	/// Parses, validates, normalises, types and encodes one record into the piece.
+	/// readable: see Document::parse. text must stay where it is as long as the piece.
+	void stage(const RawRecord &raw, size_t readable, uint32_t file, const RowContext &context,
+			   Piece &piece);
+
+	/// The document of the record staged last.
+	const Document &document() const { return document_; }
+
+  private:
+	/// What a column's value is taken from.
+	struct Element
+	{
+		Value value;
+		uint32_t line = 0;                      ///< from 1; 0: the record itself
+		const std::string *container = nullptr; ///< pointer of the array that holds it
+		uint32_t index = 0;                     ///< in that array
+	};
+	void normalise_numbers();
+	void encode_rows(StagedRecord &record, uint32_t index, const RowContext &context,
+					 Piece &piece);
+	void encode_row(size_t table, const Element &element, uint32_t index,
+					const RowContext &context, StagedRecord &record, Piece &piece);
+	bool encode_field(const ColumnDefinition &column, const Element &element,
+					  const RowContext &context, StagedRecord &record);
+	bool canonical_key(const ColumnType *type, Value value, Arena &arena, std::string_view &text,
+					   std::string_view &binary);
+	void collect_keys(StagedRecord &record, Piece &piece);
+	void collect_references(StagedRecord &record, Piece &piece);
+	void run_checks(StagedRecord &record);
+	std::string_view output_text(const RowContext &context, Piece &piece, std::string_view text);
+	bool set_to_run_time(const ColumnDefinition &column) const;
+	const ColumnType *type_of(const std::string &dataset) const;
+
+	const Definition &definition_;
+	const KeyTypes &key_types_;
+	Document document_;
+	const ColumnType *key_type_;
+	std::vector<size_t> sort_columns_; ///< by table: the first column of its primary key
+	bool rewrites_ = false;            ///< the output may differ from the text
+	std::string row_;                  ///< buffers kept from record to record
+	std::string pointer_;
+	std::string value_;
+};
+
+/// The type of a dataset's key: its key column's, or where it has no tables and asks for erasure,
+/// that of the dataset whose subjects it erases.
+const ColumnType *key_type(const Definition &definition, const KeyTypes &key_types);
+
+/// ISO 8601 in UTC with microseconds: "2026-11-24T02:11:22.123456Z".
+std::string format_run_time(int64_t microseconds_since_2000);
+
+} // namespace etl

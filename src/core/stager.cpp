@@ -1,0 +1,318 @@
+#include "core/stager.h"
+
+#include <csignal>
+#include <cstring>
+
+#include <pthread.h>
+
+namespace etl
+{
+
+namespace
+{
+
+/// Decompressed bytes up to which a file is staged as one piece; larger ones are read twice, first
+/// to see that they are whole, then in pieces of this size.
+constexpr size_t piece_bytes = 8 << 20;
+
+/// Makes a splitter's records into staged ones.
+class PieceFiller
+{
+  public:
+	PieceFiller(RecordStager &stager, const FileTask &task, uint32_t file, FileOutcome &outcome)
+		: stager_(stager), task_(task), file_(file), outcome_(outcome)
+	{
+	}
+	/// Records in that buffer are taken where they are, others are copied.
+	void start(Piece &piece) { piece_ = &piece; }
+	void operator()(const RawRecord &raw)
+	{
+		RawRecord record = raw;
+		const char *begin = piece_->buffer.get();
+		size_t readable = raw.text.size();
+		if (raw.text.data() >= begin && raw.text.data() < begin + piece_->buffer_size)
+			readable = static_cast<size_t>(begin + piece_->buffer_size - raw.text.data());
+		else
+			record.text = piece_->arena.copy(raw.text);
+		stager_.stage(record, readable, file_, task_.context, *piece_);
+		++outcome_.records;
+		outcome_.last_line = raw.line;
+	}
+
+  private:
+	RecordStager &stager_;
+	const FileTask &task_;
+	uint32_t file_;
+	FileOutcome &outcome_;
+	Piece *piece_ = nullptr;
+};
+
+} // namespace
+
+Stager::Stager(const Definition &definition, const KeyTypes &key_types,
+			   std::vector<FileTask> files, const StagerOptions &options)
+	: definition_(definition), key_types_(key_types), files_(std::move(files)), options_(options),
+	  slots_(files_.size())
+{
+	const size_t count = std::min<size_t>(std::max(1u, options.threads), files_.size());
+	// signals are the main thread's: the server's handlers must not run here
+	sigset_t all, before;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	try
+	{
+		for (size_t i = 0; i < count; ++i)
+			threads_.emplace_back([this] { work(); });
+	}
+	catch (...)
+	{
+		pthread_sigmask(SIG_SETMASK, &before, nullptr);
+		stop();
+		throw;
+	}
+	pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+Stager::~Stager()
+{
+	stop();
+}
+
+void
+Stager::stop()
+{
+	{
+		const std::lock_guard lock(mutex_);
+		stopping_ = true;
+	}
+	room_.notify_all();
+	for (std::thread &thread : threads_)
+		if (thread.joinable())
+			thread.join();
+}
+
+void
+Stager::work()
+{
+	RecordStager stager(definition_, key_types_);
+	for (;;)
+	{
+		uint32_t file;
+		{
+			const std::lock_guard lock(mutex_);
+			if (stopping_ || next_file_ >= files_.size())
+				return;
+			file = next_file_++;
+		}
+		FileOutcome outcome;
+		try
+		{
+			wait_for_room(file);
+			stage_file(file, stager, outcome);
+		}
+		catch (const Stopped &)
+		{
+			return;
+		}
+		catch (const FileError &e)
+		{
+			outcome.error = e.what();
+			outcome.sqlstate = e.sqlstate();
+		}
+		catch (const std::bad_alloc &)
+		{
+			outcome.error = "out of memory while staging the file";
+			outcome.sqlstate = "53200";
+		}
+		catch (const std::exception &e)
+		{
+			outcome.error = e.what();
+			outcome.sqlstate = "XX000";
+		}
+		{
+			const std::lock_guard lock(mutex_);
+			slots_[file].outcome = std::move(outcome);
+			slots_[file].finished = true;
+		}
+		news_.notify_one();
+	}
+}
+
+bool
+Stager::known(const FileTask &task, const Sha256 &sha256) const
+{
+	for (const Sha256 &content : task.known)
+		if (content == sha256)
+			return true;
+	return false;
+}
+
+void
+Stager::stage_file(uint32_t file, RecordStager &stager, FileOutcome &outcome)
+{
+	const FileTask &task = files_[file];
+	auto piece = std::make_unique<Piece>();
+	size_t size = 0, capacity = 256 * 1024;
+	piece->buffer = std::make_unique_for_overwrite<char[]>(capacity);
+	{
+		FileReader reader(task.path, task.gzip, options_.max_file_size);
+		for (;;)
+		{
+			if (capacity - size < Document::padding + 64 * 1024)
+			{
+				if (size > piece_bytes)
+				{
+					stage_large(file, stager, outcome);
+					return;
+				}
+				capacity *= 2;
+				auto larger = std::make_unique_for_overwrite<char[]>(capacity);
+				std::memcpy(larger.get(), piece->buffer.get(), size);
+				piece->buffer = std::move(larger);
+			}
+			const size_t got =
+				reader.read(piece->buffer.get() + size, capacity - size - Document::padding);
+			if (got == 0)
+				break;
+			size += got;
+		}
+		outcome.sha256 = reader.sha256();
+		outcome.size_bytes = reader.size_on_disk();
+		outcome.bytes = reader.bytes_out();
+	}
+	if (known(task, outcome.sha256))
+	{
+		outcome.duplicate = true;
+		return;
+	}
+	std::memset(piece->buffer.get() + size, 0, Document::padding);
+	piece->buffer_size = size + Document::padding;
+	PieceFiller filler(stager, task, file, outcome);
+	filler.start(*piece);
+	RecordSplitter splitter(options_.max_record_size, task.whole_json, std::ref(filler));
+	splitter.feed({piece->buffer.get(), size});
+	splitter.finish();
+	push(file, std::move(piece));
+}
+
+void
+Stager::stage_large(uint32_t file, RecordStager &stager, FileOutcome &outcome)
+{
+	const FileTask &task = files_[file];
+	const auto buffer_size = piece_bytes + Document::padding;
+	// once through without staging anything: a file that turns out to be cut or damaged at its end
+	// must not have been loaded by half
+	{
+		auto buffer = std::make_unique_for_overwrite<char[]>(buffer_size);
+		FileReader reader(task.path, task.gzip, options_.max_file_size);
+		RecordSplitter splitter(options_.max_record_size, task.whole_json,
+								[](const RawRecord &) {});
+		while (const size_t got = reader.read(buffer.get(), piece_bytes))
+		{
+			{
+				const std::lock_guard lock(mutex_);
+				if (stopping_)
+					throw Stopped{};
+			}
+			splitter.feed({buffer.get(), got});
+		}
+		splitter.finish();
+		outcome.sha256 = reader.sha256();
+		outcome.size_bytes = reader.size_on_disk();
+		outcome.bytes = reader.bytes_out();
+	}
+	if (known(task, outcome.sha256))
+	{
+		outcome.duplicate = true;
+		return;
+	}
+	FileReader reader(task.path, task.gzip, options_.max_file_size);
+	PieceFiller filler(stager, task, file, outcome);
+	RecordSplitter splitter(options_.max_record_size, task.whole_json, std::ref(filler));
+	std::unique_ptr<Piece> piece;
+	for (;;)
+	{
+		piece = std::make_unique<Piece>();
+		piece->buffer = std::make_unique_for_overwrite<char[]>(buffer_size);
+		size_t size = 0;
+		while (size < piece_bytes)
+		{
+			const size_t got = reader.read(piece->buffer.get() + size, piece_bytes - size);
+			if (got == 0)
+				break;
+			size += got;
+		}
+		std::memset(piece->buffer.get() + size, 0, Document::padding);
+		piece->buffer_size = size + Document::padding;
+		filler.start(*piece);
+		if (size > 0)
+			splitter.feed({piece->buffer.get(), size});
+		if (size < piece_bytes)
+			break;
+		push(file, std::move(piece));
+		wait_for_room(file);
+	}
+	splitter.finish();
+	push(file, std::move(piece));
+	if (reader.sha256() != outcome.sha256)
+		throw FileError("55006", "file changed while it was read");
+}
+
+void
+Stager::push(uint32_t file, std::unique_ptr<Piece> piece)
+{
+	{
+		const std::lock_guard lock(mutex_);
+		if (stopping_)
+			throw Stopped{};
+		in_flight_ += piece->memory();
+		slots_[file].pieces.push_back(std::move(piece));
+	}
+	news_.notify_one();
+}
+
+void
+Stager::wait_for_room(uint32_t file)
+{
+	std::unique_lock lock(mutex_);
+	// the file that the main thread waits for may always bring one piece: nobody else could go on
+	room_.wait(lock, [&] {
+		return stopping_ || in_flight_ < options_.memory ||
+			   (file == head_ && slots_[file].pieces.empty());
+	});
+	if (stopping_)
+		throw Stopped{};
+}
+
+Stager::Step
+Stager::next(std::chrono::milliseconds wait)
+{
+	Step step;
+	std::unique_lock lock(mutex_);
+	if (head_ >= slots_.size())
+	{
+		step.kind = Step::Kind::done;
+		return step;
+	}
+	Slot &slot = slots_[head_];
+	news_.wait_for(lock, wait, [&] { return !slot.pieces.empty() || slot.finished; });
+	step.file = head_;
+	if (!slot.pieces.empty())
+	{
+		step.kind = Step::Kind::piece;
+		step.piece = std::move(slot.pieces.front());
+		slot.pieces.pop_front();
+		in_flight_ -= step.piece->memory();
+	}
+	else if (slot.finished)
+	{
+		step.kind = Step::Kind::file_end;
+		step.outcome = std::move(slot.outcome);
+		++head_;
+	}
+	lock.unlock();
+	room_.notify_all();
+	return step;
+}
+
+} // namespace etl

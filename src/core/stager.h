@@ -1,0 +1,113 @@
+// Worker threads that turn staged files into pieces, ahead of the main thread and in file order.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "core/staged_record.h"
+
+namespace etl
+{
+
+using Sha256 = std::array<uint8_t, 32>;
+
+struct FileTask
+{
+	std::string path; ///< absolute
+	bool gzip = false;
+	bool whole_json = false;
+	RowContext context;
+	std::vector<Sha256> known; ///< contents of this name that were loaded before
+};
+
+/// What became of a file, told after its last piece.
+struct FileOutcome
+{
+	std::string error, sqlstate; ///< empty: read to its end
+	bool duplicate = false;      ///< its bytes are known: nothing was staged
+	Sha256 sha256{};
+	uint64_t size_bytes = 0; ///< on disk
+	uint64_t bytes = 0;      ///< decompressed
+	uint64_t records = 0;
+	uint64_t last_line = 0; ///< line of the last record
+};
+
+struct StagerOptions
+{
+	unsigned threads = 1;
+	size_t memory = 64 << 20; ///< bytes of pieces staged ahead
+	size_t max_record_size = 16 << 20;
+	uint64_t max_file_size = UINT64_C(64) << 30;
+};
+
+class Stager
+{
+  public:
+	/// Starts the threads. definition and key_types must outlive the Stager. Threads block all
+	/// signals and call nothing but core code.
+	Stager(const Definition &definition, const KeyTypes &key_types, std::vector<FileTask> files,
+		   const StagerOptions &options);
+	/// Stops and joins the threads.
+	~Stager();
+	Stager(const Stager &) = delete;
+	Stager &operator=(const Stager &) = delete;
+
+	struct Step
+	{
+		enum class Kind
+		{
+			piece,    ///< records of `file`
+			file_end, ///< `file` is complete (or failed: then no piece of it was handed out)
+			done,     ///< no files left
+			timeout   ///< nothing yet; serve interrupts and call again
+		};
+		Kind kind = Kind::timeout;
+		uint32_t file = 0;
+		std::unique_ptr<Piece> piece;
+		FileOutcome outcome;
+	};
+	/// The next thing in file order, waiting up to that long for it.
+	Step next(std::chrono::milliseconds wait);
+	/// Stops and joins; next() must not be called afterwards.
+	void stop();
+
+  private:
+	struct Slot
+	{
+		std::deque<std::unique_ptr<Piece>> pieces;
+		bool finished = false;
+		FileOutcome outcome;
+	};
+	struct Stopped
+	{
+	};
+
+	void work();
+	void stage_file(uint32_t file, RecordStager &stager, FileOutcome &outcome);
+	void stage_large(uint32_t file, RecordStager &stager, FileOutcome &outcome);
+	void push(uint32_t file, std::unique_ptr<Piece> piece);
+	void wait_for_room(uint32_t file);
+	bool known(const FileTask &task, const Sha256 &sha256) const;
+
+	const Definition &definition_;
+	const KeyTypes &key_types_;
+	const std::vector<FileTask> files_;
+	const StagerOptions options_;
+	std::mutex mutex_;
+	std::condition_variable room_, news_;
+	std::vector<Slot> slots_;
+	uint32_t next_file_ = 0; ///< to be taken by a thread
+	uint32_t head_ = 0;      ///< that next() is at
+	size_t in_flight_ = 0;
+	bool stopping_ = false;
+	std::vector<std::thread> threads_;
+};
+
+} // namespace etl

@@ -1,0 +1,174 @@
+#include "pg/copy.h"
+
+#include <cstring>
+
+extern "C"
+{
+#include "access/table.h"
+#include "commands/copy.h"
+#include "executor/executor.h"
+#include "nodes/makefuncs.h"
+#include "nodes/parsenodes.h"
+#include "parser/parse_node.h"
+#include "parser/parse_relation.h"
+#include "parser/parser.h"
+#include "utils/acl.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/rls.h"
+}
+
+namespace pg
+{
+
+namespace
+{
+
+/// Turns rows into COPY's byte stream. COPY's callback has no argument of its own, hence the static
+/// pointer; nested COPYs (a trigger that runs etl_run) restore it.
+class Stream
+{
+  public:
+	explicit Stream(RowSource &source) : source_(source), outer_(current)
+	{
+		static const char signature[] = "PGCOPY\n\377\r\n"; // its NUL is part of it
+		header_.assign(signature, 11);
+		header_.append(8, '\0'); // flags, length of the header extension
+		rest_ = header_;
+		current = this;
+	}
+	~Stream() { current = outer_; }
+
+	static int read(void *buffer, int, int size)
+	{
+		return static_cast<int>(
+			current->fill(static_cast<char *>(buffer), static_cast<size_t>(size)));
+	}
+
+  private:
+	size_t fill(char *buffer, size_t size) noexcept
+	{
+		size_t filled = 0;
+		while (filled < size)
+		{
+			if (rest_.empty() && !advance())
+				break;
+			const size_t part = std::min(size - filled, rest_.size());
+			std::memcpy(buffer + filled, rest_.data(), part);
+			rest_.remove_prefix(part);
+			filled += part;
+		}
+		return filled;
+	}
+	bool advance() noexcept
+	{
+		if (ended_)
+			return false;
+		if (source_.next(rest_))
+			return true;
+		ended_ = true;
+		rest_ = std::string_view("\377\377", 2); // trailer
+		return true;
+	}
+
+	static Stream *current;
+	RowSource &source_;
+	Stream *outer_;
+	std::string header_;
+	std::string_view rest_;
+	bool ended_ = false;
+};
+
+Stream *Stream::current = nullptr;
+
+List *
+binary_option()
+{
+	return list_make1(
+		makeDefElem(pstrdup("format"), reinterpret_cast<Node *>(makeString(pstrdup("binary"))), -1));
+}
+
+} // namespace
+
+uint64_t
+copy_in(Oid relation, const std::vector<std::string> &columns, RowSource &source)
+{
+	Stream stream(source);
+	const std::string *names = columns.data();
+	const size_t count = columns.size();
+	return call([=]() -> uint64_t {
+		ParseState *state = make_parsestate(nullptr);
+		const Relation rel = table_open(relation, RowExclusiveLock);
+		List *attributes = NIL;
+		for (size_t i = 0; i < count; ++i)
+			attributes = lappend(attributes, makeString(pstrdup(names[i].c_str())));
+
+		// what DoCopy does before BeginCopyFrom
+		ParseNamespaceItem *item =
+			addRangeTableEntryForRelation(state, rel, RowExclusiveLock, nullptr, false, false);
+		Bitmapset *columns_set = nullptr;
+		for (size_t i = 0; i < count; ++i)
+		{
+			const AttrNumber number = get_attnum(relation, names[i].c_str());
+			columns_set = bms_add_member(columns_set, number - FirstLowInvalidHeapAttributeNumber);
+		}
+#if PG_VERSION_NUM >= 160000
+		item->p_perminfo->requiredPerms = ACL_INSERT;
+		item->p_perminfo->insertedCols = columns_set;
+		ExecCheckPermissions(state->p_rtable, list_make1(item->p_perminfo), true);
+#else
+		item->p_rte->requiredPerms = ACL_INSERT;
+		item->p_rte->insertedCols = columns_set;
+		ExecCheckRTPerms(state->p_rtable, true);
+#endif
+		if (check_enable_rls(relation, InvalidOid, false) == RLS_ENABLED)
+			ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+							errmsg("cannot load table \"%s\" with row-level security",
+								   RelationGetRelationName(rel)),
+							errhint("Run as a role that bypasses row-level security.")));
+		CopyFromState copy = BeginCopyFrom(state, rel, nullptr, nullptr, false, Stream::read,
+										   attributes, binary_option());
+		const uint64_t rows = CopyFrom(copy);
+		EndCopyFrom(copy);
+		table_close(rel, NoLock);
+		free_parsestate(state);
+		return rows;
+	});
+}
+
+uint64_t
+copy_out(const std::string &query, int fd,
+		 const std::vector<std::pair<std::string, std::string>> &options)
+{
+	// COPY opens what it writes to by name. The descriptor's name in /proc makes it write into the
+	// pipe, so no plain copy of the data ever lies on a disk; the callback that PostgreSQL 16 added
+	// would do the same.
+	const std::string path = "/proc/self/fd/" + std::to_string(fd);
+	const char *sql = query.c_str(), *name = path.c_str();
+	const auto *option = options.data();
+	const size_t option_count = options.size();
+	return call([=]() -> uint64_t {
+		List *list = NIL;
+		for (size_t i = 0; i < option_count; ++i)
+			list = lappend(
+				list, makeDefElem(pstrdup(option[i].first.c_str()),
+								  reinterpret_cast<Node *>(makeString(pstrdup(option[i].second.c_str()))),
+								  -1));
+		List *parsed = raw_parser(sql, RAW_PARSE_DEFAULT);
+		ParseState *state = make_parsestate(nullptr);
+		state->p_sourcetext = sql;
+		// the statement checks pg_write_server_files here; the pipe is ours
+		CopyToState copy = BeginCopyTo(state, nullptr, linitial_node(RawStmt, parsed), InvalidOid,
+									   name, false,
+#if PG_VERSION_NUM >= 160000
+									   nullptr,
+#endif
+									   NIL, list);
+		const uint64_t rows = DoCopyTo(copy);
+		EndCopyTo(copy);
+		free_parsestate(state);
+		return rows;
+	});
+}
+
+} // namespace pg

@@ -1,0 +1,183 @@
+// The boundary between C++ and PostgreSQL. Nothing else crosses it.
+//
+// PostgreSQL reports errors by longjmp, which skips C++ destructors; C++ by exceptions, which must
+// not pass through PostgreSQL's C frames. So:
+//
+//   * C++ calls PostgreSQL through pg::call(), which turns an ereport into a PgError exception with
+//     everything that was reported.
+//   * PostgreSQL calls C++ through PG_ETL_ENTRY / pg::entry(), which turns an exception into an
+//     ereport after every C++ frame has been unwound.
+//
+// A PgError that is caught and not thrown on leaves the transaction in an unknown state, unless it
+// came out of pg::subtransaction(), which has rolled back by then.
+#pragma once
+
+#include <exception>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+#include "pg/server.h"
+
+namespace pg
+{
+
+/// An error to report: SQLSTATE, message, detail and hint.
+class Error : public std::runtime_error
+{
+  public:
+	Error(std::string sqlstate, const std::string &message, std::string detail = {},
+		  std::string hint = {})
+		: std::runtime_error(message), sqlstate_(std::move(sqlstate)), detail_(std::move(detail)),
+		  hint_(std::move(hint))
+	{
+	}
+	const std::string &sqlstate() const { return sqlstate_; }
+	const std::string &detail() const { return detail_; }
+	const std::string &hint() const { return hint_; }
+
+  protected:
+	std::string sqlstate_, detail_, hint_;
+};
+
+/// What PostgreSQL reported, on its way through C++.
+class PgError : public Error
+{
+  public:
+	/// Copies and frees the error data.
+	explicit PgError(ErrorData *error);
+	const std::string &context() const { return context_; }
+	const std::string &constraint() const { return constraint_; }
+	const std::string &column() const { return column_; }
+	const std::string &table() const { return table_; }
+	const std::string &schema() const { return schema_; }
+
+  private:
+	std::string context_, schema_, table_, column_, constraint_;
+};
+
+/// Calls function(argument) and returns what it reported with ERROR, or null. The error state is
+/// flushed and the memory context restored.
+ErrorData *call_protected(void (*function)(void *), void *argument);
+
+/// Calls PostgreSQL. f may call any of its functions but must hold no C++ object with a destructor
+/// that an ereport would skip; it may throw nothing.
+template <typename F>
+auto
+call(F &&f) -> decltype(f())
+{
+	using R = decltype(f());
+	if constexpr (std::is_void_v<R>)
+	{
+		if (ErrorData *error = call_protected(
+				[](void *p) { (*static_cast<std::remove_reference_t<F> *>(p))(); },
+				const_cast<void *>(static_cast<const void *>(&f))))
+			throw PgError(error);
+	}
+	else
+	{
+		static_assert(std::is_trivially_destructible_v<R>);
+		struct Frame
+		{
+			std::remove_reference_t<F> *f;
+			R result;
+		} frame{&f, R{}};
+		if (ErrorData *error = call_protected(
+				[](void *p) {
+					Frame *inner = static_cast<Frame *>(p);
+					inner->result = (*inner->f)();
+				},
+				&frame))
+			throw PgError(error);
+		return frame.result;
+	}
+}
+
+/// Reports the exception that is being handled as an ERROR once the frames are gone: fills a
+/// palloc'd ErrorData. Call inside a catch block.
+ErrorData *current_exception_data();
+/// Throws that ErrorData as an ERROR; does not return.
+[[noreturn]] void report(ErrorData *error);
+
+/// Runs f, C++ called by PostgreSQL, and reports its exceptions.
+template <typename F>
+auto
+entry(F &&f) -> decltype(f())
+{
+	ErrorData *error;
+	try
+	{
+		return f();
+	}
+	catch (...)
+	{
+		error = current_exception_data();
+	}
+	report(error);
+}
+
+/// Runs f in a subtransaction: released when it returns, rolled back when it throws. Returns the
+/// PgError that was thrown, so that the caller can go on; other exceptions are thrown on.
+/// Cancellation and termination (class 57) are thrown on as well.
+template <typename F> std::optional<PgError> subtransaction(F &&f);
+
+void subtransaction_begin(MemoryContext *context, void **owner);
+void subtransaction_release(MemoryContext context, void *owner);
+void subtransaction_rollback(MemoryContext context, void *owner);
+
+template <typename F>
+std::optional<PgError>
+subtransaction(F &&f)
+{
+	MemoryContext context;
+	void *owner;
+	subtransaction_begin(&context, &owner);
+	try
+	{
+		f();
+		subtransaction_release(context, owner);
+		return std::nullopt;
+	}
+	catch (const PgError &error)
+	{
+		subtransaction_rollback(context, owner);
+		if (error.sqlstate().compare(0, 2, "57") == 0)
+			throw;
+		return error;
+	}
+	catch (...)
+	{
+		subtransaction_rollback(context, owner);
+		throw;
+	}
+}
+
+/// CHECK_FOR_INTERRUPTS(), as an exception.
+inline void
+check_for_interrupts()
+{
+	if (INTERRUPTS_PENDING_CONDITION())
+		call([] { CHECK_FOR_INTERRUPTS(); });
+}
+
+/// Reports a NOTICE or WARNING.
+void notice(int level, const std::string &message, const std::string &detail = {},
+			const std::string &hint = {});
+
+} // namespace pg
+
+/// An SQL-callable function whose body is C++: PG_ETL_ENTRY(name) { … return Datum; }
+#define PG_ETL_ENTRY(name)                                                                         \
+	extern "C"                                                                                     \
+	{                                                                                              \
+		PGDLLEXPORT Datum name(FunctionCallInfo fcinfo);                                           \
+		PG_FUNCTION_INFO_V1(name);                                                                 \
+	}                                                                                              \
+	static Datum name##_body(FunctionCallInfo fcinfo);                                             \
+	Datum name(FunctionCallInfo fcinfo)                                                            \
+	{                                                                                              \
+		return pg::entry([&]() -> Datum { return name##_body(fcinfo); });                          \
+	}                                                                                              \
+	static Datum name##_body([[maybe_unused]] FunctionCallInfo fcinfo)

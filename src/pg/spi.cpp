@@ -1,0 +1,309 @@
+#include "pg/spi.h"
+
+#include <exception>
+
+extern "C"
+{
+#include "catalog/pg_type.h"
+#include "utils/array.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/timestamp.h"
+}
+
+namespace pg
+{
+
+Param
+param(int64_t value)
+{
+	return {INT8OID, Int64GetDatum(value), false};
+}
+
+Param
+param(int32_t value)
+{
+	return {INT4OID, Int32GetDatum(value), false};
+}
+
+Param
+param(bool value)
+{
+	return {BOOLOID, BoolGetDatum(value), false};
+}
+
+Param
+param(std::string_view text)
+{
+	return {TEXTOID, text_datum(text), false};
+}
+
+Param
+param(const std::optional<std::string> &text)
+{
+	return text ? param(std::string_view(*text)) : null_param(TEXTOID);
+}
+
+Param
+null_param(Oid type)
+{
+	return {type, static_cast<Datum>(0), true};
+}
+
+Param
+param_bytes(std::string_view bytes)
+{
+	return {BYTEAOID, text_datum(bytes), false};
+}
+
+Param
+param_timestamptz(int64_t microseconds)
+{
+	return {TIMESTAMPTZOID, TimestampTzGetDatum(microseconds), false};
+}
+
+Param
+param_array(const std::vector<std::string_view> &texts)
+{
+	const std::string_view *items = texts.data();
+	const size_t count = texts.size();
+	return {TEXTARRAYOID, call([=] {
+				Datum *values = static_cast<Datum *>(
+					MemoryContextAllocHuge(CurrentMemoryContext, (count + 1) * sizeof(Datum)));
+				for (size_t i = 0; i < count; ++i)
+					values[i] = PointerGetDatum(cstring_to_text_with_len(
+						items[i].data() ? items[i].data() : "", static_cast<int>(items[i].size())));
+				return PointerGetDatum(construct_array(values, static_cast<int>(count), TEXTOID, -1,
+													   false, TYPALIGN_INT));
+			}),
+			false};
+}
+
+Param
+param_array(const std::vector<int64_t> &items)
+{
+	const int64_t *data = items.data();
+	const size_t count = items.size();
+	return {INT8ARRAYOID, call([=] {
+				Datum *values = static_cast<Datum *>(
+					MemoryContextAllocHuge(CurrentMemoryContext, (count + 1) * sizeof(Datum)));
+				for (size_t i = 0; i < count; ++i)
+					values[i] = Int64GetDatum(data[i]);
+				return PointerGetDatum(construct_array(values, static_cast<int>(count), INT8OID, 8,
+													   true, TYPALIGN_DOUBLE));
+			}),
+			false};
+}
+
+Param
+param_array(Oid element, const std::vector<std::string_view> &encoded)
+{
+	const std::string_view *items = encoded.data();
+	const size_t count = encoded.size();
+	Oid array_type = InvalidOid;
+	const Datum array = call([&array_type, element, items, count] {
+		Oid receive, io_param;
+		int16 length;
+		bool by_value;
+		char align;
+		FmgrInfo function;
+		getTypeBinaryInputInfo(element, &receive, &io_param);
+		get_typlenbyvalalign(element, &length, &by_value, &align);
+		fmgr_info(receive, &function);
+		array_type = get_array_type(element);
+		Datum *values = static_cast<Datum *>(
+			MemoryContextAllocHuge(CurrentMemoryContext, (count + 1) * sizeof(Datum)));
+		StringInfoData buffer;
+		initStringInfo(&buffer);
+		for (size_t i = 0; i < count; ++i)
+		{
+			resetStringInfo(&buffer);
+			appendBinaryStringInfo(&buffer, items[i].data(), static_cast<int>(items[i].size()));
+			values[i] = ReceiveFunctionCall(&function, &buffer, io_param, -1);
+		}
+		pfree(buffer.data);
+		return PointerGetDatum(construct_array(values, static_cast<int>(count), element, length,
+											   by_value, align));
+	});
+	return {array_type, array, false};
+}
+
+Rows::~Rows()
+{
+	if (table_ != nullptr)
+		SPI_freetuptable(table_);
+}
+
+Datum
+Rows::datum(uint64_t row, int column, bool &null) const
+{
+	return SPI_getbinval(table_->vals[row], table_->tupdesc, column + 1, &null);
+}
+
+bool
+Rows::is_null(uint64_t row, int column) const
+{
+	bool null;
+	datum(row, column, null);
+	return null;
+}
+
+int64_t
+Rows::integer(uint64_t row, int column) const
+{
+	bool null;
+	const Datum value = datum(row, column, null);
+	return null ? 0 : DatumGetInt64(value);
+}
+
+int32_t
+Rows::int4(uint64_t row, int column) const
+{
+	bool null;
+	const Datum value = datum(row, column, null);
+	return null ? 0 : DatumGetInt32(value);
+}
+
+int16_t
+Rows::int2(uint64_t row, int column) const
+{
+	bool null;
+	const Datum value = datum(row, column, null);
+	return null ? static_cast<int16_t>(0) : DatumGetInt16(value);
+}
+
+bool
+Rows::boolean(uint64_t row, int column) const
+{
+	bool null;
+	const Datum value = datum(row, column, null);
+	return !null && DatumGetBool(value);
+}
+
+std::string
+Rows::text(uint64_t row, int column) const
+{
+	bool null;
+	const Datum value = datum(row, column, null);
+	if (null)
+		return {};
+	const struct varlena *plain =
+		call([=] { return pg_detoast_datum_packed(reinterpret_cast<struct varlena *>(DatumGetPointer(value))); });
+	return {VARDATA_ANY(plain), static_cast<size_t>(VARSIZE_ANY_EXHDR(plain))};
+}
+
+std::string
+Rows::bytes(uint64_t row, int column) const
+{
+	return text(row, column);
+}
+
+Spi::Spi() : exceptions_(std::uncaught_exceptions())
+{
+	guc_level_ = call([] {
+		if (SPI_connect() != SPI_OK_CONNECT)
+			elog(ERROR, "SPI_connect failed");
+		const int level = NewGUCNestLevel();
+		// names are resolved by us, not by whoever set the path; client_encoding matters to the
+		// receive function of text
+		(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
+								 GUC_ACTION_SAVE, true, 0, false);
+		(void) set_config_option("client_encoding", "UTF8", PGC_USERSET, PGC_S_SESSION,
+								 GUC_ACTION_SAVE, true, 0, false);
+		return level;
+	});
+}
+
+Spi::~Spi()
+{
+	// with an exception on its way the error's rollback cleans up, and calling into a failed
+	// transaction would not
+	if (std::uncaught_exceptions() > exceptions_)
+		return;
+	AtEOXact_GUC(false, guc_level_);
+	SPI_finish();
+}
+
+namespace
+{
+
+Rows
+run(const std::string &sql, std::initializer_list<Param> params)
+{
+	constexpr size_t max_params = 24;
+	if (params.size() > max_params)
+		throw Error("XX000", "too many query parameters");
+	Oid types[max_params];
+	Datum values[max_params];
+	char nulls[max_params];
+	int n = 0;
+	for (const Param &p : params)
+	{
+		types[n] = p.type;
+		values[n] = p.value;
+		nulls[n++] = p.null ? 'n' : ' ';
+	}
+	const char *text = sql.c_str();
+	call([&] {
+		const int rc = SPI_execute_with_args(text, n, types, values, nulls, false, 0);
+		if (rc < 0)
+			elog(ERROR, "SPI_execute failed: %s", SPI_result_code_string(rc));
+	});
+	return Rows(SPI_tuptable, SPI_processed);
+}
+
+} // namespace
+
+Rows
+query(const std::string &sql, std::initializer_list<Param> params)
+{
+	return run(sql, params);
+}
+
+uint64_t
+execute(const std::string &sql, std::initializer_list<Param> params)
+{
+	return run(sql, params).size();
+}
+
+std::string
+quote(std::string_view identifier)
+{
+	const std::string copy(identifier);
+	const char *c = copy.c_str();
+	return call([=] { return quote_identifier(c); });
+}
+
+std::string
+quote(std::string_view schema, std::string_view name)
+{
+	return quote(schema) + "." + quote(name);
+}
+
+std::string
+literal(std::string_view text)
+{
+	const std::string copy(text);
+	const char *c = copy.c_str();
+	return call([=] { return quote_literal_cstr(c); });
+}
+
+Datum
+text_datum(std::string_view text)
+{
+	return call([=] {
+		return PointerGetDatum(cstring_to_text_with_len(text.data() ? text.data() : "",
+														static_cast<int>(text.size())));
+	});
+}
+
+std::string
+text_argument(FunctionCallInfo fcinfo, int n)
+{
+	const Datum value = PG_GETARG_DATUM(n);
+	const struct varlena *plain =
+		call([=] { return pg_detoast_datum_packed(reinterpret_cast<struct varlena *>(DatumGetPointer(value))); });
+	return {VARDATA_ANY(plain), static_cast<size_t>(VARSIZE_ANY_EXHDR(plain))};
+}
+
+} // namespace pg

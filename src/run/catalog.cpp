@@ -1,0 +1,233 @@
+#include "run/catalog.h"
+
+#include <functional>
+
+#include <nlohmann/json.hpp>
+
+extern "C"
+{
+#include "catalog/namespace.h"
+#include "catalog/pg_type.h"
+#include "utils/lsyscache.h"
+}
+
+namespace etl
+{
+
+Definition
+read_definition(const std::string &json)
+{
+	try
+	{
+		return Definition::read(json);
+	}
+	catch (const DefinitionError &e)
+	{
+		throw pg::Error("22023", "invalid definition of a dataset",
+						"At \"" + e.pointer() + "\": " + e.what(),
+						e.hint().empty() ? "docs/definitions.md describes the format." : e.hint());
+	}
+}
+
+Catalog
+Catalog::load()
+{
+	Catalog catalog;
+	const pg::Rows rows =
+		pg::query("SELECT name, definition::text, enabled FROM etl.dataset ORDER BY name");
+	for (uint64_t i = 0; i < rows.size(); ++i)
+	{
+		const std::string name = rows.text(i, 0);
+		catalog.definitions_.emplace(name, read_definition(rows.text(i, 1)));
+		catalog.enabled_[name] = rows.boolean(i, 2);
+	}
+	for (const auto &[name, definition] : catalog.definitions_)
+		if (definition.key_column >= 0)
+			catalog.key_types_[name] =
+				definition.tables[0].columns[static_cast<size_t>(definition.key_column)].type;
+	return catalog;
+}
+
+const Definition *
+Catalog::find(const std::string &dataset) const
+{
+	const auto found = definitions_.find(dataset);
+	return found == definitions_.end() ? nullptr : &found->second;
+}
+
+const Definition &
+Catalog::get(const std::string &dataset) const
+{
+	if (const Definition *definition = find(dataset))
+		return *definition;
+	std::string known;
+	for (const auto &[name, definition] : definitions_)
+		known += (known.empty() ? "" : ", ") + name;
+	throw pg::Error("42704", "dataset \"" + dataset + "\" is not defined",
+					known.empty() ? "No dataset is defined." : "Defined are: " + known + ".",
+					"Define it with SELECT etl_define('…').");
+}
+
+std::vector<std::string>
+Catalog::run_order() const
+{
+	std::vector<std::string> order;
+	std::map<std::string, bool> visited;
+	const std::function<void(const std::string &)> visit = [&](const std::string &name) {
+		const Definition *definition = find(name);
+		if (definition == nullptr || visited[name])
+			return;
+		visited[name] = true;
+		for (const ReferenceDefinition &reference : definition->references)
+			visit(reference.dataset);
+		if (enabled(name))
+			order.push_back(name);
+	};
+	for (const bool erases : {false, true})
+		for (const auto &[name, definition] : definitions_)
+			if (definition.erases.has_value() == erases)
+				visit(name);
+	return order;
+}
+
+std::string
+Catalog::claimant(std::string_view file_name) const
+{
+	for (const auto &[name, definition] : definitions_)
+		if (definition.claims(file_name))
+			return name;
+	return {};
+}
+
+std::string
+quoted(const TableDefinition &table)
+{
+	return pg::quote(table.schema, table.name);
+}
+
+Oid
+find_table(const TableDefinition &table)
+{
+	const char *schema = table.schema.c_str(), *name = table.name.c_str();
+	return pg::call([=] {
+		const Oid space = get_namespace_oid(schema, true);
+		return OidIsValid(space) ? get_relname_relid(name, space) : InvalidOid;
+	});
+}
+
+Oid
+type_oid(const ColumnType &type)
+{
+	switch (type.id)
+	{
+		case TypeId::smallint:
+			return INT2OID;
+		case TypeId::integer:
+			return INT4OID;
+		case TypeId::bigint:
+			return INT8OID;
+		case TypeId::numeric:
+			return NUMERICOID;
+		case TypeId::real:
+			return FLOAT4OID;
+		case TypeId::double_precision:
+			return FLOAT8OID;
+		case TypeId::boolean:
+			return BOOLOID;
+		case TypeId::date:
+			return DATEOID;
+		case TypeId::timestamp:
+			return TIMESTAMPOID;
+		case TypeId::timestamptz:
+			return TIMESTAMPTZOID;
+		case TypeId::uuid:
+			return UUIDOID;
+		case TypeId::json:
+			return JSONOID;
+		case TypeId::jsonb:
+			return JSONBOID;
+		case TypeId::text:
+			break;
+	}
+	return TEXTOID;
+}
+
+namespace
+{
+
+void
+check_table(const Definition &definition, const TableDefinition &table, Oid oid)
+{
+	const pg::Rows rows = pg::query(
+		"SELECT attname::text, format_type(atttypid, atttypmod) FROM pg_attribute"
+		" WHERE attrelid = $1::oid AND attnum > 0 AND NOT attisdropped",
+		{pg::param(static_cast<int64_t>(oid))});
+	std::map<std::string, std::string> columns;
+	for (uint64_t i = 0; i < rows.size(); ++i)
+		columns[rows.text(i, 0)] = rows.text(i, 1);
+	for (const ColumnDefinition &column : table.columns)
+	{
+		const auto found = columns.find(column.name);
+		if (found != columns.end() && found->second == column.type.sql)
+			continue;
+		throw pg::Error("42804",
+						"table " + quoted(table) + " does not fit dataset \"" +
+							definition.dataset + "\"",
+						"Column \"" + column.name + "\" should be " + column.type.sql +
+							(found == columns.end() ? ", but the table has no such column."
+													: ", but is " + found->second + "."),
+						"Change the table with ALTER TABLE or the definition with etl_define.");
+	}
+}
+
+void
+create_table(const Definition &definition, const TableDefinition &table)
+{
+	std::string columns;
+	for (const ColumnDefinition &column : table.columns)
+		columns += "\n    " + pg::quote(column.name) + " " + column.type.sql +
+				   (column.not_null ? " NOT NULL," : ",");
+	std::string key;
+	for (const std::string &column : table.primary_key)
+		key += (key.empty() ? "" : ", ") + pg::quote(column);
+	if (key.empty())
+		columns.pop_back();
+	else
+		columns += "\n    PRIMARY KEY (" + key + ")";
+	if (pg::query("SELECT 1 FROM pg_namespace WHERE nspname = $1", {pg::param(table.schema)})
+			.empty())
+		pg::execute("CREATE SCHEMA " + pg::quote(table.schema));
+	pg::execute("CREATE TABLE " + quoted(table) + " (" + columns + "\n)");
+	pg::execute("COMMENT ON TABLE " + quoted(table) + " IS " +
+				pg::literal("Loaded by pg_etl, dataset " + definition.dataset));
+}
+
+} // namespace
+
+void
+check_tables(const Definition &definition)
+{
+	for (const TableDefinition &table : definition.tables)
+		if (const Oid oid = find_table(table))
+			check_table(definition, table, oid);
+}
+
+void
+ensure_tables(const Definition &definition)
+{
+	for (const TableDefinition &table : definition.tables)
+	{
+		if (const Oid oid = find_table(table))
+		{
+			check_table(definition, table, oid);
+			continue;
+		}
+		// two sessions that need the table at the same time: the second waits, then finds it
+		pg::execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))",
+					{pg::param("pg_etl table " + quoted(table))});
+		if (!find_table(table))
+			create_table(definition, table);
+	}
+}
+
+} // namespace etl

@@ -1,0 +1,333 @@
+#include <algorithm>
+#include <numeric>
+
+#include "pg/copy.h"
+#include "run/batch.h"
+
+extern "C"
+{
+#include "catalog/pg_type.h"
+#include "utils/lsyscache.h"
+#include "utils/typcache.h"
+}
+
+namespace etl
+{
+
+namespace
+{
+
+struct LoadRow
+{
+	uint64_t sort;
+	const char *bytes;
+	uint32_t size;
+	uint32_t record; ///< index into the batch's records
+};
+
+/// Rows of one table, in the order in which they are loaded.
+class LoadRows : public pg::RowSource
+{
+  public:
+	explicit LoadRows(const std::vector<LoadRow> &rows) : rows_(rows) {}
+	bool next(std::string_view &row) noexcept override
+	{
+		if (at_ == rows_.size())
+			return false;
+		// rows lie scattered over the batch: ask for the ones to come
+		if (at_ + 8 < rows_.size())
+			__builtin_prefetch(rows_[at_ + 8].bytes);
+		row = {rows_[at_].bytes, rows_[at_].size};
+		++at_;
+		return true;
+	}
+
+  private:
+	const std::vector<LoadRow> &rows_;
+	size_t at_ = 0;
+};
+
+/// What etl.staged_rows() returns; set while an UPDATE reads it.
+const std::vector<LoadRow> *rows_to_update = nullptr;
+
+std::vector<std::string>
+column_names(const TableDefinition &table)
+{
+	std::vector<std::string> names;
+	for (const ColumnDefinition &column : table.columns)
+		names.push_back(column.name);
+	return names;
+}
+
+const ColumnDefinition *
+column_from(const TableDefinition &table, Source source)
+{
+	for (const ColumnDefinition &column : table.columns)
+		if (column.source == source)
+			return &column;
+	return nullptr;
+}
+
+/// "etl.staged_rows() AS s (id bigint, …)".
+std::string
+staged_rows(const TableDefinition &table)
+{
+	std::string list;
+	for (const ColumnDefinition &column : table.columns)
+		list += (list.empty() ? "" : ", ") + pg::quote(column.name) + " " + column.type.sql;
+	return "etl.staged_rows() AS s (" + list + ")";
+}
+
+std::string
+key_of(const Definition &definition)
+{
+	return pg::quote(
+		definition.tables[0].columns[static_cast<size_t>(definition.key_column)].name);
+}
+
+/// Rows whose key is in the table replace the row, unless it came from a later partition: a late
+/// file does not undo what a newer one said.
+void
+update_rows(const Definition &definition, const std::vector<LoadRow> &rows)
+{
+	const TableDefinition &table = definition.tables[0];
+	std::string assignments, newer;
+	for (size_t i = 0; i < table.columns.size(); ++i)
+		if (static_cast<int>(i) != definition.key_column)
+		{
+			const std::string column = pg::quote(table.columns[i].name);
+			assignments += (assignments.empty() ? "" : ", ") + column + " = s." + column;
+		}
+	const ColumnDefinition *date = column_from(table, Source::record_date);
+	const ColumnDefinition *hour = column_from(table, Source::record_hour);
+	if (date != nullptr)
+	{
+		const std::string d = pg::quote(date->name);
+		const std::string h = hour != nullptr ? ", %." + pg::quote(hour->name) : "";
+		const auto pair = [&](const char *alias) {
+			std::string text = "(%." + d + h + ")";
+			for (size_t at; (at = text.find('%')) != std::string::npos;)
+				text.replace(at, 1, alias);
+			return text;
+		};
+		newer = " AND (" + pair("t") + " > " + pair("s") + ") IS NOT TRUE";
+	}
+	if (assignments.empty())
+		return;
+	rows_to_update = &rows;
+	struct Reset
+	{
+		~Reset() { rows_to_update = nullptr; }
+	} reset;
+	const std::string key = key_of(definition);
+	pg::execute("UPDATE " + quoted(table) + " t SET " + assignments + " FROM " +
+				staged_rows(table) + " WHERE t." + key + " = s." + key + newer);
+}
+
+/// The rows of child tables that belong to parents which are about to be replaced.
+void
+delete_children(const Definition &definition, const TableDefinition &child,
+				const std::vector<LoadRow> &parents)
+{
+	const ColumnDefinition &key =
+		definition.tables[0].columns[static_cast<size_t>(definition.key_column)];
+	std::string column;
+	for (const ColumnDefinition &c : child.columns)
+		if (c.source == Source::field && c.path == key.path)
+			column = pg::quote(c.name);
+	if (column.empty())
+		return;
+	rows_to_update = &parents;
+	struct Reset
+	{
+		~Reset() { rows_to_update = nullptr; }
+	} reset;
+	pg::execute("DELETE FROM " + quoted(child) + " t USING " + staged_rows(definition.tables[0]) +
+				" WHERE t." + column + " = s." + pg::quote(key.name));
+}
+
+class Loader
+{
+  public:
+	Loader(const Definition &definition, Batch &batch) : definition_(definition), batch_(batch)
+	{
+		rows_.resize(definition.tables.size());
+		uint32_t base = 0;
+		for (const auto &piece : batch.pieces)
+		{
+			for (size_t t = 0; t < piece->rows.size() && t < rows_.size(); ++t)
+				for (const StagedRow &row : piece->rows[t])
+				{
+					const BatchRecord &r = batch.records[base + row.record];
+					if (r.accepted && !r.superseded)
+						rows_[t].push_back({row.sort, row.bytes, row.size, base + row.record});
+				}
+			base += static_cast<uint32_t>(piece->records.size());
+		}
+		// by primary key: neighbours land on the same index pages
+		for (auto &rows : rows_)
+			std::stable_sort(rows.begin(), rows.end(),
+							 [](const LoadRow &a, const LoadRow &b) { return a.sort < b.sort; });
+	}
+
+	void run()
+	{
+		std::vector<uint32_t> all;
+		for (uint32_t i = 0; i < batch_.records.size(); ++i)
+			if (batch_.records[i].accepted && !batch_.records[i].superseded)
+				all.push_back(i);
+		if (!all.empty())
+			load(all, true);
+	}
+
+  private:
+	/// Loads the records, in halves where a table refuses the whole, until the one that it refuses
+	/// is found.
+	void load(const std::vector<uint32_t> &records, bool all)
+	{
+		const auto error = pg::subtransaction([&] { load_once(records, all); });
+		if (!error)
+			return;
+		// out of resources, broken storage, deadlock: not the data's fault
+		static const char *const data_classes[] = {"22", "23", "44", "P0", "42", "09", "27", "38", "0A"};
+		if (std::none_of(std::begin(data_classes), std::end(data_classes), [&](const char *c) {
+				return error->sqlstate().compare(0, 2, c) == 0;
+			}))
+			throw *error;
+		// insufficient privilege, missing table: every row would say the same
+		if (error->sqlstate().compare(0, 2, "42") == 0 || error->sqlstate() == "0A000")
+			throw *error;
+		if (records.size() == 1)
+		{
+			refuse(batch_.records[records[0]], *error);
+			return;
+		}
+		const auto middle = records.begin() + static_cast<ptrdiff_t>(records.size() / 2);
+		load({records.begin(), middle}, false);
+		load({middle, records.end()}, false);
+	}
+
+	void load_once(const std::vector<uint32_t> &records, bool all)
+	{
+		std::vector<bool> wanted;
+		if (!all)
+		{
+			wanted.resize(batch_.records.size());
+			for (const uint32_t i : records)
+				wanted[i] = true;
+		}
+		const bool update = definition_.on_repeat == OnRepeat::update;
+		for (size_t t = 0; t < rows_.size(); ++t)
+		{
+			const TableDefinition &table = definition_.tables[t];
+			std::vector<LoadRow> subset, existing;
+			const std::vector<LoadRow> *fresh = &rows_[t];
+			if (!all || update)
+			{
+				for (const LoadRow &row : rows_[t])
+					if (all || wanted[row.record])
+					{
+						const bool exists = t == 0 && batch_.records[row.record].exists;
+						(exists ? existing : subset).push_back(row);
+					}
+				fresh = &subset;
+			}
+			if (!existing.empty())
+			{
+				for (const TableDefinition &child : definition_.tables)
+					if (child.is_child)
+						delete_children(definition_, child, existing);
+				update_rows(definition_, existing);
+			}
+			if (fresh->empty())
+				continue;
+			LoadRows source(*fresh);
+			pg::copy_in(find_table(table), column_names(table), source);
+		}
+	}
+
+	static void refuse(BatchRecord &r, const pg::PgError &error)
+	{
+		r.accepted = false;
+		const std::string what = error.constraint().empty()
+									 ? "SQLSTATE " + error.sqlstate()
+									 : "constraint \"" + error.constraint() + "\"";
+		const std::string table =
+			error.table().empty() ? "target table" : "table \"" + error.table() + "\"";
+		// the server's own message may hold values of the row
+		r.record->add({Code::constraint, error.constraint(), "", "", error.sqlstate(),
+					   "(root): refused by " + table + ", " + what});
+	}
+
+	const Definition &definition_;
+	Batch &batch_;
+	std::vector<std::vector<LoadRow>> rows_;
+};
+
+} // namespace
+
+void
+load(const Definition &definition, Batch &batch)
+{
+	Loader(definition, batch).run();
+}
+
+} // namespace etl
+
+/// The rows of the UPDATE that is running, as a set of records.
+PG_ETL_ENTRY(etl_staged_rows)
+{
+	const auto *rows = etl::rows_to_update;
+	if (rows == nullptr)
+		throw pg::Error("55000", "etl.staged_rows() is internal to etl_run");
+	const etl::LoadRow *data = rows->data();
+	const size_t count = rows->size();
+	pg::call([=] {
+		InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
+		ReturnSetInfo *result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
+		const TupleDesc descriptor = result->setDesc;
+		const int n = descriptor->natts;
+		FmgrInfo *receive = static_cast<FmgrInfo *>(palloc(sizeof(FmgrInfo) * n));
+		Oid *io_params = static_cast<Oid *>(palloc(sizeof(Oid) * n));
+		for (int i = 0; i < n; ++i)
+		{
+			Oid function;
+			getTypeBinaryInputInfo(TupleDescAttr(descriptor, i)->atttypid, &function,
+								   &io_params[i]);
+			fmgr_info(function, &receive[i]);
+		}
+		Datum *values = static_cast<Datum *>(palloc(sizeof(Datum) * n));
+		bool *nulls = static_cast<bool *>(palloc(sizeof(bool) * n));
+		const MemoryContext row_context =
+			AllocSetContextCreate(CurrentMemoryContext, "etl staged row", ALLOCSET_DEFAULT_SIZES);
+		StringInfoData buffer;
+		initStringInfo(&buffer);
+		for (size_t r = 0; r < count; ++r)
+		{
+			const MemoryContext outer = MemoryContextSwitchTo(row_context);
+			const char *at = data[r].bytes + 2;
+			for (int i = 0; i < n; ++i)
+			{
+				uint32 big_endian;
+				memcpy(&big_endian, at, 4);
+				const int32 length = static_cast<int32>(pg_ntoh32(big_endian));
+				at += 4;
+				nulls[i] = length < 0;
+				if (length < 0)
+				{
+					values[i] = static_cast<Datum>(0);
+					continue;
+				}
+				resetStringInfo(&buffer);
+				appendBinaryStringInfo(&buffer, at, length);
+				at += length;
+				values[i] = ReceiveFunctionCall(&receive[i], &buffer, io_params[i],
+												TupleDescAttr(descriptor, i)->atttypmod);
+			}
+			tuplestore_putvalues(result->setResult, descriptor, values, nulls);
+			MemoryContextSwitchTo(outer);
+			MemoryContextReset(row_context);
+		}
+	});
+	return static_cast<Datum>(0);
+}

@@ -1,0 +1,174 @@
+#include "run/quarantine.h"
+
+#include <set>
+
+#include "run/rows.h"
+
+extern "C"
+{
+#include "catalog/namespace.h"
+#include "utils/lsyscache.h"
+}
+
+namespace etl
+{
+
+Oid
+catalog_table(const char *name)
+{
+	const char *dot = strchr(name, '.');
+	const std::string schema(name, dot);
+	const char *s = schema.c_str();
+	return pg::call([=] { return get_relname_relid(dot + 1, get_namespace_oid(s, false)); });
+}
+
+std::string
+storable_text(std::string_view bytes)
+{
+	std::string out;
+	for (size_t i = 0; i < bytes.size();)
+	{
+		const unsigned char c = static_cast<unsigned char>(bytes[i]);
+		const size_t length = c == 0 ? 0 : c < 0x80 ? 1 : c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : c >= 0xc2 ? 2 : 0;
+		bool valid = length > 0 && i + length <= bytes.size() && c < 0xf5;
+		for (size_t k = 1; valid && k < length; ++k)
+			valid = (static_cast<unsigned char>(bytes[i + k]) & 0xc0) == 0x80;
+		if (valid && length >= 3)
+		{
+			// overlong forms, surrogates and what lies beyond U+10FFFF: RFC 3629 section 4
+			const unsigned char d = static_cast<unsigned char>(bytes[i + 1]);
+			valid = !(c == 0xe0 && d < 0xa0) && !(c == 0xed && d > 0x9f) &&
+					!(c == 0xf0 && d < 0x90) && !(c == 0xf4 && d > 0x8f);
+		}
+		if (valid)
+		{
+			out.append(bytes, i, length);
+			i += length;
+		}
+		else
+		{
+			out += "\xef\xbf\xbd";
+			++i;
+		}
+	}
+	return out;
+}
+
+namespace
+{
+
+std::vector<const BatchRecord *>
+rejected_of(const Batch &batch)
+{
+	std::vector<const BatchRecord *> rejected;
+	for (const BatchRecord &r : batch.records)
+		if (!r.accepted)
+			rejected.push_back(&r);
+	return rejected;
+}
+
+/// Keys that quarantined records wait for.
+void
+copy_references(const std::vector<const BatchRecord *> &rejected, const std::vector<int64_t> &ids)
+{
+	CatalogRows rows;
+	for (size_t i = 0; i < rejected.size(); ++i)
+	{
+		std::set<std::pair<std::string_view, std::string_view>> keys;
+		for (const Violation &v : *rejected[i]->record->violations)
+			if (v.code == Code::reference && keys.emplace(v.dataset, v.key).second)
+			{
+				rows.row(3);
+				rows.int8(ids[i]);
+				rows.text(v.dataset);
+				rows.text(v.key);
+			}
+	}
+	if (rows.size() > 0)
+		pg::copy_in(catalog_table("etl.quarantine_reference"), {"quarantine_id", "dataset", "key"},
+					rows);
+}
+
+} // namespace
+
+void
+quarantine_rejected(const Definition &definition, const Batch &batch, int64_t run_id,
+					const std::vector<RunFile> &files)
+{
+	const std::vector<const BatchRecord *> rejected = rejected_of(batch);
+	if (rejected.empty())
+		return;
+	const std::vector<int64_t> ids =
+		allocate_ids("etl.quarantine_quarantine_id_seq", rejected.size());
+	CatalogRows rows;
+	std::string json;
+	for (size_t i = 0; i < rejected.size(); ++i)
+	{
+		const StagedRecord &record = *rejected[i]->record;
+		json.clear();
+		append_violations_json(json, *record.violations);
+		rows.row(11);
+		rows.int8(ids[i]);
+		rows.int8(run_id);
+		rows.int8(files[record.file].file_id);
+		rows.text(definition.dataset);
+		rows.int8(static_cast<int64_t>(record.line));
+		if (record.storable)
+			rows.text(record.text);
+		else
+			rows.text(storable_text(record.text));
+		rows.text(code_name(record.violations->front().code));
+		rows.jsonb(json);
+		if (record.storable)
+			rows.null();
+		else
+			rows.text(record.text);
+		record.key.data() == nullptr ? rows.null() : rows.text(record.key);
+		record.subject.data() == nullptr ? rows.null() : rows.text(record.subject);
+	}
+	pg::copy_in(catalog_table("etl.quarantine"),
+				{"quarantine_id", "run_id", "file_id", "dataset", "line", "record", "code",
+				 "violations", "record_bytes", "key", "subject"},
+				rows);
+	copy_references(rejected, ids);
+}
+
+void
+update_quarantine(const Batch &batch, int64_t run_id)
+{
+	std::vector<int64_t> released, all, ids;
+	for (const BatchRecord &r : batch.records)
+	{
+		all.push_back(r.record->quarantine_id);
+		if (r.accepted)
+			released.push_back(r.record->quarantine_id);
+	}
+	pg::execute("DELETE FROM etl.quarantine_reference WHERE quarantine_id = ANY ($1)",
+				{pg::param_array(all)});
+	pg::execute("UPDATE etl.quarantine SET status = 'released' WHERE quarantine_id = ANY ($1)",
+				{pg::param_array(released)});
+	const std::vector<const BatchRecord *> rejected = rejected_of(batch);
+	if (rejected.empty())
+		return;
+	std::vector<std::string> texts;
+	std::vector<std::string_view> codes, violations, keys, subjects;
+	texts.reserve(rejected.size());
+	for (const BatchRecord *r : rejected)
+	{
+		ids.push_back(r->record->quarantine_id);
+		codes.push_back(code_name(r->record->violations->front().code));
+		append_violations_json(texts.emplace_back(), *r->record->violations);
+		violations.push_back(texts.back());
+		keys.push_back(r->record->key);
+		subjects.push_back(r->record->subject);
+	}
+	pg::execute("UPDATE etl.quarantine q SET code = r.code, violations = r.violations::jsonb,"
+				" key = nullif(r.key, ''), subject = nullif(r.subject, ''), run_id = $6"
+				" FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[])"
+				" r(id, code, violations, key, subject) WHERE q.quarantine_id = r.id",
+				{pg::param_array(ids), pg::param_array(codes), pg::param_array(violations),
+				 pg::param_array(keys), pg::param_array(subjects), pg::param(run_id)});
+	copy_references(rejected, ids);
+}
+
+} // namespace etl

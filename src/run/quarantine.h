@@ -1,0 +1,20 @@
+// Quarantine: refused records and their reasons.
+#pragma once
+
+#include "run/batch.h"
+
+namespace etl
+{
+
+/// Inserts the records of the batch that were not accepted. file_ids: by StagedRecord::file.
+/// Returns the quarantine_ids that were given, in order.
+void quarantine_rejected(const Definition &definition, const Batch &batch, int64_t run_id,
+						 const std::vector<RunFile> &files);
+
+/// Writes back what a replay found: new reasons for those still refused, "released" for the others.
+void update_quarantine(const Batch &batch, int64_t run_id);
+
+/// A record's text as PostgreSQL's text can hold it: invalid UTF-8 and NUL become U+FFFD.
+std::string storable_text(std::string_view bytes);
+
+} // namespace etl

@@ -1,0 +1,461 @@
+#include "run/run.h"
+
+#include <cstring>
+#include <map>
+#include <optional>
+#include <set>
+
+#include <unistd.h>
+
+#include "core/rewrite.h"
+#include "erase/erase.h"
+#include "run/actions.h"
+#include "run/batch.h"
+#include "run/claim.h"
+#include "run/export.h"
+#include "run/quarantine.h"
+#include "run/rows.h"
+#include "run/threads.h"
+
+extern "C"
+{
+#include "utils/timestamp.h"
+}
+
+namespace etl
+{
+
+int32_t
+lock_dataset(const std::string &dataset)
+{
+	const std::string name = "pg_etl dataset " + dataset;
+	if (pg::query("SELECT pg_try_advisory_xact_lock(hashtextextended($1, 0))", {pg::param(name)})
+			.boolean(0, 0))
+		return 0;
+	const pg::Rows rows = pg::query(
+		"SELECT pid FROM pg_locks, hashtextextended($1, 0) h(key)"
+		" WHERE locktype = 'advisory' AND granted AND objsubid = 1"
+		" AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+		" AND classid::bigint = (h.key >> 32) & 4294967295 AND objid::bigint = h.key & 4294967295",
+		{pg::param(name)});
+	return rows.empty() ? -1 : rows.int4(0, 0);
+}
+
+std::vector<int64_t>
+allocate_ids(const std::string &sequence, size_t count)
+{
+	std::vector<int64_t> ids;
+	if (count == 0)
+		return ids;
+	const pg::Rows rows =
+		pg::query("SELECT nextval($1::regclass) FROM generate_series(1, $2)",
+				  {pg::param(sequence), pg::param(static_cast<int64_t>(count))});
+	for (uint64_t i = 0; i < rows.size(); ++i)
+		ids.push_back(rows.integer(i, 0));
+	return ids;
+}
+
+RunResult
+begin_run(const std::string &dataset)
+{
+	RunResult result;
+	result.run_id = allocate_ids("etl.run_run_id_seq", 1)[0];
+	result.dataset = dataset;
+	result.status = "succeeded";
+	result.started_at = GetCurrentTimestamp();
+	return result;
+}
+
+void
+finish_run(RunResult &result)
+{
+	result.finished_at = GetCurrentTimestamp();
+	pg::execute("INSERT INTO etl.run (run_id, dataset, status, started_at, finished_at, files,"
+				" records, loaded, quarantined, bytes, error)"
+				" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, nullif($11, ''))",
+				{pg::param(result.run_id), pg::param(result.dataset), pg::param(result.status),
+				 pg::param_timestamptz(result.started_at),
+				 pg::param_timestamptz(result.finished_at), pg::param(result.files),
+				 pg::param(result.records), pg::param(result.loaded),
+				 pg::param(result.quarantined), pg::param(result.bytes),
+				 pg::param(result.error)});
+}
+
+std::array<uint8_t, 16>
+subject_hash_key(const std::string &secret)
+{
+	const auto mac = hmac_sha256(secret, "etl.file.subjects");
+	std::array<uint8_t, 16> key;
+	std::memcpy(key.data(), mac.data(), key.size());
+	return key;
+}
+
+namespace
+{
+
+/// One run of a dataset over its staged files.
+class Run
+{
+  public:
+	Run(const Catalog &catalog, const Definition &definition, RunResult &result)
+		: catalog_(catalog), definition_(definition), result_(result),
+		  settings_(pg::Settings::current())
+	{
+	}
+
+	void execute()
+	{
+		recover(definition_.dataset, settings_);
+		std::vector<FileTask> tasks;
+		files_ = claim_files(definition_, settings_, tasks, result_.started_at);
+		result_.files = static_cast<int32_t>(files_.size());
+		if (files_.empty())
+			return;
+		prepare();
+		StagerOptions options;
+		options.threads = settings_.threads;
+		options.memory = settings_.batch_memory / 3;
+		options.max_record_size = settings_.max_record_size;
+		options.max_file_size = settings_.max_file_size;
+		Stager stager(definition_, catalog_.key_types(), std::move(tasks), options);
+		const StopOnExit stop_on_exit(stager);
+		stage_and_load(stager);
+		if (erasure_)
+			erasure_->execute();
+		if (writer_)
+			wait_for_exports(*writer_);
+		finish_files();
+	}
+
+  private:
+	void prepare()
+	{
+		ensure_tables(definition_);
+		for (const ReferenceDefinition &reference : definition_.references)
+			if (const Definition *parent = catalog_.find(reference.dataset))
+				ensure_tables(*parent);
+		const std::vector<int64_t> ids = allocate_ids("etl.file_file_id_seq", files_.size());
+		for (size_t i = 0; i < files_.size(); ++i)
+			files_[i].file_id = ids[i];
+		if (definition_.subject || definition_.erases)
+		{
+			secret_ = pg::secret();
+			hash_key_ = subject_hash_key(secret_);
+		}
+		if (definition_.erases)
+			erasure_.emplace(catalog_, definition_, secret_, result_.run_id);
+		part_folder_ = part_folder(settings_, definition_.dataset);
+	}
+
+	void stage_and_load(Stager &stager)
+	{
+		Batch batch;
+		std::vector<uint32_t> ended;
+		size_t memory = 0;
+		for (;;)
+		{
+			Stager::Step step = stager.next(std::chrono::milliseconds(100));
+			pg::check_for_interrupts();
+			switch (step.kind)
+			{
+				case Stager::Step::Kind::timeout:
+					continue;
+				case Stager::Step::Kind::piece:
+					if (files_[step.file].started_at == 0)
+						files_[step.file].started_at = GetCurrentTimestamp();
+					memory += step.piece->memory();
+					last_file_ = step.file;
+					batch.pieces.push_back(std::move(step.piece));
+					break;
+				case Stager::Step::Kind::file_end:
+					end_file(step.file, std::move(step.outcome));
+					ended.push_back(step.file);
+					break;
+				case Stager::Step::Kind::done:
+					break;
+			}
+			const bool done = step.kind == Stager::Step::Kind::done;
+			if (memory >= settings_.batch_memory / 3 || done)
+			{
+				process(batch, ended);
+				batch = Batch();
+				ended.clear();
+				memory = 0;
+			}
+			if (done)
+				return;
+		}
+	}
+
+	void end_file(uint32_t index, FileOutcome outcome)
+	{
+		RunFile &file = files_[index];
+		const bool had_pieces = file.started_at != 0;
+		if (file.started_at == 0)
+			file.started_at = GetCurrentTimestamp();
+		file.outcome = std::move(outcome);
+		if (!file.outcome.error.empty())
+		{
+			if (had_pieces)
+				throw pg::Error(file.outcome.sqlstate, "staged file \"" + storable_text(file.path) +
+														   "\" changed while it was read",
+								file.outcome.error, "Run again when it is complete.");
+			file.status = "failed";
+			file.outcome.records = 0;
+		}
+		else
+			file.status = file.outcome.duplicate ? "duplicate" : "archived";
+	}
+
+	void process(Batch &batch, const std::vector<uint32_t> &ended)
+	{
+		batch.collect();
+		if (erasure_)
+			erasure_->resolve(batch);
+		check_and_load(catalog_, definition_, batch, spanning_.keys.empty() ? nullptr : &spanning_);
+		if (erasure_)
+			erasure_->collect(batch, files_);
+		for (const BatchRecord &r : batch.records)
+		{
+			RunFile &file = files_[r.record->file];
+			++(r.accepted ? file.loaded : file.quarantined);
+			if (r.record->subject.data() != nullptr)
+				file.subjects.push_back(siphash(hash_key_, r.record->subject));
+		}
+		quarantine_rejected(definition_, batch, result_.run_id, files_);
+		export_accepted(batch);
+		for (const uint32_t index : ended)
+			close_file(files_[index]);
+		remember_spanning(batch, ended);
+	}
+
+	void export_accepted(const Batch &batch)
+	{
+		std::vector<std::string_view> lines;
+		for (size_t i = 0; i < batch.records.size();)
+		{
+			const uint32_t index = batch.records[i].record->file;
+			lines.clear();
+			for (; i < batch.records.size() && batch.records[i].record->file == index; ++i)
+				if (batch.records[i].accepted)
+					lines.push_back(batch.records[i].record->output);
+			if (lines.empty())
+				continue;
+			RunFile &file = files_[index];
+			if (file.processed_fd < 0)
+				open_processed(file);
+			export_lines(lines, file.processed_fd);
+		}
+	}
+
+	void open_processed(RunFile &file)
+	{
+		if (!writer_)
+			writer_.emplace();
+		while (writer_->pending() > 64) // each holds a pipe
+		{
+			(void) writer_->finished();
+			pg::check_for_interrupts();
+		}
+		file.processed_path = free_name(settings_.processed_dir, file.path, processed_taken_);
+		processed_taken_.assign(1, file.processed_path);
+		file.processed_part = part_folder_ + "/" + std::to_string(file.file_id) + ".part";
+		remove_on_rollback(file.processed_part);
+		file.processed_fd =
+			writer_->start(file.processed_part, is_gzip(file.path), Framing::copy_binary);
+		open_fds_.insert(file.processed_fd);
+	}
+
+	void close_file(RunFile &file)
+	{
+		file.finished_at = GetCurrentTimestamp();
+		if (file.processed_fd >= 0)
+		{
+			close(file.processed_fd);
+			open_fds_.erase(file.processed_fd);
+			file.processed_fd = -1;
+		}
+		std::sort(file.subjects.begin(), file.subjects.end());
+		file.subjects.erase(std::unique(file.subjects.begin(), file.subjects.end()),
+							file.subjects.end());
+	}
+
+	/// The last file of a batch may go on in the next one: its keys must be known there.
+	void remember_spanning(const Batch &batch, const std::vector<uint32_t> &ended)
+	{
+		if (batch.records.empty())
+			return;
+		if (!ended.empty() && ended.back() >= last_file_)
+		{
+			spanning_ = {};
+			return;
+		}
+		if (spanning_.file != last_file_)
+			spanning_ = {last_file_, {}};
+		for (const BatchRecord &r : batch.records)
+			if (r.record->file == last_file_ && r.record->loadable &&
+				r.record->key.data() != nullptr)
+				spanning_.keys.emplace(r.record->key);
+	}
+
+	void finish_files()
+	{
+		std::vector<FileAction> actions;
+		std::vector<std::string_view> failed;
+		size_t failures = 0;
+		std::string first_error;
+		CatalogRows rows;
+		for (RunFile &file : files_)
+		{
+			result_.records += static_cast<int64_t>(file.outcome.records);
+			result_.loaded += file.loaded;
+			result_.quarantined += file.quarantined;
+			result_.bytes += static_cast<int64_t>(file.outcome.bytes);
+			if (file.status == "failed")
+			{
+				++failures;
+				failed.push_back(file.path);
+				if (first_error.empty())
+					first_error = storable_text(file.path) + ": " + file.outcome.error;
+			}
+			else
+				plan_file(file, actions);
+			add_row(file, rows);
+		}
+		if (!failed.empty())
+			pg::execute("DELETE FROM etl.file WHERE dataset = $1 AND status = 'failed' AND path = ANY ($2)",
+						{pg::param(definition_.dataset), pg::param_array(failed)});
+		pg::copy_in(catalog_table("etl.file"),
+					{"file_id", "run_id", "dataset", "path", "record_date", "record_hour",
+					 "size_bytes", "sha256", "records", "loaded", "quarantined", "status", "error",
+					 "processed_path", "archived_path", "started_at", "finished_at", "last_line",
+					 "subjects"},
+					rows);
+		plan_actions(definition_.dataset, std::move(actions));
+		if (failures > 0)
+		{
+			result_.status = failures == files_.size() ? "failed" : "partial";
+			result_.error = std::to_string(failures) + " of " + std::to_string(files_.size()) +
+							" files failed, the first: " + first_error;
+		}
+	}
+
+	void plan_file(RunFile &file, std::vector<FileAction> &actions)
+	{
+		if (!file.processed_path.empty())
+		{
+			FileAction publish;
+			publish.file_id = file.file_id;
+			publish.from = file.processed_part;
+			publish.to = settings_.processed_dir + "/" + file.processed_path;
+			actions.push_back(std::move(publish));
+		}
+		file.archived_path = free_name(settings_.archive_dir, file.path, {});
+		FileAction archive;
+		archive.kind = FileAction::Kind::archive;
+		archive.file_id = file.file_id;
+		archive.from = file.absolute;
+		archive.to = settings_.archive_dir + "/" + file.archived_path;
+		archive.sha256 = file.outcome.sha256;
+		archive.identity = file.identity;
+		archive.raw_root = settings_.raw_dir;
+		if (erasure_)
+		{
+			// the request names the person who wants to be forgotten: the archive gets a copy in
+			// which a pseudonym stands for them
+			if (const std::string part = erasure_->rewritten_raw_file(file, part_folder_);
+				!part.empty())
+			{
+				FileAction publish;
+				publish.file_id = file.file_id;
+				publish.from = part;
+				publish.to = archive.to;
+				actions.push_back(std::move(publish));
+				archive.kind = FileAction::Kind::remove;
+				archive.to.clear();
+			}
+		}
+		actions.push_back(std::move(archive));
+	}
+
+	void add_row(const RunFile &file, CatalogRows &rows)
+	{
+		const bool read = file.status != "failed";
+		rows.row(19);
+		rows.int8(file.file_id);
+		rows.int8(result_.run_id);
+		rows.text(definition_.dataset);
+		rows.text(storable_text(file.path));
+		rows.int4(file.context.record_date);
+		rows.int2(file.context.record_hour);
+		rows.int8(static_cast<int64_t>(file.identity.size));
+		if (read)
+			rows.text({reinterpret_cast<const char *>(file.outcome.sha256.data()),
+					   file.outcome.sha256.size()});
+		else
+			rows.null();
+		rows.int8(static_cast<int64_t>(file.outcome.records));
+		rows.int8(file.loaded);
+		rows.int8(file.quarantined);
+		rows.text(file.status);
+		rows.text_or_null(file.outcome.error);
+		rows.text_or_null(storable_text(file.processed_path));
+		rows.text_or_null(storable_text(file.archived_path));
+		rows.int8(file.started_at);
+		rows.int8(file.finished_at != 0 ? file.finished_at : GetCurrentTimestamp());
+		rows.int8(static_cast<int64_t>(file.outcome.last_line));
+		if (file.subjects.empty())
+			rows.null();
+		else
+			rows.text({reinterpret_cast<const char *>(file.subjects.data()),
+					   file.subjects.size() * sizeof(uint64_t)});
+	}
+
+	/// Ends the pipes that are still open, so that the writing thread can be joined.
+	struct OpenFds
+	{
+		std::set<int> fds;
+		~OpenFds()
+		{
+			for (const int fd : fds)
+				close(fd);
+		}
+		void insert(int fd) { fds.insert(fd); }
+		void erase(int fd) { fds.erase(fd); }
+	};
+
+	const Catalog &catalog_;
+	const Definition &definition_;
+	RunResult &result_;
+	const pg::Settings settings_;
+	std::vector<RunFile> files_;
+	std::string secret_, part_folder_;
+	std::array<uint8_t, 16> hash_key_{};
+	std::optional<ErasureRun> erasure_;
+	std::optional<ExportWriter> writer_;
+	OpenFds open_fds_; // after writer_: closed before it is joined
+	std::vector<std::string> processed_taken_;
+	SpanningKeys spanning_;
+	uint32_t last_file_ = 0;
+};
+
+} // namespace
+
+RunResult
+run_dataset(const Catalog &catalog, const std::string &dataset)
+{
+	const Definition &definition = catalog.get(dataset);
+	pg::Settings::current().require_folders();
+	RunResult result = begin_run(dataset);
+	if (const int32_t pid = lock_dataset(dataset))
+	{
+		result.status = "skipped";
+		result.error = "another session is running this dataset: process " + std::to_string(pid);
+	}
+	else
+		Run(catalog, definition, result).execute();
+	finish_run(result);
+	return result;
+}
+
+} // namespace etl

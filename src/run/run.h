@@ -1,0 +1,73 @@
+// A run's state: the files it has taken up and what became of their records.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/stager.h"
+#include "pg/settings.h"
+#include "run/catalog.h"
+
+namespace etl
+{
+
+/// What tells whether a staged file is still the one that was read.
+struct FileIdentity
+{
+	uint64_t device = 0, inode = 0, size = 0;
+	int64_t modified_ns = 0;
+	bool operator==(const FileIdentity &) const = default;
+};
+
+struct RunFile
+{
+	int64_t file_id = 0;
+	std::string path;     ///< relative to the raw folder
+	std::string absolute; ///< in the raw folder
+	RowContext context;
+	FileIdentity identity;
+	FileOutcome outcome;
+	int64_t loaded = 0, quarantined = 0;
+	std::string status; ///< as in etl.file
+	std::string processed_path, archived_path; ///< relative; empty: none
+	std::string processed_part;                ///< absolute: under what name it is written
+	int processed_fd = -1;                     ///< pipe to the thread that writes it
+	std::vector<uint64_t> subjects;            ///< keyed hashes of the people in it
+	int64_t started_at = 0, finished_at = 0;
+};
+
+/// A row of etl.run.
+struct RunResult
+{
+	int64_t run_id = 0;
+	std::string dataset, status;
+	int64_t started_at = 0, finished_at = 0;
+	int32_t files = 0;
+	int64_t records = 0, loaded = 0, quarantined = 0, bytes = 0;
+	std::string error;
+};
+
+/// Runs a dataset's staged files. Must be called inside an SPI connection.
+RunResult run_dataset(const Catalog &catalog, const std::string &dataset);
+
+/// Replays a dataset's open quarantined records, and what waited for those that are loaded.
+RunResult replay_dataset(const Catalog &catalog, const std::string &dataset);
+
+/// Takes the lock that keeps two sessions from running one dataset. Returns the pid of the holder,
+/// or 0 when the lock was taken (until the transaction ends).
+int32_t lock_dataset(const std::string &dataset);
+
+/// Allocates a run's number and notes when it begins.
+RunResult begin_run(const std::string &dataset);
+/// Inserts the row of etl.run.
+void finish_run(RunResult &result);
+
+/// Numbers from the sequence of an identity column, e.g. ("etl.file_file_id_seq", 10).
+std::vector<int64_t> allocate_ids(const std::string &sequence, size_t count);
+
+/// The key of the hashes in etl.file.subjects.
+std::array<uint8_t, 16> subject_hash_key(const std::string &secret);
+
+} // namespace etl

@@ -1,0 +1,26 @@
+// Threads and the end of the process.
+#pragma once
+
+#include "core/stager.h"
+
+namespace etl
+{
+
+/// While it lives, a backend that is terminated stops the stager's threads before it exits: a FATAL
+/// error ends the process without unwinding C++ frames, and threads must not outlive what they use.
+class StopOnExit
+{
+  public:
+	explicit StopOnExit(Stager &stager);
+	~StopOnExit();
+	StopOnExit(const StopOnExit &) = delete;
+	StopOnExit &operator=(const StopOnExit &) = delete;
+
+  private:
+	Stager *outer_;
+};
+
+/// Registers the exit callback; called once when the library is loaded.
+void register_exit_callback();
+
+} // namespace etl

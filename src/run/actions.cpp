@@ -282,6 +282,23 @@ part_folder(const pg::Settings &settings, const std::string &dataset)
 	return folder;
 }
 
+std::string
+part_name(const std::string &folder, int64_t file_id, const char *kind)
+{
+	static uint64_t count = 0;
+	return folder + "/" + std::to_string(file_id) + "." + kind + "." + std::to_string(getpid()) +
+		   "." + std::to_string(++count) + ".part";
+}
+
+std::string
+pending_source(const std::string &path)
+{
+	for (auto p = pending.rbegin(); p != pending.rend(); ++p)
+		if (p->remove.empty() && p->action.to == path)
+			return p->action.from;
+	return path;
+}
+
 void
 recover(const std::string &dataset, const pg::Settings &settings)
 {

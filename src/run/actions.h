@@ -49,6 +49,13 @@ void recover(const std::string &dataset, const pg::Settings &settings);
 /// their final name is a rename; one for each database and dataset. Created when missing.
 std::string part_folder(const pg::Settings &settings, const std::string &dataset);
 
+/// A name in that folder that no other file of this backend has had.
+std::string part_name(const std::string &folder, int64_t file_id, const char *kind);
+
+/// Where the contents of a file are that an action of this transaction will put at path: under
+/// their present name; path itself when no action does.
+std::string pending_source(const std::string &path);
+
 /// Creates the folders above a path.
 bool make_parents(const std::string &path);
 

@@ -134,7 +134,7 @@ quarantine_rejected(const Definition &definition, const Batch &batch, int64_t ru
 }
 
 void
-update_quarantine(const Batch &batch, int64_t run_id)
+update_quarantine(const Batch &batch, int64_t run_id, bool with_texts)
 {
 	std::vector<int64_t> released, all, ids;
 	for (const BatchRecord &r : batch.records)
@@ -147,6 +147,16 @@ update_quarantine(const Batch &batch, int64_t run_id)
 				{pg::param_array(all)});
 	pg::execute("UPDATE etl.quarantine SET status = 'released' WHERE quarantine_id = ANY ($1)",
 				{pg::param_array(released)});
+	if (with_texts)
+	{
+		std::vector<std::string_view> records;
+		for (const BatchRecord &r : batch.records)
+			records.push_back(r.record->text);
+		pg::execute("UPDATE etl.quarantine q SET record = r.record"
+					" FROM unnest($1::bigint[], $2::text[]) r(id, record)"
+					" WHERE q.quarantine_id = r.id AND q.record_bytes IS NULL",
+					{pg::param_array(all), pg::param_array(records)});
+	}
 	const std::vector<const BatchRecord *> rejected = rejected_of(batch);
 	if (rejected.empty())
 		return;

@@ -11,8 +11,9 @@ namespace etl
 void quarantine_rejected(const Definition &definition, const Batch &batch, int64_t run_id,
 						 const std::vector<RunFile> &files);
 
-/// Writes back what a replay found: new reasons for those still refused, "released" for the others.
-void update_quarantine(const Batch &batch, int64_t run_id);
+/// Writes back what a replay found: new reasons for those still refused, "released" for the others;
+/// and their texts, where the replay has changed them (requests of erasure).
+void update_quarantine(const Batch &batch, int64_t run_id, bool with_texts);
 
 /// A record's text as PostgreSQL's text can hold it: invalid UTF-8 and NUL become U+FFFD.
 std::string storable_text(std::string_view bytes);

@@ -1,5 +1,6 @@
 #include "run/run.h"
 
+#include <algorithm>
 #include <cstring>
 #include <map>
 #include <optional>
@@ -259,7 +260,7 @@ class Run
 		}
 		file.processed_path = free_name(settings_.processed_dir, file.path, processed_taken_);
 		processed_taken_.assign(1, file.processed_path);
-		file.processed_part = part_folder_ + "/" + std::to_string(file.file_id) + ".part";
+		file.processed_part = part_name(part_folder_, file.file_id, "new");
 		remove_on_rollback(file.processed_part);
 		file.processed_fd =
 			writer_->start(file.processed_part, is_gzip(file.path), Framing::copy_binary);

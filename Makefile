@@ -1,0 +1,94 @@
+# pg_etl: make, make install and make installcheck as with any PGXS extension; make check and
+# make demo also work on a machine that has nothing installed yet.
+
+# These do not need PGXS (and make check must not be PGXS's own, which only says that it is not
+# supported): they install what is missing first and then call make again for the rest.
+SCRIPTED = check demo setup bench/generate
+
+ifneq (,$(filter $(SCRIPTED),$(MAKECMDGOALS)))
+
+.PHONY: check demo setup
+check demo setup:
+	scripts/$@
+
+bench/generate: bench/generate.cpp $(wildcard bench/*.h)
+	$(CXX) -std=c++20 -O2 -g -Wall -Wextra -Wshadow $(if $(WERROR),-Werror) -Ibench -o $@ $< -lisal -lpthread
+
+ifneq (,$(filter-out $(SCRIPTED),$(MAKECMDGOALS)))
+$(error $(filter $(SCRIPTED),$(MAKECMDGOALS)) can't be combined with other targets)
+endif
+
+else
+
+EXTENSION = pg_etl
+EXTVERSION = 1.0
+MODULE_big = pg_etl
+# The stages of a record's journey are folders; a new source file needs no entry here.
+SOURCES = $(sort $(wildcard src/*.cpp src/*/*.cpp))
+OBJS = $(SOURCES:.cpp=.o)
+
+INSTALL_SCRIPT_SQL = build/pg_etl--$(EXTVERSION).sql
+DATA_built = $(INSTALL_SCRIPT_SQL)
+DATA = $(wildcard sql/upgrade/*.sql)
+# In the order in which they refer to each other.
+STANDARD_DATASETS = products customers transactions erasure_requests
+SCHEMAS = $(STANDARD_DATASETS:%=schemas/%.json)
+
+REGRESS = $(patsubst test/sql/%.sql,%,$(sort $(wildcard test/sql/*.sql)))
+# test/expected is a link to expected/, where pg_regress would not look.
+REGRESS_OPTS = --inputdir=test --outputdir=build/regress
+REGRESS_PREP = regress-output
+
+PG_CONFIG ?= pg_config
+ifeq (,$(shell command -v $(PG_CONFIG)))
+$(error $(PG_CONFIG) not found: run "make setup", or set PG_CONFIG to the server's pg_config)
+endif
+
+# The server's headers as system headers: our warnings are about our code.
+PG_CPPFLAGS = -Isrc -isystem $(shell $(PG_CONFIG) --includedir-server)
+PG_CXXFLAGS = -std=c++20 -O2 -Wall -Wextra -fPIC -fvisibility=hidden -MMD -MP $(if $(WERROR),-Werror)
+SHLIB_LINK = -lsimdjson -lisal -lcrypto -lpcre2-8 -lstdc++ -lpthread
+EXTRA_CLEAN = build bench/generate $(OBJS:.o=.d)
+
+# JIT inlining needs bitcode, which needs clang, and would gain nothing: no function of ours is
+# called often enough in a query.
+override with_llvm = no
+
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+include $(PGXS)
+
+# Objects depend on how they are built, too.
+$(OBJS): Makefile
+-include $(OBJS:.o=.d)
+
+# The extension script: the pieces of sql/ in order, then the standard definitions, which need
+# everything else.
+$(INSTALL_SCRIPT_SQL): $(sort $(wildcard sql/*.sql)) $(SCHEMAS) Makefile
+	@mkdir -p $(@D)
+	{ \
+		echo '\echo Use "CREATE EXTENSION pg_etl" to load this file. \quit'; \
+		for piece in $(sort $(wildcard sql/*.sql)); do \
+			printf '\n-- from %s\n' "$$piece"; cat "$$piece" || exit 1; \
+		done; \
+		for schema in $(SCHEMAS); do \
+			printf '\n-- from %s\nSELECT @extschema@.etl_define($$etl$$\n' "$$schema"; \
+			cat "$$schema" || exit 1; \
+			printf '\n$$etl$$::jsonb);\n'; \
+		done; \
+	} > $@.tmp
+	mv $@.tmp $@
+
+.PHONY: install-schemas uninstall-schemas regress-output
+install: install-schemas
+install-schemas: installdirs
+	$(MKDIR_P) '$(DESTDIR)$(datadir)/pg_etl/schemas'
+	$(INSTALL_DATA) $(SCHEMAS) '$(DESTDIR)$(datadir)/pg_etl/schemas/'
+
+uninstall: uninstall-schemas
+uninstall-schemas:
+	rm -f $(addprefix '$(DESTDIR)$(datadir)/pg_etl/schemas'/, $(notdir $(SCHEMAS)))
+
+regress-output:
+	@mkdir -p build/regress
+
+endif

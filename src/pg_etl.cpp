@@ -1,0 +1,24 @@
+// The module: magic, settings, callbacks. The SQL entry points stand beside what they do:
+//   src/run/functions.cpp      etl_run, etl_replay, etl_define, etl_drop, etl_read, etl_validate,
+//                              etl_validate_file, etl.unclaimed_files
+//   src/run/export.cpp         etl.exported_records
+//   src/run/load.cpp           etl.staged_rows
+//   src/erase/anonymized.cpp   etl_anonymize, etl_anonymized, etl_export, etl.subject_token
+#include "pg/guard.h"
+#include "pg/settings.h"
+#include "run/actions.h"
+#include "run/threads.h"
+
+extern "C"
+{
+	PG_MODULE_MAGIC;
+	PGDLLEXPORT void _PG_init(void);
+}
+
+void
+_PG_init(void)
+{
+	pg::define_settings();
+	etl::register_action_callbacks();
+	etl::register_exit_callback();
+}

@@ -1,0 +1,329 @@
+// The SQL functions that run datasets and look at staged files.
+#include <algorithm>
+
+#include <limits.h>
+#include <stdlib.h>
+
+#include "pg/srf.h"
+#include "run/batch.h"
+#include "run/claim.h"
+#include "run/functions.h"
+#include "run/quarantine.h"
+#include "run/threads.h"
+
+extern "C"
+{
+#include "catalog/pg_authid.h"
+#include "commands/extension.h"
+#include "executor/spi.h"
+#include "mb/pg_wchar.h"
+#include "utils/acl.h"
+#include "utils/jsonb.h"
+#include "utils/rel.h"
+}
+
+namespace etl
+{
+
+void
+require_utf8()
+{
+	if (GetDatabaseEncoding() != PG_UTF8)
+		throw pg::Error("0A000", "pg_etl needs a database with encoding UTF8",
+						std::string("This database has encoding ") + GetDatabaseEncodingName() + ".",
+						"CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0.");
+}
+
+std::string
+jsonb_text(Datum value)
+{
+	const char *text = pg::call([=] {
+		Jsonb *jsonb = DatumGetJsonbP(value);
+		return JsonbToCString(nullptr, &jsonb->root, static_cast<int>(VARSIZE(jsonb)));
+	});
+	return text;
+}
+
+std::string
+readable_path(const std::string &path)
+{
+	const pg::Settings settings = pg::Settings::current();
+	const std::string absolute = !path.empty() && path[0] == '/' ? path : settings.raw_dir + "/" + path;
+	if ((path.empty() || path[0] != '/') && settings.raw_dir.empty())
+		settings.require_folders();
+	char resolved[PATH_MAX];
+	if (realpath(absolute.c_str(), resolved) == nullptr)
+		throw pg::Error(errno == ENOENT ? "58P01" : errno == EACCES ? "42501" : "58030",
+						"could not open file \"" + storable_text(path) + "\": " + pg_strerror(errno), "",
+						"Give a path relative to etl.raw_dir, or an absolute one.");
+	if (pg::call([] { return has_privs_of_role(GetUserId(), ROLE_PG_READ_SERVER_FILES); }))
+		return resolved;
+	for (const std::string *root : {&settings.raw_dir, &settings.processed_dir, &settings.archive_dir})
+	{
+		char folder[PATH_MAX];
+		if (root->empty() || realpath(root->c_str(), folder) == nullptr)
+			continue;
+		const std::string prefix = std::string(folder) + "/";
+		if (std::string(resolved).compare(0, prefix.size(), prefix) == 0)
+			return resolved;
+	}
+	throw pg::Error("42501", "permission denied to read file \"" + storable_text(path) + "\"",
+					"It lies outside etl.raw_dir, etl.processed_dir and etl.archive_dir.",
+					"Only members of pg_read_server_files may read other files.");
+}
+
+namespace
+{
+
+std::string
+text_arg(FunctionCallInfo fcinfo, int n)
+{
+	return pg::text_argument(fcinfo, n);
+}
+
+/// The row of etl.run as a composite value that outlives SPI.
+Datum
+run_row(const RunResult &result)
+{
+	const pg::Rows rows = pg::query("SELECT r FROM etl.run r WHERE run_id = $1", {pg::param(result.run_id)});
+	bool null;
+	const Datum value = rows.datum(0, 0, null);
+	return pg::call([=] { return SPI_datumTransfer(value, false, -1); });
+}
+
+Partition
+partition_of(const std::string &path)
+{
+	// the last three parts of an absolute path may be a partition and a name
+	size_t at = path.size();
+	for (int i = 0; i < 3 && at != std::string::npos && at > 0; ++i)
+		at = path.rfind('/', at - 1);
+	const std::string tail = at == std::string::npos ? path : path.substr(at + 1);
+	return parse_partition(tail).value_or(Partition{2000, 1, 1, 0});
+}
+
+void
+add_violations(pg::ResultSet &result, const BatchRecord &r)
+{
+	if (!r.record->violations)
+		return;
+	const std::string record =
+		r.record->storable ? std::string(r.record->text) : storable_text(r.record->text);
+	for (const Violation &v : *r.record->violations)
+		result.add({pg::Cell::bigint(static_cast<int64_t>(r.record->line)), pg::Cell::text(record),
+					pg::Cell::text(code_name(v.code)), pg::Cell::text_or_null(v.keyword),
+					pg::Cell::text(v.pointer), pg::Cell::text(v.message)});
+}
+
+/// The dry run: staged and checked, batch by batch, and nothing written.
+void
+validate_file(const Catalog &catalog, const Definition &definition, const std::string &path,
+			  pg::ResultSet &result)
+{
+	const pg::Settings settings = pg::Settings::current();
+	FileTask task;
+	task.path = path;
+	task.gzip = is_gzip(path);
+	task.whole_json = is_whole_json(path);
+	const Partition partition = partition_of(path);
+	task.context = {partition.pg_date(), static_cast<int16_t>(partition.hour), 0};
+	StagerOptions options;
+	options.memory = settings.batch_memory / 3;
+	options.max_record_size = settings.max_record_size;
+	options.max_file_size = settings.max_file_size;
+	Stager stager(definition, catalog.key_types(), {task}, options);
+	const StopOnExit stop_on_exit(stager);
+	SpanningKeys spanning;
+	for (;;)
+	{
+		Stager::Step step = stager.next(std::chrono::milliseconds(100));
+		pg::check_for_interrupts();
+		if (step.kind == Stager::Step::Kind::file_end && !step.outcome.error.empty())
+			throw pg::Error(step.outcome.sqlstate, step.outcome.error);
+		if (step.kind == Stager::Step::Kind::done)
+			return;
+		if (step.kind != Stager::Step::Kind::piece)
+			continue;
+		Batch batch;
+		batch.pieces.push_back(std::move(step.piece));
+		batch.collect();
+		check(catalog, definition, batch, &spanning);
+		for (const BatchRecord &r : batch.records)
+		{
+			add_violations(result, r);
+			if (r.record->loadable && r.record->key.data() != nullptr)
+				spanning.keys.emplace(r.record->key);
+		}
+	}
+}
+
+} // namespace
+
+} // namespace etl
+
+using namespace etl;
+
+PG_ETL_ENTRY(etl_run_one)
+{
+	const std::string dataset = text_arg(fcinfo, 0);
+	require_utf8();
+	const pg::Spi spi;
+	const Catalog catalog = Catalog::load();
+	return run_row(run_dataset(catalog, dataset));
+}
+
+PG_ETL_ENTRY(etl_run_all)
+{
+	require_utf8();
+	pg::ResultSet result(fcinfo);
+	const pg::Spi spi;
+	const Catalog catalog = Catalog::load();
+	for (const std::string &dataset : catalog.run_order())
+	{
+		const RunResult run = run_dataset(catalog, dataset);
+		const pg::Rows rows =
+			pg::query("SELECT * FROM etl.run WHERE run_id = $1", {pg::param(run.run_id)});
+		result.add_tuple(rows.tuple(0));
+	}
+	return static_cast<Datum>(0);
+}
+
+PG_ETL_ENTRY(etl_replay)
+{
+	const std::string dataset = text_arg(fcinfo, 0);
+	require_utf8();
+	const pg::Spi spi;
+	const Catalog catalog = Catalog::load();
+	return run_row(replay_dataset(catalog, dataset));
+}
+
+PG_ETL_ENTRY(etl_define)
+{
+	const std::string json = jsonb_text(PG_GETARG_DATUM(0));
+	require_utf8();
+	const pg::Spi spi;
+	const Definition definition = read_definition(json);
+	if (creating_extension)
+		check_tables(definition);
+	else
+		// made now, they belong to the user; made inside CREATE EXTENSION, they would go with it
+		ensure_tables(definition);
+	const pg::Param name = pg::param(definition.dataset), text = pg::param(json),
+					schedule = pg::param(definition.schedule), standard = pg::param(bool(creating_extension));
+	if (pg::execute("UPDATE etl.dataset SET definition = $2::jsonb, schedule = nullif($3, ''),"
+					" standard = $4, defined_at = now() WHERE name = $1",
+					{name, text, schedule, standard}) == 0)
+		pg::execute("INSERT INTO etl.dataset (name, definition, schedule, standard)"
+					" VALUES ($1, $2::jsonb, nullif($3, ''), $4)",
+					{name, text, schedule, standard});
+	const pg::Rows rows = pg::query("SELECT d FROM etl.dataset d WHERE name = $1", {name});
+	bool null;
+	const Datum value = rows.datum(0, 0, null);
+	return pg::call([=] { return SPI_datumTransfer(value, false, -1); });
+}
+
+PG_ETL_ENTRY(etl_drop)
+{
+	const std::string dataset = text_arg(fcinfo, 0);
+	const pg::Spi spi;
+	return BoolGetDatum(
+		pg::execute("DELETE FROM etl.dataset WHERE name = $1", {pg::param(dataset)}) > 0);
+}
+
+PG_ETL_ENTRY(etl_read)
+{
+	const std::string path = readable_path(text_arg(fcinfo, 0));
+	const pg::Settings settings = pg::Settings::current();
+	pg::ResultSet result(fcinfo);
+	try
+	{
+		FileReader reader(path, is_gzip(path), settings.max_file_size);
+		RecordSplitter splitter(settings.max_record_size, is_whole_json(path), [&](const RawRecord &raw) {
+			const std::string text = storable_text(raw.text);
+			result.add({pg::Cell::bigint(static_cast<int64_t>(raw.line)), pg::Cell::text(text)});
+		});
+		std::vector<char> buffer(256 * 1024);
+		while (const size_t got = reader.read(buffer.data(), buffer.size()))
+			splitter.feed({buffer.data(), got});
+		splitter.finish();
+	}
+	catch (const FileError &e)
+	{
+		throw pg::Error(e.sqlstate(), std::string("could not read staged file: ") + e.what(),
+						"File \"" + storable_text(path) + "\".");
+	}
+	return static_cast<Datum>(0);
+}
+
+PG_ETL_ENTRY(etl_validate)
+{
+	const std::string dataset = text_arg(fcinfo, 0);
+	const std::string json = jsonb_text(PG_GETARG_DATUM(1));
+	require_utf8();
+	pg::ResultSet result(fcinfo);
+	const pg::Spi spi;
+	const Catalog catalog = Catalog::load();
+	const Definition &definition = catalog.get(dataset);
+	Batch batch;
+	batch.pieces.push_back(std::make_unique<Piece>());
+	RecordStager(definition, catalog.key_types())
+		.stage({json, 1, false}, json.size(), 0, RowContext(), *batch.pieces[0]);
+	batch.collect();
+	check(catalog, definition, batch, nullptr);
+	if (batch.records[0].record->violations)
+		for (const Violation &v : *batch.records[0].record->violations)
+			result.add({pg::Cell::text(code_name(v.code)), pg::Cell::text_or_null(v.keyword),
+						pg::Cell::text(v.pointer), pg::Cell::text(v.schema_pointer),
+						pg::Cell::text(v.sqlstate), pg::Cell::text(v.message)});
+	return static_cast<Datum>(0);
+}
+
+PG_ETL_ENTRY(etl_validate_file)
+{
+	const std::string dataset = text_arg(fcinfo, 0);
+	const std::string path = readable_path(text_arg(fcinfo, 1));
+	require_utf8();
+	pg::ResultSet result(fcinfo);
+	const pg::Spi spi;
+	const Catalog catalog = Catalog::load();
+	validate_file(catalog, catalog.get(dataset), path, result);
+	return static_cast<Datum>(0);
+}
+
+PG_ETL_ENTRY(etl_unclaimed_files)
+{
+	pg::ResultSet result(fcinfo);
+	const pg::Spi spi;
+	const Catalog catalog = Catalog::load();
+	const pg::Settings settings = pg::Settings::current();
+	if (settings.raw_dir.empty())
+		return static_cast<Datum>(0);
+	for (const StagedFile &file : list_staged_files(settings.raw_dir))
+	{
+		const std::string name = file.name();
+		std::string nearest = catalog.claimant(name);
+		if (!nearest.empty() && file.partition)
+			continue;
+		// the dataset whose file name begins most alike
+		size_t best = 2;
+		if (nearest.empty())
+			for (const auto &[dataset, definition] : catalog.all())
+				for (const std::string &claimed : definition.files)
+				{
+					const size_t alike = static_cast<size_t>(
+						std::mismatch(name.begin(), name.end(), claimed.begin(), claimed.end()).first -
+						name.begin());
+					if (alike > best)
+					{
+						best = alike;
+						nearest = dataset;
+					}
+				}
+		const std::string path = storable_text(file.path);
+		result.add({pg::Cell::text(path), pg::Cell::bigint(static_cast<int64_t>(file.identity.size)),
+					// the file's clock counts from 1970, PostgreSQL's from 2000
+					pg::Cell::timestamptz(file.identity.modified_ns / 1000 - INT64_C(946684800000000)),
+					pg::Cell::text_or_null(nearest)});
+	}
+	return static_cast<Datum>(0);
+}

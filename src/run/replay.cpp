@@ -1,0 +1,334 @@
+#include <algorithm>
+#include <deque>
+#include <map>
+#include <set>
+
+#include <unistd.h>
+
+#include "erase/erase.h"
+#include "run/actions.h"
+#include "run/batch.h"
+#include "run/claim.h"
+#include "run/export.h"
+#include "run/quarantine.h"
+
+namespace etl
+{
+
+namespace
+{
+
+/// Records taken through the pipeline at a time.
+constexpr size_t chunk_size = 20000;
+
+/// Keys that were loaded, for which records of other datasets may wait.
+using Keys = std::set<std::string>;
+
+/// The records that a replay has released, by file and line.
+using Released = std::map<int64_t, std::map<uint64_t, std::string>>;
+
+/// Replays records of one dataset.
+class Replay
+{
+  public:
+	Replay(const Catalog &catalog, const Definition &definition, RunResult &result)
+		: catalog_(catalog), definition_(definition), result_(result),
+		  settings_(pg::Settings::current())
+	{
+	}
+
+	/// All open records, or those named. Returns the keys that were loaded.
+	Keys execute(const std::vector<int64_t> *ids)
+	{
+		recover(definition_.dataset, settings_);
+		ensure_tables(definition_);
+		for (const ReferenceDefinition &reference : definition_.references)
+			if (const Definition *parent = catalog_.find(reference.dataset))
+				ensure_tables(*parent);
+		if (definition_.erases)
+			erasure_.emplace(catalog_, definition_, pg::secret(), result_.run_id);
+		const std::vector<int64_t> records = open_records(ids);
+		for (size_t from = 0; from < records.size(); from += chunk_size)
+			process({records.begin() + static_cast<ptrdiff_t>(from),
+					 records.begin() +
+						 static_cast<ptrdiff_t>(std::min(records.size(), from + chunk_size))});
+		if (erasure_)
+			erasure_->execute();
+		complete_files();
+		return loaded_;
+	}
+
+  private:
+	/// In order of arrival; where a later record updates a row, in order of partition, as a run
+	/// would have met them.
+	std::vector<int64_t> open_records(const std::vector<int64_t> *ids)
+	{
+		const std::string order = definition_.on_repeat == OnRepeat::update
+									  ? "f.record_date, f.record_hour, q.quarantine_id"
+									  : "q.quarantine_id";
+		const pg::Rows rows = pg::query(
+			"SELECT q.quarantine_id FROM etl.quarantine q LEFT JOIN etl.file f USING (file_id)"
+			" WHERE q.dataset = $1 AND q.status = 'open' AND q.record IS NOT NULL"
+			" AND ($2 OR q.quarantine_id = ANY ($3)) ORDER BY " +
+				order,
+			{pg::param(definition_.dataset), pg::param(ids == nullptr),
+			 pg::param_array(ids == nullptr ? std::vector<int64_t>() : *ids)});
+		std::vector<int64_t> found;
+		for (uint64_t i = 0; i < rows.size(); ++i)
+			found.push_back(rows.integer(i, 0));
+		return found;
+	}
+
+	void process(const std::vector<int64_t> &ids)
+	{
+		pg::check_for_interrupts();
+		Batch batch;
+		batch.pieces.push_back(std::make_unique<Piece>());
+		Piece &piece = *batch.pieces.back();
+		std::vector<int64_t> file_ids;
+		RecordStager stager(definition_, catalog_.key_types());
+		{
+			const pg::Rows rows = pg::query(
+				"SELECT q.quarantine_id, q.record, q.record_bytes, coalesce(q.line, 0),"
+				" coalesce(q.file_id, 0), f.record_date - date '2000-01-01', f.record_hour,"
+				" q.code = 'duplicate', coalesce(q.key, '')"
+				" FROM unnest($1::bigint[]) WITH ORDINALITY i(id, n)"
+				" JOIN etl.quarantine q ON q.quarantine_id = i.id"
+				" LEFT JOIN etl.file f USING (file_id) ORDER BY i.n",
+				{pg::param_array(ids)});
+			for (uint64_t i = 0; i < rows.size(); ++i)
+			{
+				std::string text = rows.text(i, 1);
+				if (!rows.is_null(i, 2) && storable_text(rows.bytes(i, 2)) == text)
+					text = rows.bytes(i, 2); // not mended: what came, not what could be shown
+				// mended by hand, it may stand on several lines
+				std::replace(text.begin(), text.end(), '\n', ' ');
+				const RawRecord raw{piece.arena.copy(text),
+									static_cast<uint64_t>(rows.integer(i, 3)), false};
+				RowContext context;
+				context.record_date = rows.int4(i, 5);
+				context.record_hour = rows.int2(i, 6);
+				context.run_time = result_.started_at;
+				stager.stage(raw, raw.text.size(), static_cast<uint32_t>(i), context, piece);
+				StagedRecord &record = piece.records.back();
+				record.quarantine_id = rows.integer(i, 0);
+				// where repeats update, a duplicate repeats a key within its file, and the first
+				// record with the key has the row
+				if (definition_.on_repeat == OnRepeat::update && rows.boolean(i, 7) &&
+					record.loadable && record.key == rows.text(i, 8))
+				{
+					record.add({Code::duplicate, "key", definition_.key_field, "/x-etl/key", "23505",
+								definition_.key_field + ": key appears earlier in the same file"});
+					record.loadable = false;
+				}
+				file_ids.push_back(rows.integer(i, 4));
+			}
+		}
+		batch.collect();
+		if (erasure_)
+			erasure_->resolve(batch);
+		check_and_load(catalog_, definition_, batch, nullptr);
+		if (erasure_)
+			erasure_->collect(batch, {});
+		update_quarantine(batch, result_.run_id, erasure_.has_value());
+		for (size_t i = 0; i < batch.records.size(); ++i)
+		{
+			const BatchRecord &r = batch.records[i];
+			++result_.records;
+			result_.bytes += static_cast<int64_t>(r.record->text.size());
+			if (!r.accepted)
+			{
+				++result_.quarantined;
+				continue;
+			}
+			++result_.loaded;
+			if (r.record->key.data() != nullptr)
+				loaded_.emplace(r.record->key);
+			if (file_ids[i] != 0)
+				released_[file_ids[i]].emplace(r.record->line, r.record->output);
+		}
+	}
+
+	/// Puts the released records into their processed files, in source order.
+	void complete_files()
+	{
+		result_.files = static_cast<int32_t>(released_.size());
+		if (released_.empty())
+			return;
+		std::vector<int64_t> ids;
+		for (const auto &entry : released_)
+			ids.push_back(entry.first);
+		const pg::Rows rows = pg::query(
+			"SELECT file_id, path, coalesce(processed_path, ''), coalesce(archived_path, ''),"
+			" records, coalesce(last_line, 0) FROM etl.file WHERE file_id = ANY ($1) ORDER BY file_id",
+			{pg::param_array(ids)});
+		const std::string folder = part_folder(settings_, definition_.dataset);
+		std::vector<FileAction> actions;
+		std::vector<std::string> paths;
+		std::vector<int64_t> file_ids, counts;
+		for (uint64_t i = 0; i < rows.size(); ++i)
+		{
+			pg::check_for_interrupts();
+			const int64_t file_id = rows.integer(i, 0);
+			std::string path = rows.text(i, 2);
+			const bool existed = !path.empty();
+			if (!existed)
+				path = free_name(settings_.processed_dir, rows.text(i, 1), {});
+			FileAction publish;
+			publish.file_id = file_id;
+			publish.from = part_name(folder, file_id, "merged");
+			publish.to = settings_.processed_dir + "/" + path;
+			remove_on_rollback(publish.from);
+			try
+			{
+				merge(file_id, existed ? pending_source(publish.to) : std::string(),
+					  record_lines(file_id, settings_.archive_dir + "/" + rows.text(i, 3),
+								   rows.integer(i, 4), rows.integer(i, 5)),
+					  publish.from, is_gzip(path));
+			}
+			catch (const FileError &e)
+			{
+				throw pg::Error(e.sqlstate(), std::string("could not complete a processed file: ") + e.what(),
+								"File \"" + publish.to + "\".");
+			}
+			actions.push_back(std::move(publish));
+			paths.push_back(path);
+			file_ids.push_back(file_id);
+			counts.push_back(static_cast<int64_t>(released_[file_id].size()));
+		}
+		pg::execute("UPDATE etl.file f SET processed_path = r.path, loaded = f.loaded + r.count,"
+					" quarantined = f.quarantined - r.count"
+					" FROM unnest($1::bigint[], $2::text[], $3::bigint[]) r(id, path, count)"
+					" WHERE f.file_id = r.id",
+					{pg::param_array(file_ids),
+					 pg::param_array(std::vector<std::string_view>(paths.begin(), paths.end())),
+					 pg::param_array(counts)});
+		plan_actions(definition_.dataset, std::move(actions));
+	}
+
+	/// The lines whose records are in the processed file already, in order: those of the raw file
+	/// that are not quarantined and were not released just now.
+	std::vector<uint64_t> record_lines(int64_t file_id, const std::string &archived,
+									   int64_t records, int64_t last_line)
+	{
+		std::vector<uint64_t> lines;
+		if (records == last_line)
+			for (int64_t line = 1; line <= last_line; ++line)
+				lines.push_back(static_cast<uint64_t>(line));
+		else
+		{
+			// blank lines: only the file knows where
+			const std::string source = pending_source(archived);
+			FileReader reader(source, is_gzip(archived), UINT64_MAX);
+			RecordSplitter splitter(settings_.max_record_size, is_whole_json(archived),
+									[&](const RawRecord &raw) { lines.push_back(raw.line); });
+			std::vector<char> buffer(256 * 1024);
+			while (const size_t got = reader.read(buffer.data(), buffer.size()))
+				splitter.feed({buffer.data(), got});
+			splitter.finish();
+		}
+		std::set<uint64_t> out;
+		const pg::Rows rows =
+			pg::query("SELECT line FROM etl.quarantine WHERE file_id = $1 AND status <> 'released'",
+					  {pg::param(file_id)});
+		for (uint64_t i = 0; i < rows.size(); ++i)
+			out.insert(static_cast<uint64_t>(rows.integer(i, 0)));
+		for (const auto &entry : released_[file_id])
+			out.insert(entry.first);
+		std::erase_if(lines, [&](uint64_t line) { return out.count(line) > 0; });
+		return lines;
+	}
+
+	void merge(int64_t file_id, const std::string &existing, const std::vector<uint64_t> &lines,
+			   const std::string &part, bool gzip)
+	{
+		FileWriter writer(part, gzip);
+		const auto &released = released_[file_id];
+		auto next = released.begin();
+		const auto write_released_before = [&](uint64_t line) {
+			for (; next != released.end() && next->first < line; ++next)
+				writer.write(next->second + "\n");
+		};
+		FileIdentity identity;
+		if (!existing.empty() && identify(existing, identity))
+		{
+			size_t n = 0;
+			FileReader reader(existing, gzip, UINT64_MAX);
+			RecordSplitter splitter(SIZE_MAX / 4, false, [&](const RawRecord &raw) {
+				if (n < lines.size())
+					write_released_before(lines[n]);
+				++n;
+				writer.write(std::string(raw.text) + "\n");
+			});
+			std::vector<char> buffer(256 * 1024);
+			while (const size_t got = reader.read(buffer.data(), buffer.size()))
+				splitter.feed({buffer.data(), got});
+			splitter.finish();
+		}
+		write_released_before(UINT64_MAX);
+		writer.close();
+	}
+
+	const Catalog &catalog_;
+	const Definition &definition_;
+	RunResult &result_;
+	const pg::Settings settings_;
+	std::optional<ErasureRun> erasure_;
+	Keys loaded_;
+	Released released_;
+};
+
+/// Open records that wait for one of the keys, by dataset.
+std::map<std::string, std::vector<int64_t>>
+waiting_for(const std::string &dataset, const Keys &keys)
+{
+	std::map<std::string, std::vector<int64_t>> waiting;
+	if (keys.empty())
+		return waiting;
+	const pg::Rows rows = pg::query(
+		"SELECT DISTINCT q.dataset, q.quarantine_id FROM etl.quarantine_reference r"
+		" JOIN etl.quarantine q USING (quarantine_id)"
+		" WHERE r.dataset = $1 AND r.key = ANY ($2) AND q.status = 'open' ORDER BY 2",
+		{pg::param(dataset), pg::param_array(std::vector<std::string_view>(keys.begin(), keys.end()))});
+	for (uint64_t i = 0; i < rows.size(); ++i)
+		waiting[rows.text(i, 0)].push_back(rows.integer(i, 1));
+	return waiting;
+}
+
+} // namespace
+
+RunResult
+replay_dataset(const Catalog &catalog, const std::string &dataset)
+{
+	const Definition &definition = catalog.get(dataset);
+	pg::Settings::current().require_folders();
+	RunResult result = begin_run(dataset);
+	if (const int32_t pid = lock_dataset(dataset))
+	{
+		result.status = "skipped";
+		result.error = "another session is running this dataset: process " + std::to_string(pid);
+		finish_run(result);
+		return result;
+	}
+	// what is loaded releases what waited for it, in whatever dataset, until nothing more moves
+	std::deque<std::pair<std::string, Keys>> loaded;
+	loaded.emplace_back(dataset, Replay(catalog, definition, result).execute(nullptr));
+	finish_run(result);
+	while (!loaded.empty())
+	{
+		const auto [parent, keys] = std::move(loaded.front());
+		loaded.pop_front();
+		for (const auto &[name, ids] : waiting_for(parent, keys))
+		{
+			const Definition *waiting = catalog.find(name);
+			if (waiting == nullptr || lock_dataset(name) != 0)
+				continue; // it is running: its own replay will find them
+			RunResult cascade = begin_run(name);
+			loaded.emplace_back(name, Replay(catalog, *waiting, cascade).execute(&ids));
+			finish_run(cascade);
+		}
+	}
+	return result;
+}
+
+} // namespace etl

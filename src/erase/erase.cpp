@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "core/rewrite.h"
+#include "erase/treat.h"
 #include "run/claim.h"
 #include "run/quarantine.h"
 
@@ -15,53 +16,14 @@ namespace etl
 namespace
 {
 
-/// A personal field as a column of a target table.
-struct PersonalColumn
-{
-	const PersonalDefinition *field;
-	const ColumnDefinition *column;
-};
-
-std::vector<PersonalColumn>
-personal_columns(const Definition &definition, const TableDefinition &table)
-{
-	std::vector<PersonalColumn> columns;
-	for (const PersonalDefinition &field : definition.personal)
-		for (const ColumnDefinition &column : table.columns)
-		{
-			Path path = column.path;
-			if (column.source == Source::element)
-			{
-				path = table.each;
-				path.push_back("*");
-				path.insert(path.end(), column.path.begin(), column.path.end());
-			}
-			else if (column.source != Source::field)
-				continue;
-			if (path == field.path)
-				columns.push_back({&field, &column});
-		}
-	return columns;
-}
-
 /// "column = expression, …" for the treated columns; s.token is the subject's token.
 std::string
 assignments(const std::vector<PersonalColumn> &columns)
 {
 	std::string list;
 	for (const PersonalColumn &c : columns)
-	{
-		const std::string name = pg::quote(c.column->name);
-		std::string value = "NULL";
-		if (c.field->treatment == Treatment::redact)
-			value = pg::literal(c.field->value) + "::" + c.column->type.sql;
-		else if (c.field->treatment == Treatment::token)
-			value = "s.token::" + c.column->type.sql;
-		// what was never there stays so
-		if (c.field->treatment != Treatment::null)
-			value = "CASE WHEN t." + name + " IS NOT NULL THEN " + value + " END";
-		list += (list.empty() ? "" : ", ") + name + " = " + value;
-	}
+		list += (list.empty() ? "" : ", ") + pg::quote(c.column->name) + " = " +
+				treated_expression(c, "t", "s.token");
 	return list;
 }
 

@@ -1,0 +1,73 @@
+#include "erase/treat.h"
+
+#include "pg/spi.h"
+
+namespace etl
+{
+
+std::vector<PersonalColumn>
+personal_columns(const Definition &definition, const TableDefinition &table)
+{
+	std::vector<PersonalColumn> columns;
+	for (const PersonalDefinition &field : definition.personal)
+		for (const ColumnDefinition &column : table.columns)
+		{
+			Path path = column.path;
+			if (column.source == Source::element)
+			{
+				path = table.each;
+				path.push_back("*");
+				path.insert(path.end(), column.path.begin(), column.path.end());
+			}
+			else if (column.source != Source::field)
+				continue;
+			if (path == field.path)
+				columns.push_back({&field, &column});
+		}
+	return columns;
+}
+
+std::string
+treated_expression(const PersonalColumn &column, const std::string &alias,
+				   const std::string &token)
+{
+	const std::string name = alias + "." + pg::quote(column.column->name);
+	const std::string type = "::" + column.column->type.sql;
+	switch (column.field->treatment)
+	{
+		case Treatment::null:
+			return "NULL" + type;
+		case Treatment::redact:
+			return "CASE WHEN " + name + " IS NOT NULL THEN " + pg::literal(column.field->value) +
+				   type + " END";
+		case Treatment::token:
+			break;
+	}
+	return "CASE WHEN " + name + " IS NOT NULL THEN " + token + type + " END";
+}
+
+std::string
+treated_select_list(const Definition &definition, const TableDefinition &table,
+					const std::vector<std::string> &columns)
+{
+	// the token is keyed over the person, whose key stands in a column of the table
+	std::string token = "NULL";
+	if (definition.subject)
+		for (const ColumnDefinition &column : table.columns)
+			if (column.source == Source::field && column.path == definition.subject->path)
+				token = "etl.subject_token(" + pg::literal(definition.subject->dataset) + ", t." +
+						pg::quote(column.name) + "::text)";
+	const std::vector<PersonalColumn> personal = personal_columns(definition, table);
+	std::string list;
+	for (const std::string &name : columns)
+	{
+		std::string expression = "t." + pg::quote(name);
+		for (const PersonalColumn &p : personal)
+			if (p.column->name == name)
+				expression = treated_expression(p, "t", token);
+		list += (list.empty() ? "" : ", ") + expression + " AS " + pg::quote(name);
+	}
+	return list;
+}
+
+} // namespace etl

@@ -40,17 +40,20 @@ constexpr uint64_t powers[] = {1u,
 							   1000000000000000000u};
 constexpr uint64_t small_limit = powers[small_digits];
 
-bool is_digit(char c)
+bool
+is_digit(char c)
 {
 	return c >= '0' && c <= '9';
 }
 
-int64_t clamp_exponent(int64_t exponent)
+int64_t
+clamp_exponent(int64_t exponent)
 {
 	return std::clamp(exponent, -max_exponent, max_exponent);
 }
 
-int count_digits(uint64_t v)
+int
+count_digits(uint64_t v)
 {
 	int n = 1;
 	while (n <= small_digits && v >= powers[n])
@@ -58,14 +61,16 @@ int count_digits(uint64_t v)
 	return n;
 }
 
-size_t trailing_zeros(std::string_view digits)
+size_t
+trailing_zeros(std::string_view digits)
 {
 	const size_t last = digits.find_last_not_of('0');
 	return last == std::string_view::npos ? digits.size() : digits.size() - last - 1;
 }
 
 /// digits mod m, for 0 < m < 10^18.
-uint64_t remainder(std::string_view digits, uint64_t m)
+uint64_t
+remainder(std::string_view digits, uint64_t m)
 {
 	uint64_t r = 0;
 	for (size_t i = 0; i < digits.size();)
@@ -82,7 +87,8 @@ uint64_t remainder(std::string_view digits, uint64_t m)
 
 /// Whether the integer digits followed by zeros zeros is a multiple of divisor, by long division
 /// in limbs of 9 digits. Only a schema's multipleOf of more than 18 digits comes here.
-bool divides(std::string_view divisor, std::string_view digits, int64_t zeros)
+bool
+divides(std::string_view divisor, std::string_view digits, int64_t zeros)
 {
 	constexpr uint32_t base = 1'000'000'000;
 	std::vector<uint32_t> d; // the lowest limb first
@@ -124,7 +130,8 @@ bool divides(std::string_view divisor, std::string_view digits, int64_t zeros)
 
 } // namespace
 
-std::optional<Decimal> Decimal::parse(std::string_view text)
+std::optional<Decimal>
+Decimal::parse(std::string_view text)
 {
 	const char *p = text.data();
 	const char *const end = p + text.size();
@@ -188,7 +195,8 @@ std::optional<Decimal> Decimal::parse(std::string_view text)
 	return result;
 }
 
-void Decimal::set_digits(std::string_view digits)
+void
+Decimal::set_digits(std::string_view digits)
 {
 	digits.remove_prefix(std::min(digits.find_first_not_of('0'), digits.size()));
 	small_ = digits.size() <= small_digits;
@@ -205,7 +213,8 @@ void Decimal::set_digits(std::string_view digits)
 		negative_ = false;
 }
 
-std::string_view Decimal::digits(char (&buffer)[20]) const
+std::string_view
+Decimal::digits(char (&buffer)[20]) const
 {
 	if (!small_)
 		return long_digits_;
@@ -213,23 +222,27 @@ std::string_view Decimal::digits(char (&buffer)[20]) const
 	return {buffer, static_cast<size_t>(r.ptr - buffer)};
 }
 
-std::string Decimal::digits() const
+std::string
+Decimal::digits() const
 {
 	char buffer[20];
 	return std::string(digits(buffer));
 }
 
-bool Decimal::is_zero() const
+bool
+Decimal::is_zero() const
 {
 	return small_ && magnitude_ == 0;
 }
 
-bool Decimal::is_negative() const
+bool
+Decimal::is_negative() const
 {
 	return negative_;
 }
 
-bool Decimal::is_integer() const
+bool
+Decimal::is_integer() const
 {
 	if (exponent_ >= 0 || is_zero())
 		return true;
@@ -238,7 +251,8 @@ bool Decimal::is_integer() const
 	return static_cast<int64_t>(trailing_zeros(long_digits_)) >= -exponent_;
 }
 
-Decimal Decimal::trimmed() const
+Decimal
+Decimal::trimmed() const
 {
 	Decimal result(*this);
 	if (is_zero())
@@ -255,7 +269,8 @@ Decimal Decimal::trimmed() const
 	return result;
 }
 
-int Decimal::compare(const Decimal &other) const
+int
+Decimal::compare(const Decimal &other) const
 {
 	if (is_zero() || other.is_zero() || negative_ != other.negative_)
 	{
@@ -268,8 +283,10 @@ int Decimal::compare(const Decimal &other) const
 		order = (magnitude_ > other.magnitude_) - (magnitude_ < other.magnitude_);
 	else
 	{
-		const auto length = [](const Decimal &v)
-		{ return v.small_ ? count_digits(v.magnitude_) : static_cast<int64_t>(v.long_digits_.size()); };
+		const auto length = [](const Decimal &v) {
+			return v.small_ ? count_digits(v.magnitude_)
+							: static_cast<int64_t>(v.long_digits_.size());
+		};
 		const int64_t top = exponent_ + length(*this), other_top = other.exponent_ + length(other);
 		if (top != other_top)
 			order = top > other_top ? 1 : -1;
@@ -297,7 +314,8 @@ int Decimal::compare(const Decimal &other) const
 	return (order > 0) - (order < 0);
 }
 
-bool Decimal::is_multiple_of(const Decimal &other) const
+bool
+Decimal::is_multiple_of(const Decimal &other) const
 {
 	if (is_zero())
 		return true;
@@ -325,12 +343,14 @@ bool Decimal::is_multiple_of(const Decimal &other) const
 		return divides(b, a, zeros);
 	uint64_t r = remainder(a, other.magnitude_);
 	for (; zeros > 0 && r != 0; zeros -= small_digits)
-		r = static_cast<uint64_t>(static_cast<u128>(r) * powers[std::min<int64_t>(zeros, small_digits)] %
+		r = static_cast<uint64_t>(static_cast<u128>(r) *
+								  powers[std::min<int64_t>(zeros, small_digits)] %
 								  other.magnitude_);
 	return r == 0;
 }
 
-std::optional<Decimal> Decimal::add(const Decimal &a, const Decimal &b)
+std::optional<Decimal>
+Decimal::add(const Decimal &a, const Decimal &b)
 {
 	const int64_t exponent = std::min(a.exponent_, b.exponent_);
 	const int64_t up_a = a.exponent_ - exponent, up_b = b.exponent_ - exponent;
@@ -359,7 +379,8 @@ std::optional<Decimal> Decimal::add(const Decimal &a, const Decimal &b)
 	return add_long(x, y, std::min(x.exponent_, y.exponent_));
 }
 
-std::optional<Decimal> Decimal::add_long(const Decimal &a, const Decimal &b, int64_t exponent)
+std::optional<Decimal>
+Decimal::add_long(const Decimal &a, const Decimal &b, int64_t exponent)
 {
 	char buffer_a[20], buffer_b[20];
 	const std::string_view da = a.digits(buffer_a), db = b.digits(buffer_b);
@@ -405,7 +426,8 @@ std::optional<Decimal> Decimal::add_long(const Decimal &a, const Decimal &b, int
 	return result;
 }
 
-std::optional<Decimal> Decimal::multiply(const Decimal &a, const Decimal &b)
+std::optional<Decimal>
+Decimal::multiply(const Decimal &a, const Decimal &b)
 {
 	Decimal result;
 	result.negative_ = a.negative_ != b.negative_;
@@ -456,7 +478,8 @@ std::optional<Decimal> Decimal::multiply(const Decimal &a, const Decimal &b)
 	return std::nullopt;
 }
 
-std::string Decimal::to_string() const
+std::string
+Decimal::to_string() const
 {
 	std::string out;
 	if (negative_)

@@ -51,9 +51,9 @@ class Decimal
 	static std::optional<Decimal> add_long(const Decimal &a, const Decimal &b, int64_t exponent);
 
 	bool negative_ = false;
-	bool small_ = true;     ///< magnitude_ holds it; else long_digits_ does
-	uint64_t magnitude_ = 0; ///< below 10^18
-	int64_t exponent_ = 0;   ///< within ±10^18: sums of two can't overflow
+	bool small_ = true;       ///< magnitude_ holds it; else long_digits_ does
+	uint64_t magnitude_ = 0;  ///< below 10^18
+	int64_t exponent_ = 0;    ///< within ±10^18: sums of two can't overflow
 	std::string long_digits_; ///< 19 digits or more, the first not 0
 };
 

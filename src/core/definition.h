@@ -44,8 +44,8 @@ struct ColumnDefinition
 	std::string name;
 	ColumnType type;
 	Source source = Source::field;
-	Path path;           ///< field, element
-	std::string from;    ///< as written
+	Path path;        ///< field, element
+	std::string from; ///< as written
 	bool not_null = false;
 };
 
@@ -72,8 +72,8 @@ struct CheckDefinition
 {
 	std::string name;
 	Path sum_over; ///< may end in or hold "*"; empty: the record itself is the only element
-	std::vector<Path> factors; ///< within the element
-	Path equals;               ///< within the record
+	std::vector<Path> factors;                ///< within the element
+	Path equals;                              ///< within the record
 	std::string sum_over_field, equals_field; ///< as written
 };
 

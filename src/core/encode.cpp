@@ -14,7 +14,8 @@ namespace etl
 namespace encode_detail
 {
 
-bool mismatch(const ColumnType &type, std::string_view got, TypeError &error, const char *sqlstate)
+bool
+mismatch(const ColumnType &type, std::string_view got, TypeError &error, const char *sqlstate)
 {
 	error.sqlstate = sqlstate;
 	error.message = "expected " + type.sql + ", got ";
@@ -22,14 +23,16 @@ bool mismatch(const ColumnType &type, std::string_view got, TypeError &error, co
 	return false;
 }
 
-bool out_of_range(const ColumnType &type, TypeError &error)
+bool
+out_of_range(const ColumnType &type, TypeError &error)
 {
 	error.sqlstate = "22003";
 	error.message = "out of range for type " + type.sql;
 	return false;
 }
 
-bool is_blank_padded(const ColumnType &type)
+bool
+is_blank_padded(const ColumnType &type)
 {
 	return type.id == TypeId::text && type.sql.rfind("character(", 0) == 0;
 }
@@ -41,7 +44,8 @@ namespace
 
 using namespace encode_detail;
 
-std::string_view with_article(Kind kind)
+std::string_view
+with_article(Kind kind)
 {
 	switch (kind)
 	{
@@ -69,7 +73,8 @@ enum class Digits : uint8_t
 	none
 };
 
-Digits parse_digits(std::string_view s, int64_t &value)
+Digits
+parse_digits(std::string_view s, int64_t &value)
 {
 	size_t i = 0;
 	const bool negative = !s.empty() && s[0] == '-';
@@ -92,7 +97,8 @@ Digits parse_digits(std::string_view s, int64_t &value)
 	return overflow ? Digits::overflow : Digits::ok;
 }
 
-bool encode_integer(const ColumnType &type, Value value, std::string &out, TypeError &error)
+bool
+encode_integer(const ColumnType &type, Value value, std::string &out, TypeError &error)
 {
 	const bool number = value.is(Kind::number);
 	const std::string_view text = number ? value.text() : trim(value.text());
@@ -123,7 +129,10 @@ bool encode_integer(const ColumnType &type, Value value, std::string &out, TypeE
 		}
 	}
 	const auto fits = [v](auto limit)
-	{ return v >= std::numeric_limits<decltype(limit)>::min() && v <= std::numeric_limits<decltype(limit)>::max(); };
+	{
+		return v >= std::numeric_limits<decltype(limit)>::min() &&
+			   v <= std::numeric_limits<decltype(limit)>::max();
+	};
 	if (outcome == Digits::overflow || (type.id == TypeId::smallint && !fits(int16_t{})) ||
 		(type.id == TypeId::integer && !fits(int32_t{})))
 		return out_of_range(type, error);
@@ -139,7 +148,8 @@ bool encode_integer(const ColumnType &type, Value value, std::string &out, TypeE
 /// Digits only: neither "NaN" nor "Infinity", which JSON has no numbers for. 0 and infinity where
 /// the text says otherwise are errors, as in PostgreSQL.
 template <typename Float>
-bool encode_float(const ColumnType &type, std::string_view text, std::string &out, TypeError &error)
+bool
+encode_float(const ColumnType &type, std::string_view text, std::string &out, TypeError &error)
 {
 	std::string_view s = trim(text);
 	const bool plus = !s.empty() && s[0] == '+'; // which from_chars() doesn't know
@@ -151,8 +161,8 @@ bool encode_float(const ColumnType &type, std::string_view text, std::string &ou
 	const auto r = std::from_chars(s.data(), s.data() + s.size(), v);
 	if (r.ec == std::errc::invalid_argument || r.ptr != s.data() + s.size())
 		return mismatch(type, "text that is no number", error);
-	const bool zero = s.substr(0, s.find_first_of("eE")).find_first_of("123456789") ==
-					  std::string_view::npos;
+	const bool zero =
+		s.substr(0, s.find_first_of("eE")).find_first_of("123456789") == std::string_view::npos;
 	if (!zero && (r.ec == std::errc::result_out_of_range || std::isinf(v) || v == 0))
 		return out_of_range(type, error);
 	if constexpr (sizeof(Float) == 4)
@@ -171,14 +181,16 @@ bool encode_float(const ColumnType &type, std::string_view text, std::string &ou
 }
 
 /// boolin(): any case, and any beginning of a word that is no beginning of its opposite.
-bool parse_bool(std::string_view text, bool &value)
+bool
+parse_bool(std::string_view text, bool &value)
 {
 	const std::string_view trimmed = trim(text);
 	if (trimmed.empty() || trimmed.size() > 5)
 		return false;
 	char lower[5];
 	for (size_t i = 0; i < trimmed.size(); ++i)
-		lower[i] = trimmed[i] >= 'A' && trimmed[i] <= 'Z' ? static_cast<char>(trimmed[i] + 32) : trimmed[i];
+		lower[i] = trimmed[i] >= 'A' && trimmed[i] <= 'Z' ? static_cast<char>(trimmed[i] + 32)
+														  : trimmed[i];
 	const std::string_view s(lower, trimmed.size());
 	const auto begins = [s](std::string_view word, size_t least)
 	{ return s.size() >= least && word.substr(0, s.size()) == s; };
@@ -186,7 +198,8 @@ bool parse_bool(std::string_view text, bool &value)
 	return value || begins("false", 1) || begins("no", 1) || begins("off", 2) || s == "0";
 }
 
-bool encode_text(const ColumnType &type, std::string_view text, std::string &out, TypeError &error)
+bool
+encode_text(const ColumnType &type, std::string_view text, std::string &out, TypeError &error)
 {
 	if (text.find('\0') != std::string_view::npos)
 	{
@@ -198,7 +211,8 @@ bool encode_text(const ColumnType &type, std::string_view text, std::string &out
 	{
 		size_t end = 0;
 		for (int characters = 0; end < text.size(); ++end)
-			if ((static_cast<unsigned char>(text[end]) & 0xc0) != 0x80 && characters++ == type.precision)
+			if ((static_cast<unsigned char>(text[end]) & 0xc0) != 0x80 &&
+				characters++ == type.precision)
 				break;
 		// SQL lets blanks beyond the length be cut off silently, nothing else.
 		if (text.find_first_not_of(' ', end) != std::string_view::npos)
@@ -216,7 +230,8 @@ bool encode_text(const ColumnType &type, std::string_view text, std::string &out
 }
 
 /// uuid_in(): 32 hexadecimal digits, a hyphen allowed after every fourth, braces around.
-bool encode_uuid(const ColumnType &type, std::string_view text, std::string &out, TypeError &error)
+bool
+encode_uuid(const ColumnType &type, std::string_view text, std::string &out, TypeError &error)
 {
 	char bytes[16];
 	size_t at = 0;
@@ -227,7 +242,9 @@ bool encode_uuid(const ColumnType &type, std::string_view text, std::string &out
 	for (int i = 0; i < 32 && ok; ++i)
 	{
 		const char c = peek(), letter = static_cast<char>(c | 0x20);
-		const int nibble = is_digit(c) ? c - '0' : letter >= 'a' && letter <= 'f' ? letter - 'a' + 10 : -1;
+		const int nibble = is_digit(c)                      ? c - '0'
+						   : letter >= 'a' && letter <= 'f' ? letter - 'a' + 10
+															: -1;
 		ok = nibble >= 0;
 		++at;
 		if (i % 2 == 0)
@@ -246,7 +263,8 @@ bool encode_uuid(const ColumnType &type, std::string_view text, std::string &out
 }
 
 /// \u0000 in a JSON text; \\u0000 is a backslash and five letters.
-bool has_escaped_nul(std::string_view json)
+bool
+has_escaped_nul(std::string_view json)
 {
 	for (size_t at = json.find('\\'); at != std::string_view::npos; at = json.find('\\', at + 2))
 		if (json.substr(at + 1, 5) == "u0000")
@@ -254,7 +272,8 @@ bool has_escaped_nul(std::string_view json)
 	return false;
 }
 
-bool encode_json(const ColumnType &type, Value value, std::string &out, TypeError &error)
+bool
+encode_json(const ColumnType &type, Value value, std::string &out, TypeError &error)
 {
 	// A number's text may have been replaced (Document::replace_with_number).
 	const std::string_view raw = value.is(Kind::number) ? value.text() : value.raw();
@@ -293,7 +312,8 @@ bool encode_json(const ColumnType &type, Value value, std::string &out, TypeErro
 
 } // namespace
 
-bool encode(const ColumnType &type, Value value, std::string &out, TypeError &error)
+bool
+encode(const ColumnType &type, Value value, std::string &out, TypeError &error)
 {
 	if (type.id == TypeId::json || type.id == TypeId::jsonb)
 		return encode_json(type, value, out, error);
@@ -337,8 +357,8 @@ bool encode(const ColumnType &type, Value value, std::string &out, TypeError &er
 	{
 		bool v = boolean && value.truth();
 		if (!boolean && !parse_bool(value.text(), v))
-			return mismatch(type, string ? "text that is no boolean" : "a number other than 0 and 1",
-							error);
+			return mismatch(
+				type, string ? "text that is no boolean" : "a number other than 0 and 1", error);
 		out += v ? '\1' : '\0';
 		return true;
 	}

@@ -36,7 +36,8 @@ enum class TypeId : uint8_t
 struct ColumnType
 {
 	TypeId id = TypeId::text;
-	int precision = -1; ///< numeric(p, s); length of varchar(n) and char(n); timestamp(p); -1 without
+	int precision =
+		-1; ///< numeric(p, s); length of varchar(n) and char(n); timestamp(p); -1 without
 	int scale = 0;
 	std::string sql = "text"; ///< as format_type() would write it, e.g. "numeric(10,2)"
 
@@ -55,9 +56,9 @@ struct TypeError
 	std::string message;  ///< "expected bigint, got text that is no integer"
 };
 
-/// Appends the column's binary value (on success only) without its length word. A JSON string is read as the type's
-/// text form, a number or boolean as such; text columns take strings, numbers and booleans as
-/// written; json and jsonb take anything. JSON null is the caller's business.
+/// Appends the column's binary value (on success only) without its length word. A JSON string is
+/// read as the type's text form, a number or boolean as such; text columns take strings, numbers
+/// and booleans as written; json and jsonb take anything. JSON null is the caller's business.
 ///
 /// Integers: optional sign and digits, leading zeros allowed, blanks around trimmed; a JSON number
 /// without fraction (1.0, 1e3) is one. numeric(p,s) rounds half away from zero to s places as
@@ -77,18 +78,21 @@ std::string canonical_text(const ColumnType &type, std::string_view encoded);
 uint64_t sort_prefix(const ColumnType &type, std::string_view encoded);
 
 /// Big-endian integers, as PostgreSQL's wire formats have them.
-inline void append_int16(std::string &out, int16_t v)
+inline void
+append_int16(std::string &out, int16_t v)
 {
 	const uint16_t u = static_cast<uint16_t>(v);
 	const char b[2] = {static_cast<char>(u >> 8), static_cast<char>(u)};
 	out.append(b, 2);
 }
-inline void append_int32(std::string &out, int32_t v)
+inline void
+append_int32(std::string &out, int32_t v)
 {
 	const uint32_t u = __builtin_bswap32(static_cast<uint32_t>(v));
 	out.append(reinterpret_cast<const char *>(&u), 4);
 }
-inline void append_int64(std::string &out, int64_t v)
+inline void
+append_int64(std::string &out, int64_t v)
 {
 	const uint64_t u = __builtin_bswap64(static_cast<uint64_t>(v));
 	out.append(reinterpret_cast<const char *>(&u), 8);

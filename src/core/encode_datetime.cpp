@@ -25,7 +25,8 @@ struct Moment
 	int zone = 0;
 };
 
-int64_t time_of_day(const Moment &m)
+int64_t
+time_of_day(const Moment &m)
 {
 	return ((m.hour * 60 + m.minute) * int64_t{60} + m.second) * second + m.fraction;
 }
@@ -38,12 +39,14 @@ enum class Outcome : uint8_t
 	zone
 };
 
-bool is_leap(int year)
+bool
+is_leap(int year)
 {
 	return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
 }
 
-int days_in(int year, int month)
+int
+days_in(int year, int month)
 {
 	constexpr int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
 	return month == 2 && is_leap(year) ? 29 : days[month - 1];
@@ -51,7 +54,8 @@ int days_in(int year, int month)
 
 /// Howard Hinnant's days_from_civil(), from 2000-01-01 on:
 /// https://howardhinnant.github.io/date_algorithms.html
-int64_t days_from_civil(int64_t y, int m, int d)
+int64_t
+days_from_civil(int64_t y, int m, int d)
 {
 	y -= m <= 2;
 	const int64_t era = (y >= 0 ? y : y - 399) / 400;
@@ -61,7 +65,8 @@ int64_t days_from_civil(int64_t y, int m, int d)
 	return era * 146097 + doe - 719468 - unix_to_postgres_days;
 }
 
-void civil_from_days(int64_t z, int64_t &y, int &m, int &d)
+void
+civil_from_days(int64_t z, int64_t &y, int &m, int &d)
 {
 	z += 719468 + unix_to_postgres_days;
 	const int64_t era = (z >= 0 ? z : z - 146096) / 146097;
@@ -115,7 +120,8 @@ class Reader
 
 /// Microseconds of ".digits". More than six are rounded as PostgreSQL's ParseFractionalSecond()
 /// does it: through a double, rint().
-int64_t parse_fraction(std::string_view digits)
+int64_t
+parse_fraction(std::string_view digits)
 {
 	if (digits.size() <= 6)
 	{
@@ -130,7 +136,8 @@ int64_t parse_fraction(std::string_view digits)
 	return static_cast<int64_t>(std::rint(v * 1e6));
 }
 
-Outcome parse_zone(Reader &in, Moment &m)
+Outcome
+parse_zone(Reader &in, Moment &m)
 {
 	if (in.at_end() || in.take('Z') || in.take('z'))
 		return in.at_end() ? Outcome::ok : Outcome::syntax;
@@ -152,7 +159,8 @@ Outcome parse_zone(Reader &in, Moment &m)
 	return Outcome::ok;
 }
 
-Outcome parse(std::string_view text, Moment &m)
+Outcome
+parse(std::string_view text, Moment &m)
 {
 	Reader in(text);
 	if (!in.number(4, m.year) || !in.take('-') || !in.number(2, m.month) || !in.take('-') ||
@@ -189,7 +197,8 @@ Outcome parse(std::string_view text, Moment &m)
 	return Outcome::ok;
 }
 
-bool read(const ColumnType &type, std::string_view text, Moment &m, TypeError &error)
+bool
+read(const ColumnType &type, std::string_view text, Moment &m, TypeError &error)
 {
 	switch (parse(trim(text), m))
 	{
@@ -210,7 +219,8 @@ bool read(const ColumnType &type, std::string_view text, Moment &m, TypeError &e
 	return false;
 }
 
-void append_padded(std::string &out, int64_t v, int width)
+void
+append_padded(std::string &out, int64_t v, int width)
 {
 	char buffer[24];
 	const int n = std::snprintf(buffer, sizeof(buffer), "%0*lld", width, static_cast<long long>(v));
@@ -218,7 +228,8 @@ void append_padded(std::string &out, int64_t v, int width)
 }
 
 /// The date; true when it is before our era, which PostgreSQL writes last.
-bool append_date(std::string &out, int64_t days)
+bool
+append_date(std::string &out, int64_t days)
 {
 	int64_t y = 0;
 	int m = 0, d = 0;
@@ -233,7 +244,8 @@ bool append_date(std::string &out, int64_t days)
 
 } // namespace
 
-bool encode_date(const ColumnType &type, std::string_view text, std::string &out, TypeError &error)
+bool
+encode_date(const ColumnType &type, std::string_view text, std::string &out, TypeError &error)
 {
 	Moment m;
 	if (!read(type, text, m, error))
@@ -244,8 +256,8 @@ bool encode_date(const ColumnType &type, std::string_view text, std::string &out
 	return true;
 }
 
-bool encode_timestamp(const ColumnType &type, std::string_view text, std::string &out,
-					  TypeError &error)
+bool
+encode_timestamp(const ColumnType &type, std::string_view text, std::string &out, TypeError &error)
 {
 	Moment m;
 	if (!read(type, text, m, error))
@@ -266,7 +278,8 @@ bool encode_timestamp(const ColumnType &type, std::string_view text, std::string
 	return true;
 }
 
-std::string date_text(int32_t days)
+std::string
+date_text(int32_t days)
 {
 	std::string out;
 	if (append_date(out, days))
@@ -274,7 +287,8 @@ std::string date_text(int32_t days)
 	return out;
 }
 
-std::string timestamp_text(int64_t microseconds, bool zone)
+std::string
+timestamp_text(int64_t microseconds, bool zone)
 {
 	int64_t days = microseconds / day, rest = microseconds % day;
 	if (rest < 0)

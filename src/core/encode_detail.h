@@ -10,7 +10,8 @@ namespace etl::encode_detail
 {
 
 /// Without the blanks that PostgreSQL's input functions skip.
-inline std::string_view trim(std::string_view s)
+inline std::string_view
+trim(std::string_view s)
 {
 	constexpr std::string_view blanks = " \t\n\r\f\v";
 	const size_t begin = s.find_first_not_of(blanks);
@@ -19,7 +20,8 @@ inline std::string_view trim(std::string_view s)
 	return s.substr(begin, s.find_last_not_of(blanks) - begin + 1);
 }
 
-inline bool is_digit(char c)
+inline bool
+is_digit(char c)
 {
 	return c >= '0' && c <= '9';
 }
@@ -47,7 +49,8 @@ std::string date_text(int32_t days);
 std::string timestamp_text(int64_t microseconds, bool zone);
 
 template <typename T>
-inline T load_be(std::string_view bytes, size_t offset = 0)
+inline T
+load_be(std::string_view bytes, size_t offset = 0)
 {
 	T v = 0;
 	for (size_t i = 0; i < sizeof(T) && offset + i < bytes.size(); ++i)

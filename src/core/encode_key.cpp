@@ -15,27 +15,32 @@ namespace
 constexpr uint64_t top_bit = uint64_t{1} << 63;
 
 /// Bits that order as the number does, -0 as 0.
-uint64_t ordered_double(double v)
+uint64_t
+ordered_double(double v)
 {
 	const uint64_t bits = std::bit_cast<uint64_t>(v == 0 ? 0.0 : v);
 	return bits & top_bit ? ~bits : bits | top_bit;
 }
 
-double load_float(const ColumnType &type, std::string_view encoded)
+double
+load_float(const ColumnType &type, std::string_view encoded)
 {
-	return type.id == TypeId::real ? static_cast<double>(std::bit_cast<float>(load_be<uint32_t>(encoded)))
-								   : std::bit_cast<double>(load_be<uint64_t>(encoded));
+	return type.id == TypeId::real
+			   ? static_cast<double>(std::bit_cast<float>(load_be<uint32_t>(encoded)))
+			   : std::bit_cast<double>(load_be<uint64_t>(encoded));
 }
 
 template <typename Float>
-std::string float_text(Float v)
+std::string
+float_text(Float v)
 {
 	char buffer[64];
 	const auto r = std::to_chars(buffer, buffer + sizeof(buffer), v == 0 ? Float{0} : v);
 	return std::string(buffer, r.ptr);
 }
 
-std::string uuid_text(std::string_view bytes)
+std::string
+uuid_text(std::string_view bytes)
 {
 	constexpr char hex[] = "0123456789abcdef";
 	std::string out;
@@ -52,7 +57,8 @@ std::string uuid_text(std::string_view bytes)
 
 } // namespace
 
-std::string canonical_text(const ColumnType &type, std::string_view encoded)
+std::string
+canonical_text(const ColumnType &type, std::string_view encoded)
 {
 	switch (type.id)
 	{
@@ -88,7 +94,8 @@ std::string canonical_text(const ColumnType &type, std::string_view encoded)
 	return std::string(encoded);
 }
 
-uint64_t sort_prefix(const ColumnType &type, std::string_view encoded)
+uint64_t
+sort_prefix(const ColumnType &type, std::string_view encoded)
 {
 	switch (type.id)
 	{

@@ -16,25 +16,28 @@ constexpr int64_t max_whole_digits = 131072;
 constexpr int64_t max_scale = 16383;
 constexpr uint16_t sign_negative = 0x4000;
 
-int64_t floor4(int64_t v)
+int64_t
+floor4(int64_t v)
 {
 	return v >= 0 ? v / 4 : -((3 - v) / 4);
 }
 
 } // namespace
 
-bool fits_numeric(std::string_view number)
+bool
+fits_numeric(std::string_view number)
 {
 	const auto value = Decimal::parse(number);
 	if (!value || value->exponent() < -max_scale)
 		return false;
 	char buffer[20];
 	return value->is_zero() ||
-		   static_cast<int64_t>(value->digits(buffer).size()) + value->exponent() <= max_whole_digits;
+		   static_cast<int64_t>(value->digits(buffer).size()) + value->exponent() <=
+			   max_whole_digits;
 }
 
-bool encode_numeric(const ColumnType &type, std::string_view text, std::string &out,
-					TypeError &error)
+bool
+encode_numeric(const ColumnType &type, std::string_view text, std::string &out, TypeError &error)
 {
 	const auto value = Decimal::parse(text);
 	if (!value)
@@ -117,13 +120,15 @@ bool encode_numeric(const ColumnType &type, std::string_view text, std::string &
 	return true;
 }
 
-std::string numeric_text(std::string_view encoded, bool keep_scale)
+std::string
+numeric_text(std::string_view encoded, bool keep_scale)
 {
 	const int count = load_be<uint16_t>(encoded);
 	const int weight = static_cast<int16_t>(load_be<uint16_t>(encoded, 2));
 	const int scale = load_be<uint16_t>(encoded, 6);
-	const auto group = [&](int i)
-	{ return i < 0 || i >= count ? 0 : load_be<uint16_t>(encoded, 8 + 2 * static_cast<size_t>(i)); };
+	const auto group = [&](int i) {
+		return i < 0 || i >= count ? 0 : load_be<uint16_t>(encoded, 8 + 2 * static_cast<size_t>(i));
+	};
 	std::string out;
 	if (load_be<uint16_t>(encoded, 4) == sign_negative)
 		out += '-';
@@ -156,7 +161,8 @@ std::string numeric_text(std::string_view encoded, bool keep_scale)
 	return out;
 }
 
-uint64_t numeric_prefix(std::string_view encoded)
+uint64_t
+numeric_prefix(std::string_view encoded)
 {
 	constexpr uint64_t zero = uint64_t{1} << 63;
 	const int count = load_be<uint16_t>(encoded);
@@ -164,7 +170,8 @@ uint64_t numeric_prefix(std::string_view encoded)
 		return zero;
 	uint64_t digits = 0; // the first three whole, 7 bits of the fourth
 	for (int i = 0; i < 3; ++i)
-		digits = digits * 10000 + (i < count ? load_be<uint16_t>(encoded, 8 + 2 * static_cast<size_t>(i)) : 0u);
+		digits = digits * 10000 +
+				 (i < count ? load_be<uint16_t>(encoded, 8 + 2 * static_cast<size_t>(i)) : 0u);
 	digits = digits << 7 | (count > 3 ? load_be<uint16_t>(encoded, 14) * 128u / 10000u : 0u);
 	const uint64_t weight = load_be<uint16_t>(encoded, 2) ^ 0x8000u;
 	const uint64_t magnitude = weight << 47 | digits;

@@ -65,7 +65,8 @@ constexpr Name names[] = {
 };
 
 /// Lower case, one blank between words.
-std::string normalised(std::string_view s)
+std::string
+normalised(std::string_view s)
 {
 	std::string out;
 	for (const char c : encode_detail::trim(s))
@@ -79,14 +80,16 @@ std::string normalised(std::string_view s)
 	return out;
 }
 
-bool parse_number(std::string_view s, int &number)
+bool
+parse_number(std::string_view s, int &number)
 {
 	s = encode_detail::trim(s);
 	const auto r = std::from_chars(s.data(), s.data() + s.size(), number);
 	return r.ec == std::errc() && r.ptr == s.data() + s.size();
 }
 
-bool apply_arguments(const Name &name, int count, const int (&argument)[2], ColumnType &type)
+bool
+apply_arguments(const Name &name, int count, const int (&argument)[2], ColumnType &type)
 {
 	const std::string first = std::to_string(argument[0]);
 	switch (name.arguments)
@@ -127,7 +130,8 @@ bool apply_arguments(const Name &name, int count, const int (&argument)[2], Colu
 
 } // namespace
 
-bool ColumnType::parse(std::string_view sql, ColumnType &type)
+bool
+ColumnType::parse(std::string_view sql, ColumnType &type)
 {
 	std::string name = normalised(sql);
 	if (name.rfind("pg_catalog.", 0) == 0)
@@ -179,7 +183,8 @@ bool ColumnType::parse(std::string_view sql, ColumnType &type)
 	return true;
 }
 
-const char *ColumnType::supported()
+const char *
+ColumnType::supported()
 {
 	return "smallint, integer, bigint, numeric[(p,s)], real, double precision, boolean, text, "
 		   "varchar[(n)], char[(n)], date, timestamp[(p)], timestamptz[(p)], uuid, json, jsonb";

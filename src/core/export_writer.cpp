@@ -146,7 +146,7 @@ ExportWriter::start(const std::string &path, bool gzip, Framing framing)
 	int ends[2];
 	if (pipe2(ends, O_CLOEXEC) != 0)
 		throw FileError("58030", std::string("could not make a pipe: ") + std::strerror(errno));
-	(void) fcntl(ends[1], F_SETPIPE_SZ, buffer_size); // fewer switches; the default works too
+	(void)fcntl(ends[1], F_SETPIPE_SZ, buffer_size); // fewer switches; the default works too
 	{
 		const std::lock_guard lock(mutex_);
 		jobs_.push_back({ends[0], path, gzip, framing});
@@ -213,7 +213,8 @@ ExportWriter::write_file(const Job &job)
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got < 0)
-			throw FileError("58030", std::string("could not read from a pipe: ") + std::strerror(errno));
+			throw FileError("58030",
+							std::string("could not read from a pipe: ") + std::strerror(errno));
 		if (got == 0)
 			break;
 		const std::string_view bytes(buffer.data(), static_cast<size_t>(got));

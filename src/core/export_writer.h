@@ -27,8 +27,8 @@ class ExportWriter
 	ExportWriter(const ExportWriter &) = delete;
 	ExportWriter &operator=(const ExportWriter &) = delete;
 
-	/// Opens a pipe whose bytes go to a new file. Returns the end to write to; closing it (and every
-	/// copy of it) ends the file. Several COPYs may write to it one after the other.
+	/// Opens a pipe whose bytes go to a new file. Returns the end to write to; closing it (and
+	/// every copy of it) ends the file. Several COPYs may write to it one after the other.
 	int start(const std::string &path, bool gzip, Framing framing);
 	/// True when all files that were started are written and synced; waits up to 100 ms for it.
 	bool finished();

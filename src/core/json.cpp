@@ -34,7 +34,7 @@ Value::member(std::string_view name) const
 struct Document::Impl
 {
 	ondemand::parser parser;
-	std::string copy;                 ///< of a text that lacked padding
+	std::string copy;                ///< of a text that lacked padding
 	std::deque<std::string> numbers; ///< made by replace_with_number
 	std::vector<std::string_view> names;
 
@@ -55,7 +55,8 @@ struct Document::Impl
 		return false;
 	}
 	bool fail(simdjson::error_code code);
-	template <typename T> bool scalar(T &value, ondemand::json_type type);
+	template <typename T>
+	bool scalar(T &value, ondemand::json_type type);
 	bool value(ondemand::value value, uint32_t depth);
 	bool array(ondemand::array array, size_t self, uint32_t depth);
 	bool object(ondemand::object object, size_t self, uint32_t depth);
@@ -79,7 +80,8 @@ bool
 is_number(std::string_view t)
 {
 	size_t i = 0;
-	const auto digits = [&] {
+	const auto digits = [&]
+	{
 		const size_t from = i;
 		while (i < t.size() && t[i] >= '0' && t[i] <= '9')
 			++i;
@@ -115,22 +117,22 @@ Document::Impl::fail(simdjson::error_code code)
 {
 	switch (code)
 	{
-		case simdjson::UTF8_ERROR:
-			return fail("not valid UTF-8", "22021");
-		case simdjson::EMPTY:
-			return fail("empty text is no JSON value");
-		case simdjson::UNESCAPED_CHARS:
-			return fail("unescaped control character in a string");
-		case simdjson::UNCLOSED_STRING:
-			return fail("string is not closed");
-		case simdjson::STRING_ERROR:
-			return fail("invalid escape sequence in a string");
-		case simdjson::INCOMPLETE_ARRAY_OR_OBJECT:
-			return fail("array or object is not closed");
-		case simdjson::CAPACITY:
-			return fail("too long to be parsed", "54000");
-		default:
-			return fail("not valid JSON");
+	case simdjson::UTF8_ERROR:
+		return fail("not valid UTF-8", "22021");
+	case simdjson::EMPTY:
+		return fail("empty text is no JSON value");
+	case simdjson::UNESCAPED_CHARS:
+		return fail("unescaped control character in a string");
+	case simdjson::UNCLOSED_STRING:
+		return fail("string is not closed");
+	case simdjson::STRING_ERROR:
+		return fail("invalid escape sequence in a string");
+	case simdjson::INCOMPLETE_ARRAY_OR_OBJECT:
+		return fail("array or object is not closed");
+	case simdjson::CAPACITY:
+		return fail("too long to be parsed", "54000");
+	default:
+		return fail("not valid JSON");
 	}
 }
 
@@ -142,43 +144,43 @@ Document::Impl::scalar(T &value, ondemand::json_type type)
 	Node &node = nodes.back();
 	switch (type)
 	{
-		case ondemand::json_type::string:
-		{
-			std::string_view text;
-			if (auto code = value.get_string().get(text))
-				return fail(code);
-			node.kind = Kind::string;
-			node.data = text.data();
-			node.size = static_cast<uint32_t>(text.size());
-			return true;
-		}
-		case ondemand::json_type::number:
-		{
-			// kept as written; the grammar is checked here because no number is ever made of it
-			node.kind = Kind::number;
-			node.data = node.raw;
-			node.size = node.raw_size;
-			return is_number({node.raw, node.raw_size}) || fail("not a valid number");
-		}
-		case ondemand::json_type::boolean:
-		{
-			bool truth;
-			if (auto code = value.get_bool().get(truth))
-				return fail(code);
-			node.kind = Kind::boolean;
-			node.truth = truth;
-			node.data = node.raw;
-			node.size = node.raw_size;
-			return true;
-		}
-		default:
-			if (std::string_view(node.raw, node.raw_size) != "null")
-				return fail("not valid JSON");
-			bool null;
-			if (simdjson::simdjson_result<bool>(value.is_null()).get(null) || !null)
-				return fail("not valid JSON");
-			node.kind = Kind::null;
-			return true;
+	case ondemand::json_type::string:
+	{
+		std::string_view text;
+		if (auto code = value.get_string().get(text))
+			return fail(code);
+		node.kind = Kind::string;
+		node.data = text.data();
+		node.size = static_cast<uint32_t>(text.size());
+		return true;
+	}
+	case ondemand::json_type::number:
+	{
+		// kept as written; the grammar is checked here because no number is ever made of it
+		node.kind = Kind::number;
+		node.data = node.raw;
+		node.size = node.raw_size;
+		return is_number({node.raw, node.raw_size}) || fail("not a valid number");
+	}
+	case ondemand::json_type::boolean:
+	{
+		bool truth;
+		if (auto code = value.get_bool().get(truth))
+			return fail(code);
+		node.kind = Kind::boolean;
+		node.truth = truth;
+		node.data = node.raw;
+		node.size = node.raw_size;
+		return true;
+	}
+	default:
+		if (std::string_view(node.raw, node.raw_size) != "null")
+			return fail("not valid JSON");
+		bool null;
+		if (simdjson::simdjson_result<bool>(value.is_null()).get(null) || !null)
+			return fail("not valid JSON");
+		node.kind = Kind::null;
+		return true;
 	}
 }
 
@@ -190,8 +192,8 @@ Document::Impl::value(ondemand::value value, uint32_t depth)
 		return fail(code);
 	const std::string_view token = trim(value.raw_json_token());
 	const size_t self = nodes.size();
-	nodes.push_back({nullptr, token.data(), 0, static_cast<uint32_t>(token.size()), 0, 1,
-					 Kind::null, false});
+	nodes.push_back(
+		{nullptr, token.data(), 0, static_cast<uint32_t>(token.size()), 0, 1, Kind::null, false});
 	if (type != ondemand::json_type::array && type != ondemand::json_type::object)
 		return scalar(value, type);
 	if (depth >= max_depth)
@@ -259,7 +261,8 @@ Document::Impl::names_differ(size_t self)
 {
 	const uint32_t count = nodes[self].count;
 	const Node *end = nodes.data() + nodes.size();
-	const auto repeated = [&](std::string_view name) {
+	const auto repeated = [&](std::string_view name)
+	{
 		append_pointer(error->pointer, name);
 		return fail("member name appears twice in one object");
 	};
@@ -292,8 +295,8 @@ namespace
 {
 
 /// Containers know their span and where they end only when their contents are read. simdjson does
-/// not tell where a container ends, so the end is where its last content ends, and the first closing
-/// bracket after that.
+/// not tell where a container ends, so the end is where its last content ends, and the first
+/// closing bracket after that.
 const char *
 close_containers(Node *node, const char *end)
 {
@@ -391,8 +394,7 @@ Document::replace_with_number(Value value, std::string_view digits)
 size_t
 Document::memory() const
 {
-	return nodes_.capacity() * sizeof(Node) + impl_->copy.capacity() +
-		   2 * impl_->parser.capacity();
+	return nodes_.capacity() * sizeof(Node) + impl_->copy.capacity() + 2 * impl_->parser.capacity();
 }
 
 void
@@ -410,25 +412,25 @@ append_json_string(std::string &out, std::string_view text)
 		from = i + 1;
 		switch (c)
 		{
-			case '"':
-				out += "\\\"";
-				break;
-			case '\\':
-				out += "\\\\";
-				break;
-			case '\n':
-				out += "\\n";
-				break;
-			case '\r':
-				out += "\\r";
-				break;
-			case '\t':
-				out += "\\t";
-				break;
-			default:
-				out += "\\u00";
-				out += hex[c >> 4];
-				out += hex[c & 15];
+		case '"':
+			out += "\\\"";
+			break;
+		case '\\':
+			out += "\\\\";
+			break;
+		case '\n':
+			out += "\\n";
+			break;
+		case '\r':
+			out += "\\r";
+			break;
+		case '\t':
+			out += "\\t";
+			break;
+		default:
+			out += "\\u00";
+			out += hex[c >> 4];
+			out += hex[c & 15];
 		}
 	}
 	out.append(text, from, text.size() - from);
@@ -440,47 +442,47 @@ append_json(std::string &out, Value value)
 {
 	switch (value.kind())
 	{
-		case Kind::null:
-			out += "null";
-			break;
-		case Kind::boolean:
-			out += value.truth() ? "true" : "false";
-			break;
-		case Kind::number:
-			out += value.text();
-			break;
-		case Kind::string:
-			append_json_string(out, value.text());
-			break;
-		case Kind::array:
+	case Kind::null:
+		out += "null";
+		break;
+	case Kind::boolean:
+		out += value.truth() ? "true" : "false";
+		break;
+	case Kind::number:
+		out += value.text();
+		break;
+	case Kind::string:
+		append_json_string(out, value.text());
+		break;
+	case Kind::array:
+	{
+		out += '[';
+		Value element = value.first();
+		for (uint32_t i = 0; i < value.count(); ++i, element = element.next())
 		{
-			out += '[';
-			Value element = value.first();
-			for (uint32_t i = 0; i < value.count(); ++i, element = element.next())
-			{
-				if (i > 0)
-					out += ',';
-				append_json(out, element);
-			}
-			out += ']';
-			break;
+			if (i > 0)
+				out += ',';
+			append_json(out, element);
 		}
-		case Kind::object:
+		out += ']';
+		break;
+	}
+	case Kind::object:
+	{
+		out += '{';
+		bool first = true;
+		for (Member m(value); m; m.advance())
 		{
-			out += '{';
-			bool first = true;
-			for (Member m(value); m; m.advance())
-			{
-				if (!first)
-					out += ',';
-				first = false;
-				append_json_string(out, m.name());
-				out += ':';
-				append_json(out, m.value());
-			}
-			out += '}';
-			break;
+			if (!first)
+				out += ',';
+			first = false;
+			append_json_string(out, m.name());
+			out += ':';
+			append_json(out, m.value());
 		}
+		out += '}';
+		break;
+	}
 	}
 }
 

@@ -74,10 +74,7 @@ class Value
 class Member
 {
   public:
-	explicit Member(Value object)
-		: name_(object.first().node()), left_(object.count())
-	{
-	}
+	explicit Member(Value object) : name_(object.first().node()), left_(object.count()) {}
 	explicit operator bool() const { return left_ > 0; }
 	std::string_view name() const { return {name_->data, name_->size}; }
 	Value value() const { return Value(name_ + 1); }
@@ -159,7 +156,8 @@ Value step_into(Value from, const std::string &step);
 /// Calls visit(Value, pointer) for every value that path matches, "*" standing for each element of
 /// an array or member of an object.
 template <typename Visit>
-void find_all(Value from, const Path &path, size_t step, std::string &pointer, Visit &&visit)
+void
+find_all(Value from, const Path &path, size_t step, std::string &pointer, Visit &&visit)
 {
 	if (!from)
 		return;

@@ -55,15 +55,15 @@ treated_json(const PersonalDefinition &personal, std::string_view token)
 	std::string json;
 	switch (personal.treatment)
 	{
-		case Treatment::redact:
-			append_json_string(json, personal.value);
-			break;
-		case Treatment::null:
-			json = "null";
-			break;
-		case Treatment::token:
-			append_json_string(json, token);
-			break;
+	case Treatment::redact:
+		append_json_string(json, personal.value);
+		break;
+	case Treatment::null:
+		json = "null";
+		break;
+	case Treatment::token:
+		append_json_string(json, token);
+		break;
 	}
 	return json;
 }
@@ -76,11 +76,13 @@ anonymize(const Document &document, const std::vector<PersonalDefinition> &perso
 	const char *base = document.text().data();
 	std::string pointer;
 	for (const PersonalDefinition &field : personal)
-		find_all(document.root(), field.path, 0, pointer, [&](Value value, const std::string &) {
-			if (!value.is(Kind::null))
-				edits.push_back({static_cast<size_t>(value.raw().data() - base),
-								 value.raw().size(), treated_json(field, token)});
-		});
+		find_all(document.root(), field.path, 0, pointer,
+				 [&](Value value, const std::string &)
+				 {
+					 if (!value.is(Kind::null))
+						 edits.push_back({static_cast<size_t>(value.raw().data() - base),
+										  value.raw().size(), treated_json(field, token)});
+				 });
 	return apply_edits(document.text(), std::move(edits));
 }
 

@@ -19,8 +19,8 @@ struct Edit
 	std::string replacement;
 };
 
-/// Edits that set the member at path (no "*") to a JSON text: replaces the value, or adds the member
-/// to its object. Nothing when the object that would hold it is missing.
+/// Edits that set the member at path (no "*") to a JSON text: replaces the value, or adds the
+/// member to its object. Nothing when the object that would hold it is missing.
 void set_member(const Document &document, const Path &path, std::string_view json,
 				std::vector<Edit> &edits);
 

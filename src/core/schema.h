@@ -53,7 +53,8 @@ class Schema
 	/// True when the value is valid. Adds every violation (code schema, sqlstate 23514) with
 	/// keyword, pointer (instanceLocation), schema_pointer (keywordLocation) and a message such as
 	/// "/email: expected string, got null" ("(root)" stands for the empty pointer).
-	/// Of anyOf/oneOf/not only the keyword itself is reported, not the failures inside its branches.
+	/// Of anyOf/oneOf/not only the keyword itself is reported, not the failures inside its
+	/// branches.
 	bool validate(Value value, Violations &violations) const;
 	/// The same without saying why: stops at the first violation.
 	bool is_valid(Value value) const;

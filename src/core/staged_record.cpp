@@ -61,9 +61,8 @@ format_run_time(int64_t microseconds)
 	const int year = static_cast<int>(yoe + era * 400 + (month <= 2 ? 1 : 0));
 	char out[48];
 	snprintf(out, sizeof out, "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ", year, month, day,
-			 static_cast<int>(time / INT64_C(3600000000)),
-			 static_cast<int>(time / 60000000 % 60), static_cast<int>(time / 1000000 % 60),
-			 static_cast<int>(time % 1000000));
+			 static_cast<int>(time / INT64_C(3600000000)), static_cast<int>(time / 60000000 % 60),
+			 static_cast<int>(time / 1000000 % 60), static_cast<int>(time % 1000000));
 	return out;
 }
 
@@ -91,8 +90,8 @@ RecordStager::type_of(const std::string &dataset) const
 }
 
 void
-RecordStager::stage(const RawRecord &raw, size_t readable, uint32_t file,
-					const RowContext &context, Piece &piece)
+RecordStager::stage(const RawRecord &raw, size_t readable, uint32_t file, const RowContext &context,
+					Piece &piece)
 {
 	piece.rows.resize(definition_.tables.size());
 	const uint32_t index = static_cast<uint32_t>(piece.records.size());
@@ -150,12 +149,14 @@ RecordStager::normalise_numbers()
 		if (rule.action != NormaliseDefinition::Action::to_number)
 			continue;
 		pointer_.clear();
-		find_all(document_.root(), rule.path, 0, pointer_, [&](Value value, const std::string &) {
-			if (!value.is(Kind::string))
-				return;
-			if (const auto decimal = Decimal::parse(value.text()))
-				document_.replace_with_number(value, decimal->to_string());
-		});
+		find_all(document_.root(), rule.path, 0, pointer_,
+				 [&](Value value, const std::string &)
+				 {
+					 if (!value.is(Kind::string))
+						 return;
+					 if (const auto decimal = Decimal::parse(value.text()))
+						 document_.replace_with_number(value, decimal->to_string());
+				 });
 	}
 }
 
@@ -174,11 +175,13 @@ RecordStager::output_text(const RowContext &context, Piece &piece, std::string_v
 			continue;
 		}
 		pointer_.clear();
-		find_all(document_.root(), rule.path, 0, pointer_, [&](Value value, const std::string &) {
-			if (value.is(Kind::number) && value.text() != value.raw())
-				edits.push_back({static_cast<size_t>(value.raw().data() - base),
-								 value.raw().size(), std::string(value.text())});
-		});
+		find_all(document_.root(), rule.path, 0, pointer_,
+				 [&](Value value, const std::string &)
+				 {
+					 if (value.is(Kind::number) && value.text() != value.raw())
+						 edits.push_back({static_cast<size_t>(value.raw().data() - base),
+										  value.raw().size(), std::string(value.text())});
+				 });
 	}
 	if (edits.empty())
 		return text;
@@ -215,8 +218,8 @@ RecordStager::collect_keys(StagedRecord &record, Piece &piece)
 		canonical_key(type_of(definition_.subject->dataset), find(root, definition_.subject->path),
 					  piece.arena, record.subject, binary);
 	else if (definition_.erases)
-		canonical_key(type_of(definition_.erases->dataset),
-					  find(root, definition_.erases->subject), piece.arena, record.subject, binary);
+		canonical_key(type_of(definition_.erases->dataset), find(root, definition_.erases->subject),
+					  piece.arena, record.subject, binary);
 }
 
 void
@@ -229,7 +232,8 @@ RecordStager::collect_references(StagedRecord &record, Piece &piece)
 		const ColumnType *type = type_of(rule.dataset);
 		pointer_.clear();
 		find_all(document_.root(), rule.path, 0, pointer_,
-				 [&](Value value, const std::string &pointer) {
+				 [&](Value value, const std::string &pointer)
+				 {
 					 if (value.is(Kind::null))
 						 return;
 					 StagedReference reference;
@@ -263,15 +267,16 @@ RecordStager::encode_rows(StagedRecord &record, uint32_t index, const RowContext
 		}
 		uint32_t line = 0;
 		pointer_.clear();
-		find_all(document_.root(), table.each, 0, pointer_,
-				 [&](Value array, const std::string &pointer) {
-					 if (!array.is(Kind::array))
-						 return;
-					 Value element = array.first();
-					 for (uint32_t i = 0; i < array.count(); ++i, element = element.next())
-						 encode_row(t, {element, ++line, &pointer, i}, index, context, record,
-									piece);
-				 });
+		find_all(
+			document_.root(), table.each, 0, pointer_,
+			[&](Value array, const std::string &pointer)
+			{
+				if (!array.is(Kind::array))
+					return;
+				Value element = array.first();
+				for (uint32_t i = 0; i < array.count(); ++i, element = element.next())
+					encode_row(t, {element, ++line, &pointer, i}, index, context, record, piece);
+			});
 	}
 }
 
@@ -303,8 +308,7 @@ RecordStager::encode_row(size_t t, const Element &element, uint32_t index,
 	if (!fits)
 		return;
 	const std::string_view bytes = piece.arena.copy(row_);
-	piece.rows[t].push_back(
-		{sort, index, static_cast<uint32_t>(bytes.size()), bytes.data()});
+	piece.rows[t].push_back({sort, index, static_cast<uint32_t>(bytes.size()), bytes.data()});
 }
 
 bool
@@ -326,18 +330,19 @@ bool
 RecordStager::encode_field(const ColumnDefinition &column, const Element &element,
 						   const RowContext &context, StagedRecord &record)
 {
-	const auto append_integer = [&](int64_t value) {
+	const auto append_integer = [&](int64_t value)
+	{
 		switch (column.type.id)
 		{
-			case TypeId::smallint:
-				append_int16(row_, static_cast<int16_t>(value));
-				break;
-			case TypeId::integer:
-			case TypeId::date:
-				append_int32(row_, static_cast<int32_t>(value));
-				break;
-			default:
-				append_int64(row_, value);
+		case TypeId::smallint:
+			append_int16(row_, static_cast<int16_t>(value));
+			break;
+		case TypeId::integer:
+		case TypeId::date:
+			append_int32(row_, static_cast<int32_t>(value));
+			break;
+		default:
+			append_int64(row_, value);
 		}
 		return true;
 	};
@@ -352,17 +357,17 @@ RecordStager::encode_field(const ColumnDefinition &column, const Element &elemen
 	Value value;
 	switch (column.source)
 	{
-		case Source::line:
-			return append_integer(element.line);
-		case Source::record_date:
-			return append_integer(context.record_date);
-		case Source::record_hour:
-			return append_integer(context.record_hour);
-		case Source::element:
-			value = find(element.value, column.path);
-			break;
-		default:
-			value = find(document_.root(), column.path);
+	case Source::line:
+		return append_integer(element.line);
+	case Source::record_date:
+		return append_integer(context.record_date);
+	case Source::record_hour:
+		return append_integer(context.record_hour);
+	case Source::element:
+		value = find(element.value, column.path);
+		break;
+	default:
+		value = find(document_.root(), column.path);
 	}
 	TypeError error;
 	if (!value || value.is(Kind::null))
@@ -403,7 +408,8 @@ RecordStager::encode_field(const ColumnDefinition &column, const Element &elemen
 void
 RecordStager::run_checks(StagedRecord &record)
 {
-	const auto decimal = [](Value value) -> std::optional<Decimal> {
+	const auto decimal = [](Value value) -> std::optional<Decimal>
+	{
 		if (!value || (!value.is(Kind::number) && !value.is(Kind::string)))
 			return std::nullopt;
 		return Decimal::parse(value.text());
@@ -417,16 +423,17 @@ RecordStager::run_checks(StagedRecord &record)
 		std::optional<Decimal> sum = Decimal::parse("0");
 		pointer_.clear();
 		find_all(document_.root(), check.sum_over, 0, pointer_,
-				 [&](Value element, const std::string &) {
+				 [&](Value element, const std::string &)
+				 {
 					 std::optional<Decimal> product;
 					 for (const Path &factor : check.factors)
 					 {
 						 const auto next = decimal(find(element, factor));
-						 product = !next               ? std::nullopt
-								   : &factor == &check.factors[0]
-									   ? next
-									   : (product ? Decimal::multiply(*product, *next)
-												  : std::nullopt);
+						 product =
+							 !next ? std::nullopt
+							 : &factor == &check.factors[0]
+								 ? next
+								 : (product ? Decimal::multiply(*product, *next) : std::nullopt);
 						 if (!product)
 							 break;
 					 }

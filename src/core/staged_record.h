@@ -22,9 +22,9 @@ namespace etl
 /// One key that a record names in another dataset.
 struct StagedReference
 {
-	uint32_t rule; ///< index into Definition::references
-	std::string_view key;    ///< canonical text
-	std::string_view binary; ///< encoded; empty when the value is no key of that type
+	uint32_t rule;            ///< index into Definition::references
+	std::string_view key;     ///< canonical text
+	std::string_view binary;  ///< encoded; empty when the value is no key of that type
 	std::string_view pointer; ///< where in the record
 };
 
@@ -114,10 +114,9 @@ class RecordStager
 		uint32_t index = 0;                     ///< in that array
 	};
 	void normalise_numbers();
-	void encode_rows(StagedRecord &record, uint32_t index, const RowContext &context,
-					 Piece &piece);
-	void encode_row(size_t table, const Element &element, uint32_t index,
-					const RowContext &context, StagedRecord &record, Piece &piece);
+	void encode_rows(StagedRecord &record, uint32_t index, const RowContext &context, Piece &piece);
+	void encode_row(size_t table, const Element &element, uint32_t index, const RowContext &context,
+					StagedRecord &record, Piece &piece);
 	bool encode_field(const ColumnDefinition &column, const Element &element,
 					  const RowContext &context, StagedRecord &record);
 	bool canonical_key(const ColumnType *type, Value value, Arena &arena, std::string_view &text,

@@ -49,8 +49,8 @@ class PieceFiller
 
 } // namespace
 
-Stager::Stager(const Definition &definition, const KeyTypes &key_types,
-			   std::vector<FileTask> files, const StagerOptions &options)
+Stager::Stager(const Definition &definition, const KeyTypes &key_types, std::vector<FileTask> files,
+			   const StagerOptions &options)
 	: definition_(definition), key_types_(key_types), files_(std::move(files)), options_(options),
 	  slots_(files_.size())
 {
@@ -276,10 +276,12 @@ Stager::wait_for_room(uint32_t file)
 {
 	std::unique_lock lock(mutex_);
 	// the file that the main thread waits for may always bring one piece: nobody else could go on
-	room_.wait(lock, [&] {
-		return stopping_ || in_flight_ < options_.memory ||
-			   (file == head_ && slots_[file].pieces.empty());
-	});
+	room_.wait(lock,
+			   [&]
+			   {
+				   return stopping_ || in_flight_ < options_.memory ||
+						  (file == head_ && slots_[file].pieces.empty());
+			   });
 	if (stopping_)
 		throw Stopped{};
 }

@@ -31,9 +31,10 @@ namespace
 std::vector<std::string>
 columns_of(Oid relation)
 {
-	const pg::Rows rows = pg::query("SELECT attname::text FROM pg_attribute WHERE attrelid = $1::oid"
-									" AND attnum > 0 AND NOT attisdropped ORDER BY attnum",
-									{pg::param(static_cast<int64_t>(relation))});
+	const pg::Rows rows =
+		pg::query("SELECT attname::text FROM pg_attribute WHERE attrelid = $1::oid"
+				  " AND attnum > 0 AND NOT attisdropped ORDER BY attnum",
+				  {pg::param(static_cast<int64_t>(relation))});
 	std::vector<std::string> names;
 	for (uint64_t i = 0; i < rows.size(); ++i)
 		names.push_back(rows.text(i, 0));
@@ -64,11 +65,13 @@ writable_path(const std::string &path)
 		throw pg::Error("22023", "path \"" + storable_text(path) + "\" names no file");
 	char folder[PATH_MAX], root[PATH_MAX];
 	if (realpath(absolute.substr(0, slash).c_str(), folder) == nullptr)
-		throw pg::Error("58P01", "could not open the folder of \"" + storable_text(path) +
-									 "\": " + pg_strerror(errno),
+		throw pg::Error("58P01",
+						"could not open the folder of \"" + storable_text(path) +
+							"\": " + pg_strerror(errno),
 						"", "Create the folder on the server first.");
-	const bool inside = realpath(settings.processed_dir.c_str(), root) != nullptr &&
-						(std::string(folder) + "/").compare(0, strlen(root) + 1, std::string(root) + "/") == 0;
+	const bool inside =
+		realpath(settings.processed_dir.c_str(), root) != nullptr &&
+		(std::string(folder) + "/").compare(0, strlen(root) + 1, std::string(root) + "/") == 0;
 	if (!inside &&
 		!pg::call([] { return has_privs_of_role(GetUserId(), ROLE_PG_WRITE_SERVER_FILES); }))
 		throw pg::Error("42501", "permission denied to write file \"" + storable_text(path) + "\"",
@@ -115,13 +118,15 @@ export_table(const Definition &definition, const std::string &path, const std::s
 			const ScopedFd fd(
 				writer.start(part, is_gzip(path), csv ? Framing::plain : Framing::copy_binary));
 			count = csv ? pg::copy_out(rows, fd.get(), {{"format", "csv"}, {"header", "true"}})
-						: pg::copy_out("SELECT convert_to(row_to_json(x)::text, 'UTF8') FROM (" + rows + ") x",
+						: pg::copy_out("SELECT convert_to(row_to_json(x)::text, 'UTF8') FROM (" +
+										   rows + ") x",
 									   fd.get(), {{"format", "binary"}});
 		}
 		wait_for_exports(writer);
 	}
 	if (rename(part.c_str(), target.c_str()) != 0)
-		throw pg::Error("58030", "could not give \"" + target + "\" its name: " + pg_strerror(errno));
+		throw pg::Error("58030",
+						"could not give \"" + target + "\" its name: " + pg_strerror(errno));
 	return static_cast<int64_t>(count);
 }
 
@@ -133,7 +138,8 @@ using namespace etl;
 
 PG_ETL_ENTRY(etl_subject_token)
 {
-	const std::string dataset = pg::text_argument(fcinfo, 0), subject = pg::text_argument(fcinfo, 1);
+	const std::string dataset = pg::text_argument(fcinfo, 0),
+					  subject = pg::text_argument(fcinfo, 1);
 	return pg::text_datum(subject_token(pg::secret(), dataset, subject));
 }
 
@@ -173,16 +179,18 @@ PG_ETL_ENTRY(etl_anonymized)
 	for (const TableDefinition &table : definition.tables)
 		if (OidIsValid(relation) && find_table(table) == relation)
 		{
-			const pg::Rows rows = pg::query("SELECT " +
-											treated_select_list(definition, table, columns_of(relation)) +
-											" FROM " + quoted(table) + " t");
+			const pg::Rows rows =
+				pg::query("SELECT " + treated_select_list(definition, table, columns_of(relation)) +
+						  " FROM " + quoted(table) + " t");
 			for (uint64_t i = 0; i < rows.size(); ++i)
 				result.add_tuple(rows.tuple(i));
 			return static_cast<Datum>(0);
 		}
 	std::string example = definition.tables.empty() ? "" : quoted(definition.tables[0]);
-	throw pg::Error("42809", "the first argument must be a row of a target table of dataset \"" + dataset + "\"", "",
-					"SELECT * FROM etl_anonymized(NULL::" + example + ", '" + dataset + "');");
+	throw pg::Error("42809",
+					"the first argument must be a row of a target table of dataset \"" + dataset +
+						"\"",
+					"", "SELECT * FROM etl_anonymized(NULL::" + example + ", '" + dataset + "');");
 }
 
 PG_ETL_ENTRY(etl_export)

@@ -115,7 +115,8 @@ class Eraser
 			{
 				const ColumnDefinition *parent = nullptr;
 				for (const ColumnDefinition &column : table.columns)
-					if (key != nullptr && column.source == Source::field && column.path == key->path)
+					if (key != nullptr && column.source == Source::field &&
+						column.path == key->path)
 						parent = &column;
 				if (parent == nullptr || set.empty())
 					continue;
@@ -152,7 +153,8 @@ class Eraser
 		set_erased(ids, treated);
 	}
 
-	/// A record that is no JSON has no fields: one that holds an identifier as text goes as a whole.
+	/// A record that is no JSON has no fields: one that holds an identifier as text goes as a
+	/// whole.
 	void erase_malformed(const std::vector<ErasureRequest> &requests)
 	{
 		std::vector<std::string_view> needles;
@@ -163,10 +165,11 @@ class Eraser
 						needles.push_back(*needle);
 		if (needles.empty())
 			return;
-		const pg::Rows rows = pg::query(
-			"SELECT quarantine_id FROM etl.quarantine q WHERE code = 'malformed' AND status = 'open'"
-			" AND EXISTS (SELECT FROM unnest($1::text[]) n(needle) WHERE strpos(lower(q.record), n.needle) > 0)",
-			{pg::param_array(needles)});
+		const pg::Rows rows = pg::query("SELECT quarantine_id FROM etl.quarantine q WHERE code = "
+										"'malformed' AND status = 'open'"
+										" AND EXISTS (SELECT FROM unnest($1::text[]) n(needle) "
+										"WHERE strpos(lower(q.record), n.needle) > 0)",
+										{pg::param_array(needles)});
 		std::vector<int64_t> ids;
 		for (uint64_t i = 0; i < rows.size(); ++i)
 			ids.push_back(rows.integer(i, 0));
@@ -180,8 +183,8 @@ class Eraser
 		pg::execute("UPDATE etl.quarantine q SET record = r.record, record_bytes = NULL,"
 					" status = 'erased' FROM unnest($1::bigint[], $2::text[]) r(id, record)"
 					" WHERE q.quarantine_id = r.id",
-					{pg::param_array(ids),
-					 pg::param_array(std::vector<std::string_view>(records.begin(), records.end()))});
+					{pg::param_array(ids), pg::param_array(std::vector<std::string_view>(
+											   records.begin(), records.end()))});
 	}
 
 	/// Processed and archived files that hold the subjects, found by the hashes in etl.file.
@@ -216,8 +219,7 @@ class Eraser
 			for (const auto &copy : copies)
 				if (!copy.path.empty())
 					rewrite(definition, copy.root + "/" + copy.path,
-							part_name(folder, file_id, copy.kind),
-							file_id, actions);
+							part_name(folder, file_id, copy.kind), file_id, actions);
 		}
 		plan_actions(definition.dataset, std::move(actions));
 	}
@@ -238,18 +240,21 @@ class Eraser
 			FileReader reader(source, gzip, UINT64_MAX);
 			FileWriter writer(part, gzip);
 			Document document;
-			RecordSplitter splitter(settings_.max_record_size, is_whole_json(path), [&](const RawRecord &raw) {
-				std::string line(raw.text);
-				const std::string subject = subject_of(definition, document, raw.text);
-				const auto token = token_of_.find(subject);
-				if (token != token_of_.end())
+			RecordSplitter splitter(
+				settings_.max_record_size, is_whole_json(path),
+				[&](const RawRecord &raw)
 				{
-					line = anonymized_text(definition, document, raw.text, token->second);
-					changed = true;
-				}
-				line += '\n';
-				writer.write(line);
-			});
+					std::string line(raw.text);
+					const std::string subject = subject_of(definition, document, raw.text);
+					const auto token = token_of_.find(subject);
+					if (token != token_of_.end())
+					{
+						line = anonymized_text(definition, document, raw.text, token->second);
+						changed = true;
+					}
+					line += '\n';
+					writer.write(line);
+				});
 			std::vector<char> buffer(1 << 20);
 			while (const size_t got = reader.read(buffer.data(), buffer.size()))
 			{
@@ -261,7 +266,8 @@ class Eraser
 		}
 		catch (const FileError &e)
 		{
-			throw pg::Error(e.sqlstate(), std::string("could not rewrite a file for an erasure: ") + e.what(),
+			throw pg::Error(e.sqlstate(),
+							std::string("could not rewrite a file for an erasure: ") + e.what(),
 							"File \"" + storable_text(path) + "\".");
 		}
 		if (!changed)
@@ -335,20 +341,21 @@ erase_subjects(const Catalog &catalog, const std::string &dataset, const std::st
 							 ? ""
 							 : subject_pseudonym(secret, dataset, "email", request.email));
 		sources.push_back(request.source);
-		statuses.push_back(request.duplicate		 ? "duplicate"
+		statuses.push_back(request.duplicate       ? "duplicate"
 						   : request.row_count > 0 ? "completed"
 												   : "not_found");
 		counts.push_back(request.row_count);
 	}
 	subject_views.assign(subjects.begin(), subjects.end());
 	email_views.assign(emails.begin(), emails.end());
-	pg::execute("INSERT INTO etl.erasure (dataset, source, subject, email, status, completed_at, row_count)"
-				" SELECT $1, r.source, nullif(r.subject, ''), nullif(r.email, ''), r.status,"
-				" CASE WHEN r.status <> 'duplicate' THEN clock_timestamp() END, r.row_count"
-				" FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[])"
-				" r(source, subject, email, status, row_count)",
-				{pg::param(dataset), pg::param_array(sources), pg::param_array(subject_views),
-				 pg::param_array(email_views), pg::param_array(statuses), pg::param_array(counts)});
+	pg::execute(
+		"INSERT INTO etl.erasure (dataset, source, subject, email, status, completed_at, row_count)"
+		" SELECT $1, r.source, nullif(r.subject, ''), nullif(r.email, ''), r.status,"
+		" CASE WHEN r.status <> 'duplicate' THEN clock_timestamp() END, r.row_count"
+		" FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[])"
+		" r(source, subject, email, status, row_count)",
+		{pg::param(dataset), pg::param_array(sources), pg::param_array(subject_views),
+		 pg::param_array(email_views), pg::param_array(statuses), pg::param_array(counts)});
 }
 
 } // namespace etl

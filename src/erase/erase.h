@@ -57,7 +57,7 @@ class ErasureRun
 };
 
 /// The text of a record with its personal fields treated; "" when it is no JSON.
-std::string anonymized_text(const Definition &definition, Document &document,
-							std::string_view text, std::string_view token);
+std::string anonymized_text(const Definition &definition, Document &document, std::string_view text,
+							std::string_view token);
 
 } // namespace etl

@@ -23,7 +23,7 @@ text_at(const Document &document, const Path &path)
 		return {};
 	const Value value = find(document.root(), path);
 	return value && (value.is(Kind::string) || value.is(Kind::number)) ? std::string(value.text())
-																		: std::string();
+																	   : std::string();
 }
 
 } // namespace
@@ -51,8 +51,7 @@ ErasureRun::resolve(Batch &batch)
 	}
 	const Definition *people = catalog_.find(erases.dataset);
 	if (!by_email.empty() && people != nullptr && people->subject &&
-		!people->subject->email.empty() && people->key_column >= 0 &&
-		find_table(people->tables[0]))
+		!people->subject->email.empty() && people->key_column >= 0 && find_table(people->tables[0]))
 	{
 		const TableDefinition &table = people->tables[0];
 		std::string column;
@@ -65,7 +64,8 @@ ErasureRun::resolve(Batch &batch)
 		{
 			const std::vector<std::string_view> views(emails.begin(), emails.end());
 			const pg::Rows rows = pg::query(
-				"SELECT e.i, min(t." + key + ")::text FROM unnest($1::text[]) WITH ORDINALITY e(email, i) JOIN " +
+				"SELECT e.i, min(t." + key +
+					")::text FROM unnest($1::text[]) WITH ORDINALITY e(email, i) JOIN " +
 					quoted(table) + " t ON lower(btrim(t." + column + ")) = e.email GROUP BY e.i",
 				{pg::param_array(views)});
 			for (uint64_t i = 0; i < rows.size(); ++i)
@@ -79,7 +79,8 @@ ErasureRun::resolve(Batch &batch)
 	std::vector<BatchRecord *> asked;
 	std::vector<std::string> pseudonyms;
 	std::map<std::string, bool> in_batch;
-	const auto mark = [&](BatchRecord *r) {
+	const auto mark = [&](BatchRecord *r)
+	{
 		r->record->add({Code::duplicate, "key", definition_.key_field, "/x-etl/key", "23505",
 						definition_.key_field + ": erasure of this person was asked for before"});
 	};
@@ -95,15 +96,16 @@ ErasureRun::resolve(Batch &batch)
 			continue;
 		}
 		asked.push_back(&r);
-		pseudonyms.push_back(subject_pseudonym(secret_, erases.dataset, "subject", r.record->subject));
+		pseudonyms.push_back(
+			subject_pseudonym(secret_, erases.dataset, "subject", r.record->subject));
 	}
 	if (asked.empty())
 		return;
 	const std::vector<std::string_view> views(pseudonyms.begin(), pseudonyms.end());
-	const pg::Rows rows = pg::query(
-		"SELECT p.i FROM unnest($2::text[]) WITH ORDINALITY p(subject, i) WHERE EXISTS"
-		" (SELECT FROM etl.erasure e WHERE e.dataset = $1 AND e.subject = p.subject)",
-		{pg::param(erases.dataset), pg::param_array(views)});
+	const pg::Rows rows =
+		pg::query("SELECT p.i FROM unnest($2::text[]) WITH ORDINALITY p(subject, i) WHERE EXISTS"
+				  " (SELECT FROM etl.erasure e WHERE e.dataset = $1 AND e.subject = p.subject)",
+				  {pg::param(erases.dataset), pg::param_array(views)});
 	for (uint64_t i = 0; i < rows.size(); ++i)
 		mark(asked[static_cast<size_t>(rows.integer(i, 0) - 1)]);
 }
@@ -116,7 +118,8 @@ ErasureRun::pseudonymized(std::string_view text, Document &document) const
 		return {};
 	const ErasesDefinition &erases = *definition_.erases;
 	std::vector<Edit> edits;
-	const auto edit = [&](const Path &path, const char *kind, bool fold) {
+	const auto edit = [&](const Path &path, const char *kind, bool fold)
+	{
 		if (path.empty())
 			return;
 		const Value value = find(document.root(), path);
@@ -180,7 +183,8 @@ ErasureRun::rewritten_raw_file(const RunFile &file, const std::string &part_fold
 		FileWriter writer(part, is_gzip(file.path));
 		Document document;
 		RecordSplitter splitter(pg::Settings::current().max_record_size, is_whole_json(file.path),
-								[&](const RawRecord &raw) {
+								[&](const RawRecord &raw)
+								{
 									std::string line = pseudonymized(raw.text, document);
 									if (line.empty())
 										line = std::string(raw.text);
@@ -194,7 +198,8 @@ ErasureRun::rewritten_raw_file(const RunFile &file, const std::string &part_fold
 	}
 	catch (const FileError &e)
 	{
-		throw pg::Error(e.sqlstate(), std::string("could not rewrite an erasure request's file: ") + e.what());
+		throw pg::Error(e.sqlstate(),
+						std::string("could not rewrite an erasure request's file: ") + e.what());
 	}
 	return part;
 }

@@ -28,20 +28,19 @@ personal_columns(const Definition &definition, const TableDefinition &table)
 }
 
 std::string
-treated_expression(const PersonalColumn &column, const std::string &alias,
-				   const std::string &token)
+treated_expression(const PersonalColumn &column, const std::string &alias, const std::string &token)
 {
 	const std::string name = alias + "." + pg::quote(column.column->name);
 	const std::string type = "::" + column.column->type.sql;
 	switch (column.field->treatment)
 	{
-		case Treatment::null:
-			return "NULL" + type;
-		case Treatment::redact:
-			return "CASE WHEN " + name + " IS NOT NULL THEN " + pg::literal(column.field->value) +
-				   type + " END";
-		case Treatment::token:
-			break;
+	case Treatment::null:
+		return "NULL" + type;
+	case Treatment::redact:
+		return "CASE WHEN " + name + " IS NOT NULL THEN " + pg::literal(column.field->value) +
+			   type + " END";
+	case Treatment::token:
+		break;
 	}
 	return "CASE WHEN " + name + " IS NOT NULL THEN " + token + type + " END";
 }

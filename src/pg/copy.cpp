@@ -84,8 +84,8 @@ Stream *Stream::current = nullptr;
 List *
 binary_option()
 {
-	return list_make1(
-		makeDefElem(pstrdup("format"), reinterpret_cast<Node *>(makeString(pstrdup("binary"))), -1));
+	return list_make1(makeDefElem(pstrdup("format"),
+								  reinterpret_cast<Node *>(makeString(pstrdup("binary"))), -1));
 }
 
 } // namespace
@@ -96,44 +96,47 @@ copy_in(Oid relation, const std::vector<std::string> &columns, RowSource &source
 	Stream stream(source);
 	const std::string *names = columns.data();
 	const size_t count = columns.size();
-	return call([=]() -> uint64_t {
-		ParseState *state = make_parsestate(nullptr);
-		const Relation rel = table_open(relation, RowExclusiveLock);
-		List *attributes = NIL;
-		for (size_t i = 0; i < count; ++i)
-			attributes = lappend(attributes, makeString(pstrdup(names[i].c_str())));
-
-		// what DoCopy does before BeginCopyFrom
-		ParseNamespaceItem *item =
-			addRangeTableEntryForRelation(state, rel, RowExclusiveLock, nullptr, false, false);
-		Bitmapset *columns_set = nullptr;
-		for (size_t i = 0; i < count; ++i)
+	return call(
+		[=]() -> uint64_t
 		{
-			const AttrNumber number = get_attnum(relation, names[i].c_str());
-			columns_set = bms_add_member(columns_set, number - FirstLowInvalidHeapAttributeNumber);
-		}
+			ParseState *state = make_parsestate(nullptr);
+			const Relation rel = table_open(relation, RowExclusiveLock);
+			List *attributes = NIL;
+			for (size_t i = 0; i < count; ++i)
+				attributes = lappend(attributes, makeString(pstrdup(names[i].c_str())));
+
+			// what DoCopy does before BeginCopyFrom
+			ParseNamespaceItem *item =
+				addRangeTableEntryForRelation(state, rel, RowExclusiveLock, nullptr, false, false);
+			Bitmapset *columns_set = nullptr;
+			for (size_t i = 0; i < count; ++i)
+			{
+				const AttrNumber number = get_attnum(relation, names[i].c_str());
+				columns_set =
+					bms_add_member(columns_set, number - FirstLowInvalidHeapAttributeNumber);
+			}
 #if PG_VERSION_NUM >= 160000
-		item->p_perminfo->requiredPerms = ACL_INSERT;
-		item->p_perminfo->insertedCols = columns_set;
-		ExecCheckPermissions(state->p_rtable, list_make1(item->p_perminfo), true);
+			item->p_perminfo->requiredPerms = ACL_INSERT;
+			item->p_perminfo->insertedCols = columns_set;
+			ExecCheckPermissions(state->p_rtable, list_make1(item->p_perminfo), true);
 #else
-		item->p_rte->requiredPerms = ACL_INSERT;
-		item->p_rte->insertedCols = columns_set;
-		ExecCheckRTPerms(state->p_rtable, true);
+			item->p_rte->requiredPerms = ACL_INSERT;
+			item->p_rte->insertedCols = columns_set;
+			ExecCheckRTPerms(state->p_rtable, true);
 #endif
-		if (check_enable_rls(relation, InvalidOid, false) == RLS_ENABLED)
-			ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-							errmsg("cannot load table \"%s\" with row-level security",
-								   RelationGetRelationName(rel)),
-							errhint("Run as a role that bypasses row-level security.")));
-		CopyFromState copy = BeginCopyFrom(state, rel, nullptr, nullptr, false, Stream::read,
-										   attributes, binary_option());
-		const uint64_t rows = CopyFrom(copy);
-		EndCopyFrom(copy);
-		table_close(rel, NoLock);
-		free_parsestate(state);
-		return rows;
-	});
+			if (check_enable_rls(relation, InvalidOid, false) == RLS_ENABLED)
+				ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+								errmsg("cannot load table \"%s\" with row-level security",
+									   RelationGetRelationName(rel)),
+								errhint("Run as a role that bypasses row-level security.")));
+			CopyFromState copy = BeginCopyFrom(state, rel, nullptr, nullptr, false, Stream::read,
+											   attributes, binary_option());
+			const uint64_t rows = CopyFrom(copy);
+			EndCopyFrom(copy);
+			table_close(rel, NoLock);
+			free_parsestate(state);
+			return rows;
+		});
 }
 
 uint64_t
@@ -147,28 +150,30 @@ copy_out(const std::string &query, int fd,
 	const char *sql = query.c_str(), *name = path.c_str();
 	const auto *option = options.data();
 	const size_t option_count = options.size();
-	return call([=]() -> uint64_t {
-		List *list = NIL;
-		for (size_t i = 0; i < option_count; ++i)
-			list = lappend(
-				list, makeDefElem(pstrdup(option[i].first.c_str()),
-								  reinterpret_cast<Node *>(makeString(pstrdup(option[i].second.c_str()))),
-								  -1));
-		List *parsed = raw_parser(sql, RAW_PARSE_DEFAULT);
-		ParseState *state = make_parsestate(nullptr);
-		state->p_sourcetext = sql;
-		// the statement checks pg_write_server_files here; the pipe is ours
-		CopyToState copy = BeginCopyTo(state, nullptr, linitial_node(RawStmt, parsed), InvalidOid,
-									   name, false,
+	return call(
+		[=]() -> uint64_t
+		{
+			List *list = NIL;
+			for (size_t i = 0; i < option_count; ++i)
+				list = lappend(list, makeDefElem(pstrdup(option[i].first.c_str()),
+												 reinterpret_cast<Node *>(
+													 makeString(pstrdup(option[i].second.c_str()))),
+												 -1));
+			List *parsed = raw_parser(sql, RAW_PARSE_DEFAULT);
+			ParseState *state = make_parsestate(nullptr);
+			state->p_sourcetext = sql;
+			// the statement checks pg_write_server_files here; the pipe is ours
+			CopyToState copy =
+				BeginCopyTo(state, nullptr, linitial_node(RawStmt, parsed), InvalidOid, name, false,
 #if PG_VERSION_NUM >= 160000
-									   nullptr,
+							nullptr,
 #endif
-									   NIL, list);
-		const uint64_t rows = DoCopyTo(copy);
-		EndCopyTo(copy);
-		free_parsestate(state);
-		return rows;
-	});
+							NIL, list);
+			const uint64_t rows = DoCopyTo(copy);
+			EndCopyTo(copy);
+			free_parsestate(state);
+			return rows;
+		});
 }
 
 } // namespace pg

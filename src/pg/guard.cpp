@@ -120,40 +120,48 @@ subtransaction_begin(MemoryContext *context, void **owner)
 	*context = CurrentMemoryContext;
 	*owner = CurrentResourceOwner;
 	const MemoryContext outer = *context;
-	call([=] {
-		BeginInternalSubTransaction(nullptr);
-		MemoryContextSwitchTo(outer);
-	});
+	call(
+		[=]
+		{
+			BeginInternalSubTransaction(nullptr);
+			MemoryContextSwitchTo(outer);
+		});
 }
 
 void
 subtransaction_release(MemoryContext context, void *owner)
 {
-	call([=] {
-		ReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(context);
-		CurrentResourceOwner = static_cast<ResourceOwner>(owner);
-	});
+	call(
+		[=]
+		{
+			ReleaseCurrentSubTransaction();
+			MemoryContextSwitchTo(context);
+			CurrentResourceOwner = static_cast<ResourceOwner>(owner);
+		});
 }
 
 void
 subtransaction_rollback(MemoryContext context, void *owner)
 {
-	call([=] {
-		RollbackAndReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(context);
-		CurrentResourceOwner = static_cast<ResourceOwner>(owner);
-	});
+	call(
+		[=]
+		{
+			RollbackAndReleaseCurrentSubTransaction();
+			MemoryContextSwitchTo(context);
+			CurrentResourceOwner = static_cast<ResourceOwner>(owner);
+		});
 }
 
 void
 notice(int level, const std::string &message, const std::string &detail, const std::string &hint)
 {
 	const char *m = message.c_str(), *d = detail.c_str(), *h = hint.c_str();
-	call([=] {
-		ereport(level, (errmsg_internal("%s", m), d[0] ? errdetail_internal("%s", d) : 0,
-						h[0] ? errhint("%s", h) : 0));
-	});
+	call(
+		[=]
+		{
+			ereport(level, (errmsg_internal("%s", m), d[0] ? errdetail_internal("%s", d) : 0,
+							h[0] ? errhint("%s", h) : 0));
+		});
 }
 
 } // namespace pg

@@ -71,9 +71,9 @@ call(F &&f) -> decltype(f())
 	using R = decltype(f());
 	if constexpr (std::is_void_v<R>)
 	{
-		if (ErrorData *error = call_protected(
-				[](void *p) { (*static_cast<std::remove_reference_t<F> *>(p))(); },
-				const_cast<void *>(static_cast<const void *>(&f))))
+		if (ErrorData *error =
+				call_protected([](void *p) { (*static_cast<std::remove_reference_t<F> *>(p))(); },
+							   const_cast<void *>(static_cast<const void *>(&f))))
 			throw PgError(error);
 	}
 	else
@@ -85,7 +85,8 @@ call(F &&f) -> decltype(f())
 			R result;
 		} frame{&f, R{}};
 		if (ErrorData *error = call_protected(
-				[](void *p) {
+				[](void *p)
+				{
 					Frame *inner = static_cast<Frame *>(p);
 					inner->result = (*inner->f)();
 				},
@@ -121,7 +122,8 @@ entry(F &&f) -> decltype(f())
 /// Runs f in a subtransaction: released when it returns, rolled back when it throws. Returns the
 /// PgError that was thrown, so that the caller can go on; other exceptions are thrown on.
 /// Cancellation and termination (class 57) are thrown on as well.
-template <typename F> std::optional<PgError> subtransaction(F &&f);
+template <typename F>
+std::optional<PgError> subtransaction(F &&f);
 
 void subtransaction_begin(MemoryContext *context, void **owner);
 void subtransaction_release(MemoryContext context, void *owner);

@@ -69,30 +69,34 @@ sqlstate_of(int error)
 void
 define_settings()
 {
-	const auto path = [](const char *name, const char *text, char **variable) {
+	const auto path = [](const char *name, const char *text, char **variable)
+	{
 		DefineCustomStringVariable(name, text, nullptr, variable, "", PGC_SUSET, 0, check_folder,
 								   nullptr, nullptr);
 	};
 	path("etl.raw_dir", "Folder of the staged files.", &guc.raw_dir);
 	path("etl.processed_dir", "Folder of the processed files.", &guc.processed_dir);
 	path("etl.archive_dir", "Folder of the archived raw files.", &guc.archive_dir);
-	path("etl.key_file", "File with the secret for pseudonyms; empty: the data directory's path with .etl.key added.",
+	path("etl.key_file",
+		 "File with the secret for pseudonyms; empty: the data directory's path with .etl.key "
+		 "added.",
 		 &guc.key_file);
-	path("etl.journal_dir", "Folder of the erasure journal, outside the data directory.", &guc.journal_dir);
-	DefineCustomIntVariable("etl.threads",
-							"Worker threads for decompressing, parsing, validating and compressing.",
-							"0 means one per core, at most 8.", &guc.threads, 0, 0, 64, PGC_USERSET, 0,
-							nullptr, nullptr, nullptr);
+	path("etl.journal_dir", "Folder of the erasure journal, outside the data directory.",
+		 &guc.journal_dir);
+	DefineCustomIntVariable(
+		"etl.threads", "Worker threads for decompressing, parsing, validating and compressing.",
+		"0 means one per core, at most 8.", &guc.threads, 0, 0, 64, PGC_USERSET, 0, nullptr,
+		nullptr, nullptr);
 	DefineCustomIntVariable("etl.batch_memory", "Memory of one batch.", nullptr, &guc.batch_memory,
 							256 * 1024, 16 * 1024, INT_MAX, PGC_SUSET, GUC_UNIT_KB, nullptr,
 							nullptr, nullptr);
-	DefineCustomIntVariable("etl.max_record_size", "Longest record in bytes; a longer one is quarantined as malformed.", nullptr,
-							&guc.max_record_size, 16 * 1024 * 1024, 1024, 512 * 1024 * 1024, PGC_SUSET,
-							GUC_UNIT_BYTE, nullptr, nullptr, nullptr);
-	DefineCustomIntVariable("etl.max_file_size",
-							"Largest staged file after decompression.", nullptr, &guc.max_file_size,
-							64 * 1024, 1, INT_MAX, PGC_SUSET, GUC_UNIT_MB, nullptr, nullptr,
-							nullptr);
+	DefineCustomIntVariable("etl.max_record_size",
+							"Longest record in bytes; a longer one is quarantined as malformed.",
+							nullptr, &guc.max_record_size, 16 * 1024 * 1024, 1024,
+							512 * 1024 * 1024, PGC_SUSET, GUC_UNIT_BYTE, nullptr, nullptr, nullptr);
+	DefineCustomIntVariable("etl.max_file_size", "Largest staged file after decompression.",
+							nullptr, &guc.max_file_size, 64 * 1024, 1, INT_MAX, PGC_SUSET,
+							GUC_UNIT_MB, nullptr, nullptr, nullptr);
 	MarkGUCPrefixReserved("etl");
 }
 
@@ -104,10 +108,11 @@ Settings::current()
 	s.processed_dir = folder(guc.processed_dir);
 	s.archive_dir = folder(guc.archive_dir);
 	s.key_file = guc.key_file != nullptr && *guc.key_file ? std::string(guc.key_file)
-												  : std::string(DataDir) + ".etl.key";
+														  : std::string(DataDir) + ".etl.key";
 	s.journal_dir = folder(guc.journal_dir);
 	const unsigned cores = std::thread::hardware_concurrency();
-	s.threads = guc.threads > 0 ? static_cast<unsigned>(guc.threads) : std::min(8u, std::max(1u, cores));
+	s.threads =
+		guc.threads > 0 ? static_cast<unsigned>(guc.threads) : std::min(8u, std::max(1u, cores));
 	s.batch_memory = static_cast<size_t>(guc.batch_memory) * 1024;
 	s.max_record_size = static_cast<size_t>(guc.max_record_size);
 	s.max_file_size = static_cast<uint64_t>(guc.max_file_size) << 20;
@@ -128,23 +133,28 @@ Settings::require_folders() const
 	for (const auto &f : folders)
 	{
 		if (f.path.empty())
-			throw Error("55000", std::string("setting \"") + f.name + "\" is not set",
-						"It names an absolute folder on the server.",
-						hint_to_set(f.name, "/srv/etl/" + std::string(f.name + 4, strchr(f.name, '_'))));
+			throw Error(
+				"55000", std::string("setting \"") + f.name + "\" is not set",
+				"It names an absolute folder on the server.",
+				hint_to_set(f.name, "/srv/etl/" + std::string(f.name + 4, strchr(f.name, '_'))));
 		struct stat info;
 		if (stat(f.path.c_str(), &info) != 0)
-			throw Error(sqlstate_of(errno), std::string("cannot use ") + f.name + " \"" + f.path + "\": " + pg_strerror(errno), "",
-						"Create the folder on the server, or change the setting.");
+			throw Error(sqlstate_of(errno),
+						std::string("cannot use ") + f.name + " \"" + f.path +
+							"\": " + pg_strerror(errno),
+						"", "Create the folder on the server, or change the setting.");
 		if (!S_ISDIR(info.st_mode))
 			throw Error("42809", std::string(f.name) + " \"" + f.path + "\" is not a folder");
 		if (access(f.path.c_str(), f.mode) != 0)
-			throw Error(sqlstate_of(errno), std::string("cannot use ") + f.name + " \"" + f.path + "\": " + pg_strerror(errno),
-						"The server runs as the operating system user that must be able to read and write the folder.",
+			throw Error(sqlstate_of(errno),
+						std::string("cannot use ") + f.name + " \"" + f.path +
+							"\": " + pg_strerror(errno),
+						"The server runs as the operating system user that must be able to read "
+						"and write the folder.",
 						"chown or chmod the folder for the server's user.");
 	}
-	const auto inside = [](const std::string &a, const std::string &b) {
-		return a == b || a.compare(0, b.size() + 1, b + "/") == 0;
-	};
+	const auto inside = [](const std::string &a, const std::string &b)
+	{ return a == b || a.compare(0, b.size() + 1, b + "/") == 0; };
 	if (inside(raw_dir, processed_dir) || inside(raw_dir, archive_dir) ||
 		inside(processed_dir, raw_dir) || inside(archive_dir, raw_dir) ||
 		inside(processed_dir, archive_dir) || inside(archive_dir, processed_dir))
@@ -194,11 +204,13 @@ secret()
 		close(out);
 		// link, not rename: whoever comes second must not replace the first one's key
 		if (written)
-			(void) !link(part.c_str(), path.c_str());
+			(void)!link(part.c_str(), path.c_str());
 		unlink(part.c_str());
 	}
-	throw Error(sqlstate_of(errno), "cannot read or create etl.key_file \"" + path + "\": " + pg_strerror(errno), "",
-				"Set etl.key_file to a path, outside the data directory, that the server's user may write.");
+	throw Error(sqlstate_of(errno),
+				"cannot read or create etl.key_file \"" + path + "\": " + pg_strerror(errno), "",
+				"Set etl.key_file to a path, outside the data directory, that the server's user "
+				"may write.");
 }
 
 } // namespace pg

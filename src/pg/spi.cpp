@@ -67,15 +67,19 @@ param_array(const std::vector<std::string_view> &texts)
 {
 	const std::string_view *items = texts.data();
 	const size_t count = texts.size();
-	return {TEXTARRAYOID, call([=] {
-				Datum *values = static_cast<Datum *>(
-					MemoryContextAllocHuge(CurrentMemoryContext, (count + 1) * sizeof(Datum)));
-				for (size_t i = 0; i < count; ++i)
-					values[i] = PointerGetDatum(cstring_to_text_with_len(
-						items[i].data() ? items[i].data() : "", static_cast<int>(items[i].size())));
-				return PointerGetDatum(construct_array(values, static_cast<int>(count), TEXTOID, -1,
-													   false, TYPALIGN_INT));
-			}),
+	return {TEXTARRAYOID,
+			call(
+				[=]
+				{
+					Datum *values = static_cast<Datum *>(
+						MemoryContextAllocHuge(CurrentMemoryContext, (count + 1) * sizeof(Datum)));
+					for (size_t i = 0; i < count; ++i)
+						values[i] = PointerGetDatum(
+							cstring_to_text_with_len(items[i].data() ? items[i].data() : "",
+													 static_cast<int>(items[i].size())));
+					return PointerGetDatum(construct_array(values, static_cast<int>(count), TEXTOID,
+														   -1, false, TYPALIGN_INT));
+				}),
 			false};
 }
 
@@ -84,14 +88,17 @@ param_array(const std::vector<int64_t> &items)
 {
 	const int64_t *data = items.data();
 	const size_t count = items.size();
-	return {INT8ARRAYOID, call([=] {
-				Datum *values = static_cast<Datum *>(
-					MemoryContextAllocHuge(CurrentMemoryContext, (count + 1) * sizeof(Datum)));
-				for (size_t i = 0; i < count; ++i)
-					values[i] = Int64GetDatum(data[i]);
-				return PointerGetDatum(construct_array(values, static_cast<int>(count), INT8OID, 8,
-													   true, TYPALIGN_DOUBLE));
-			}),
+	return {INT8ARRAYOID,
+			call(
+				[=]
+				{
+					Datum *values = static_cast<Datum *>(
+						MemoryContextAllocHuge(CurrentMemoryContext, (count + 1) * sizeof(Datum)));
+					for (size_t i = 0; i < count; ++i)
+						values[i] = Int64GetDatum(data[i]);
+					return PointerGetDatum(construct_array(values, static_cast<int>(count), INT8OID,
+														   8, true, TYPALIGN_DOUBLE));
+				}),
 			false};
 }
 
@@ -101,30 +108,32 @@ param_array(Oid element, const std::vector<std::string_view> &encoded)
 	const std::string_view *items = encoded.data();
 	const size_t count = encoded.size();
 	Oid array_type = InvalidOid;
-	const Datum array = call([&array_type, element, items, count] {
-		Oid receive, io_param;
-		int16 length;
-		bool by_value;
-		char align;
-		FmgrInfo function;
-		getTypeBinaryInputInfo(element, &receive, &io_param);
-		get_typlenbyvalalign(element, &length, &by_value, &align);
-		fmgr_info(receive, &function);
-		array_type = get_array_type(element);
-		Datum *values = static_cast<Datum *>(
-			MemoryContextAllocHuge(CurrentMemoryContext, (count + 1) * sizeof(Datum)));
-		StringInfoData buffer;
-		initStringInfo(&buffer);
-		for (size_t i = 0; i < count; ++i)
+	const Datum array = call(
+		[&array_type, element, items, count]
 		{
-			resetStringInfo(&buffer);
-			appendBinaryStringInfo(&buffer, items[i].data(), static_cast<int>(items[i].size()));
-			values[i] = ReceiveFunctionCall(&function, &buffer, io_param, -1);
-		}
-		pfree(buffer.data);
-		return PointerGetDatum(construct_array(values, static_cast<int>(count), element, length,
-											   by_value, align));
-	});
+			Oid receive, io_param;
+			int16 length;
+			bool by_value;
+			char align;
+			FmgrInfo function;
+			getTypeBinaryInputInfo(element, &receive, &io_param);
+			get_typlenbyvalalign(element, &length, &by_value, &align);
+			fmgr_info(receive, &function);
+			array_type = get_array_type(element);
+			Datum *values = static_cast<Datum *>(
+				MemoryContextAllocHuge(CurrentMemoryContext, (count + 1) * sizeof(Datum)));
+			StringInfoData buffer;
+			initStringInfo(&buffer);
+			for (size_t i = 0; i < count; ++i)
+			{
+				resetStringInfo(&buffer);
+				appendBinaryStringInfo(&buffer, items[i].data(), static_cast<int>(items[i].size()));
+				values[i] = ReceiveFunctionCall(&function, &buffer, io_param, -1);
+			}
+			pfree(buffer.data);
+			return PointerGetDatum(
+				construct_array(values, static_cast<int>(count), element, length, by_value, align));
+		});
 	return {array_type, array, false};
 }
 
@@ -187,8 +196,11 @@ Rows::text(uint64_t row, int column) const
 	const Datum value = datum(row, column, null);
 	if (null)
 		return {};
-	const struct varlena *plain =
-		call([=] { return pg_detoast_datum_packed(reinterpret_cast<struct varlena *>(DatumGetPointer(value))); });
+	const struct varlena *plain = call(
+		[=] {
+			return pg_detoast_datum_packed(
+				reinterpret_cast<struct varlena *>(DatumGetPointer(value)));
+		});
 	return {VARDATA_ANY(plain), static_cast<size_t>(VARSIZE_ANY_EXHDR(plain))};
 }
 
@@ -200,18 +212,20 @@ Rows::bytes(uint64_t row, int column) const
 
 Spi::Spi() : exceptions_(std::uncaught_exceptions())
 {
-	guc_level_ = call([] {
-		if (SPI_connect() != SPI_OK_CONNECT)
-			elog(ERROR, "SPI_connect failed");
-		const int level = NewGUCNestLevel();
-		// names are resolved by us, not by whoever set the path; client_encoding matters to the
-		// receive function of text
-		(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
-								 GUC_ACTION_SAVE, true, 0, false);
-		(void) set_config_option("client_encoding", "UTF8", PGC_USERSET, PGC_S_SESSION,
-								 GUC_ACTION_SAVE, true, 0, false);
-		return level;
-	});
+	guc_level_ = call(
+		[]
+		{
+			if (SPI_connect() != SPI_OK_CONNECT)
+				elog(ERROR, "SPI_connect failed");
+			const int level = NewGUCNestLevel();
+			// names are resolved by us, not by whoever set the path; client_encoding matters to the
+			// receive function of text
+			(void)set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET,
+									PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+			(void)set_config_option("client_encoding", "UTF8", PGC_USERSET, PGC_S_SESSION,
+									GUC_ACTION_SAVE, true, 0, false);
+			return level;
+		});
 }
 
 Spi::~Spi()
@@ -244,11 +258,13 @@ run(const std::string &sql, std::initializer_list<Param> params)
 		nulls[n++] = p.null ? 'n' : ' ';
 	}
 	const char *text = sql.c_str();
-	call([&] {
-		const int rc = SPI_execute_with_args(text, n, types, values, nulls, false, 0);
-		if (rc < 0)
-			elog(ERROR, "SPI_execute failed: %s", SPI_result_code_string(rc));
-	});
+	call(
+		[&]
+		{
+			const int rc = SPI_execute_with_args(text, n, types, values, nulls, false, 0);
+			if (rc < 0)
+				elog(ERROR, "SPI_execute failed: %s", SPI_result_code_string(rc));
+		});
 	return Rows(SPI_tuptable, SPI_processed);
 }
 
@@ -291,18 +307,23 @@ literal(std::string_view text)
 Datum
 text_datum(std::string_view text)
 {
-	return call([=] {
-		return PointerGetDatum(cstring_to_text_with_len(text.data() ? text.data() : "",
-														static_cast<int>(text.size())));
-	});
+	return call(
+		[=]
+		{
+			return PointerGetDatum(cstring_to_text_with_len(text.data() ? text.data() : "",
+															static_cast<int>(text.size())));
+		});
 }
 
 std::string
 text_argument(FunctionCallInfo fcinfo, int n)
 {
 	const Datum value = PG_GETARG_DATUM(n);
-	const struct varlena *plain =
-		call([=] { return pg_detoast_datum_packed(reinterpret_cast<struct varlena *>(DatumGetPointer(value))); });
+	const struct varlena *plain = call(
+		[=] {
+			return pg_detoast_datum_packed(
+				reinterpret_cast<struct varlena *>(DatumGetPointer(value)));
+		});
 	return {VARDATA_ANY(plain), static_cast<size_t>(VARSIZE_ANY_EXHDR(plain))};
 }
 

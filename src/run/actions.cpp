@@ -196,13 +196,15 @@ at_subtransaction_end(SubXactEvent event, SubTransactionId id, SubTransactionId 
 	}
 	else if (event == SUBXACT_EVENT_ABORT_SUB)
 	{
-		std::erase_if(pending, [&](const Pending &p) {
-			if (p.subtransaction != id)
-				return false;
-			if (!p.remove.empty())
-				unlink(p.remove.c_str());
-			return true;
-		});
+		std::erase_if(pending,
+					  [&](const Pending &p)
+					  {
+						  if (p.subtransaction != id)
+							  return false;
+						  if (!p.remove.empty())
+							  unlink(p.remove.c_str());
+						  return true;
+					  });
 	}
 }
 
@@ -262,7 +264,8 @@ plan_actions(const std::string &dataset, std::vector<FileAction> actions)
 		hashes.push_back({reinterpret_cast<const char *>(a.sha256.data()), a.sha256.size()});
 	}
 	pg::execute("INSERT INTO etl.file_action (dataset, file_id, action, from_path, to_path, sha256)"
-				" SELECT $1, a.* FROM unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::bytea[]) a",
+				" SELECT $1, a.* FROM unnest($2::bigint[], $3::text[], $4::text[], $5::text[], "
+				"$6::bytea[]) a",
 				{pg::param(dataset), pg::param_array(file_ids), pg::param_array(kinds),
 				 pg::param_array(froms), pg::param_array(tos),
 				 pg::param_array(17 /* bytea */, hashes)});
@@ -274,11 +277,11 @@ plan_actions(const std::string &dataset, std::vector<FileAction> actions)
 std::string
 part_folder(const pg::Settings &settings, const std::string &dataset)
 {
-	const std::string folder = settings.processed_dir + "/.pg_etl/" +
-							   std::to_string(MyDatabaseId) + "/" + dataset;
+	const std::string folder =
+		settings.processed_dir + "/.pg_etl/" + std::to_string(MyDatabaseId) + "/" + dataset;
 	if (!make_parents(folder + "/"))
-		throw pg::Error("58030", "could not create folder \"" + folder +
-									 "\": " + std::strerror(errno));
+		throw pg::Error("58030",
+						"could not create folder \"" + folder + "\": " + std::strerror(errno));
 	return folder;
 }
 
@@ -303,16 +306,16 @@ void
 recover(const std::string &dataset, const pg::Settings &settings)
 {
 	std::set<std::string> wanted;
-	const pg::Rows rows =
-		pg::query("SELECT action_id, action, from_path, coalesce(to_path, ''), sha256, coalesce(file_id, 0)"
-				  " FROM etl.file_action WHERE dataset = $1 ORDER BY action_id",
-				  {pg::param(dataset)});
+	const pg::Rows rows = pg::query(
+		"SELECT action_id, action, from_path, coalesce(to_path, ''), sha256, coalesce(file_id, 0)"
+		" FROM etl.file_action WHERE dataset = $1 ORDER BY action_id",
+		{pg::param(dataset)});
 	std::vector<int64_t> done;
 	for (uint64_t i = 0; i < rows.size(); ++i)
 	{
 		FileAction action;
 		const std::string kind = rows.text(i, 1);
-		action.kind = kind == "publish"	  ? FileAction::Kind::publish
+		action.kind = kind == "publish"   ? FileAction::Kind::publish
 					  : kind == "archive" ? FileAction::Kind::archive
 										  : FileAction::Kind::remove;
 		action.from = rows.text(i, 2);
@@ -329,12 +332,13 @@ recover(const std::string &dataset, const pg::Settings &settings)
 	if (!done.empty())
 	{
 		// the record of intent goes only when what it stands for is on the disk
-		for (const std::string &root : {settings.processed_dir, settings.archive_dir, settings.raw_dir})
+		for (const std::string &root :
+			 {settings.processed_dir, settings.archive_dir, settings.raw_dir})
 		{
 			const int fd = open(root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 			if (fd >= 0)
 			{
-				(void) syncfs(fd);
+				(void)syncfs(fd);
 				close(fd);
 			}
 		}

@@ -1,9 +1,9 @@
 // What happens to files once the transaction has committed, and what is cleaned up when it has not.
 //
-// The plan is made inside the transaction: a row of etl.file_action for each step, and the same step
-// in memory. When the transaction commits, the steps are carried out; when a crash gets in between,
-// the rows are there and the next run carries them out. A rollback, of the transaction or of a
-// savepoint around it, removes the files written for it.
+// The plan is made inside the transaction: a row of etl.file_action for each step, and the same
+// step in memory. When the transaction commits, the steps are carried out; when a crash gets in
+// between, the rows are there and the next run carries them out. A rollback, of the transaction or
+// of a savepoint around it, removes the files written for it.
 #pragma once
 
 #include <cstdint>
@@ -26,8 +26,8 @@ struct FileAction
 	};
 	Kind kind = Kind::publish;
 	int64_t file_id = 0;
-	std::string from, to; ///< absolute
-	Sha256 sha256{};      ///< archive, remove: what the raw file must hold
+	std::string from, to;  ///< absolute
+	Sha256 sha256{};       ///< archive, remove: what the raw file must hold
 	FileIdentity identity; ///< what it was when it was read; empty after a crash
 	std::string raw_root;  ///< archive, remove: up to which folder empty ones are removed
 };

@@ -73,7 +73,8 @@ Catalog::run_order() const
 {
 	std::vector<std::string> order;
 	std::map<std::string, bool> visited;
-	const std::function<void(const std::string &)> visit = [&](const std::string &name) {
+	const std::function<void(const std::string &)> visit = [&](const std::string &name)
+	{
 		const Definition *definition = find(name);
 		if (definition == nullptr || visited[name])
 			return;
@@ -109,10 +110,12 @@ Oid
 find_table(const TableDefinition &table)
 {
 	const char *schema = table.schema.c_str(), *name = table.name.c_str();
-	return pg::call([=] {
-		const Oid space = get_namespace_oid(schema, true);
-		return OidIsValid(space) ? get_relname_relid(name, space) : InvalidOid;
-	});
+	return pg::call(
+		[=]
+		{
+			const Oid space = get_namespace_oid(schema, true);
+			return OidIsValid(space) ? get_relname_relid(name, space) : InvalidOid;
+		});
 }
 
 Oid
@@ -120,34 +123,34 @@ type_oid(const ColumnType &type)
 {
 	switch (type.id)
 	{
-		case TypeId::smallint:
-			return INT2OID;
-		case TypeId::integer:
-			return INT4OID;
-		case TypeId::bigint:
-			return INT8OID;
-		case TypeId::numeric:
-			return NUMERICOID;
-		case TypeId::real:
-			return FLOAT4OID;
-		case TypeId::double_precision:
-			return FLOAT8OID;
-		case TypeId::boolean:
-			return BOOLOID;
-		case TypeId::date:
-			return DATEOID;
-		case TypeId::timestamp:
-			return TIMESTAMPOID;
-		case TypeId::timestamptz:
-			return TIMESTAMPTZOID;
-		case TypeId::uuid:
-			return UUIDOID;
-		case TypeId::json:
-			return JSONOID;
-		case TypeId::jsonb:
-			return JSONBOID;
-		case TypeId::text:
-			break;
+	case TypeId::smallint:
+		return INT2OID;
+	case TypeId::integer:
+		return INT4OID;
+	case TypeId::bigint:
+		return INT8OID;
+	case TypeId::numeric:
+		return NUMERICOID;
+	case TypeId::real:
+		return FLOAT4OID;
+	case TypeId::double_precision:
+		return FLOAT8OID;
+	case TypeId::boolean:
+		return BOOLOID;
+	case TypeId::date:
+		return DATEOID;
+	case TypeId::timestamp:
+		return TIMESTAMPOID;
+	case TypeId::timestamptz:
+		return TIMESTAMPTZOID;
+	case TypeId::uuid:
+		return UUIDOID;
+	case TypeId::json:
+		return JSONOID;
+	case TypeId::jsonb:
+		return JSONBOID;
+	case TypeId::text:
+		break;
 	}
 	return TEXTOID;
 }
@@ -158,10 +161,10 @@ namespace
 void
 check_table(const Definition &definition, const TableDefinition &table, Oid oid)
 {
-	const pg::Rows rows = pg::query(
-		"SELECT attname::text, format_type(atttypid, atttypmod) FROM pg_attribute"
-		" WHERE attrelid = $1::oid AND attnum > 0 AND NOT attisdropped",
-		{pg::param(static_cast<int64_t>(oid))});
+	const pg::Rows rows =
+		pg::query("SELECT attname::text, format_type(atttypid, atttypmod) FROM pg_attribute"
+				  " WHERE attrelid = $1::oid AND attnum > 0 AND NOT attisdropped",
+				  {pg::param(static_cast<int64_t>(oid))});
 	std::map<std::string, std::string> columns;
 	for (uint64_t i = 0; i < rows.size(); ++i)
 		columns[rows.text(i, 0)] = rows.text(i, 1);
@@ -171,8 +174,8 @@ check_table(const Definition &definition, const TableDefinition &table, Oid oid)
 		if (found != columns.end() && found->second == column.type.sql)
 			continue;
 		throw pg::Error("42804",
-						"table " + quoted(table) + " does not fit dataset \"" +
-							definition.dataset + "\"",
+						"table " + quoted(table) + " does not fit dataset \"" + definition.dataset +
+							"\"",
 						"Column \"" + column.name + "\" should be " + column.type.sql +
 							(found == columns.end() ? ", but the table has no such column."
 													: ", but is " + found->second + "."),

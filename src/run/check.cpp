@@ -12,8 +12,8 @@ namespace
 Violation
 duplicate_violation(const Definition &definition, const char *where)
 {
-	return {Code::duplicate, "key", definition.key_field, "/x-etl/key", "23505",
-			definition.key_field + ": key " + where};
+	return {Code::duplicate, "key",   definition.key_field,
+			"/x-etl/key",    "23505", definition.key_field + ": key " + where};
 }
 
 /// Which of the keys are in the target table: by position in `records`.
@@ -52,9 +52,8 @@ keys_claimed_in_quarantine(const Definition &definition, const std::vector<Batch
 						   const std::vector<uint32_t> &candidates)
 {
 	std::vector<uint32_t> found;
-	static const char *const claims =
-		"q.dataset = $1 AND q.status = 'open' AND q.key IS NOT NULL"
-		" AND q.code IN ('reference', 'check', 'constraint')";
+	static const char *const claims = "q.dataset = $1 AND q.status = 'open' AND q.key IS NOT NULL"
+									  " AND q.code IN ('reference', 'check', 'constraint')";
 	if (candidates.empty() ||
 		pg::query(std::string("SELECT 1 FROM etl.quarantine q WHERE ") + claims + " LIMIT 1",
 				  {pg::param(definition.dataset)})
@@ -75,7 +74,8 @@ keys_claimed_in_quarantine(const Definition &definition, const std::vector<Batch
 					" WHERE EXISTS (SELECT FROM etl.quarantine q WHERE q.key = b.key AND ") +
 			claims +
 			" AND (b.id = 0 OR q.quarantine_id < b.id)"
-			" AND NOT EXISTS (SELECT FROM unnest($4::bigint[]) batch(id) WHERE batch.id = q.quarantine_id))",
+			" AND NOT EXISTS (SELECT FROM unnest($4::bigint[]) batch(id) WHERE batch.id = "
+			"q.quarantine_id))",
 		{pg::param(definition.dataset), pg::param_array(keys), pg::param_array(ids),
 		 pg::param_array(in_batch)});
 	for (uint64_t r = 0; r < rows.size(); ++r)
@@ -150,8 +150,7 @@ check_references(const Catalog &catalog, const Definition &definition,
 			continue;
 		for (uint32_t i = 0; i < r.record->reference_count; ++i)
 		{
-			const StagedReference &reference =
-				r.piece->references[r.record->first_reference + i];
+			const StagedReference &reference = r.piece->references[r.record->first_reference + i];
 			if (reference.binary.data() == nullptr)
 				continue;
 			const std::string &dataset = definition.references[reference.rule].dataset;
@@ -186,8 +185,7 @@ check_references(const Catalog &catalog, const Definition &definition,
 			continue;
 		for (uint32_t i = 0; i < r.record->reference_count; ++i)
 		{
-			const StagedReference &reference =
-				r.piece->references[r.record->first_reference + i];
+			const StagedReference &reference = r.piece->references[r.record->first_reference + i];
 			const std::string &dataset = definition.references[reference.rule].dataset;
 			if (reference.binary.data() != nullptr && !missing[dataset][reference.key])
 				continue;
@@ -230,7 +228,8 @@ check(const Catalog &catalog, const Definition &definition, Batch &batch,
 		r.accepted = r.record->loadable && r.record->violations == nullptr;
 		if (r.record->violations)
 			std::stable_sort(r.record->violations->begin(), r.record->violations->end(),
-							 [](const Violation &a, const Violation &b) { return a.code < b.code; });
+							 [](const Violation &a, const Violation &b)
+							 { return a.code < b.code; });
 	}
 	// a record that took another's place but is refused gives it back
 	std::unordered_map<std::string_view, BatchRecord *> last;

@@ -94,9 +94,8 @@ claim_files(const Definition &definition, const pg::Settings &settings,
 			std::vector<FileTask> &tasks, int64_t run_time)
 {
 	std::vector<StagedFile> staged = list_staged_files(settings.raw_dir);
-	std::erase_if(staged, [&](const StagedFile &f) {
-		return !f.partition || !definition.claims(f.name());
-	});
+	std::erase_if(staged, [&](const StagedFile &f)
+				  { return !f.partition || !definition.claims(f.name()); });
 	const auto order = [](const StagedFile &f) {
 		return std::make_tuple(f.partition->pg_date(), f.partition->hour, std::string_view(f.path));
 	};

@@ -36,8 +36,8 @@ export_lines(const std::vector<std::string_view> &lines, int fd)
 	} restore{outer};
 	current_source = &source;
 	// binary: text and csv would look at every byte for something to quote. The set-returning
-	// function stands in the select list, where rows are handed on one by one; in FROM they would be
-	// collected first, on disk when there are many.
+	// function stands in the select list, where rows are handed on one by one; in FROM they would
+	// be collected first, on disk when there are many.
 	pg::copy_out("SELECT etl.exported_records()", fd, {{"format", "binary"}});
 }
 

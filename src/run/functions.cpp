@@ -30,17 +30,20 @@ require_utf8()
 {
 	if (GetDatabaseEncoding() != PG_UTF8)
 		throw pg::Error("0A000", "pg_etl needs a database with encoding UTF8",
-						std::string("This database has encoding ") + GetDatabaseEncodingName() + ".",
+						std::string("This database has encoding ") + GetDatabaseEncodingName() +
+							".",
 						"CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0.");
 }
 
 std::string
 jsonb_text(Datum value)
 {
-	const char *text = pg::call([=] {
-		Jsonb *jsonb = DatumGetJsonbP(value);
-		return JsonbToCString(nullptr, &jsonb->root, static_cast<int>(VARSIZE(jsonb)));
-	});
+	const char *text = pg::call(
+		[=]
+		{
+			Jsonb *jsonb = DatumGetJsonbP(value);
+			return JsonbToCString(nullptr, &jsonb->root, static_cast<int>(VARSIZE(jsonb)));
+		});
 	return text;
 }
 
@@ -48,17 +51,22 @@ std::string
 readable_path(const std::string &path)
 {
 	const pg::Settings settings = pg::Settings::current();
-	const std::string absolute = !path.empty() && path[0] == '/' ? path : settings.raw_dir + "/" + path;
+	const std::string absolute =
+		!path.empty() && path[0] == '/' ? path : settings.raw_dir + "/" + path;
 	if ((path.empty() || path[0] != '/') && settings.raw_dir.empty())
 		settings.require_folders();
 	char resolved[PATH_MAX];
 	if (realpath(absolute.c_str(), resolved) == nullptr)
-		throw pg::Error(errno == ENOENT ? "58P01" : errno == EACCES ? "42501" : "58030",
-						"could not open file \"" + storable_text(path) + "\": " + pg_strerror(errno), "",
-						"Give a path relative to etl.raw_dir, or an absolute one.");
+		throw pg::Error(errno == ENOENT   ? "58P01"
+						: errno == EACCES ? "42501"
+										  : "58030",
+						"could not open file \"" + storable_text(path) +
+							"\": " + pg_strerror(errno),
+						"", "Give a path relative to etl.raw_dir, or an absolute one.");
 	if (pg::call([] { return has_privs_of_role(GetUserId(), ROLE_PG_READ_SERVER_FILES); }))
 		return resolved;
-	for (const std::string *root : {&settings.raw_dir, &settings.processed_dir, &settings.archive_dir})
+	for (const std::string *root :
+		 {&settings.raw_dir, &settings.processed_dir, &settings.archive_dir})
 	{
 		char folder[PATH_MAX];
 		if (root->empty() || realpath(root->c_str(), folder) == nullptr)
@@ -85,7 +93,8 @@ text_arg(FunctionCallInfo fcinfo, int n)
 Datum
 run_row(const RunResult &result)
 {
-	const pg::Rows rows = pg::query("SELECT r FROM etl.run r WHERE run_id = $1", {pg::param(result.run_id)});
+	const pg::Rows rows =
+		pg::query("SELECT r FROM etl.run r WHERE run_id = $1", {pg::param(result.run_id)});
 	bool null;
 	const Datum value = rows.datum(0, 0, null);
 	return pg::call([=] { return SPI_datumTransfer(value, false, -1); });
@@ -209,7 +218,8 @@ PG_ETL_ENTRY(etl_define)
 		// made now, they belong to the user; made inside CREATE EXTENSION, they would go with it
 		ensure_tables(definition);
 	const pg::Param name = pg::param(definition.dataset), text = pg::param(json),
-					schedule = pg::param(definition.schedule), standard = pg::param(bool(creating_extension));
+					schedule = pg::param(definition.schedule),
+					standard = pg::param(bool(creating_extension));
 	if (pg::execute("UPDATE etl.dataset SET definition = $2::jsonb, schedule = nullif($3, ''),"
 					" standard = $4, defined_at = now() WHERE name = $1",
 					{name, text, schedule, standard}) == 0)
@@ -238,10 +248,13 @@ PG_ETL_ENTRY(etl_read)
 	try
 	{
 		FileReader reader(path, is_gzip(path), settings.max_file_size);
-		RecordSplitter splitter(settings.max_record_size, is_whole_json(path), [&](const RawRecord &raw) {
-			const std::string text = storable_text(raw.text);
-			result.add({pg::Cell::bigint(static_cast<int64_t>(raw.line)), pg::Cell::text(text)});
-		});
+		RecordSplitter splitter(settings.max_record_size, is_whole_json(path),
+								[&](const RawRecord &raw)
+								{
+									const std::string text = storable_text(raw.text);
+									result.add({pg::Cell::bigint(static_cast<int64_t>(raw.line)),
+												pg::Cell::text(text)});
+								});
 		std::vector<char> buffer(256 * 1024);
 		while (const size_t got = reader.read(buffer.data(), buffer.size()))
 			splitter.feed({buffer.data(), got});
@@ -311,7 +324,8 @@ PG_ETL_ENTRY(etl_unclaimed_files)
 				for (const std::string &claimed : definition.files)
 				{
 					const size_t alike = static_cast<size_t>(
-						std::mismatch(name.begin(), name.end(), claimed.begin(), claimed.end()).first -
+						std::mismatch(name.begin(), name.end(), claimed.begin(), claimed.end())
+							.first -
 						name.begin());
 					if (alike > best)
 					{
@@ -320,10 +334,11 @@ PG_ETL_ENTRY(etl_unclaimed_files)
 					}
 				}
 		const std::string path = storable_text(file.path);
-		result.add({pg::Cell::text(path), pg::Cell::bigint(static_cast<int64_t>(file.identity.size)),
-					// the file's clock counts from 1970, PostgreSQL's from 2000
-					pg::Cell::timestamptz(file.identity.modified_ns / 1000 - INT64_C(946684800000000)),
-					pg::Cell::text_or_null(nearest)});
+		result.add(
+			{pg::Cell::text(path), pg::Cell::bigint(static_cast<int64_t>(file.identity.size)),
+			 // the file's clock counts from 1970, PostgreSQL's from 2000
+			 pg::Cell::timestamptz(file.identity.modified_ns / 1000 - INT64_C(946684800000000)),
+			 pg::Cell::text_or_null(nearest)});
 	}
 	return static_cast<Datum>(0);
 }

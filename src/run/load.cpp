@@ -81,8 +81,7 @@ staged_rows(const TableDefinition &table)
 std::string
 key_of(const Definition &definition)
 {
-	return pg::quote(
-		definition.tables[0].columns[static_cast<size_t>(definition.key_column)].name);
+	return pg::quote(definition.tables[0].columns[static_cast<size_t>(definition.key_column)].name);
 }
 
 /// Rows whose key is in the table replace the row, unless it came from a later partition: a late
@@ -104,7 +103,8 @@ update_rows(const Definition &definition, const std::vector<LoadRow> &rows)
 	{
 		const std::string d = pg::quote(date->name);
 		const std::string h = hour != nullptr ? ", %." + pg::quote(hour->name) : "";
-		const auto pair = [&](const char *alias) {
+		const auto pair = [&](const char *alias)
+		{
 			std::string text = "(%." + d + h + ")";
 			for (size_t at; (at = text.find('%')) != std::string::npos;)
 				text.replace(at, 1, alias);
@@ -189,10 +189,10 @@ class Loader
 		if (!error)
 			return;
 		// out of resources, broken storage, deadlock: not the data's fault
-		static const char *const data_classes[] = {"22", "23", "44", "P0", "42", "09", "27", "38", "0A"};
-		if (std::none_of(std::begin(data_classes), std::end(data_classes), [&](const char *c) {
-				return error->sqlstate().compare(0, 2, c) == 0;
-			}))
+		static const char *const data_classes[] = {"22", "23", "44", "P0", "42",
+												   "09", "27", "38", "0A"};
+		if (std::none_of(std::begin(data_classes), std::end(data_classes),
+						 [&](const char *c) { return error->sqlstate().compare(0, 2, c) == 0; }))
 			throw *error;
 		// insufficient privilege, missing table: every row would say the same
 		if (error->sqlstate().compare(0, 2, "42") == 0 || error->sqlstate() == "0A000")
@@ -282,52 +282,54 @@ PG_ETL_ENTRY(etl_staged_rows)
 		throw pg::Error("55000", "etl.staged_rows() is internal to etl_run");
 	const etl::LoadRow *data = rows->data();
 	const size_t count = rows->size();
-	pg::call([=] {
-		InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
-		ReturnSetInfo *result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
-		const TupleDesc descriptor = result->setDesc;
-		const int n = descriptor->natts;
-		FmgrInfo *receive = static_cast<FmgrInfo *>(palloc(sizeof(FmgrInfo) * n));
-		Oid *io_params = static_cast<Oid *>(palloc(sizeof(Oid) * n));
-		for (int i = 0; i < n; ++i)
+	pg::call(
+		[=]
 		{
-			Oid function;
-			getTypeBinaryInputInfo(TupleDescAttr(descriptor, i)->atttypid, &function,
-								   &io_params[i]);
-			fmgr_info(function, &receive[i]);
-		}
-		Datum *values = static_cast<Datum *>(palloc(sizeof(Datum) * n));
-		bool *nulls = static_cast<bool *>(palloc(sizeof(bool) * n));
-		const MemoryContext row_context =
-			AllocSetContextCreate(CurrentMemoryContext, "etl staged row", ALLOCSET_DEFAULT_SIZES);
-		StringInfoData buffer;
-		initStringInfo(&buffer);
-		for (size_t r = 0; r < count; ++r)
-		{
-			const MemoryContext outer = MemoryContextSwitchTo(row_context);
-			const char *at = data[r].bytes + 2;
+			InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
+			ReturnSetInfo *result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
+			const TupleDesc descriptor = result->setDesc;
+			const int n = descriptor->natts;
+			FmgrInfo *receive = static_cast<FmgrInfo *>(palloc(sizeof(FmgrInfo) * n));
+			Oid *io_params = static_cast<Oid *>(palloc(sizeof(Oid) * n));
 			for (int i = 0; i < n; ++i)
 			{
-				uint32 big_endian;
-				memcpy(&big_endian, at, 4);
-				const int32 length = static_cast<int32>(pg_ntoh32(big_endian));
-				at += 4;
-				nulls[i] = length < 0;
-				if (length < 0)
-				{
-					values[i] = static_cast<Datum>(0);
-					continue;
-				}
-				resetStringInfo(&buffer);
-				appendBinaryStringInfo(&buffer, at, length);
-				at += length;
-				values[i] = ReceiveFunctionCall(&receive[i], &buffer, io_params[i],
-												TupleDescAttr(descriptor, i)->atttypmod);
+				Oid function;
+				getTypeBinaryInputInfo(TupleDescAttr(descriptor, i)->atttypid, &function,
+									   &io_params[i]);
+				fmgr_info(function, &receive[i]);
 			}
-			tuplestore_putvalues(result->setResult, descriptor, values, nulls);
-			MemoryContextSwitchTo(outer);
-			MemoryContextReset(row_context);
-		}
-	});
+			Datum *values = static_cast<Datum *>(palloc(sizeof(Datum) * n));
+			bool *nulls = static_cast<bool *>(palloc(sizeof(bool) * n));
+			const MemoryContext row_context = AllocSetContextCreate(
+				CurrentMemoryContext, "etl staged row", ALLOCSET_DEFAULT_SIZES);
+			StringInfoData buffer;
+			initStringInfo(&buffer);
+			for (size_t r = 0; r < count; ++r)
+			{
+				const MemoryContext outer = MemoryContextSwitchTo(row_context);
+				const char *at = data[r].bytes + 2;
+				for (int i = 0; i < n; ++i)
+				{
+					uint32 big_endian;
+					memcpy(&big_endian, at, 4);
+					const int32 length = static_cast<int32>(pg_ntoh32(big_endian));
+					at += 4;
+					nulls[i] = length < 0;
+					if (length < 0)
+					{
+						values[i] = static_cast<Datum>(0);
+						continue;
+					}
+					resetStringInfo(&buffer);
+					appendBinaryStringInfo(&buffer, at, length);
+					at += length;
+					values[i] = ReceiveFunctionCall(&receive[i], &buffer, io_params[i],
+													TupleDescAttr(descriptor, i)->atttypmod);
+				}
+				tuplestore_putvalues(result->setResult, descriptor, values, nulls);
+				MemoryContextSwitchTo(outer);
+				MemoryContextReset(row_context);
+			}
+		});
 	return static_cast<Datum>(0);
 }

@@ -29,7 +29,12 @@ storable_text(std::string_view bytes)
 	for (size_t i = 0; i < bytes.size();)
 	{
 		const unsigned char c = static_cast<unsigned char>(bytes[i]);
-		const size_t length = c == 0 ? 0 : c < 0x80 ? 1 : c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : c >= 0xc2 ? 2 : 0;
+		const size_t length = c == 0      ? 0
+							  : c < 0x80  ? 1
+							  : c >= 0xf0 ? 4
+							  : c >= 0xe0 ? 3
+							  : c >= 0xc2 ? 2
+										  : 0;
 		bool valid = length > 0 && i + length <= bytes.size() && c < 0xf5;
 		for (size_t k = 1; valid && k < length; ++k)
 			valid = (static_cast<unsigned char>(bytes[i + k]) & 0xc0) == 0x80;

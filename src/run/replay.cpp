@@ -117,7 +117,8 @@ class Replay
 				if (definition_.on_repeat == OnRepeat::update && rows.boolean(i, 7) &&
 					record.loadable && record.key == rows.text(i, 8))
 				{
-					record.add({Code::duplicate, "key", definition_.key_field, "/x-etl/key", "23505",
+					record.add({Code::duplicate, "key", definition_.key_field, "/x-etl/key",
+								"23505",
 								definition_.key_field + ": key appears earlier in the same file"});
 					record.loadable = false;
 				}
@@ -160,7 +161,8 @@ class Replay
 			ids.push_back(entry.first);
 		const pg::Rows rows = pg::query(
 			"SELECT file_id, path, coalesce(processed_path, ''), coalesce(archived_path, ''),"
-			" records, coalesce(last_line, 0) FROM etl.file WHERE file_id = ANY ($1) ORDER BY file_id",
+			" records, coalesce(last_line, 0) FROM etl.file WHERE file_id = ANY ($1) ORDER BY "
+			"file_id",
 			{pg::param_array(ids)});
 		const std::string folder = part_folder(settings_, definition_.dataset);
 		std::vector<FileAction> actions;
@@ -188,7 +190,8 @@ class Replay
 			}
 			catch (const FileError &e)
 			{
-				throw pg::Error(e.sqlstate(), std::string("could not complete a processed file: ") + e.what(),
+				throw pg::Error(e.sqlstate(),
+								std::string("could not complete a processed file: ") + e.what(),
 								"File \"" + publish.to + "\".");
 			}
 			actions.push_back(std::move(publish));
@@ -245,7 +248,8 @@ class Replay
 		FileWriter writer(part, gzip);
 		const auto &released = released_[file_id];
 		auto next = released.begin();
-		const auto write_released_before = [&](uint64_t line) {
+		const auto write_released_before = [&](uint64_t line)
+		{
 			for (; next != released.end() && next->first < line; ++next)
 				writer.write(next->second + "\n");
 		};
@@ -254,12 +258,14 @@ class Replay
 		{
 			size_t n = 0;
 			FileReader reader(existing, gzip, UINT64_MAX);
-			RecordSplitter splitter(SIZE_MAX / 4, false, [&](const RawRecord &raw) {
-				if (n < lines.size())
-					write_released_before(lines[n]);
-				++n;
-				writer.write(std::string(raw.text) + "\n");
-			});
+			RecordSplitter splitter(SIZE_MAX / 4, false,
+									[&](const RawRecord &raw)
+									{
+										if (n < lines.size())
+											write_released_before(lines[n]);
+										++n;
+										writer.write(std::string(raw.text) + "\n");
+									});
 			std::vector<char> buffer(256 * 1024);
 			while (const size_t got = reader.read(buffer.data(), buffer.size()))
 				splitter.feed({buffer.data(), got});
@@ -285,11 +291,12 @@ waiting_for(const std::string &dataset, const Keys &keys)
 	std::map<std::string, std::vector<int64_t>> waiting;
 	if (keys.empty())
 		return waiting;
-	const pg::Rows rows = pg::query(
-		"SELECT DISTINCT q.dataset, q.quarantine_id FROM etl.quarantine_reference r"
-		" JOIN etl.quarantine q USING (quarantine_id)"
-		" WHERE r.dataset = $1 AND r.key = ANY ($2) AND q.status = 'open' ORDER BY 2",
-		{pg::param(dataset), pg::param_array(std::vector<std::string_view>(keys.begin(), keys.end()))});
+	const pg::Rows rows =
+		pg::query("SELECT DISTINCT q.dataset, q.quarantine_id FROM etl.quarantine_reference r"
+				  " JOIN etl.quarantine q USING (quarantine_id)"
+				  " WHERE r.dataset = $1 AND r.key = ANY ($2) AND q.status = 'open' ORDER BY 2",
+				  {pg::param(dataset),
+				   pg::param_array(std::vector<std::string_view>(keys.begin(), keys.end()))});
 	for (uint64_t i = 0; i < rows.size(); ++i)
 		waiting[rows.text(i, 0)].push_back(rows.integer(i, 1));
 	return waiting;

@@ -48,9 +48,8 @@ allocate_ids(const std::string &sequence, size_t count)
 	std::vector<int64_t> ids;
 	if (count == 0)
 		return ids;
-	const pg::Rows rows =
-		pg::query("SELECT nextval($1::regclass) FROM generate_series(1, $2)",
-				  {pg::param(sequence), pg::param(static_cast<int64_t>(count))});
+	const pg::Rows rows = pg::query("SELECT nextval($1::regclass) FROM generate_series(1, $2)",
+									{pg::param(sequence), pg::param(static_cast<int64_t>(count))});
 	for (uint64_t i = 0; i < rows.size(); ++i)
 		ids.push_back(rows.integer(i, 0));
 	return ids;
@@ -77,9 +76,8 @@ finish_run(RunResult &result)
 				{pg::param(result.run_id), pg::param(result.dataset), pg::param(result.status),
 				 pg::param_timestamptz(result.started_at),
 				 pg::param_timestamptz(result.finished_at), pg::param(result.files),
-				 pg::param(result.records), pg::param(result.loaded),
-				 pg::param(result.quarantined), pg::param(result.bytes),
-				 pg::param(result.error)});
+				 pg::param(result.records), pg::param(result.loaded), pg::param(result.quarantined),
+				 pg::param(result.bytes), pg::param(result.error)});
 }
 
 std::array<uint8_t, 16>
@@ -159,21 +157,21 @@ class Run
 			pg::check_for_interrupts();
 			switch (step.kind)
 			{
-				case Stager::Step::Kind::timeout:
-					continue;
-				case Stager::Step::Kind::piece:
-					if (files_[step.file].started_at == 0)
-						files_[step.file].started_at = GetCurrentTimestamp();
-					memory += step.piece->memory();
-					last_file_ = step.file;
-					batch.pieces.push_back(std::move(step.piece));
-					break;
-				case Stager::Step::Kind::file_end:
-					end_file(step.file, std::move(step.outcome));
-					ended.push_back(step.file);
-					break;
-				case Stager::Step::Kind::done:
-					break;
+			case Stager::Step::Kind::timeout:
+				continue;
+			case Stager::Step::Kind::piece:
+				if (files_[step.file].started_at == 0)
+					files_[step.file].started_at = GetCurrentTimestamp();
+				memory += step.piece->memory();
+				last_file_ = step.file;
+				batch.pieces.push_back(std::move(step.piece));
+				break;
+			case Stager::Step::Kind::file_end:
+				end_file(step.file, std::move(step.outcome));
+				ended.push_back(step.file);
+				break;
+			case Stager::Step::Kind::done:
+				break;
 			}
 			const bool done = step.kind == Stager::Step::Kind::done;
 			if (memory >= settings_.batch_memory / 3 || done)
@@ -198,8 +196,9 @@ class Run
 		if (!file.outcome.error.empty())
 		{
 			if (had_pieces)
-				throw pg::Error(file.outcome.sqlstate, "staged file \"" + storable_text(file.path) +
-														   "\" changed while it was read",
+				throw pg::Error(file.outcome.sqlstate,
+								"staged file \"" + storable_text(file.path) +
+									"\" changed while it was read",
 								file.outcome.error, "Run again when it is complete.");
 			file.status = "failed";
 			file.outcome.records = 0;
@@ -255,7 +254,7 @@ class Run
 			writer_.emplace();
 		while (writer_->pending() > 64) // each holds a pipe
 		{
-			(void) writer_->finished();
+			(void)writer_->finished();
 			pg::check_for_interrupts();
 		}
 		file.processed_path = free_name(settings_.processed_dir, file.path, processed_taken_);
@@ -324,8 +323,9 @@ class Run
 			add_row(file, rows);
 		}
 		if (!failed.empty())
-			pg::execute("DELETE FROM etl.file WHERE dataset = $1 AND status = 'failed' AND path = ANY ($2)",
-						{pg::param(definition_.dataset), pg::param_array(failed)});
+			pg::execute(
+				"DELETE FROM etl.file WHERE dataset = $1 AND status = 'failed' AND path = ANY ($2)",
+				{pg::param(definition_.dataset), pg::param_array(failed)});
 		pg::copy_in(catalog_table("etl.file"),
 					{"file_id", "run_id", "dataset", "path", "record_date", "record_hour",
 					 "size_bytes", "sha256", "records", "loaded", "quarantined", "status", "error",

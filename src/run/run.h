@@ -30,7 +30,7 @@ struct RunFile
 	FileIdentity identity;
 	FileOutcome outcome;
 	int64_t loaded = 0, quarantined = 0;
-	std::string status; ///< as in etl.file
+	std::string status;                        ///< as in etl.file
 	std::string processed_path, archived_path; ///< relative; empty: none
 	std::string processed_part;                ///< absolute: under what name it is written
 	int processed_fd = -1;                     ///< pipe to the thread that writes it

@@ -10,31 +10,36 @@ using etl::Decimal;
 namespace
 {
 
-Decimal dec(std::string_view text)
+Decimal
+dec(std::string_view text)
 {
 	const auto value = Decimal::parse(text);
 	EXPECT_TRUE(value.has_value()) << text;
 	return value.value_or(Decimal());
 }
 
-std::string sum(std::string_view a, std::string_view b)
+std::string
+sum(std::string_view a, std::string_view b)
 {
 	const auto r = Decimal::add(dec(a), dec(b));
 	return r ? r->to_string() : "none";
 }
 
-std::string product(std::string_view a, std::string_view b)
+std::string
+product(std::string_view a, std::string_view b)
 {
 	const auto r = Decimal::multiply(dec(a), dec(b));
 	return r ? r->to_string() : "none";
 }
 
-bool multiple(std::string_view a, std::string_view b)
+bool
+multiple(std::string_view a, std::string_view b)
 {
 	return dec(a).is_multiple_of(dec(b));
 }
 
-std::string text(__int128 v)
+std::string
+text(__int128 v)
 {
 	const bool negative = v < 0;
 	std::string s;
@@ -72,7 +77,8 @@ TEST(Decimal, ParsesAndWrites)
 		{"999999999999999999", "999999999999999999"},
 		{"1000000000000000000", "1000000000000000000"},
 		{"1234567890123456789012345678901234567890", "1234567890123456789012345678901234567890"},
-		{"-0.1234567890123456789012345678901234567890", "-0.1234567890123456789012345678901234567890"},
+		{"-0.1234567890123456789012345678901234567890",
+		 "-0.1234567890123456789012345678901234567890"},
 		{"000000000000000000000000000000000012", "12"},
 	};
 	for (const auto &[in, out] : cases)
@@ -87,8 +93,8 @@ TEST(Decimal, ParsesAndWrites)
 
 TEST(Decimal, RefusesWhatIsNoNumber)
 {
-	for (const char *in : {"", "-", "+", ".", "e5", "1e", "1e+", " 1", "1 ", "1.2.3", "NaN", "Infinity", "0x1",
-						   "1,5", "--1", "1e5.0", "1_000", "-.", ".e1"})
+	for (const char *in : {"", "-", "+", ".", "e5", "1e", "1e+", " 1", "1 ", "1.2.3", "NaN",
+						   "Infinity", "0x1", "1,5", "--1", "1e5.0", "1_000", "-.", ".e1"})
 		EXPECT_FALSE(Decimal::parse(in).has_value()) << in;
 	EXPECT_FALSE(Decimal::parse(std::string_view("1\0", 2)).has_value());
 }
@@ -96,29 +102,53 @@ TEST(Decimal, RefusesWhatIsNoNumber)
 TEST(Decimal, Compares)
 {
 	// In ascending order.
-	const char *order[] = {"-1e999999999999999999999", "-1e999999999", "-1e400", "-12345678901234567890123",
-						   "-12345678901234567890122.9", "-2", "-1.5", "-1e-999999999", "0",
-						   "1e-999999999999999999999", "1e-999999999", "1e-20", "0.1",
-						   "0.10000000000000000000000001", "0.5", "1", "1.0000000000000000000000000001", "9", "10",
-						   "999999999999999999", "1e18", "1000000000000000000.5", "1e19", "1e400", "1e999999999"};
+	const char *order[] = {"-1e999999999999999999999",
+						   "-1e999999999",
+						   "-1e400",
+						   "-12345678901234567890123",
+						   "-12345678901234567890122.9",
+						   "-2",
+						   "-1.5",
+						   "-1e-999999999",
+						   "0",
+						   "1e-999999999999999999999",
+						   "1e-999999999",
+						   "1e-20",
+						   "0.1",
+						   "0.10000000000000000000000001",
+						   "0.5",
+						   "1",
+						   "1.0000000000000000000000000001",
+						   "9",
+						   "10",
+						   "999999999999999999",
+						   "1e18",
+						   "1000000000000000000.5",
+						   "1e19",
+						   "1e400",
+						   "1e999999999"};
 	const size_t n = std::size(order);
 	for (size_t i = 0; i < n; ++i)
 		for (size_t j = 0; j < n; ++j)
-			EXPECT_EQ(dec(order[i]).compare(dec(order[j])), (i > j) - (i < j)) << order[i] << ' ' << order[j];
+			EXPECT_EQ(dec(order[i]).compare(dec(order[j])), (i > j) - (i < j))
+				<< order[i] << ' ' << order[j];
 	EXPECT_EQ(dec("1.0").compare(dec("1.000000000000000000000000000")), 0);
 	EXPECT_EQ(dec("1e2").compare(dec("100")), 0);
 	EXPECT_EQ(dec("0e999999999").compare(dec("0.000")), 0);
 	EXPECT_EQ(dec("-0").compare(dec("0")), 0);
-	EXPECT_EQ(dec("123456789012345678901234567890e-30").compare(dec("0.12345678901234567890123456789")), 0);
+	EXPECT_EQ(
+		dec("123456789012345678901234567890e-30").compare(dec("0.12345678901234567890123456789")),
+		0);
 }
 
 TEST(Decimal, KnowsIntegers)
 {
-	for (const char *in : {"0", "0.00", "0e-5000", "1.0", "1e2", "1.50e1", "-3", "1e999999999", "120e-1",
-						   "1234567890123456789012345.000", "10000000000000000000000e-22"})
+	for (const char *in :
+		 {"0", "0.00", "0e-5000", "1.0", "1e2", "1.50e1", "-3", "1e999999999", "120e-1",
+		  "1234567890123456789012345.000", "10000000000000000000000e-22"})
 		EXPECT_TRUE(dec(in).is_integer()) << in;
-	for (const char *in : {"0.5", "1e-1", "1.5", "1234567890123456789012345.5", "1e-999999999", "1e-18", "1e-19",
-						   "10000000000000000000000e-23"})
+	for (const char *in : {"0.5", "1e-1", "1.5", "1234567890123456789012345.5", "1e-999999999",
+						   "1e-18", "1e-19", "10000000000000000000000e-23"})
 		EXPECT_FALSE(dec(in).is_integer()) << in;
 }
 
@@ -176,8 +206,10 @@ TEST(Decimal, MultipliesExactly)
 	EXPECT_EQ(product("-0.5", "0.5"), "-0.25");
 	EXPECT_EQ(product("-0.5", "-0.5"), "0.25");
 	EXPECT_EQ(product("0", "-5"), "0");
-	EXPECT_EQ(product("999999999999999999", "999999999999999999"), "999999999999999998000000000000000001");
-	EXPECT_EQ(product("1234567890123456789012345678901234567890", "10"), "12345678901234567890123456789012345678900");
+	EXPECT_EQ(product("999999999999999999", "999999999999999999"),
+			  "999999999999999998000000000000000001");
+	EXPECT_EQ(product("1234567890123456789012345678901234567890", "10"),
+			  "12345678901234567890123456789012345678900");
 	EXPECT_EQ(product("1e999999999", "1e999999999"), "1e1999999998");
 	EXPECT_EQ(product(std::string(1000, '9'), "11"), "none");
 	EXPECT_EQ(product("1" + std::string(5000, '0'), "3.0"), "3e5000");
@@ -204,7 +236,8 @@ TEST(Decimal, AgreesWithMachineArithmetic)
 		const std::string k = "e-" + std::to_string(random() % 25);
 		const Decimal da = dec(text(a) + k), db = dec(text(b) + k);
 		EXPECT_EQ(da.compare(db), (a > b) - (a < b));
-		EXPECT_EQ(Decimal::add(da, db)->compare(dec(text(a + b) + k)), 0) << text(a) << ' ' << text(b);
+		EXPECT_EQ(Decimal::add(da, db)->compare(dec(text(a + b) + k)), 0)
+			<< text(a) << ' ' << text(b);
 		if (b != 0)
 		{
 			EXPECT_EQ(da.is_multiple_of(db), a % b == 0) << text(a) << ' ' << text(b);
@@ -212,7 +245,8 @@ TEST(Decimal, AgreesWithMachineArithmetic)
 			EXPECT_TRUE(multiple_of_b->is_multiple_of(db)) << text(b) << ' ' << text(c);
 		}
 		const int64_t x = static_cast<int64_t>(a), y = static_cast<int64_t>(c);
-		EXPECT_EQ(Decimal::multiply(dec(text(x)), dec(text(y)))->to_string(), text(static_cast<__int128>(x) * y));
+		EXPECT_EQ(Decimal::multiply(dec(text(x)), dec(text(y)))->to_string(),
+				  text(static_cast<__int128>(x) * y));
 		EXPECT_EQ(dec(text(a)).to_string(), text(a));
 	}
 }
@@ -240,7 +274,8 @@ TEST(Decimal, LongNumbersObeyAlgebra)
 		EXPECT_EQ(left->compare(*right), 0) << a.to_string() << ' ' << b.to_string();
 		if (!b.is_zero())
 		{
-			EXPECT_TRUE(Decimal::multiply(*Decimal::multiply(a, dec("1e200")), b)->is_multiple_of(b));
+			EXPECT_TRUE(
+				Decimal::multiply(*Decimal::multiply(a, dec("1e200")), b)->is_multiple_of(b));
 		}
 	}
 }

@@ -14,7 +14,8 @@ using namespace etl;
 namespace
 {
 
-ColumnType column(std::string_view sql)
+ColumnType
+column(std::string_view sql)
 {
 	ColumnType type;
 	EXPECT_TRUE(ColumnType::parse(sql, type)) << sql;
@@ -28,7 +29,8 @@ struct Encoded
 	TypeError error{"", ""};
 };
 
-Encoded encode_json_text(const ColumnType &type, std::string_view json)
+Encoded
+encode_json_text(const ColumnType &type, std::string_view json)
 {
 	static Document document;
 	ParseError parse_error;
@@ -48,14 +50,16 @@ Encoded encode_json_text(const ColumnType &type, std::string_view json)
 }
 
 /// The canonical text, or the SQLSTATE.
-std::string through(std::string_view sql, std::string_view json)
+std::string
+through(std::string_view sql, std::string_view json)
 {
 	const ColumnType type = column(sql);
 	const Encoded r = encode_json_text(type, json);
 	return r.ok ? canonical_text(type, r.bytes) : r.error.sqlstate;
 }
 
-std::string hex(std::string_view bytes)
+std::string
+hex(std::string_view bytes)
 {
 	std::string out;
 	for (const char c : bytes)
@@ -67,13 +71,15 @@ std::string hex(std::string_view bytes)
 	return out;
 }
 
-std::string hex_of(std::string_view sql, std::string_view json)
+std::string
+hex_of(std::string_view sql, std::string_view json)
 {
 	const Encoded r = encode_json_text(column(sql), json);
 	return r.ok ? hex(r.bytes) : r.error.sqlstate;
 }
 
-std::string json_string(std::string_view text)
+std::string
+json_string(std::string_view text)
 {
 	std::string out;
 	append_json_string(out, text);
@@ -123,8 +129,9 @@ TEST(ColumnType, NormalisesNames)
 		EXPECT_EQ(column(type.sql).precision, type.precision);
 	}
 	ColumnType type;
-	for (const char *in : {"", "money", "int8(3)", "varchar()", "varchar(0)", "varchar(x)", "numeric(0)", "numeric(1001)",
-						   "numeric(5", "numeric(3) x", "text[]", "varchar(1,2)", "timestamp(7)", "bytea", "float(54)"})
+	for (const char *in : {"", "money", "int8(3)", "varchar()", "varchar(0)", "varchar(x)",
+						   "numeric(0)", "numeric(1001)", "numeric(5", "numeric(3) x", "text[]",
+						   "varchar(1,2)", "timestamp(7)", "bytea", "float(54)"})
 		EXPECT_FALSE(ColumnType::parse(in, type)) << in;
 	EXPECT_EQ(type.sql, "text");
 }
@@ -175,11 +182,12 @@ TEST(Encode, MessagesHoldNoValue)
 {
 	EXPECT_EQ(encode_json_text(column("int8"), "\"secret\"").error.message,
 			  "expected bigint, got text that is no integer");
-	EXPECT_EQ(encode_json_text(column("int8"), "1e30").error.message, "out of range for type bigint");
+	EXPECT_EQ(encode_json_text(column("int8"), "1e30").error.message,
+			  "out of range for type bigint");
 	EXPECT_EQ(encode_json_text(column("date"), "\"2021-02-30\"").error.message,
 			  "date/time field value out of range for type date");
-	for (const char *type : {"smallint", "bigint", "numeric(4,2)", "real", "float8", "bool", "varchar(3)", "char(3)", "date",
-							 "timestamp", "timestamptz", "uuid"})
+	for (const char *type : {"smallint", "bigint", "numeric(4,2)", "real", "float8", "bool",
+							 "varchar(3)", "char(3)", "date", "timestamp", "timestamptz", "uuid"})
 	{
 		const Encoded r = encode_json_text(column(type), "\"12345 secret\"");
 		EXPECT_FALSE(r.ok) << type;
@@ -198,7 +206,8 @@ TEST(Encode, Numeric)
 		{"numeric", "-0.0", "0"},
 		{"numeric", "10000", "10000"},
 		{"numeric", "100000000.00000001", "100000000.00000001"},
-		{"numeric", "1234567890123456789012345678901234567890", "1234567890123456789012345678901234567890"},
+		{"numeric", "1234567890123456789012345678901234567890",
+		 "1234567890123456789012345678901234567890"},
 		{"numeric", "1e131072", "22003"},
 		{"numeric", "1e999999999", "22003"},
 		{"numeric", "1e-16384", "22003"},
@@ -237,21 +246,29 @@ TEST(Encode, Numeric)
 
 	// What numeric_send() gives.
 	EXPECT_EQ(hex_of("numeric", "0"), "0000000000000000");
-	EXPECT_EQ(hex_of("numeric", "1.50"), "00020000000000020001" "1388");
-	EXPECT_EQ(hex_of("numeric", "-12345.678"), "00030001400000030001" "0929" "1a7c");
+	EXPECT_EQ(hex_of("numeric", "1.50"), "00020000000000020001"
+										 "1388");
+	EXPECT_EQ(hex_of("numeric", "-12345.678"), "00030001400000030001"
+											   "0929"
+											   "1a7c");
 	EXPECT_EQ(hex_of("numeric", "0.0001"), "0001ffff000000040001");
-	EXPECT_EQ(hex_of("numeric", "0.00001"), "0001fffe00000005" "03e8");
-	EXPECT_EQ(hex_of("numeric", "10000"), "0001000100000000" "0001");
+	EXPECT_EQ(hex_of("numeric", "0.00001"), "0001fffe00000005"
+											"03e8");
+	EXPECT_EQ(hex_of("numeric", "10000"), "0001000100000000"
+										  "0001");
 	EXPECT_EQ(hex_of("numeric(10,2)", "0.00"), "0000000000000002");
-	EXPECT_EQ(hex_of("numeric", "1e131071"), "00017fff00000000" "03e8");
+	EXPECT_EQ(hex_of("numeric", "1e131071"), "00017fff00000000"
+											 "03e8");
 	EXPECT_EQ(encode_json_text(column("numeric"), "\"1e-16383\"").ok, true);
 }
 
 /// Decodes the wire format independently, digit by digit.
-Decimal decode_numeric(std::string_view b)
+Decimal
+decode_numeric(std::string_view b)
 {
-	const auto word = [&](size_t i)
-	{ return static_cast<unsigned char>(b[2 * i]) << 8 | static_cast<unsigned char>(b[2 * i + 1]); };
+	const auto word = [&](size_t i) {
+		return static_cast<unsigned char>(b[2 * i]) << 8 | static_cast<unsigned char>(b[2 * i + 1]);
+	};
 	std::string text = word(2) ? "-0" : "0";
 	for (int i = 0; i < word(0); ++i)
 	{
@@ -276,8 +293,10 @@ TEST(Encode, NumericRoundTripsAtRandom)
 		text += "e" + std::to_string(static_cast<int>(random() % 50) - 30);
 		const Encoded r = encode_json_text(type, text);
 		ASSERT_TRUE(r.ok) << text;
-		EXPECT_EQ(decode_numeric(r.bytes).compare(*Decimal::parse(text)), 0) << text << ' ' << hex(r.bytes);
-		EXPECT_EQ(Decimal::parse(canonical_text(type, r.bytes))->compare(*Decimal::parse(text)), 0) << text;
+		EXPECT_EQ(decode_numeric(r.bytes).compare(*Decimal::parse(text)), 0)
+			<< text << ' ' << hex(r.bytes);
+		EXPECT_EQ(Decimal::parse(canonical_text(type, r.bytes))->compare(*Decimal::parse(text)), 0)
+			<< text;
 		const size_t count = static_cast<size_t>(static_cast<unsigned char>(r.bytes[1]));
 		EXPECT_EQ(r.bytes.size(), 8 + 2 * count);
 		EXPECT_NE(r.bytes.substr(8, 2), std::string(2, '\0')) << text;
@@ -301,16 +320,19 @@ TEST(Encode, Floats)
 		EXPECT_EQ(hex_of("float8", json), "22003") << json;
 	for (const char *json : {"1e39", "1e-46", "-1e300"})
 		EXPECT_EQ(hex_of("real", json), "22003") << json;
-	for (const char *json : {"\"\"", "\"abc\"", "\"NaN\"", "\"inf\"", "\"-Infinity\"", "\"0x10\"", "\"1.5x\"", "\"+-1\"",
-							 "\" +-1\"", "\"--1\"", "\"1e\"", "\".\"", "true", "[]"})
+	for (const char *json :
+		 {"\"\"", "\"abc\"", "\"NaN\"", "\"inf\"", "\"-Infinity\"", "\"0x10\"", "\"1.5x\"",
+		  "\"+-1\"", "\" +-1\"", "\"--1\"", "\"1e\"", "\".\"", "true", "[]"})
 		EXPECT_EQ(hex_of("float8", json), "22P02") << json;
 }
 
 TEST(Encode, Booleans)
 {
-	for (const char *json : {"true", "\"t\"", "\"TRUE\"", "\"tr\"", "\"yes\"", "\"Y\"", "\"on\"", "\"1\"", "\" true \"", "1"})
+	for (const char *json : {"true", "\"t\"", "\"TRUE\"", "\"tr\"", "\"yes\"", "\"Y\"", "\"on\"",
+							 "\"1\"", "\" true \"", "1"})
 		EXPECT_EQ(hex_of("boolean", json), "01") << json;
-	for (const char *json : {"false", "\"f\"", "\"no\"", "\"n\"", "\"of\"", "\"off\"", "\"0\"", "0"})
+	for (const char *json :
+		 {"false", "\"f\"", "\"no\"", "\"n\"", "\"of\"", "\"off\"", "\"0\"", "0"})
 		EXPECT_EQ(hex_of("boolean", json), "00") << json;
 	for (const char *json : {"\"o\"", "\"\"", "\"2\"", "2", "\"truee\"", "\"tf\"", "{}"})
 		EXPECT_EQ(hex_of("boolean", json), "22P02") << json;
@@ -341,7 +363,8 @@ TEST(Encode, Texts)
 	};
 	for (const Case &c : cases)
 		EXPECT_EQ(through(c.type, c.json), c.expected) << c.type << ' ' << c.json;
-	EXPECT_NE(encode_json_text(column("text"), "\"\\u0000\"").error.message.find("\\u0000"), std::string::npos);
+	EXPECT_NE(encode_json_text(column("text"), "\"\\u0000\"").error.message.find("\\u0000"),
+			  std::string::npos);
 }
 
 TEST(Encode, Dates)
@@ -431,14 +454,17 @@ TEST(Encode, EveryDayRoundTrips)
 TEST(Encode, Uuids)
 {
 	const char *text = "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11";
-	for (const char *in : {text, "A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11", "{a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11}",
-						   "a0eebc999c0b4ef8bb6d6bb9bd380a11", "a0ee-bc99-9c0b-4ef8-bb6d-6bb9-bd38-0a11",
-						   "{a0eebc99-9c0b4ef8-bb6d6bb9-bd380a11}"})
+	for (const char *in :
+		 {text, "A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11", "{a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11}",
+		  "a0eebc999c0b4ef8bb6d6bb9bd380a11", "a0ee-bc99-9c0b-4ef8-bb6d-6bb9-bd38-0a11",
+		  "{a0eebc99-9c0b4ef8-bb6d6bb9-bd380a11}"})
 		EXPECT_EQ(through("uuid", json_string(in)), text) << in;
-	for (const char *in : {"", "a", "{", "{}", "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a1", "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a112",
-						   "{a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11", "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11}",
-						   "g0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11", "a0eebc99--9c0b-4ef8-bb6d-6bb9bd380a11",
-						   "a0eebc999c0b4ef8bb6d6bb9bd380a11-", "a0e-ebc999c0b4ef8bb6d6bb9bd380a11"})
+	for (const char *in :
+		 {"", "a", "{", "{}", "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a1",
+		  "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a112", "{a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11",
+		  "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11}", "g0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11",
+		  "a0eebc99--9c0b-4ef8-bb6d-6bb9bd380a11", "a0eebc999c0b4ef8bb6d6bb9bd380a11-",
+		  "a0e-ebc999c0b4ef8bb6d6bb9bd380a11"})
 		EXPECT_EQ(through("uuid", json_string(in)), "22P02") << in;
 	EXPECT_EQ(through("uuid", "1"), "22P02");
 }
@@ -464,16 +490,19 @@ TEST(SortPrefix, KeepsTheOrder)
 		{"smallint", {"-32768", "-1", "0", "1", "32767"}},
 		{"integer", {"-2147483648", "-1", "0", "1", "2147483647"}},
 		{"bigint", {"-9223372036854775808", "-1", "0", "1", "9223372036854775807"}},
-		{"numeric", {"-1e131071", "-10000.5", "-10000", "-9999", "-1", "-0.5", "-1e-16000", "0", "1e-16000", "0.0001",
-					 "0.5", "1", "1.00000001", "2", "9999", "10000", "10000.5", "1e20", "1e131071"}},
+		{"numeric",
+		 {"-1e131071", "-10000.5", "-10000", "-9999", "-1", "-0.5", "-1e-16000", "0", "1e-16000",
+		  "0.0001", "0.5", "1", "1.00000001", "2", "9999", "10000", "10000.5", "1e20", "1e131071"}},
 		{"float8", {"-1e308", "-1", "-1e-300", "0", "1e-300", "1", "1e308"}},
 		{"real", {"-1e38", "-1", "0", "1e-30", "1e38"}},
 		{"boolean", {"false", "true"}},
 		{"text", {"\"\"", "\"A\"", "\"AB\"", "\"a\"", "\"abcdefg\"", "\"abcdefgh\"", "\"\u00e9\""}},
 		{"date", {"\"0001-01-01\"", "\"1999-12-31\"", "\"2000-01-01\"", "\"9999-12-31\""}},
-		{"timestamptz", {"\"0001-01-01\"", "\"1999-12-31T23:59:59Z\"", "\"2000-01-01\"", "\"9999-12-31\""}},
-		{"uuid", {"\"00000000-0000-0000-0000-000000000000\"", "\"00000001-0000-0000-0000-000000000000\"",
-				  "\"80000000-0000-0000-0000-000000000000\"", "\"ffffffff-0000-0000-0000-000000000000\""}},
+		{"timestamptz",
+		 {"\"0001-01-01\"", "\"1999-12-31T23:59:59Z\"", "\"2000-01-01\"", "\"9999-12-31\""}},
+		{"uuid",
+		 {"\"00000000-0000-0000-0000-000000000000\"", "\"00000001-0000-0000-0000-000000000000\"",
+		  "\"80000000-0000-0000-0000-000000000000\"", "\"ffffffff-0000-0000-0000-000000000000\""}},
 	};
 	for (const auto &[sql, values] : cases)
 	{
@@ -494,8 +523,8 @@ TEST(SortPrefix, OrdersRandomNumerics)
 	std::string last = "0";
 	for (int i = 0; i < 10000; ++i)
 	{
-		const std::string text = std::to_string(static_cast<int64_t>(random()) >> (random() % 64)) + "e" +
-								 std::to_string(static_cast<int>(random() % 12) - 6);
+		const std::string text = std::to_string(static_cast<int64_t>(random()) >> (random() % 64)) +
+								 "e" + std::to_string(static_cast<int>(random() % 12) - 6);
 		const uint64_t a = sort_prefix(type, encode_json_text(type, last).bytes);
 		const uint64_t b = sort_prefix(type, encode_json_text(type, text).bytes);
 		const int order = Decimal::parse(last)->compare(*Decimal::parse(text));

@@ -25,7 +25,8 @@ TEST(Json, KeepsNumbersAsWritten)
 			  "[1.10,12345678901234567890123456789012345678901,-0,1E5]");
 	EXPECT_EQ(round_trip("12345678901234567890123456789012345678901"),
 			  "12345678901234567890123456789012345678901");
-	for (const char *bad : {"01", "1.", ".5", "+1", "1e", "-", "NaN", "[01]", "[1.]", "{\"a\":1e+}", "1 2"})
+	for (const char *bad :
+		 {"01", "1.", ".5", "+1", "1e", "-", "NaN", "[01]", "[1.]", "{\"a\":1e+}", "1 2"})
 		EXPECT_EQ(round_trip(bad).substr(0, 6), "error:") << bad;
 }
 
@@ -58,8 +59,9 @@ TEST(Json, RefusesWhatReadersDisagreeAbout)
 
 TEST(Json, RefusesBrokenText)
 {
-	for (const char *bad : {"{", "}", "[1,2", "{\"a\":1]", "[1}", "{\"a\" 1}", "{\"a\":1,}", "[1,]",
-							"{a:1}", "{} {}", "[] x", "\"\\x\"", "\"\\ud800\"", "\"a", "{\"a\":tru}", "{\"a\":nul}", "[,]", "{\"a\":}"})
+	for (const char *bad :
+		 {"{", "}", "[1,2", "{\"a\":1]", "[1}", "{\"a\" 1}", "{\"a\":1,}", "[1,]", "{a:1}", "{} {}",
+		  "[] x", "\"\\x\"", "\"\\ud800\"", "\"a", "{\"a\":tru}", "{\"a\":nul}", "[,]", "{\"a\":}"})
 		EXPECT_EQ(round_trip(bad).substr(0, 6), "error:") << bad;
 	Document d;
 	ParseError e;
@@ -120,9 +122,11 @@ TEST(Json, Pointers)
 	ASSERT_TRUE(d.parse(R"({"a":[{"b":1},{"b":2},{}],"c":{"x":3,"y":4}})", e));
 	std::string found, pointer;
 	find_all(d.root(), {"a", "*", "b"}, 0, pointer,
-			 [&](Value v, const std::string &at) { found += at + "=" + std::string(v.text()) + " "; });
+			 [&](Value v, const std::string &at)
+			 { found += at + "=" + std::string(v.text()) + " "; });
 	find_all(d.root(), {"c", "*"}, 0, pointer,
-			 [&](Value v, const std::string &at) { found += at + "=" + std::string(v.text()) + " "; });
+			 [&](Value v, const std::string &at)
+			 { found += at + "=" + std::string(v.text()) + " "; });
 	EXPECT_EQ(found, "/a/0/b=1 /a/1/b=2 /c/x=3 /c/y=4 ");
 }
 

@@ -1,0 +1,115 @@
+# What the TAP tests share: a node with pg_etl and its three folders, and staged files.
+package EtlTest;
+
+use strict;
+use warnings;
+
+use Exporter 'import';
+use File::Path qw(make_path remove_tree);
+use IO::Compress::Gzip qw(gzip $GzipError);
+use IO::Uncompress::Gunzip qw(gunzip $GunzipError);
+use File::Find ();
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+our @EXPORT = qw(etl_node stage slurp_lines files_below real_data is_sql run_counts);
+
+# A running node with the extension in database postgres. Options: conf => text for
+# postgresql.conf, name.
+sub etl_node
+{
+	my (%options) = @_;
+	my $node = PostgreSQL::Test::Cluster->new($options{name} // 'main');
+	$node->init;
+	$node->append_conf('postgresql.conf', "fsync = on\nlog_min_messages = debug1\n" . ($options{conf} // ''));
+	$node->start;
+	my $root = $node->basedir . '/etl';
+	make_path("$root/raw", "$root/processed", "$root/archive");
+	$node->{etl_root} = $root;
+	$node->safe_psql('postgres', <<"SQL");
+CREATE EXTENSION pg_etl;
+ALTER DATABASE postgres SET etl.raw_dir = '$root/raw';
+ALTER DATABASE postgres SET etl.processed_dir = '$root/processed';
+ALTER DATABASE postgres SET etl.archive_dir = '$root/archive';
+SQL
+	return $node;
+}
+
+# Writes a staged file, gzipped where its name ends in .gz. The name is relative to the raw folder.
+sub stage
+{
+	my ($node, $path, $content) = @_;
+	my $full = "$node->{etl_root}/raw/$path";
+	my ($folder) = $full =~ m{^(.*)/};
+	make_path($folder);
+	utf8::encode($content) if utf8::is_utf8($content);
+	if ($path =~ /\.gz$/ && substr($content, 0, 2) ne "\x1f\x8b")
+	{
+		my $zipped;
+		gzip(\$content => \$zipped) or die $GzipError;
+		$content = $zipped;
+	}
+	open my $fh, '>:raw', $full or die "$full: $!";
+	print $fh $content;
+	close $fh or die;
+	return $full;
+}
+
+# The lines of a file, gunzipped.
+sub slurp_lines
+{
+	my ($path) = @_;
+	my $content;
+	if ($path =~ /\.gz$/)
+	{
+		gunzip($path => \$content, MultiStream => 1) or die "$path: $GunzipError";
+	}
+	else
+	{
+		$content = PostgreSQL::Test::Utils::slurp_file($path);
+	}
+	return split /\n/, $content;
+}
+
+# Paths of the files below a folder, relative to it, sorted; hidden folders left out.
+sub files_below
+{
+	my ($root) = @_;
+	my @files;
+	File::Find::find(
+		{
+			no_chdir => 1,
+			wanted   => sub {
+				if (-d $_ && m{/\.[^/]+$}) { $File::Find::prune = 1; return; }
+				push @files, substr($_, length($root) + 1) if -f $_;
+			}
+		},
+		$root);
+	return sort @files;
+}
+
+# The folder with real input, or undef.
+sub real_data
+{
+	my $folder = $ENV{ETL_REAL_DATA};
+	return defined $folder && -d $folder ? $folder : undef;
+}
+
+# The result of a query is as expected.
+sub is_sql
+{
+	my ($node, $sql, $expected, $name) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	return is($node->safe_psql('postgres', $sql), $expected, $name);
+}
+
+# status|files|records|loaded|quarantined of a run.
+sub run_counts
+{
+	my ($node, $call) = @_;
+	return $node->safe_psql('postgres',
+		"SELECT status, files, records, loaded, quarantined FROM $call");
+}
+
+1;

@@ -222,7 +222,9 @@ TEST_F(FileReaderTest, NoticesEveryFlippedBit)
 			// time, extra flags and system are no data; a text hint changes nothing
 			const bool unused = (byte >= 4 && byte < 10) || (byte == 3 && bit == 0);
 			if (byte < 10 || byte >= whole.size() - 8)
+			{
 				ASSERT_EQ(r.message.empty(), unused) << "byte " << byte << " bit " << bit;
+			}
 		}
 	}
 	EXPECT_LT(harmless, 6 * 8 + 1 + 20) << "too many flips go unnoticed";

@@ -1,0 +1,276 @@
+#include "core/definition.h"
+
+#include <nlohmann/json.hpp>
+
+#include "core/definition_check.h"
+
+namespace etl
+{
+
+using nlohmann::json;
+
+DefinitionError::DefinitionError(std::string pointer, const std::string &message, std::string hint)
+	: std::runtime_error(message), pointer_(std::move(pointer)), hint_(std::move(hint))
+{
+}
+
+namespace
+{
+
+const Schema &
+schema_of_x_etl()
+{
+	static const Schema schema = Schema::compile(json::parse(x_etl_schema));
+	return schema;
+}
+
+/// Throws for the first place where x-etl breaks its schema.
+void
+check_shape(const json &x_etl)
+{
+	Document document;
+	ParseError error;
+	if (!document.parse(x_etl.dump(), error))
+		throw DefinitionError("/x-etl", error.message);
+	Violations violations;
+	if (schema_of_x_etl().validate(document.root(), violations))
+		return;
+	const Violation &first = violations.front();
+	throw DefinitionError("/x-etl" + first.pointer, "/x-etl" + first.message);
+}
+
+std::string
+text(const json &object, const char *name, const std::string &otherwise = {})
+{
+	const auto found = object.find(name);
+	return found == object.end() ? otherwise : found->get<std::string>();
+}
+
+/// Only used on texts that the schema has seen: they are pointers.
+Path
+path_of(const std::string &pointer)
+{
+	Path path;
+	if (!parse_pointer(pointer, path))
+		throw DefinitionError("/x-etl", "\"" + pointer + "\" is no JSON Pointer");
+	return path;
+}
+
+const json &
+list(const json &object, const char *name)
+{
+	static const json none = json::array();
+	const auto found = object.find(name);
+	return found == object.end() ? none : *found;
+}
+
+ColumnDefinition
+read_column(const json &j, const std::string &place)
+{
+	ColumnDefinition column;
+	column.name = j.at("name").get<std::string>();
+	column.from = j.at("from").get<std::string>();
+	column.not_null = j.value("not_null", false);
+	const std::string type = text(j, "type", "text");
+	if (!ColumnType::parse(type, column.type))
+		throw DefinitionError(place + "/type", "type \"" + type + "\" is not one that can be loaded",
+							  std::string("Types are ") + ColumnType::supported() + ".");
+	if (column.from == "$line")
+		column.source = Source::line;
+	else if (column.from == "$record_date")
+		column.source = Source::record_date;
+	else if (column.from == "$record_hour")
+		column.source = Source::record_hour;
+	else if (column.from == "$run_time")
+		column.source = Source::run_time;
+	else if (column.from[0] == '.')
+	{
+		column.source = Source::element;
+		column.path = path_of(column.from.substr(1));
+	}
+	else
+		column.path = path_of(column.from);
+	return column;
+}
+
+TableDefinition
+read_table(const json &j, const std::string &place)
+{
+	TableDefinition table;
+	table.schema = text(j, "schema", "data");
+	table.name = j.at("name").get<std::string>();
+	table.is_child = j.contains("each");
+	if (table.is_child)
+		table.each = path_of(j.at("each").get<std::string>());
+	const json &columns = j.at("columns");
+	for (size_t i = 0; i < columns.size(); ++i)
+		table.columns.push_back(
+			read_column(columns[i], place + "/columns/" + std::to_string(i)));
+	for (const json &column : list(j, "primary_key"))
+		table.primary_key.push_back(column.get<std::string>());
+	return table;
+}
+
+CheckDefinition
+read_check(const json &j)
+{
+	CheckDefinition check;
+	check.name = j.at("name").get<std::string>();
+	check.sum_over_field = text(j, "sum_over");
+	check.sum_over = path_of(check.sum_over_field);
+	for (const json &factor : j.at("sum_of"))
+		check.factors.push_back(path_of(factor.get<std::string>()));
+	check.equals_field = j.at("equals").get<std::string>();
+	check.equals = path_of(check.equals_field);
+	return check;
+}
+
+Treatment
+read_treatment(const std::string &name)
+{
+	return name == "null" ? Treatment::null : name == "token" ? Treatment::token : Treatment::redact;
+}
+
+void
+read_people(const json &x, Definition &d)
+{
+	for (const json &j : list(x, "personal"))
+	{
+		PersonalDefinition personal;
+		personal.field = j.at("field").get<std::string>();
+		personal.path = path_of(personal.field);
+		personal.treatment = read_treatment(j.at("treatment").get<std::string>());
+		personal.value = text(j, "value", "[erased]");
+		d.personal.push_back(std::move(personal));
+	}
+	if (x.contains("subject"))
+	{
+		const json &j = x.at("subject");
+		SubjectDefinition subject;
+		subject.dataset = text(j, "dataset", d.dataset);
+		subject.field = j.at("field").get<std::string>();
+		subject.path = path_of(subject.field);
+		subject.email_field = text(j, "email");
+		subject.email = path_of(subject.email_field);
+		d.subject = std::move(subject);
+	}
+	if (x.contains("erases"))
+	{
+		const json &j = x.at("erases");
+		ErasesDefinition erases;
+		erases.dataset = j.at("dataset").get<std::string>();
+		erases.subject_field = text(j, "subject");
+		erases.subject = path_of(erases.subject_field);
+		erases.email_field = text(j, "email");
+		erases.email = path_of(erases.email_field);
+		d.erases = std::move(erases);
+	}
+}
+
+void
+read_rules(const json &x, Definition &d)
+{
+	for (const json &j : list(x, "references"))
+	{
+		ReferenceDefinition reference;
+		reference.field = j.at("field").get<std::string>();
+		reference.path = path_of(reference.field);
+		reference.dataset = j.at("dataset").get<std::string>();
+		d.references.push_back(std::move(reference));
+	}
+	for (const json &j : list(x, "checks"))
+		d.checks.push_back(read_check(j));
+	for (const json &j : list(x, "normalise"))
+	{
+		NormaliseDefinition normalise;
+		normalise.field = j.at("field").get<std::string>();
+		normalise.path = path_of(normalise.field);
+		normalise.action = j.at("to") == "number" ? NormaliseDefinition::Action::to_number
+												  : NormaliseDefinition::Action::set_run_time;
+		d.normalise.push_back(std::move(normalise));
+	}
+}
+
+/// The first table's column that takes the key, or -1.
+int
+find_key_column(const Definition &d)
+{
+	if (d.tables.empty() || d.key_field.empty())
+		return -1;
+	const std::vector<ColumnDefinition> &columns = d.tables[0].columns;
+	for (size_t i = 0; i < columns.size(); ++i)
+		if (columns[i].source == Source::field && columns[i].path == d.key)
+			return static_cast<int>(i);
+	return -1;
+}
+
+} // namespace
+
+Definition
+Definition::read(const json &definition)
+{
+	if (!definition.is_object())
+		throw DefinitionError("", "a definition is a JSON Schema: an object");
+	const auto x = definition.find("x-etl");
+	if (x == definition.end())
+		throw DefinitionError("", "the JSON Schema has no \"x-etl\" object",
+							  "\"x-etl\" says where the files and the tables are.");
+	check_shape(*x);
+
+	Definition d;
+	d.dataset = x->at("dataset").get<std::string>();
+	d.files = x->at("files").get<std::vector<std::string>>();
+	d.key_field = text(*x, "key");
+	d.key = path_of(d.key_field);
+	d.on_repeat = text(*x, "on_repeat") == "update" ? OnRepeat::update : OnRepeat::quarantine;
+	d.schedule = text(*x, "schedule");
+	const json &tables = list(*x, "tables");
+	for (size_t i = 0; i < tables.size(); ++i)
+		d.tables.push_back(read_table(tables[i], "/x-etl/tables/" + std::to_string(i)));
+	read_rules(*x, d);
+	read_people(*x, d);
+	d.key_column = find_key_column(d);
+	check_definition(d);
+
+	SchemaOptions options;
+	options.assert_format = x->value("assert_format", false);
+	try
+	{
+		d.schema = std::make_shared<const Schema>(Schema::compile(definition, options));
+	}
+	catch (const SchemaError &e)
+	{
+		throw DefinitionError(e.pointer(), e.what(),
+							  "Keywords are those of JSON Schema draft-07; annotations of your own "
+							  "begin with \"x-\".");
+	}
+	return d;
+}
+
+Definition
+Definition::read(const std::string &text)
+{
+	json parsed;
+	try
+	{
+		parsed = json::parse(text);
+	}
+	catch (const json::exception &)
+	{
+		throw DefinitionError("", "not valid JSON");
+	}
+	return read(parsed);
+}
+
+bool
+Definition::claims(std::string_view file_name) const
+{
+	for (const std::string &name : files)
+		if (file_name == name || (file_name.size() == name.size() + 3 &&
+								  file_name.substr(0, name.size()) == name &&
+								  file_name.substr(name.size()) == ".gz"))
+			return true;
+	return false;
+}
+
+} // namespace etl

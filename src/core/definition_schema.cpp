@@ -1,0 +1,133 @@
+// The JSON Schema of the "x-etl" object: what may stand where. What the parts must be to each other
+// is checked in definition_check.cpp; docs/definitions.md explains both to people.
+#include "core/definition.h"
+
+namespace etl
+{
+
+const char *const x_etl_schema = R"json({
+  "$schema": "http://json-schema.org/draft-07/schema#",
+  "title": "x-etl: how a dataset's files become rows",
+  "type": "object",
+  "required": ["dataset", "files"],
+  "additionalProperties": false,
+  "properties": {
+    "dataset": {"$ref": "#/definitions/dataset"},
+    "description": {"type": "string"},
+    "files": {
+      "type": "array", "minItems": 1, "uniqueItems": true,
+      "items": {
+        "type": "string", "minLength": 1, "maxLength": 200,
+        "allOf": [
+          {"pattern": "^[^/\\u0000-\\u001f]+$"},
+          {"not": {"pattern": "^\\."}},
+          {"not": {"pattern": "\\.(gz|tmp|part)$"}}
+        ]
+      }
+    },
+    "key": {"$ref": "#/definitions/pointer"},
+    "on_repeat": {"enum": ["update", "quarantine"]},
+    "assert_format": {"type": "boolean"},
+    "schedule": {
+      "type": "string",
+      "pattern": "^(@(annually|yearly|monthly|weekly|daily|hourly|midnight|reboot)|[1-5]?[0-9] seconds?|[^ ]+ +[^ ]+ +[^ ]+ +[^ ]+ +[^ ]+)$"
+    },
+    "tables": {"type": "array", "items": {"$ref": "#/definitions/table"}},
+    "references": {
+      "type": "array",
+      "items": {
+        "type": "object", "required": ["field", "dataset"], "additionalProperties": false,
+        "properties": {
+          "field": {"$ref": "#/definitions/pointer"},
+          "dataset": {"$ref": "#/definitions/dataset"}
+        }
+      }
+    },
+    "checks": {
+      "type": "array",
+      "items": {
+        "type": "object", "required": ["name", "sum_of", "equals"], "additionalProperties": false,
+        "properties": {
+          "name": {"type": "string", "minLength": 1, "maxLength": 100},
+          "sum_over": {"$ref": "#/definitions/pointer"},
+          "sum_of": {
+            "type": "array", "minItems": 1, "items": {"$ref": "#/definitions/pointer"}
+          },
+          "equals": {"$ref": "#/definitions/pointer"}
+        }
+      }
+    },
+    "normalise": {
+      "type": "array",
+      "items": {
+        "type": "object", "required": ["field", "to"], "additionalProperties": false,
+        "properties": {
+          "field": {"$ref": "#/definitions/pointer"},
+          "to": {"enum": ["number", "run_time"]}
+        }
+      }
+    },
+    "personal": {
+      "type": "array",
+      "items": {
+        "type": "object", "required": ["field", "treatment"], "additionalProperties": false,
+        "properties": {
+          "field": {"$ref": "#/definitions/pointer"},
+          "treatment": {"enum": ["redact", "null", "token"]},
+          "value": {"type": "string"}
+        }
+      }
+    },
+    "subject": {
+      "type": "object", "required": ["field"], "additionalProperties": false,
+      "properties": {
+        "dataset": {"$ref": "#/definitions/dataset"},
+        "field": {"$ref": "#/definitions/pointer"},
+        "email": {"$ref": "#/definitions/pointer"}
+      }
+    },
+    "erases": {
+      "type": "object", "required": ["dataset"], "additionalProperties": false,
+      "anyOf": [{"required": ["subject"]}, {"required": ["email"]}],
+      "properties": {
+        "dataset": {"$ref": "#/definitions/dataset"},
+        "subject": {"$ref": "#/definitions/pointer"},
+        "email": {"$ref": "#/definitions/pointer"}
+      }
+    }
+  },
+  "definitions": {
+    "dataset": {"type": "string", "pattern": "^[a-z_][a-z0-9_]*$", "maxLength": 63},
+    "identifier": {"type": "string", "pattern": "^[^\\u0000]+$", "maxLength": 63},
+    "pointer": {"type": "string", "pattern": "^(/([^~/]|~[01])+)+$"},
+    "table": {
+      "type": "object", "required": ["name", "columns"], "additionalProperties": false,
+      "properties": {
+        "schema": {"$ref": "#/definitions/identifier"},
+        "name": {"$ref": "#/definitions/identifier"},
+        "each": {"$ref": "#/definitions/pointer"},
+        "primary_key": {
+          "type": "array", "minItems": 1, "uniqueItems": true,
+          "items": {"$ref": "#/definitions/identifier"}
+        },
+        "columns": {
+          "type": "array", "minItems": 1, "maxItems": 1600,
+          "items": {
+            "type": "object", "required": ["name", "from"], "additionalProperties": false,
+            "properties": {
+              "name": {"$ref": "#/definitions/identifier"},
+              "type": {"type": "string"},
+              "from": {
+                "type": "string",
+                "pattern": "^(\\$(line|record_date|record_hour|run_time)|\\.?(/([^~/]|~[01])+)+)$"
+              },
+              "not_null": {"type": "boolean"}
+            }
+          }
+        }
+      }
+    }
+  }
+})json";
+
+} // namespace etl

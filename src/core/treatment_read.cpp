@@ -1,4 +1,7 @@
 // Treatments as definitions write them.
+#include <algorithm>
+#include <iterator>
+
 #include <nlohmann/json.hpp>
 
 #include "core/generalize.h"
@@ -25,6 +28,18 @@ constexpr Name names[] = {
 	{"partial", Treatment::partial}, {"random", Treatment::random},
 	{"keep", Treatment::keep}};
 
+struct GeneralizationName
+{
+	const char *name;
+	Generalization to;
+};
+
+constexpr GeneralizationName generalizations[] = {{"month", Generalization::month},
+												  {"year", Generalization::year},
+												  {"decade", Generalization::decade},
+												  {"outward", Generalization::outward},
+												  {"network", Generalization::network}};
+
 void
 read_generalization(const json &to, PersonalDefinition &personal, const std::string &place)
 {
@@ -38,17 +53,21 @@ read_generalization(const json &to, PersonalDefinition &personal, const std::str
 		return;
 	}
 	const std::string name = to.is_object() ? "network" : to.get<std::string>();
-	personal.to = name == "month"     ? Generalization::month
-				  : name == "year"    ? Generalization::year
-				  : name == "decade"  ? Generalization::decade
-				  : name == "outward" ? Generalization::outward
-									  : Generalization::network;
-	if (to.is_object())
-	{
-		const json &bits = to.at("network");
-		personal.ipv4_bits = bits.value("ipv4", personal.ipv4_bits);
-		personal.ipv6_bits = bits.value("ipv6", personal.ipv6_bits);
-	}
+	const auto known = std::find_if(std::begin(generalizations), std::end(generalizations),
+									[&](const GeneralizationName &g) { return name == g.name; });
+	if (known == std::end(generalizations))
+		throw DefinitionError(place, "unknown generalization",
+							  "It is month, year, decade, outward or network.");
+	personal.to = known->to;
+	if (!to.is_object())
+		return;
+	const json &bits = to.at("network");
+	personal.ipv4_bits = bits.value("ipv4", personal.ipv4_bits);
+	personal.ipv6_bits = bits.value("ipv6", personal.ipv6_bits);
+	if (personal.ipv4_bits < 0 || personal.ipv4_bits > 32 || personal.ipv6_bits < 0 ||
+		personal.ipv6_bits > 128)
+		throw DefinitionError(place + "/network",
+							  "a network has 0 to 32 bits of an IPv4 address, 0 to 128 of IPv6");
 }
 
 } // namespace
@@ -67,9 +86,11 @@ read_personal(const json &j, const std::string &place)
 {
 	PersonalDefinition personal;
 	const std::string written = j.at("treatment").get<std::string>();
-	for (const Name &name : names)
-		if (written == name.name)
-			personal.treatment = name.treatment;
+	const auto known = std::find_if(std::begin(names), std::end(names),
+									[&](const Name &name) { return written == name.name; });
+	if (known == std::end(names))
+		throw DefinitionError(place + "/treatment", "unknown treatment");
+	personal.treatment = known->treatment;
 	const bool generalizes = personal.treatment == Treatment::generalize;
 	if (j.contains("value"))
 	{

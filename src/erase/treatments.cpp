@@ -93,11 +93,6 @@ struct Treated
 		nlohmann::json given = nlohmann::json::parse(new_options);
 		if (generalization)
 		{
-			const bool known = given.is_object() || given == "month" || given == "year" ||
-							   given == "decade" || given == "outward" || given == "network";
-			if (!known)
-				throw pg::Error("22023", "unknown generalization", "",
-								"It is month, year, decade, outward or network.");
 			given = {{"treatment", "generalize"}, {"to", given}};
 		}
 		personal = personal_of(given);

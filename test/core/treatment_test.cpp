@@ -370,6 +370,9 @@ TEST(Treatment, OptionsThatDoNotFitAreRefused)
 	EXPECT_EQ(place(R"({"treatment":"redact","to":"year"})"), "/p/to");
 	EXPECT_EQ(place(R"({"treatment":"null","value":"x"})"), "/p/value");
 	EXPECT_EQ(place(R"({"treatment":"generalize","to":{"range":1e300}})"), "/p/to/range");
+	EXPECT_EQ(place(R"({"treatment":"generalize","to":"century"})"), "/p/to");
+	EXPECT_EQ(place(R"({"treatment":"generalize","to":{"network":{"ipv4":33}}})"), "/p/to/network");
+	EXPECT_EQ(place(R"({"treatment":"melt"})"), "/p/treatment");
 	EXPECT_EQ(place(R"({"treatment":"generalize","to":{"range":0.5}})"), "accepted");
 }
 

@@ -68,6 +68,15 @@ anonymize(const Document &document, const std::vector<PersonalDefinition> &perso
 	return apply_edits(document.text(), std::move(edits));
 }
 
+std::optional<std::string>
+erased_record(const Document &document, const Definition &definition,
+			  const TreatmentContext &context)
+{
+	if (definition.subject && definition.subject->on_erasure == OnErasure::remove)
+		return std::nullopt;
+	return anonymize(document, definition.personal, context);
+}
+
 namespace
 {
 

@@ -1,6 +1,7 @@
 // Changes to a record's text that leave the rest as it came: normalisation and erasure.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,6 +32,11 @@ std::string apply_edits(std::string_view text, std::vector<Edit> edits);
 /// The record's text with its personal fields treated. Fields that are absent or null stay so.
 std::string anonymize(const Document &document, const std::vector<PersonalDefinition> &personal,
 					  const TreatmentContext &context);
+
+/// The record's text as an erasure of its subject leaves it in files and quarantine: treated, or
+/// nullopt where the definition says "on_erasure": "delete" and the line goes.
+std::optional<std::string> erased_record(const Document &document, const Definition &definition,
+										 const TreatmentContext &context);
 
 /// The token of a subject: 32 hex digits of HMAC-SHA-256 under the treatment key over the dataset
 /// and the subject's canonical key, at "erased.invalid" (RFC 2606 section 2: never a real domain).

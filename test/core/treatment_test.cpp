@@ -352,6 +352,23 @@ TEST(Treatment, RecordsKeepEverythingElseAsItCame)
 		R"({"id": 1,  "email":"j•••@e•••.com","ips":["192.0.2.0/24", null],"born":"1985","keep":1.0})");
 }
 
+TEST(Treatment, DeletedRecordsLeaveNothing)
+{
+	const auto erased = [](const char *on_erasure)
+	{
+		const Definition definition = Definition::read(
+			std::string(R"({"x-etl": {"dataset": "d", "files": ["d.jsonl"], "key": "/id",
+				"subject": {"field": "/id", "on_erasure": ")") +
+			on_erasure + R"("}, "personal": [{"field": "/n", "treatment": "null"}]}})");
+		Document document;
+		ParseError error;
+		EXPECT_TRUE(document.parse(R"({"id":1,"n":"x"})", error));
+		return erased_record(document, definition, {secret, "t"}).value_or("gone");
+	};
+	EXPECT_EQ(erased("delete"), "gone");
+	EXPECT_EQ(erased("treat"), R"({"id":1,"n":null})");
+}
+
 TEST(Treatment, OptionsThatDoNotFitAreRefused)
 {
 	const auto place = [](const char *options)

@@ -28,7 +28,7 @@ file(const std::string &path)
 json
 sales()
 {
-	return json::parse(R"({
+	return json::parse(R"json({
 	  "type": "object",
 	  "required": ["id", "buyer"],
 	  "properties": {"id": {"type": "integer"}, "buyer": {"type": "string"}},
@@ -57,7 +57,7 @@ sales()
 	    "personal": [{"field": "/address/city", "treatment": "redact", "value": "gone"},
 	                 {"field": "/lines/*/note", "treatment": "null"}]
 }
-})");
+})json");
 }
 
 /// "place: message" of the error that a change brings about, "read" without one.

@@ -171,8 +171,16 @@ TEST(Definition, NamesThePlaceOfAMistake)
 		{"/x-etl/personal/0/field", [&](json &d) { x(d)["personal"][0]["field"] = "/buyer"; }},
 		{"/x-etl/personal/0/treatment",
 		 [&](json &d) { x(d)["personal"][0]["treatment"] = "shred"; }},
-		{"/x-etl/personal/0/treatment",
+		{"/x-etl/personal/0/value",
 		 [&](json &d) { x(d)["personal"][0]["treatment"] = "null"; }},
+		{"/x-etl/personal/0/treatment",
+		 [&](json &d)
+		 {
+			 x(d)["personal"][0]["treatment"] = "null";
+			 x(d)["personal"][0].erase("value");
+		 }},
+		{"/x-etl/personal/0/to", [&](json &d) { x(d)["personal"][0]["to"] = "year"; }},
+		{"/x-etl/subject/on_erasure", [&](json &d) { x(d)["subject"]["on_erasure"] = "forget"; }},
 		{"/x-etl/personal/0/treatment",
 		 [&](json &d) {
 			 x(d)["personal"][0] = {{"field", "/changed"}, {"treatment", "redact"}};

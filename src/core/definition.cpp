@@ -36,7 +36,9 @@ check_shape(const json &x_etl)
 	if (schema_of_x_etl().validate(document.root(), violations))
 		return;
 	const Violation &first = violations.front();
-	throw DefinitionError("/x-etl" + first.pointer, "/x-etl" + first.message);
+	// the message begins with a place of its own
+	throw DefinitionError("/x-etl" + first.pointer,
+						  first.message.substr(first.message.find(": ") + 2));
 }
 
 std::string

@@ -35,9 +35,11 @@ STANDARD_DATASETS = products customers transactions erasure_requests
 SCHEMAS = $(STANDARD_DATASETS:%=schemas/%.json)
 
 REGRESS = $(patsubst test/sql/%.sql,%,$(sort $(wildcard test/sql/*.sql)))
+# Where the server finds modules that only tests load.
+TEST_LIBDIR ?= $(CURDIR)/build/test
 # test/expected is a link to expected/, where pg_regress would not look.
-REGRESS_OPTS = --inputdir=test --outputdir=build/regress
-REGRESS_PREP = regress-output
+REGRESS_OPTS = --inputdir=test --outputdir=build/regress --dlpath=$(TEST_LIBDIR)
+REGRESS_PREP = regress-output $(TEST_LIBDIR)/boundary.so
 
 PG_CONFIG ?= pg_config
 ifeq (,$(shell command -v $(PG_CONFIG)))
@@ -91,5 +93,9 @@ uninstall-schemas:
 
 regress-output:
 	@mkdir -p build/regress
+
+$(TEST_LIBDIR)/boundary.so: test/boundary/boundary.cpp src/pg/guard.cpp src/pg/spi.cpp src/pg/guard.h src/pg/spi.h
+	@mkdir -p $(@D)
+	$(CXX) $(CXXFLAGS) $(CPPFLAGS) -shared -o $@ $(filter %.cpp,$^)
 
 endif

@@ -8,13 +8,50 @@ CREATE FUNCTION etl_drop(dataset text) RETURNS boolean
 LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'etl_drop';
 COMMENT ON FUNCTION etl_drop(text) IS 'Forgets a dataset''s definition, never its data. False when there is none';
 
-CREATE FUNCTION etl_run(dataset text) RETURNS etl.run
+CREATE FUNCTION etl_run(dataset text, wait boolean DEFAULT false) RETURNS etl.run
 LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'etl_run_one';
-COMMENT ON FUNCTION etl_run(text) IS 'Loads a dataset''s staged files: validates every record, loads the good ones, quarantines the others, writes processed files and archives the raw ones when the transaction commits. Errors only for a broken environment: 55000 folder unset, 42704 no such dataset, 42501 no privilege';
+COMMENT ON FUNCTION etl_run(text, boolean) IS 'Loads a dataset''s staged files: validates every record, loads the good ones, quarantines the others, writes processed files and archives the raw ones when the transaction commits. While another session runs the dataset it waits where asked to, and else is skipped. Errors only for a broken environment: 55000 folder unset, 42704 no such dataset, 42501 no privilege';
 
 CREATE FUNCTION etl_run() RETURNS SETOF etl.run
 LANGUAGE c AS 'MODULE_PATHNAME', 'etl_run_all';
 COMMENT ON FUNCTION etl_run() IS 'Runs every enabled dataset: those that others refer to first, erasure requests last';
+
+CREATE FUNCTION etl.run_batch(dataset text, failed_since timestamptz) RETURNS etl.run
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'etl_run_batch';
+COMMENT ON FUNCTION etl.run_batch(text, timestamptz) IS 'Internal: etl_run over the first staged files, as many as fill etl.batch_memory, without those that have failed since then';
+
+CREATE FUNCTION etl.run_order() RETURNS SETOF text
+LANGUAGE c AS 'MODULE_PATHNAME', 'etl_run_order';
+COMMENT ON FUNCTION etl.run_order() IS 'The enabled datasets in the order in which etl_run() takes them';
+
+CREATE PROCEDURE etl_load(dataset text DEFAULT NULL)
+LANGUAGE plpgsql AS $$
+DECLARE
+    began constant timestamptz := pg_catalog.clock_timestamp();
+    next_dataset text;
+    batch etl.run;
+    batches int;
+BEGIN
+    FOR next_dataset IN
+        SELECT pg_catalog.unnest(CASE WHEN etl_load.dataset IS NULL THEN ARRAY(SELECT etl.run_order())
+                                      ELSE ARRAY[etl_load.dataset] END)
+    LOOP
+        batches := 0;
+        LOOP
+            batch := etl.run_batch(next_dataset, began);
+            -- the one that finds nothing more only ends the loop (a first one stays, as etl_run's would)
+            IF batch.files OPERATOR(pg_catalog.=) 0 AND batch.status OPERATOR(pg_catalog.=) 'succeeded'
+               AND batches OPERATOR(pg_catalog.>) 0 THEN
+                DELETE FROM etl.run r WHERE r.run_id OPERATOR(pg_catalog.=) batch.run_id;
+            END IF;
+            COMMIT;
+            -- nothing left, or another session is running the dataset: then the rest is its work
+            EXIT WHEN batch.files OPERATOR(pg_catalog.=) 0;
+            batches := batches OPERATOR(pg_catalog.+) 1;
+        END LOOP;
+    END LOOP;
+END $$;
+COMMENT ON PROCEDURE etl_load(text) IS 'The work of etl_run, committed batch by batch: for backlogs, and what etl_schedule schedules. What was committed stays when it is cancelled. Each batch has a row in etl.run';
 
 CREATE FUNCTION etl_replay(dataset text) RETURNS etl.run
 LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'etl_replay';

@@ -37,7 +37,7 @@ BEGIN
         END IF;
         RETURN NEXT cron.schedule(
             pg_catalog.format('pg_etl %s', d.name), cron,
-            pg_catalog.format('SELECT %I.etl_run(%L)', '@extschema@', d.name));
+            pg_catalog.format('CALL %I.etl_load(%L)', '@extschema@', d.name));
     END LOOP;
     IF NOT found_one AND etl_schedule.dataset IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'undefined_object',
@@ -45,7 +45,7 @@ BEGIN
             HINT = 'SELECT name FROM etl.dataset lists the datasets.';
     END IF;
 END $$;
-COMMENT ON FUNCTION etl_schedule(text, text) IS 'Schedules etl_run of a dataset (null: of all enabled ones) by pg_cron, with the definition''s schedule unless another is given. Returns the job ids. Errors: 42704 without pg_cron or dataset, 22023 without schedule';
+COMMENT ON FUNCTION etl_schedule(text, text) IS 'Schedules etl_load of a dataset (null: of all enabled ones) by pg_cron, with the definition''s schedule unless another is given. Returns the job ids. Errors: 42704 without pg_cron or dataset, 22023 without schedule';
 
 CREATE FUNCTION etl_unschedule(dataset text DEFAULT NULL) RETURNS SETOF bigint
 LANGUAGE plpgsql AS $$

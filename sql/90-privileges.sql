@@ -8,6 +8,6 @@ BEGIN
                FROM pg_catalog.pg_depend d
                JOIN pg_catalog.pg_extension e ON d.refobjid = e.oid AND e.extname = 'pg_etl'
               WHERE d.classid = 'pg_catalog.pg_proc'::regclass AND d.deptype = 'e' LOOP
-        EXECUTE pg_catalog.format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', f);
+        EXECUTE pg_catalog.format('REVOKE EXECUTE ON ROUTINE %s FROM PUBLIC', f);
     END LOOP;
 END $$;

@@ -163,15 +163,28 @@ carry_out(const FileAction &action)
 }
 
 void
+carry_out_pending() noexcept
+{
+	for (const Pending &p : pending)
+		try
+		{
+			if (p.remove.empty())
+				carry_out(p.action);
+		}
+		catch (...)
+		{
+			// out of memory, say: etl.file_action has it, and the next run does it
+		}
+	pending.clear();
+}
+
+void
 at_transaction_end(XactEvent event, void *)
 {
 	if (event == XACT_EVENT_COMMIT)
 	{
 		// committed: nothing here may fail. What can't be done now is done by the next run.
-		for (const Pending &p : pending)
-			if (p.remove.empty())
-				carry_out(p.action);
-		pending.clear();
+		carry_out_pending();
 	}
 	else if (event == XACT_EVENT_ABORT)
 	{
@@ -269,6 +282,8 @@ plan_actions(const std::string &dataset, std::vector<FileAction> actions)
 				{pg::param(dataset), pg::param_array(file_ids), pg::param_array(kinds),
 				 pg::param_array(froms), pg::param_array(tos),
 				 pg::param_array(17 /* bytea */, hashes)});
+	// with synchronous_commit off a crash could take back a commit whose files have moved already
+	pg::call([] { ForceSyncCommit(); });
 	const SubTransactionId id = GetCurrentSubTransactionId();
 	for (FileAction &a : actions)
 		pending.push_back({id, std::move(a), {}});

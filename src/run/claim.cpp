@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "run/quarantine.h"
+
 namespace etl
 {
 
@@ -67,6 +69,45 @@ list_folder(int parent, const char *name, const std::string &prefix, int depth,
 	closedir(dir);
 }
 
+/// Takes out the files that failed in this very backlog and are as they were: they would fail
+/// again, and again.
+void
+leave_out_failed(const Definition &definition, int64_t failed_since,
+				 std::vector<StagedFile> &staged)
+{
+	const pg::Rows rows =
+		pg::query("SELECT path, size_bytes, finished_at FROM etl.file"
+				  " WHERE dataset = $1 AND status = 'failed' AND finished_at >= $2",
+				  {pg::param(definition.dataset), pg::param_timestamptz(failed_since)});
+	std::map<std::string, std::pair<uint64_t, int64_t>> failed;
+	for (uint64_t i = 0; i < rows.size(); ++i)
+		failed[rows.text(i, 0)] = {static_cast<uint64_t>(rows.integer(i, 1)), rows.integer(i, 2)};
+	std::erase_if(staged,
+				  [&](const StagedFile &f)
+				  {
+					  const auto found = failed.find(storable_text(f.path));
+					  return found != failed.end() && found->second.first == f.identity.size &&
+							 f.identity.modified_ns / 1000 - unix_to_pg_epoch <=
+								 found->second.second;
+				  });
+}
+
+/// The first files whose sizes come to that many bytes.
+void
+keep_first(uint64_t max_bytes, std::vector<StagedFile> &staged)
+{
+	uint64_t bytes = 0;
+	for (size_t i = 0; i < staged.size(); ++i)
+	{
+		bytes += staged[i].identity.size;
+		if (i > 0 && bytes > max_bytes)
+		{
+			staged.resize(i);
+			return;
+		}
+	}
+}
+
 } // namespace
 
 bool
@@ -90,7 +131,7 @@ list_staged_files(const std::string &raw_dir)
 }
 
 std::vector<RunFile>
-claim_files(const Definition &definition, const pg::Settings &settings,
+claim_files(const Definition &definition, const pg::Settings &settings, const RunOptions &options,
 			std::vector<FileTask> &tasks, int64_t run_time)
 {
 	std::vector<StagedFile> staged = list_staged_files(settings.raw_dir);
@@ -99,8 +140,12 @@ claim_files(const Definition &definition, const pg::Settings &settings,
 	const auto order = [](const StagedFile &f) {
 		return std::make_tuple(f.partition->pg_date(), f.partition->hour, std::string_view(f.path));
 	};
+	if (options.failed_since != 0)
+		leave_out_failed(definition, options.failed_since, staged);
 	std::sort(staged.begin(), staged.end(),
 			  [&](const StagedFile &a, const StagedFile &b) { return order(a) < order(b); });
+	if (options.max_bytes != 0)
+		keep_first(options.max_bytes, staged);
 
 	std::vector<std::string_view> paths;
 	for (const StagedFile &f : staged)

@@ -10,6 +10,9 @@
 namespace etl
 {
 
+/// Microseconds from 1970-01-01, where the file system's clock begins, to 2000-01-01, PostgreSQL's.
+constexpr int64_t unix_to_pg_epoch = INT64_C(946684800000000);
+
 /// A regular file below the raw folder.
 struct StagedFile
 {
@@ -26,7 +29,8 @@ std::vector<StagedFile> list_staged_files(const std::string &raw_dir);
 /// The files of a dataset in order of partition and path, with what etl.file knows of contents that
 /// came under the same name before.
 std::vector<RunFile> claim_files(const Definition &definition, const pg::Settings &settings,
-								 std::vector<FileTask> &tasks, int64_t run_time);
+								 const RunOptions &options, std::vector<FileTask> &tasks,
+								 int64_t run_time);
 
 /// Does the name (without ".gz") end in ".json"?
 bool is_whole_json(const std::string &name);

@@ -20,6 +20,7 @@ extern "C"
 #include "utils/acl.h"
 #include "utils/jsonb.h"
 #include "utils/rel.h"
+#include "utils/timestamp.h"
 }
 
 namespace etl
@@ -178,7 +179,31 @@ PG_ETL_ENTRY(etl_run_one)
 	require_utf8();
 	const pg::Spi spi;
 	const Catalog catalog = Catalog::load();
-	return run_row(run_dataset(catalog, dataset));
+	RunOptions options;
+	options.wait = PG_GETARG_BOOL(1);
+	return run_row(run_dataset(catalog, dataset, options));
+}
+
+PG_ETL_ENTRY(etl_run_batch)
+{
+	const std::string dataset = text_arg(fcinfo, 0);
+	require_utf8();
+	const pg::Spi spi;
+	const Catalog catalog = Catalog::load();
+	RunOptions options;
+	// JSON compresses about seven to one: what fills the memory of a batch
+	options.max_bytes = pg::Settings::current().batch_memory / 8;
+	options.failed_since = PG_GETARG_TIMESTAMPTZ(1);
+	return run_row(run_dataset(catalog, dataset, options));
+}
+
+PG_ETL_ENTRY(etl_run_order)
+{
+	pg::ResultSet result(fcinfo, true);
+	const pg::Spi spi;
+	for (const std::string &dataset : Catalog::load().run_order())
+		result.add({pg::Cell::text(dataset)});
+	return static_cast<Datum>(0);
 }
 
 PG_ETL_ENTRY(etl_run_all)
@@ -334,11 +359,11 @@ PG_ETL_ENTRY(etl_unclaimed_files)
 					}
 				}
 		const std::string path = storable_text(file.path);
-		result.add(
-			{pg::Cell::text(path), pg::Cell::bigint(static_cast<int64_t>(file.identity.size)),
-			 // the file's clock counts from 1970, PostgreSQL's from 2000
-			 pg::Cell::timestamptz(file.identity.modified_ns / 1000 - INT64_C(946684800000000)),
-			 pg::Cell::text_or_null(nearest)});
+		result.add({pg::Cell::text(path),
+					pg::Cell::bigint(static_cast<int64_t>(file.identity.size)),
+					// the file's clock counts from 1970, PostgreSQL's from 2000
+					pg::Cell::timestamptz(file.identity.modified_ns / 1000 - unix_to_pg_epoch),
+					pg::Cell::text_or_null(nearest)});
 	}
 	return static_cast<Datum>(0);
 }

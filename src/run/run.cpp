@@ -27,9 +27,14 @@ namespace etl
 {
 
 int32_t
-lock_dataset(const std::string &dataset)
+lock_dataset(const std::string &dataset, bool wait)
 {
 	const std::string name = "pg_etl dataset " + dataset;
+	if (wait)
+	{
+		pg::execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", {pg::param(name)});
+		return 0;
+	}
 	if (pg::query("SELECT pg_try_advisory_xact_lock(hashtextextended($1, 0))", {pg::param(name)})
 			.boolean(0, 0))
 		return 0;
@@ -96,8 +101,9 @@ namespace
 class Run
 {
   public:
-	Run(const Catalog &catalog, const Definition &definition, RunResult &result)
-		: catalog_(catalog), definition_(definition), result_(result),
+	Run(const Catalog &catalog, const Definition &definition, const RunOptions &options,
+		RunResult &result)
+		: catalog_(catalog), definition_(definition), options_(options), result_(result),
 		  settings_(pg::Settings::current())
 	{
 	}
@@ -106,7 +112,7 @@ class Run
 	{
 		recover(definition_.dataset, settings_);
 		std::vector<FileTask> tasks;
-		files_ = claim_files(definition_, settings_, tasks, result_.started_at);
+		files_ = claim_files(definition_, settings_, options_, tasks, result_.started_at);
 		result_.files = static_cast<int32_t>(files_.size());
 		if (files_.empty())
 			return;
@@ -427,6 +433,7 @@ class Run
 
 	const Catalog &catalog_;
 	const Definition &definition_;
+	const RunOptions &options_;
 	RunResult &result_;
 	const pg::Settings settings_;
 	std::vector<RunFile> files_;
@@ -443,18 +450,18 @@ class Run
 } // namespace
 
 RunResult
-run_dataset(const Catalog &catalog, const std::string &dataset)
+run_dataset(const Catalog &catalog, const std::string &dataset, const RunOptions &options)
 {
 	const Definition &definition = catalog.get(dataset);
 	pg::Settings::current().require_folders();
 	RunResult result = begin_run(dataset);
-	if (const int32_t pid = lock_dataset(dataset))
+	if (const int32_t pid = lock_dataset(dataset, options.wait))
 	{
 		result.status = "skipped";
 		result.error = "another session is running this dataset: process " + std::to_string(pid);
 	}
 	else
-		Run(catalog, definition, result).execute();
+		Run(catalog, definition, options, result).execute();
 	finish_run(result);
 	return result;
 }

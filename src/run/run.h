@@ -49,15 +49,26 @@ struct RunResult
 	std::string error;
 };
 
+struct RunOptions
+{
+	/// Wait for a session that is running the dataset, rather than skip.
+	bool wait = false;
+	/// Take up files until they come to that many bytes on disk (at least one); 0: all of them.
+	uint64_t max_bytes = 0;
+	/// Leave out files that failed at or after that time and have not changed since; 0: none.
+	int64_t failed_since = 0;
+};
+
 /// Runs a dataset's staged files. Must be called inside an SPI connection.
-RunResult run_dataset(const Catalog &catalog, const std::string &dataset);
+RunResult run_dataset(const Catalog &catalog, const std::string &dataset,
+					  const RunOptions &options = {});
 
 /// Replays a dataset's open quarantined records, and what waited for those that are loaded.
 RunResult replay_dataset(const Catalog &catalog, const std::string &dataset);
 
 /// Takes the lock that keeps two sessions from running one dataset. Returns the pid of the holder,
-/// or 0 when the lock was taken (until the transaction ends).
-int32_t lock_dataset(const std::string &dataset);
+/// or 0 when the lock was taken (until the transaction ends), as it always is with wait.
+int32_t lock_dataset(const std::string &dataset, bool wait = false);
 
 /// Allocates a run's number and notes when it begins.
 RunResult begin_run(const std::string &dataset);

@@ -1,0 +1,104 @@
+// Functions that throw and report through several layers of C++ and PostgreSQL, for
+// test/sql/boundary.sql. Built from the extension's own src/pg.
+#include "pg/spi.h"
+
+extern "C"
+{
+	PG_MODULE_MAGIC;
+}
+
+namespace
+{
+
+int alive = 0;
+
+/// Stands for any C++ object whose destructor must run.
+struct Witness
+{
+	Witness() { ++alive; }
+	~Witness() { --alive; }
+};
+
+void
+throw_here(const std::string &kind)
+{
+	if (kind == "error")
+		throw pg::Error("22023", "message of an error", "its detail", "its hint");
+	if (kind == "runtime_error")
+		throw std::runtime_error("message of a runtime_error");
+	if (kind == "bad_alloc")
+		throw std::bad_alloc();
+	if (kind == "int")
+		throw 42;
+}
+
+void
+throw_below(const std::string &kind, int32_t depth)
+{
+	const Witness witness;
+	if (depth == 0)
+		throw_here(kind);
+	else
+		throw_below(kind, depth - 1);
+}
+
+void
+execute_below(const std::string &sql, int32_t depth)
+{
+	const Witness witness;
+	if (depth == 0)
+		pg::execute(sql);
+	else
+		execute_below(sql, depth - 1);
+}
+
+} // namespace
+
+/// Throws through C++ frames.
+PG_ETL_ENTRY(boundary_throw)
+{
+	throw_below(pg::text_argument(fcinfo, 0), PG_GETARG_INT32(1));
+	return static_cast<Datum>(0);
+}
+
+/// Runs SQL below C++ frames; what it reports passes through them.
+PG_ETL_ENTRY(boundary_execute)
+{
+	const std::string sql = pg::text_argument(fcinfo, 0);
+	const pg::Spi spi;
+	execute_below(sql, PG_GETARG_INT32(1));
+	return static_cast<Datum>(0);
+}
+
+/// C++ calls SQL calls C++ … and the innermost throws.
+PG_ETL_ENTRY(boundary_layers)
+{
+	const int32_t layers = PG_GETARG_INT32(0);
+	const Witness witness;
+	if (layers == 0)
+		throw pg::Error("2F005", "from the innermost layer", "detail", "hint");
+	const pg::Spi spi;
+	pg::execute("SELECT public.boundary_layers($1)", {pg::param(layers - 1)});
+	return static_cast<Datum>(0);
+}
+
+/// What SQL reports, caught in a subtransaction: SQLSTATE|message|detail|hint|constraint.
+PG_ETL_ENTRY(boundary_catch)
+{
+	const std::string sql = pg::text_argument(fcinfo, 0);
+	std::string caught = "nothing";
+	{
+		const pg::Spi spi;
+		if (const auto error = pg::subtransaction([&] { execute_below(sql, 3); }))
+			caught = error->sqlstate() + "|" + error->what() + "|" + error->detail() + "|" +
+					 error->hint() + "|" + error->constraint();
+		pg::execute("SELECT 1"); // the transaction goes on
+	}
+	return pg::text_datum(caught);
+}
+
+/// C++ objects that are still alive.
+PG_ETL_ENTRY(boundary_alive)
+{
+	return Int32GetDatum(alive);
+}

@@ -4,6 +4,8 @@
 //   src/run/export.cpp         etl.exported_records
 //   src/run/load.cpp           etl.staged_rows
 //   src/erase/anonymized.cpp   etl_anonymize, etl_anonymized, etl_export, etl.subject_token
+//   src/erase/locate.cpp       etl_locate
+//   src/erase/purge.cpp        etl.wal_segments_before
 #include "pg/guard.h"
 #include "pg/settings.h"
 #include "run/actions.h"

@@ -34,8 +34,8 @@ namespace fs = std::filesystem;
 
 constexpr const char *relations_sql =
 	"SELECT c.oid::bigint, c.relkind::text, pg_relation_filepath(c.oid),"
-	" format('%I.%I', n.nspname, c.relname) || coalesce(' of ' || format('%I.%I', tn.nspname,"
-	" t.relname), ''),"
+	" format('%I.%I', n.nspname, c.relname)"
+	" || coalesce(' of ' || quote_ident(tn.nspname) || '.' || quote_ident(t.relname), ''),"
 	" coalesce(i.indrelid, t.oid, c.oid)::bigint, coalesce(it.oid, 0)::bigint"
 	" FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
 	" LEFT JOIN pg_index i ON i.indexrelid = c.oid"

@@ -53,7 +53,7 @@ SELECT is((SELECT sum(occurrences) FROM located('josé.locatable@example.com') W
 SELECT cmp_ok((SELECT sum(occurrences) FROM located('josé.locatable@example.com') WHERE kind = 'disk' AND place LIKE 'pg_wal/%'), '>=', 1::numeric, 'and in the write-ahead log');
 
 -- ---- compressed: pglz and LZ4, inline and TOASTed, also when the row is gone
-CREATE FUNCTION noise(n int) RETURNS text LANGUAGE sql AS $$ SELECT string_agg(substr('quentin.compress@example.org', i % 23 + 1, 6) || ' ' || md5(i::text), ' ') FROM generate_series(1, n) i $$;
+CREATE FUNCTION noise(n int) RETURNS text LANGUAGE sql AS $$ SELECT string_agg(substr('quentin.comp' || 'ress@example.org', i % 23 + 1, 6) || ' ' || md5(i::text), ' ') FROM generate_series(1, n) i $$;
 CREATE TABLE held (method text, body text);
 CREATE TABLE held_lz4 (method text, body text COMPRESSION lz4);
 INSERT INTO held VALUES ('inline', repeat('quentin.comp ress@example.org ', 60) || 'quentin.compress@example.org' || repeat(' and so on', 100));

@@ -8,6 +8,8 @@
 //                              etl_sha256, etl_token
 //   src/erase/catalogue.cpp    etl.personal_columns, etl.removal_statements
 //   src/pg/key_file.cpp        etl_rotate_key
+//   src/erase/locate.cpp       etl_locate
+//   src/erase/purge.cpp        etl.wal_segments_before
 #include "pg/guard.h"
 #include "pg/settings.h"
 #include "run/actions.h"

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "core/rewrite.h"
+#include "erase/purge.h"
 #include "erase/treat.h"
 #include "run/claim.h"
 #include "run/quarantine.h"
@@ -319,7 +320,7 @@ anonymized_text(const Definition &definition, Document &document, std::string_vi
 	ParseError error;
 	if (!document.parse(text, error))
 		return {};
-	return anonymize(document, definition.personal, token);
+	return anonymize(document, definition.personal, {treatment_secret(definition), token});
 }
 
 void
@@ -329,6 +330,9 @@ erase_subjects(const Catalog &catalog, const std::string &dataset, const std::st
 	if (requests.empty())
 		return;
 	Eraser(catalog, dataset, secret, settings).run(requests);
+	if (std::any_of(requests.begin(), requests.end(),
+					[](const ErasureRequest &r) { return r.row_count > 0; }))
+		note_purge(purge_scope(dataset));
 	std::vector<std::string> subjects, emails;
 	std::vector<std::string_view> sources, statuses, subject_views, email_views;
 	std::vector<int64_t> counts;

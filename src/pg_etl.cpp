@@ -4,6 +4,12 @@
 //   src/run/export.cpp         etl.exported_records
 //   src/run/load.cpp           etl.staged_rows
 //   src/erase/anonymized.cpp   etl_anonymize, etl_anonymized, etl_export, etl.subject_token
+//   src/erase/audit.cpp        etl.append_audit, etl_audit_verify
+//   src/erase/reapply.cpp      etl_reapply, etl.journal_check
+//   src/erase/hold.cpp         etl_release_hold, etl.subject_pseudonym
+//   src/erase/certificate.cpp  etl.sign, etl_signing_key
+//   src/erase/retention.cpp    etl.remove_expired_files
+#include "erase/journal.h"
 #include "pg/guard.h"
 #include "pg/settings.h"
 #include "run/actions.h"
@@ -20,5 +26,6 @@ _PG_init(void)
 {
 	pg::define_settings();
 	etl::register_action_callbacks();
+	etl::register_journal_callbacks();
 	etl::register_exit_callback();
 }

@@ -7,7 +7,7 @@
 //   src/erase/audit.cpp        etl.append_audit, etl_audit_verify
 //   src/erase/reapply.cpp      etl_reapply, etl.journal_check
 //   src/erase/hold.cpp         etl_release_hold, etl.subject_pseudonym
-//   src/erase/certificate.cpp  etl.sign, etl_signing_key
+//   src/erase/signing_key.cpp  etl.sign, etl_signing_key
 //   src/erase/retention.cpp    etl.remove_expired_files
 #include "erase/journal.h"
 #include "pg/guard.h"

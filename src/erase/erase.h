@@ -20,7 +20,7 @@ struct ErasureRequest
 	std::string email;   ///< folded; may be empty
 	std::string source;
 	bool duplicate = false;
-	bool held = false; ///< a legal hold: nothing is erased until it is released
+	bool held = false;     ///< a legal hold: nothing is erased until it is released
 	int64_t row_count = 0; ///< filled by erase_subjects
 	/// Of a request that the catalog or the journal knows already; 0: a new one. Filled by
 	/// record_erasures.

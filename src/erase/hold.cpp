@@ -22,12 +22,12 @@ held(const std::string &dataset, const std::vector<std::string> &pseudonyms)
 				  {pg::param(dataset)})
 			.empty())
 		return result;
-	const pg::Rows rows =
-		pg::query("SELECT p.i FROM unnest($2::text[]) WITH ORDINALITY p(subject, i)"
-				  " WHERE EXISTS (SELECT FROM etl.hold h WHERE h.dataset = $1"
-				  " AND h.released_at IS NULL AND (h.subject IS NULL OR h.subject = p.subject))",
-				  {pg::param(dataset), pg::param_array(std::vector<std::string_view>(
-										   pseudonyms.begin(), pseudonyms.end()))});
+	const pg::Rows rows = pg::query(
+		"SELECT p.i FROM unnest($2::text[]) WITH ORDINALITY p(subject, i)"
+		" WHERE EXISTS (SELECT FROM etl.hold h WHERE h.dataset = $1"
+		" AND h.released_at IS NULL AND (h.subject IS NULL OR h.subject = p.subject))",
+		{pg::param(dataset),
+		 pg::param_array(std::vector<std::string_view>(pseudonyms.begin(), pseudonyms.end()))});
 	for (uint64_t i = 0; i < rows.size(); ++i)
 		result[static_cast<size_t>(rows.integer(i, 0) - 1)] = true;
 	return result;

@@ -102,8 +102,7 @@ class Search
 			if (column.source != Source::field || column.path != people->subject->email)
 				continue;
 			pg::Cursor cursor(
-				"SELECT " +
-				pg::quote(table.columns[static_cast<size_t>(people->key_column)].name) +
+				"SELECT " + pg::quote(table.columns[static_cast<size_t>(people->key_column)].name) +
 				"::text, " + pg::quote(column.name) + "::text FROM " + quoted(table) + " WHERE " +
 				pg::quote(column.name) + " IS NOT NULL");
 			for (;;)
@@ -112,8 +111,8 @@ class Search
 				const pg::Rows rows = cursor.fetch(chunk_size);
 				for (uint64_t i = 0; i < rows.size(); ++i)
 				{
-					const std::string pseudonym = subject_pseudonym(secret_, dataset_, "email",
-																	fold_email(rows.text(i, 1)));
+					const std::string pseudonym =
+						subject_pseudonym(secret_, dataset_, "email", fold_email(rows.text(i, 1)));
 					if (wanted_.emails.count(pseudonym) > 0)
 						found_.emails.emplace(pseudonym, rows.text(i, 0));
 				}
@@ -147,8 +146,8 @@ class Search
 				const std::string held = rows.bytes(i, 2);
 				const uint64_t *first = reinterpret_cast<const uint64_t *>(held.data());
 				const uint64_t *last = first + held.size() / sizeof(uint64_t);
-				if (std::none_of(hashes.begin(), hashes.end(), [&](uint64_t h)
-								 { return std::binary_search(first, last, h); }))
+				if (std::none_of(hashes.begin(), hashes.end(),
+								 [&](uint64_t h) { return std::binary_search(first, last, h); }))
 					continue;
 				for (const std::string &path :
 					 {rows.text(i, 0).empty() ? "" : settings.processed_dir + "/" + rows.text(i, 0),

@@ -22,7 +22,8 @@ struct Wanted
 struct Found
 {
 	std::unordered_map<std::string, std::string> subjects; ///< pseudonym → canonical key
-	std::unordered_map<std::string, std::string> emails;   ///< pseudonym → canonical key of who has it
+	std::unordered_map<std::string, std::string>
+		emails; ///< pseudonym → canonical key of who has it
 };
 
 /// Looks in the target tables, in quarantine and, for those who are found in neither and whose hash

@@ -83,8 +83,7 @@ reapply(const JournalState &state)
 	for (const JournalLine &line : state.missing)
 	{
 		if (line.key_id != key)
-			throw pg::Error("55000",
-							"the erasure journal has pseudonyms of another key",
+			throw pg::Error("55000", "the erasure journal has pseudonyms of another key",
 							"Line " + std::to_string(line.seq) + " was written with key " +
 								line.key_id + ", etl.key_file holds " + key + ".",
 							"Set etl.key_file to the key that the journal was written with.");
@@ -151,9 +150,9 @@ PG_ETL_ENTRY(etl_reapply)
 	if (!state.missing.empty())
 	{
 		const std::vector<int64_t> ids = reapply(state);
-		const pg::Rows rows = pg::query(
-			"SELECT * FROM etl.erasure WHERE erasure_id = ANY ($1) ORDER BY erasure_id",
-			{pg::param_array(ids)});
+		const pg::Rows rows =
+			pg::query("SELECT * FROM etl.erasure WHERE erasure_id = ANY ($1) ORDER BY erasure_id",
+					  {pg::param_array(ids)});
 		for (uint64_t i = 0; i < rows.size(); ++i)
 			result.add_tuple(rows.tuple(i));
 	}
@@ -208,4 +207,23 @@ PG_ETL_ENTRY(etl_journal_check)
 		row("error", std::string(error.what()) + ": " + error.detail(), error.hint());
 	}
 	return static_cast<Datum>(0);
+}
+
+PG_ETL_ENTRY(etl_journal_erasure)
+{
+	const int64_t erasure_id = PG_GETARG_INT64(0);
+	const pg::Spi spi;
+	const pg::Rows rows = pg::query("SELECT dataset, coalesce(subject, ''), coalesce(email, ''),"
+									" status, row_count FROM etl.erasure WHERE erasure_id = $1",
+									{pg::param(erasure_id)});
+	if (rows.empty())
+		throw pg::Error("42704", "there is no erasure request " + std::to_string(erasure_id));
+	JournalErasure line;
+	line.erasure_id = erasure_id;
+	line.dataset = rows.text(0, 0);
+	line.subject = rows.text(0, 1);
+	line.email = rows.text(0, 2);
+	line.status = rows.text(0, 3);
+	line.row_count = rows.integer(0, 4);
+	return BoolGetDatum(append_journal({line}));
 }

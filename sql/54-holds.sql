@@ -61,6 +61,7 @@ COMMENT ON FUNCTION etl.require_reason(text) IS 'Raises 22004 where no reason is
 
 CREATE FUNCTION etl_hold(dataset text, subject text DEFAULT NULL, reason text DEFAULT NULL) RETURNS etl.hold
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
 DECLARE
     held etl.hold;
 BEGIN

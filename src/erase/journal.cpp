@@ -284,6 +284,10 @@ resolve(std::vector<JournalLine> lines, const std::vector<JournalLine> &outcomes
 		if (how == 0 && outcome->second == Outcome::rolled_back)
 		{
 			++state.rolled_back;
+			if (!state.crashed.empty() && state.crashed.back().second + 1 == line.seq)
+				state.crashed.back().second = line.seq;
+			else
+				state.crashed.emplace_back(line.seq, line.seq);
 			continue;
 		}
 		missing.push_back(std::move(line));
@@ -458,16 +462,18 @@ sync_folder(const std::string &folder)
 		fail_io(errno, "sync the folder of the", folder);
 }
 
-/// Says how lines ended. Called while a transaction ends: nothing here may fail loudly.
+/// Says how lines ended; known: a line before the end of the journal at path. Called while a
+/// transaction ends: nothing here may fail loudly.
 void
-write_outcome(JournalLine::Kind kind, const std::vector<Pending> &ranges) noexcept
+write_outcome(const std::string &path, JournalEnd &known, JournalLine::Kind kind,
+			  const std::vector<Pending> &ranges) noexcept
 {
 	try
 	{
-		const Descriptor file(open(pending_path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+		const Descriptor file(open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
 		if (file.fd < 0 || !lock_file(file.fd, 2000, false))
 			return;
-		JournalReader reader(file.fd, pending_end);
+		JournalReader reader(file.fd, known);
 		for (JournalLine line; reader.next(line);)
 			;
 		if (!reader.problem().empty() || reader.torn())
@@ -492,11 +498,24 @@ write_outcome(JournalLine::Kind kind, const std::vector<Pending> &ranges) noexce
 		// a commit is in the WAL; of a rollback this is the only trace
 		if (kind == JournalLine::Kind::rolled_back)
 			(void)fdatasync(file.fd);
-		pending_end = end;
+		known = end;
 	}
 	catch (...)
 	{
 	}
+}
+
+/// Writes down what a crash rolled back: this server can tell now, a restored one never could.
+void
+settle(const JournalState &state)
+{
+	if (state.crashed.empty() || pg::call([] { return RecoveryInProgress(); }))
+		return;
+	std::vector<Pending> ranges;
+	for (const auto &[first, last] : state.crashed)
+		ranges.push_back({0, first, last});
+	JournalEnd end = state.end;
+	write_outcome(state.path, end, JournalLine::Kind::rolled_back, ranges);
 }
 
 void
@@ -506,7 +525,8 @@ at_transaction_end(XactEvent event, void *)
 		return;
 	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT)
 	{
-		write_outcome(event == XACT_EVENT_COMMIT ? JournalLine::Kind::committed
+		write_outcome(pending_path, pending_end,
+					  event == XACT_EVENT_COMMIT ? JournalLine::Kind::committed
 												 : JournalLine::Kind::rolled_back,
 					  pending);
 		pending.clear();
@@ -536,7 +556,7 @@ at_subtransaction_end(SubXactEvent event, SubTransactionId id, SubTransactionId 
 						  return p.subtransaction == id;
 					  });
 		if (!gone.empty())
-			write_outcome(JournalLine::Kind::rolled_back, gone);
+			write_outcome(pending_path, pending_end, JournalLine::Kind::rolled_back, gone);
 	}
 }
 
@@ -588,8 +608,11 @@ journal_state(bool whole)
 void
 require_journal_applied()
 {
-	if (paused == 0)
-		require(state_of(read_mark(), false));
+	if (paused > 0)
+		return;
+	const JournalState state = state_of(read_mark(), false);
+	require(state);
+	settle(state);
 }
 
 bool
@@ -609,7 +632,11 @@ append_journal(const std::vector<JournalErasure> &erasures)
 	// the transaction's id, before the line that names it
 	JournalOrigin origin = present_origin();
 	origin.xid = pg::call([] { return U64FromFullTransactionId(GetTopFullTransactionId()); });
-	require(state_of(mark, false));
+	{
+		const JournalState before = state_of(mark, false);
+		require(before);
+		settle(before);
+	}
 
 	const Descriptor file(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
 	if (file.fd < 0)

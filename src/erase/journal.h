@@ -45,9 +45,11 @@ struct JournalState
 	std::vector<JournalLine> missing; ///< erasures that the database does not know
 	int64_t entries = 0;              ///< erasures in the part that was read
 	int64_t rolled_back = 0;          ///< of them: that never happened
-	bool torn = false;                ///< the last line is incomplete
-	JournalEnd end;                   ///< the last complete line
-	std::string problem;              ///< why it can't be trusted
+	/// First and last lines of erasures that a crash rolled back, which no line says yet.
+	std::vector<std::pair<int64_t, int64_t>> crashed;
+	bool torn = false;   ///< the last line is incomplete
+	JournalEnd end;      ///< the last complete line
+	std::string problem; ///< why it can't be trusted
 	std::string hint;
 };
 

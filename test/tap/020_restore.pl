@@ -106,12 +106,13 @@ unlike(slurp_file($journal), qr/Firstname|mail105|"105"/, 'and which names nobod
 $node->backup('base');
 my $dump = "$outside/dump";
 $node->command_ok([ 'pg_dump', '-Fc', '-f', $dump, 'postgres' ], 'pg_dump');
-$node->safe_psql('postgres', q{SELECT pg_create_restore_point('before')});
+my $segment = $node->safe_psql('postgres', q{SELECT pg_walfile_name(pg_create_restore_point('before'))});
 system_or_bail('cp', '-a', $root, "$outside/folders");
 ask($node, [ 101, 110 ]);
 ask($node, [ 102 ]);
 is_sql($node, q{SELECT string_agg(status || ' ' || row_count, ', ' ORDER BY erasure_id) FROM etl.erasure}, 'completed 1, completed 1, completed 1, completed 1', 'erased');
 $node->safe_psql('postgres', 'SELECT pg_switch_wal()');
+$node->poll_query_until('postgres', "SELECT last_archived_wal >= '$segment' FROM pg_stat_archiver") or die 'WAL was not archived';
 
 # ---- an erasure that was rolled back
 ask($node, [103], 'ROLLBACK');
@@ -171,6 +172,7 @@ sub check_restored
 }
 my $base = PostgreSQL::Test::Cluster->new('base');
 $base->init_from_backup($node, 'base');
+$base->append_conf('postgresql.conf', "archive_mode = off\n");
 $base->start;
 check_restored('base backup', $base, 'postgres');
 $base->stop;

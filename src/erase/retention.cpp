@@ -133,7 +133,11 @@ PG_ETL_ENTRY(etl_remove_expired_files)
 		throw pg::Error("22023", "kind must be archived or processed");
 	pg::ResultSet result(fcinfo);
 	const pg::Spi spi;
-	pg::Settings::current().require_folders();
+	const pg::Settings settings = pg::Settings::current();
+	settings.require_folders();
+	// runs of the dataset wait, and what earlier transactions meant for its files is done first
+	(void)lock_dataset(dataset, true);
+	recover(dataset, settings);
 	const Removed removed = remove_files(dataset, people, kind == "archived",
 										 {1184 /* timestamptz */, PG_GETARG_DATUM(3)});
 	result.add({pg::Cell::bigint(removed.files), pg::Cell::bigint(removed.bytes),

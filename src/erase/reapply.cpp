@@ -52,14 +52,10 @@ request_of(const JournalLine &line, const Found &found, const std::map<int64_t, 
 	request.received_at = line.received_at;
 	if (line.status == "duplicate")
 		request.duplicate = true;
-	else if (line.status == "held" || line.status == "refused")
+	else if (line.status == "completed" || line.status == "not_found")
 	{
-		request.status = line.status;
-		request.held = true; // nothing is erased
-	}
-	else
-	{
-		// they were erased, whatever holds this database knows of
+		// they were erased, whatever holds this database knows of; of somebody about whom nothing
+		// was held then, this database may hold something
 		const auto subject = found.subjects.find(line.subject);
 		const auto email = found.emails.find(line.email);
 		if (subject != found.subjects.end())
@@ -67,6 +63,11 @@ request_of(const JournalLine &line, const Found &found, const std::map<int64_t, 
 		else if (line.subject.empty() && email != found.emails.end())
 			request.subject = email->second;
 		request.status = line.status;
+	}
+	else
+	{
+		request.status = line.status; // held, refused: nothing was erased
+		request.held = true;
 	}
 	return request;
 }

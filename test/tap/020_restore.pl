@@ -92,9 +92,10 @@ $node->safe_psql('postgres', 'CREATE EXTENSION pg_etl');
 set_folders($node, 'postgres', $root);
 
 stage($node, "$day/hour=0/customers.json.gz", join '', map { customer($_) } 101 .. 109);
-# one who is known from a quarantined record only
-stage($node, "$day/hour=1/customers.json", customer(110, first_name => 'null'));
-is(run_counts($node, "etl_run('customers')"), 'succeeded|2|10|9|1', 'people');
+# one who is known from a quarantined record only, and one of whom only the archived file is left
+stage($node, "$day/hour=1/customers.json", customer(110, first_name => 'null') . customer(111, first_name => 'null'));
+is(run_counts($node, "etl_run('customers')"), 'succeeded|2|11|9|2', 'people');
+$node->safe_psql('postgres', q{DELETE FROM etl.quarantine WHERE key = '111'});
 is(health($node), 'ok', 'no erasure yet, none missing');
 ask($node, [105]);
 my ($journal) = glob "$outside/journal/*.jsonl";
@@ -108,9 +109,9 @@ my $dump = "$outside/dump";
 $node->command_ok([ 'pg_dump', '-Fc', '-f', $dump, 'postgres' ], 'pg_dump');
 my $segment = $node->safe_psql('postgres', q{SELECT pg_walfile_name(pg_create_restore_point('before'))});
 system_or_bail('cp', '-a', $root, "$outside/folders");
-ask($node, [ 101, 110 ]);
+ask($node, [ 101, 110, 111 ]);
 ask($node, [ 102 ]);
-is_sql($node, q{SELECT string_agg(status || ' ' || row_count, ', ' ORDER BY erasure_id) FROM etl.erasure}, 'completed 1, completed 1, completed 1, completed 1', 'erased');
+is_sql($node, q{SELECT string_agg(status || ' ' || row_count, ', ' ORDER BY erasure_id) FROM etl.erasure}, 'completed 1, completed 1, completed 1, not_found 0, completed 1', 'erased');
 $node->safe_psql('postgres', 'SELECT pg_switch_wal()');
 $node->poll_query_until('postgres', "SELECT last_archived_wal >= '$segment' FROM pg_stat_archiver") or die 'WAL was not archived';
 
@@ -152,22 +153,22 @@ sub check_restored
 	system_or_bail('cp', '-a', "$outside/folders", $folder);
 	set_folders($n, $database, $folder);
 	my $before = all_text($n, $database, $folder);
-	is_here($before, $_, 1, "$name, as restored") for 101, 102, 104, 110;
+	is_here($before, $_, 1, "$name, as restored") for 101, 102, 104, 110, 111;
 	is(health($n, $database), 'error', "$name: health says that it is behind");
 	for my $call ("SELECT etl_run('customers')", 'SELECT etl_run()', "SELECT etl_replay('customers')")
 	{
-		like(refusal($n, $call, $database), qr/55000: the database is behind its erasure journal.*DETAIL:  3 erasures.*HINT:  SELECT \* FROM etl_reapply\(\);/s, "$name: $call is refused");
+		like(refusal($n, $call, $database), qr/55000: the database is behind its erasure journal.*DETAIL:  4 erasures.*HINT:  SELECT \* FROM etl_reapply\(\);/s, "$name: $call is refused");
 	}
-	is($n->safe_psql($database, 'SELECT string_agg(erasure_id || status, $$ $$ ORDER BY erasure_id) FROM etl_reapply()'), '2completed 3completed 4completed', "$name: reapply");
+	is($n->safe_psql($database, 'SELECT string_agg(erasure_id || status, $$ $$ ORDER BY erasure_id) FROM etl_reapply()'), '2completed 3completed 4not_found 5completed', "$name: reapply");
 	my $after = all_text($n, $database, $folder);
-	is_here($after, $_, 0, $name) for 101, 102, 105, 110;
+	is_here($after, $_, 0, $name) for 101, 102, 105, 110, 111;
 	is_here($after, $_, 1, $name) for 103, 104, 106;
 	is(health($n, $database), 'ok', "$name: health is well again");
 	is($n->safe_psql($database, 'SELECT count(*) FROM etl_reapply()'), '0', "$name: nothing to apply twice");
 	is($n->safe_psql($database, q{SELECT status FROM etl_run('customers')}), 'succeeded', "$name: runs go on");
 	is($n->safe_psql($database, 'SELECT count(*) FROM etl_audit_verify()'), '0', "$name: the audit trail is whole");
 	is($n->safe_psql($database, q{SELECT action FROM etl.audit ORDER BY audit_id DESC LIMIT 1}), 'reapply', "$name: and says what was done");
-	is($n->safe_psql($database, q{SELECT nextval('etl.erasure_erasure_id_seq') > 4}), 't', "$name: ids go on");
+	is($n->safe_psql($database, q{SELECT nextval('etl.erasure_erasure_id_seq') > 5}), 't', "$name: ids go on");
 	is(slurp_file($journal), $untouched, "$name: the journal is as it was");
 }
 my $base = PostgreSQL::Test::Cluster->new('base');
@@ -242,6 +243,15 @@ damaged('a journal with a line twice', $untouched . $whole[-1], 'does not follow
 is(health($node), 'warning', 'a line that a crash left incomplete');
 is(ask($node, [106]), 'succeeded', 'does not stop the next erasure');
 is(health($node), 'ok', 'which removes it');
+
+# ---- sessions that append at the same time, some of which roll back
+append_to_file("$outside/append.sql", "BEGIN;\nSELECT etl.journal_erasure(2);\nCOMMIT;\n");
+append_to_file("$outside/roll_back.sql", "BEGIN;\nSELECT etl.journal_erasure(2);\nROLLBACK;\n");
+my @before_all = slurp_lines($journal);
+$node->command_ok([ 'pgbench', '-n', '-c', 4, '-t', 25, '-f', "$outside/append.sql\@3", '-f', "$outside/roll_back.sql\@1", 'postgres' ], 'sessions append at the same time');
+is(health($node), 'ok', 'the journal is whole');
+my @after_all = slurp_lines($journal);
+is(@after_all - @before_all, 200, 'with a line for each and one for how each ended');
 
 # ---- where a journal may not be
 $node->safe_psql('postgres', 'ALTER DATABASE postgres SET etl.journal_dir = ' . "'" . $node->data_dir . "/base'");

@@ -321,7 +321,7 @@ anonymized_text(const Definition &definition, Document &document, std::string_vi
 	ParseError error;
 	if (!document.parse(text, error))
 		return {};
-	return anonymize(document, definition.personal, token);
+	return anonymize(document, definition.personal, {treatment_secret(definition), token});
 }
 
 void

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/key_ring.h"
 #include "core/staged_file.h"
 #include "pg/settings.h"
 #include "pg/spi.h"
@@ -581,7 +582,7 @@ JournalPause::~JournalPause()
 std::string
 key_id(const std::string &secret)
 {
-	const auto mac = hmac_sha256(secret, "etl key id");
+	const auto mac = hmac_sha256(erasure_key(secret), "etl key id");
 	return to_hex({reinterpret_cast<const char *>(mac.data()), 8});
 }
 

@@ -15,6 +15,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                'dataset', d.name,
                'definition_sha256', encode(sha256(convert_to(d.definition::text, 'UTF8')), 'hex'),
                'defined_at', d.defined_at,
+               'on_erasure', coalesce(d.definition #>> '{x-etl,subject,on_erasure}', 'treat'),
                'fields', (SELECT coalesce(jsonb_agg(jsonb_build_object(
                                      'field', p ->> 'field',
                                      'treatment', p ->> 'treatment',

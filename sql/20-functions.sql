@@ -95,7 +95,7 @@ CREATE FUNCTION etl.staged_rows() RETURNS SETOF record
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'etl_staged_rows';
 COMMENT ON FUNCTION etl.staged_rows() IS 'Internal: the rows that etl_run is updating';
 
-CREATE FUNCTION etl.unclaimed_files(OUT path text, OUT size_bytes bigint, OUT modified_at timestamptz, OUT nearest_dataset text) RETURNS SETOF record
+CREATE FUNCTION etl.unclaimed_files(OUT path text, OUT size_bytes bigint, OUT modified_at timestamptz, OUT nearest text) RETURNS SETOF record
 LANGUAGE c AS 'MODULE_PATHNAME', 'etl_unclaimed_files';
 COMMENT ON FUNCTION etl.unclaimed_files() IS 'Staged files that no dataset claims';
 
@@ -104,4 +104,4 @@ COMMENT ON VIEW etl.unclaimed IS 'Staged files that no dataset claims: never mov
 COMMENT ON COLUMN etl.unclaimed.path IS 'Path relative to etl.raw_dir';
 COMMENT ON COLUMN etl.unclaimed.size_bytes IS 'Size on disk';
 COMMENT ON COLUMN etl.unclaimed.modified_at IS 'When the file was written last';
-COMMENT ON COLUMN etl.unclaimed.nearest_dataset IS 'The dataset whose file names come nearest';
+COMMENT ON COLUMN etl.unclaimed.nearest IS 'The dataset whose file names come nearest';

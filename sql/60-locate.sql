@@ -22,8 +22,6 @@ COMMENT ON COLUMN etl.purge_pending.relation IS 'The table';
 COMMENT ON COLUMN etl.purge_pending.filenode IS 'Its file at that time: a rewrite gives it another';
 COMMENT ON COLUMN etl.purge_pending.wal_lsn IS 'Where the write-ahead log was when the table had been rewritten: older log may hold the bytes; null: not rewritten yet';
 
-ALTER TABLE etl.erasure ADD COLUMN purged_at timestamptz;
-COMMENT ON COLUMN etl.erasure.purged_at IS 'When etl_erasure_purge found nothing left to do for it: no table, no statistics and no WAL of this server hold old versions any more';
 ALTER TABLE etl.erasure ADD COLUMN xid xid8 DEFAULT pg_catalog.pg_current_xact_id();
 COMMENT ON COLUMN etl.erasure.xid IS 'The transaction that treated the data';
 

@@ -110,6 +110,15 @@ const char *const x_etl_schema = R"json({
         "on_erasure": {"enum": ["treat", "delete"]}
       }
     },
+    "retention": {
+      "type": "object", "minProperties": 1, "additionalProperties": false,
+      "properties": {
+        "archived": {"$ref": "#/definitions/duration"},
+        "processed": {"$ref": "#/definitions/duration"},
+        "quarantine": {"$ref": "#/definitions/duration"},
+        "history": {"$ref": "#/definitions/duration"}
+      }
+    },
     "erases": {
       "type": "object", "required": ["dataset"], "additionalProperties": false,
       "anyOf": [{"required": ["subject"]}, {"required": ["email"]}],
@@ -122,6 +131,10 @@ const char *const x_etl_schema = R"json({
   },
   "definitions": {
     "dataset": {"type": "string", "pattern": "^[a-z_][a-z0-9_]*$", "maxLength": 63},
+    "duration": {
+      "type": "string", "minLength": 3, "maxLength": 30,
+      "pattern": "^(P([0-9]{1,4}Y)?([0-9]{1,4}M)?([0-9]{1,4}W)?([0-9]{1,5}D)?|[0-9]{1,5} (day|week|month|year)s?)$"
+    },
     "identifier": {"type": "string", "pattern": "^[^\\u0000]+$", "maxLength": 63},
     "pointer": {"type": "string", "pattern": "^(/([^~/]|~[01])+)+$"},
     "table": {

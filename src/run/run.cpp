@@ -11,6 +11,7 @@
 #include "core/key_ring.h"
 #include "core/rewrite.h"
 #include "erase/erase.h"
+#include "erase/journal.h"
 #include "run/actions.h"
 #include "run/batch.h"
 #include "run/claim.h"
@@ -464,6 +465,7 @@ run_dataset(const Catalog &catalog, const std::string &dataset, const RunOptions
 {
 	const Definition &definition = catalog.get(dataset);
 	pg::Settings::current().require_folders();
+	require_journal_applied();
 	RunResult result = begin_run(dataset);
 	if (const int32_t pid = lock_dataset(dataset, options.wait))
 	{

@@ -175,7 +175,7 @@ date=2020-01-02/hour=4/products.json|archived|0|0|
 date=2020-01-02/hour=5/products.json.gz|failed|0|0|not in gzip format: the file is empty
 date=2020-01-02/hour=7/products.json|archived|1|0|
 TXT
-is_sql($node, 'SELECT path, nearest_dataset FROM etl.unclaimed ORDER BY path', <<'TXT' =~ s/\n\z//r, 'what no dataset claims is listed');
+is_sql($node, 'SELECT path, nearest FROM etl.unclaimed ORDER BY path', <<'TXT' =~ s/\n\z//r, 'what no dataset claims is listed');
 date=2020-01-02/hour=24/products.json|products
 date=2020-01-02/hour=6/customers_2.json.gz|customers
 date=2020-01-02/hour=6/notes.txt|

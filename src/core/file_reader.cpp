@@ -347,6 +347,14 @@ FileReader::size_on_disk() const
 	return impl_->in;
 }
 
+FileIdentity
+FileReader::identity() const
+{
+	const struct stat &info = impl_->opened;
+	return {static_cast<uint64_t>(info.st_ino), static_cast<uint64_t>(info.st_size),
+			static_cast<int64_t>(info.st_mtim.tv_sec) * 1000000000 + info.st_mtim.tv_nsec};
+}
+
 std::array<uint8_t, 32>
 FileReader::sha256() const
 {

@@ -24,6 +24,15 @@ struct Partition
 /// nullopt when it is no partition: another shape, 2020-13-01, 30 February, hour 24.
 std::optional<Partition> parse_partition(std::string_view relative_path);
 
+/// What tells whether a file is still the one that was read. Without the device: its number may
+/// change when the machine starts again.
+struct FileIdentity
+{
+	uint64_t inode = 0, size = 0;
+	int64_t modified_ns = 0;
+	bool operator==(const FileIdentity &) const = default;
+};
+
 /// A file that can't be read to its end. The message names what is wrong and where, and no content.
 class FileError : public std::runtime_error
 {
@@ -59,6 +68,8 @@ class FileReader
 	uint64_t size_on_disk() const;
 	std::array<uint8_t, 32> sha256() const;
 	uint64_t bytes_out() const;
+	/// Of the file that was opened, whatever has its name now.
+	FileIdentity identity() const;
 
   private:
 	struct Impl;

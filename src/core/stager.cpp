@@ -151,6 +151,8 @@ void
 Stager::stage_file(uint32_t file, RecordStager &stager, FileOutcome &outcome)
 {
 	const FileTask &task = files_[file];
+	if (!task.refused.empty())
+		throw FileError("55006", task.refused);
 	auto piece = std::make_unique<Piece>();
 	size_t size = 0, capacity = 256 * 1024;
 	piece->buffer = std::make_unique_for_overwrite<char[]>(capacity);
@@ -177,7 +179,7 @@ Stager::stage_file(uint32_t file, RecordStager &stager, FileOutcome &outcome)
 			size += got;
 		}
 		outcome.sha256 = reader.sha256();
-		outcome.size_bytes = reader.size_on_disk();
+		outcome.identity = reader.identity();
 		outcome.bytes = reader.bytes_out();
 	}
 	if (known(task, outcome.sha256))
@@ -218,7 +220,7 @@ Stager::stage_large(uint32_t file, RecordStager &stager, FileOutcome &outcome)
 		}
 		splitter.finish();
 		outcome.sha256 = reader.sha256();
-		outcome.size_bytes = reader.size_on_disk();
+		outcome.identity = reader.identity();
 		outcome.bytes = reader.bytes_out();
 	}
 	if (known(task, outcome.sha256))
@@ -254,6 +256,7 @@ Stager::stage_large(uint32_t file, RecordStager &stager, FileOutcome &outcome)
 	}
 	splitter.finish();
 	push(file, std::move(piece));
+	outcome.identity = reader.identity();
 	if (reader.sha256() != outcome.sha256)
 		throw FileError("55006", "file changed while it was read");
 }

@@ -25,6 +25,7 @@ struct FileTask
 	bool whole_json = false;
 	RowContext context;
 	std::vector<Sha256> known; ///< contents of this name that were loaded before
+	std::string refused;       ///< not read at all, for this reason
 };
 
 /// What became of a file, told after its last piece.
@@ -33,7 +34,7 @@ struct FileOutcome
 	std::string error, sqlstate; ///< empty: read to its end
 	bool duplicate = false;      ///< its bytes are known: nothing was staged
 	Sha256 sha256{};
-	uint64_t size_bytes = 0; ///< on disk
+	FileIdentity identity;   ///< of the file that was read
 	uint64_t bytes = 0;      ///< decompressed
 	uint64_t records = 0;
 	uint64_t last_line = 0; ///< line of the last record

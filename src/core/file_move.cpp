@@ -1,0 +1,188 @@
+#include "core/file_move.h"
+
+#include <cerrno>
+#include <cstdio>
+#include <vector>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace etl
+{
+
+namespace
+{
+
+FileIdentity
+identity_of(const struct stat &info)
+{
+	return {static_cast<uint64_t>(info.st_ino), static_cast<uint64_t>(info.st_size),
+			static_cast<int64_t>(info.st_mtim.tv_sec) * 1000000000 + info.st_mtim.tv_nsec};
+}
+
+/// Copies what is left to read. False with errno.
+bool
+copy_bytes(int in, int out)
+{
+	std::vector<char> buffer(1 << 20);
+	for (;;)
+	{
+		const ssize_t got = read(in, buffer.data(), buffer.size());
+		if (got == 0)
+			return true;
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return false;
+		for (ssize_t at = 0; at < got;)
+		{
+			const ssize_t put = write(out, buffer.data() + at, static_cast<size_t>(got - at));
+			if (put < 0 && errno == EINTR)
+				continue;
+			if (put <= 0)
+			{
+				if (put == 0)
+					errno = ENOSPC;
+				return false;
+			}
+			at += put;
+		}
+	}
+}
+
+bool
+is_still(int fd, const FileIdentity *expected)
+{
+	struct stat info;
+	if (expected == nullptr)
+		return true;
+	if (fstat(fd, &info) != 0)
+		return false;
+	if (identity_of(info) == *expected)
+		return true;
+	errno = ESTALE;
+	return false;
+}
+
+} // namespace
+
+bool
+identify(const std::string &path, FileIdentity &identity)
+{
+	struct stat info;
+	if (lstat(path.c_str(), &info) != 0)
+		return false;
+	identity = identity_of(info);
+	return true;
+}
+
+bool
+file_exists(const std::string &path)
+{
+	struct stat info;
+	return lstat(path.c_str(), &info) == 0;
+}
+
+bool
+make_parents(const std::string &path, bool *created)
+{
+	for (size_t slash = path.find('/', 1); slash != std::string::npos;
+		 slash = path.find('/', slash + 1))
+	{
+		const std::string folder = path.substr(0, slash);
+		if (mkdir(folder.c_str(), 0700) == 0)
+		{
+			if (created != nullptr)
+				*created = true;
+		}
+		else if (errno != EEXIST)
+			return false;
+	}
+	return true;
+}
+
+void
+remove_empty_parents(const std::string &path, const std::string &root)
+{
+	const std::string below = root + "/";
+	std::string folder = path;
+	for (;;)
+	{
+		const size_t slash = folder.rfind('/');
+		if (slash == std::string::npos)
+			return;
+		folder.resize(slash);
+		if (folder.compare(0, below.size(), below) != 0 || rmdir(folder.c_str()) != 0)
+			return;
+	}
+}
+
+bool
+sync_folder(const std::string &folder)
+{
+	const int fd = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	// a file system whose folders can't be synced says EINVAL: there is nothing to wait for
+	const bool good = fsync(fd) == 0 || errno == EINVAL;
+	const int error = errno;
+	close(fd);
+	errno = error;
+	return good;
+}
+
+bool
+sync_parents(const std::string &path)
+{
+	for (size_t slash = path.rfind('/'); slash != std::string::npos && slash > 0;
+		 slash = path.rfind('/', slash - 1))
+		if (!sync_folder(path.substr(0, slash)))
+			return errno == EACCES; // above our own folders there is nothing of ours
+	return true;
+}
+
+bool
+rename_new(const std::string &from, const std::string &to)
+{
+	if (renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0)
+		return true;
+	if (errno != EINVAL && errno != ENOSYS)
+		return false;
+	// a file system without RENAME_NOREPLACE
+	if (file_exists(to))
+	{
+		errno = EEXIST;
+		return false;
+	}
+	return rename(from.c_str(), to.c_str()) == 0;
+}
+
+bool
+copy_file(const std::string &from, const std::string &to, const FileIdentity *expected)
+{
+	const int in = open(from.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (in < 0)
+		return false;
+	const int out = open(to.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (out < 0)
+	{
+		const int error = errno;
+		close(in);
+		errno = error;
+		return false;
+	}
+	const bool good = is_still(in, expected) && copy_bytes(in, out) && is_still(in, expected) &&
+					  fsync(out) == 0;
+	int error = errno;
+	close(in);
+	if (close(out) != 0 && good)
+		error = errno;
+	else if (good)
+		return true;
+	unlink(to.c_str());
+	errno = error;
+	return false;
+}
+
+} // namespace etl

@@ -24,7 +24,8 @@ struct FileTask
 	bool gzip = false;
 	bool whole_json = false;
 	RowContext context;
-	std::vector<Sha256> known; ///< contents of this name that were loaded before
+	size_t root = static_cast<size_t>(-1); ///< see FileReader
+	std::vector<Sha256> known;             ///< contents of this name that were loaded before
 };
 
 /// What became of a file, told after its last piece.
@@ -75,6 +76,8 @@ class Stager
 	};
 	/// The next thing in file order, waiting up to that long for it.
 	Step next(std::chrono::milliseconds wait);
+	/// Bytes of the pieces that are staged and not taken yet.
+	size_t in_flight();
 	/// Stops and joins; next() must not be called afterwards.
 	void stop();
 

@@ -10,6 +10,8 @@
 
 #include <set>
 
+#include "core/beneath.h"
+
 extern "C"
 {
 #include "access/xact.h"
@@ -39,31 +41,15 @@ kind_name(FileAction::Kind kind)
 											   : "remove";
 }
 
-/// Removes the folders that have become empty above a path, up to but without root.
-void
-remove_empty_parents(const std::string &path, const std::string &root)
-{
-	std::string folder = path;
-	for (;;)
-	{
-		const size_t slash = folder.rfind('/');
-		if (slash == std::string::npos)
-			return;
-		folder.resize(slash);
-		if (folder.size() <= root.size() || rmdir(folder.c_str()) != 0)
-			return;
-	}
-}
-
 bool
 copy_and_sync(const std::string &from, const std::string &to)
 {
-	const int in = open(from.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	const int in = beneath::open(from, O_RDONLY);
 	if (in < 0)
 		return false;
 	const std::string part = to + ".part";
-	unlink(part.c_str());
-	const int out = open(part.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	beneath::unlink(part);
+	const int out = beneath::open(part, O_WRONLY | O_CREAT | O_EXCL, 0600);
 	bool good = out >= 0;
 	std::vector<char> buffer(1 << 20);
 	while (good)
@@ -88,9 +74,9 @@ copy_and_sync(const std::string &from, const std::string &to)
 	{
 		good = good && fsync(out) == 0;
 		close(out);
-		good = good && rename(part.c_str(), to.c_str()) == 0;
+		good = good && beneath::rename(part, to) == 0;
 		if (!good)
-			unlink(part.c_str());
+			beneath::unlink(part);
 	}
 	return good;
 }
@@ -99,20 +85,15 @@ copy_and_sync(const std::string &from, const std::string &to)
 bool
 move_file(const std::string &from, const std::string &to)
 {
-	if (!make_parents(to))
+	if (!beneath::make_parents(to))
 		return false;
-	if (renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0)
+	if (beneath::rename_new(from, to) == 0)
 		return true;
 	if (errno == EXDEV)
 	{
 		struct stat info;
-		return lstat(to.c_str(), &info) != 0 && copy_and_sync(from, to) &&
-			   unlink(from.c_str()) == 0;
-	}
-	if (errno == EINVAL || errno == ENOSYS) // a file system without RENAME_NOREPLACE
-	{
-		struct stat info;
-		return lstat(to.c_str(), &info) != 0 && rename(from.c_str(), to.c_str()) == 0;
+		return beneath::lstat(to, &info) != 0 && copy_and_sync(from, to) &&
+			   beneath::unlink(from) == 0;
 	}
 	return false;
 }
@@ -123,12 +104,12 @@ carry_out(const FileAction &action)
 {
 	if (action.kind == FileAction::Kind::publish)
 	{
-		if (!make_parents(action.to))
+		if (!beneath::make_parents(action.to))
 			return false;
-		if (rename(action.from.c_str(), action.to.c_str()) == 0)
+		if (beneath::rename(action.from, action.to) == 0)
 			return true;
 		struct stat info;
-		return errno == ENOENT && lstat(action.to.c_str(), &info) == 0;
+		return errno == ENOENT && beneath::lstat(action.to, &info) == 0;
 	}
 	FileIdentity now;
 	if (!identify(action.from, now))
@@ -156,9 +137,9 @@ carry_out(const FileAction &action)
 		}
 	}
 	const bool done = action.kind == FileAction::Kind::archive ? move_file(action.from, action.to)
-															   : unlink(action.from.c_str()) == 0;
+															   : beneath::unlink(action.from) == 0;
 	if (done)
-		remove_empty_parents(action.from, action.raw_root);
+		beneath::remove_empty_parents(action.from, action.raw_root);
 	return done;
 }
 
@@ -190,7 +171,7 @@ at_transaction_end(XactEvent event, void *)
 	{
 		for (const Pending &p : pending)
 			if (!p.remove.empty())
-				unlink(p.remove.c_str());
+				beneath::unlink(p.remove);
 		pending.clear();
 	}
 	else if (event == XACT_EVENT_PRE_PREPARE && !pending.empty())
@@ -215,10 +196,20 @@ at_subtransaction_end(SubXactEvent event, SubTransactionId id, SubTransactionId 
 						  if (p.subtransaction != id)
 							  return false;
 						  if (!p.remove.empty())
-							  unlink(p.remove.c_str());
+							  beneath::unlink(p.remove);
 						  return true;
 					  });
 	}
+}
+
+/// Whoever may write to etl.file_action must not be able to move or remove other files of the
+/// server.
+bool
+lies_in_folders(const std::string &path, const pg::Settings &settings)
+{
+	const std::string root = path.substr(0, beneath::root_length(path));
+	return root == settings.raw_dir || root == settings.processed_dir ||
+		   root == settings.archive_dir;
 }
 
 } // namespace
@@ -231,23 +222,10 @@ register_action_callbacks()
 }
 
 bool
-make_parents(const std::string &path)
-{
-	for (size_t slash = path.find('/', 1); slash != std::string::npos;
-		 slash = path.find('/', slash + 1))
-	{
-		const std::string folder = path.substr(0, slash);
-		if (mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST)
-			return false;
-	}
-	return true;
-}
-
-bool
 identify(const std::string &path, FileIdentity &identity)
 {
 	struct stat info;
-	if (lstat(path.c_str(), &info) != 0)
+	if (beneath::lstat(path, &info) != 0)
 		return false;
 	identity = {static_cast<uint64_t>(info.st_dev), static_cast<uint64_t>(info.st_ino),
 				static_cast<uint64_t>(info.st_size),
@@ -294,7 +272,7 @@ part_folder(const pg::Settings &settings, const std::string &dataset)
 {
 	const std::string folder =
 		settings.processed_dir + "/.pg_etl/" + std::to_string(MyDatabaseId) + "/" + dataset;
-	if (!make_parents(folder + "/"))
+	if (!beneath::make_parents(folder + "/"))
 		throw pg::Error("58030",
 						"could not create folder \"" + folder + "\": " + std::strerror(errno));
 	return folder;
@@ -338,6 +316,19 @@ recover(const std::string &dataset, const pg::Settings &settings)
 		const std::string hash = rows.bytes(i, 4);
 		std::memcpy(action.sha256.data(), hash.data(), std::min(hash.size(), action.sha256.size()));
 		action.raw_root = settings.raw_dir;
+		if (!lies_in_folders(action.from, settings) ||
+			(!action.to.empty() && !lies_in_folders(action.to, settings)))
+		{
+			pg::notice(WARNING,
+					   "a file of dataset \"" + dataset + "\" waits in another folder than is set",
+					   "Action " + std::to_string(rows.integer(i, 0)) +
+						   " of etl.file_action is of a file outside etl.raw_dir, "
+						   "etl.processed_dir and etl.archive_dir.",
+					   "If a folder was changed, set the old one, run the dataset, and change it "
+					   "then.");
+			wanted.insert(action.from);
+			continue;
+		}
 		if (carry_out(action))
 			done.push_back(rows.integer(i, 0));
 		else
@@ -361,13 +352,14 @@ recover(const std::string &dataset, const pg::Settings &settings)
 					{pg::param_array(done)});
 	}
 	// what is left there belongs to transactions that never committed: the dataset is locked
-	if (DIR *dir = opendir(folder.c_str()))
+	const int fd = beneath::open(folder + "/.", O_RDONLY | O_DIRECTORY);
+	if (DIR *dir = fd < 0 ? nullptr : fdopendir(fd))
 	{
 		while (const dirent *entry = readdir(dir))
 		{
 			const std::string path = folder + "/" + entry->d_name;
 			if (entry->d_name[0] != '.' && wanted.count(path) == 0)
-				unlink(path.c_str());
+				beneath::unlink(path);
 		}
 		closedir(dir);
 	}

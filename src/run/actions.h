@@ -56,9 +56,6 @@ std::string part_name(const std::string &folder, int64_t file_id, const char *ki
 /// their present name; path itself when no action does.
 std::string pending_source(const std::string &path);
 
-/// Creates the folders above a path.
-bool make_parents(const std::string &path);
-
 /// The identity of a file, false when there is none.
 bool identify(const std::string &path, FileIdentity &identity);
 

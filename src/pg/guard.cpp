@@ -24,33 +24,56 @@ copy_or_null(const std::string &text)
 	return text.empty() ? nullptr : pstrdup(text.c_str());
 }
 
-/// PostgreSQL's messages about data carry the data: "Failing row contains (…)", 'invalid input
-/// syntax for type integer: "…"'. What leaves the extension ends up in the server's log, where no
-/// personal data may be. Which row it was the caller knows and tells in its own words.
+/// Of WithoutValues.
+int without_values = 0;
+
 bool
-is_about_data(const std::string &sqlstate)
+quotes_values(const std::string &sqlstate)
 {
 	return sqlstate.compare(0, 2, "22") == 0 || sqlstate.compare(0, 2, "23") == 0;
 }
 
 /// A message of class 22 quotes values; names of columns and constraints come in class 23 only.
 std::string
-without_quoted(const std::string &message)
+message_of(const ErrorData *error)
 {
+	const std::string message = string_or_empty(error->message);
+	if (without_values == 0 ||
+		std::string(unpack_sql_state(error->sqlerrcode)).compare(0, 2, "22") != 0)
+		return message;
 	const size_t first = message.find('"'), last = message.rfind('"');
 	return first == last ? message : message.substr(0, first + 1) + "…" + message.substr(last);
+}
+
+std::string
+detail_of(const ErrorData *error)
+{
+	return without_values > 0 && quotes_values(unpack_sql_state(error->sqlerrcode))
+			   ? "Values are left out, so that none stands in the log."
+			   : string_or_empty(error->detail);
 }
 
 } // namespace
 
 PgError::PgError(ErrorData *error)
-	: Error(unpack_sql_state(error->sqlerrcode), string_or_empty(error->message),
-			string_or_empty(error->detail), string_or_empty(error->hint)),
-	  context_(string_or_empty(error->context)), schema_(string_or_empty(error->schema_name)),
-	  table_(string_or_empty(error->table_name)), column_(string_or_empty(error->column_name)),
+	: Error(unpack_sql_state(error->sqlerrcode), message_of(error), detail_of(error),
+			string_or_empty(error->hint)),
+	  context_(without_values > 0 ? std::string() : string_or_empty(error->context)),
+	  schema_(string_or_empty(error->schema_name)), table_(string_or_empty(error->table_name)),
+	  column_(string_or_empty(error->column_name)),
 	  constraint_(string_or_empty(error->constraint_name))
 {
 	FreeErrorData(error);
+}
+
+WithoutValues::WithoutValues()
+{
+	++without_values;
+}
+
+WithoutValues::~WithoutValues()
+{
+	--without_values;
 }
 
 ErrorData *
@@ -89,15 +112,11 @@ current_exception_data()
 	}
 	catch (const PgError &e)
 	{
-		const bool data_error = is_about_data(e.sqlstate());
 		data->sqlerrcode = code(e.sqlstate());
-		data->message = e.sqlstate().compare(0, 2, "22") == 0
-							? pstrdup(without_quoted(e.what()).c_str())
-							: pstrdup(e.what());
-		data->detail = data_error ? pstrdup("Values are left out, so that none stands in the log.")
-								  : copy_or_null(e.detail());
+		data->message = pstrdup(e.what());
+		data->detail = copy_or_null(e.detail());
 		data->hint = copy_or_null(e.hint());
-		data->context = data_error ? nullptr : copy_or_null(e.context());
+		data->context = copy_or_null(e.context());
 		data->schema_name = copy_or_null(e.schema());
 		data->table_name = copy_or_null(e.table());
 		data->column_name = copy_or_null(e.column());

@@ -371,6 +371,7 @@ class Loader
 void
 load(const Definition &definition, Batch &batch)
 {
+	const pg::WithoutValues without_values;
 	Loader(definition, batch).run();
 }
 

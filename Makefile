@@ -3,12 +3,12 @@
 
 # These do not need PGXS (and make check must not be PGXS's own, which only says that it is not
 # supported): they install what is missing first and then call make again for the rest.
-SCRIPTED = check demo setup bench/generate
+SCRIPTED = check soak demo setup bench/generate
 
 ifneq (,$(filter $(SCRIPTED),$(MAKECMDGOALS)))
 
-.PHONY: check demo setup
-check demo setup:
+.PHONY: check soak demo setup
+check soak demo setup:
 	scripts/$@
 
 bench/generate: bench/generate.cpp $(wildcard bench/*.h)
@@ -80,6 +80,20 @@ $(INSTALL_SCRIPT_SQL): $(sort $(wildcard sql/*.sql)) $(SCHEMAS) Makefile
 		done; \
 	} > $@.tmp
 	mv $@.tmp $@
+
+# The module with fault points (src/run/fault.h), which crash tests load from where it is. What has
+# no fault point is shared with the normal build.
+FAULT_SOURCES = $(shell grep -l ETL_FAULT $(SOURCES))
+FAULT_OBJS = $(FAULT_SOURCES:%.cpp=build/faults/%.o)
+
+.PHONY: faults
+faults: build/faults/pg_etl.so
+build/faults/pg_etl.so: $(FAULT_OBJS) $(filter-out $(FAULT_SOURCES:.cpp=.o),$(OBJS))
+	$(CXX) $(CXXFLAGS) -shared -o $@ $^ $(LDFLAGS) $(LDFLAGS_SL) $(SHLIB_LINK)
+$(FAULT_OBJS): build/faults/%.o: %.cpp Makefile
+	@mkdir -p $(@D)
+	$(CXX) $(CXXFLAGS) $(CPPFLAGS) -DETL_FAULTS -c -o $@ $<
+-include $(FAULT_OBJS:.o=.d)
 
 .PHONY: install-schemas uninstall-schemas regress-output
 install: install-schemas

@@ -26,7 +26,7 @@ BEGIN
               WHERE CASE WHEN etl_schedule.dataset IS NULL THEN t.enabled ELSE t.name OPERATOR(pg_catalog.=) etl_schedule.dataset END
               ORDER BY t.name LOOP
         found_one := true;
-        cron := pg_catalog.coalesce(etl_schedule.schedule, d.schedule);
+        cron := coalesce(etl_schedule.schedule, d.schedule);
         IF cron IS NULL OR cron OPERATOR(pg_catalog.=) '' THEN
             IF etl_schedule.dataset IS NULL THEN
                 CONTINUE;

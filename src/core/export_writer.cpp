@@ -6,7 +6,9 @@
 #include <vector>
 
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 namespace etl
@@ -98,23 +100,13 @@ class BinaryFraming
 	size_t want_ = 19, field_left_ = 0;
 };
 
-/// Reads until the writing end is closed, so that COPY never blocks on a pipe that nobody empties.
-void
-drain(int fd)
-{
-	std::vector<char> buffer(64 * 1024);
-	for (;;)
-	{
-		const ssize_t got = read(fd, buffer.data(), buffer.size());
-		if (got == 0 || (got < 0 && errno != EINTR))
-			return;
-	}
-}
-
 } // namespace
 
 ExportWriter::ExportWriter()
 {
+	wake_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (wake_ < 0)
+		throw FileError("58030", std::string("could not make an eventfd: ") + std::strerror(errno));
 	sigset_t all, before;
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -125,6 +117,7 @@ ExportWriter::ExportWriter()
 	catch (...)
 	{
 		pthread_sigmask(SIG_SETMASK, &before, nullptr);
+		close(wake_);
 		throw;
 	}
 	pthread_sigmask(SIG_SETMASK, &before, nullptr);
@@ -132,12 +125,25 @@ ExportWriter::ExportWriter()
 
 ExportWriter::~ExportWriter()
 {
+	stop();
+	close(wake_);
+}
+
+void
+ExportWriter::stop()
+{
+	if (!thread_.joinable())
+		return;
 	{
 		const std::lock_guard lock(mutex_);
 		stopping_ = true;
 	}
+	(void)eventfd_write(wake_, 1);
 	news_.notify_all();
 	thread_.join();
+	for (const Job &job : jobs_)
+		close(job.fd);
+	jobs_.clear();
 }
 
 int
@@ -147,6 +153,7 @@ ExportWriter::start(const std::string &path, bool gzip, Framing framing)
 	if (pipe2(ends, O_CLOEXEC) != 0)
 		throw FileError("58030", std::string("could not make a pipe: ") + std::strerror(errno));
 	(void)fcntl(ends[1], F_SETPIPE_SZ, buffer_size); // fewer switches; the default works too
+	(void)fcntl(ends[0], F_SETFL, O_NONBLOCK);       // the thread waits in poll(), see read_some()
 	{
 		const std::lock_guard lock(mutex_);
 		jobs_.push_back({ends[0], path, gzip, framing});
@@ -165,7 +172,7 @@ ExportWriter::work()
 		{
 			std::unique_lock lock(mutex_);
 			news_.wait(lock, [&] { return stopping_ || !jobs_.empty(); });
-			if (jobs_.empty())
+			if (stopping_)
 				return;
 			job = jobs_.front();
 			jobs_.pop_front();
@@ -174,6 +181,11 @@ ExportWriter::work()
 		try
 		{
 			write_file(job);
+		}
+		catch (const Stopped &)
+		{
+			close(job.fd);
+			return;
 		}
 		catch (const FileError &e)
 		{
@@ -201,6 +213,45 @@ ExportWriter::work()
 	}
 }
 
+/// Bytes from a pipe, 0 at its end. Throws Stopped when there is no more use for them: the end may
+/// never come, when the backend is going and COPY still has the other side open.
+size_t
+ExportWriter::read_some(int fd, char *buffer, size_t size)
+{
+	for (;;)
+	{
+		if (stopping_)
+			throw Stopped{};
+		const ssize_t got = read(fd, buffer, size);
+		if (got >= 0)
+			return static_cast<size_t>(got);
+		if (errno == EAGAIN)
+		{
+			struct pollfd wait[] = {{fd, POLLIN, 0}, {wake_, POLLIN, 0}};
+			(void)poll(wait, 2, -1);
+		}
+		else if (errno != EINTR)
+			throw FileError("58030",
+							std::string("could not read from a pipe: ") + std::strerror(errno));
+	}
+}
+
+/// Reads until the writing end is closed, so that COPY never blocks on a pipe that nobody empties.
+void
+ExportWriter::drain(int fd)
+{
+	std::vector<char> buffer(64 * 1024);
+	try
+	{
+		while (read_some(fd, buffer.data(), buffer.size()) > 0)
+			;
+	}
+	catch (...)
+	{
+		// stopping, or a broken pipe: nobody waits for it
+	}
+}
+
 void
 ExportWriter::write_file(const Job &job)
 {
@@ -209,15 +260,10 @@ ExportWriter::write_file(const Job &job)
 	std::vector<char> buffer(buffer_size);
 	for (;;)
 	{
-		const ssize_t got = read(job.fd, buffer.data(), buffer.size());
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			throw FileError("58030",
-							std::string("could not read from a pipe: ") + std::strerror(errno));
+		const size_t got = read_some(job.fd, buffer.data(), buffer.size());
 		if (got == 0)
 			break;
-		const std::string_view bytes(buffer.data(), static_cast<size_t>(got));
+		const std::string_view bytes(buffer.data(), got);
 		if (job.framing == Framing::copy_binary)
 			framing.feed(bytes);
 		else

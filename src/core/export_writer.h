@@ -1,6 +1,7 @@
 // A thread that turns what COPY writes into a pipe into processed files.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
@@ -22,11 +23,14 @@ class ExportWriter
 {
   public:
 	ExportWriter();
-	/// Joins the thread. Files that were not complete are left to the caller to remove.
+	/// stop()
 	~ExportWriter();
 	ExportWriter(const ExportWriter &) = delete;
 	ExportWriter &operator=(const ExportWriter &) = delete;
 
+	/// Gives up what is not written yet and joins the thread, even while somebody still holds the
+	/// writing end of a pipe. Files that were not complete are left to the caller to remove.
+	void stop();
 	/// Opens a pipe whose bytes go to a new file. Returns the end to write to; closing it (and
 	/// every copy of it) ends the file. Several COPYs may write to it one after the other.
 	int start(const std::string &path, bool gzip, Framing framing);
@@ -45,14 +49,20 @@ class ExportWriter
 		bool gzip;
 		Framing framing;
 	};
+	struct Stopped
+	{
+	};
 	void work();
-	static void write_file(const Job &job);
+	void write_file(const Job &job);
+	void drain(int fd);
+	size_t read_some(int fd, char *buffer, size_t size);
 
 	std::mutex mutex_;
 	std::condition_variable news_;
 	std::deque<Job> jobs_;
 	size_t pending_ = 0;
-	bool stopping_ = false;
+	std::atomic<bool> stopping_ = false;
+	int wake_ = -1; ///< readable once it is stopping
 	std::string error_, sqlstate_;
 	std::thread thread_;
 };

@@ -24,6 +24,15 @@ struct Partition
 /// nullopt when it is no partition: another shape, 2020-13-01, 30 February, hour 24.
 std::optional<Partition> parse_partition(std::string_view relative_path);
 
+/// What tells whether a file is still the one that was read. Without the device: its number may
+/// change when the machine starts again.
+struct FileIdentity
+{
+	uint64_t inode = 0, size = 0;
+	int64_t modified_ns = 0;
+	bool operator==(const FileIdentity &) const = default;
+};
+
 /// A file that can't be read to its end. The message names what is wrong and where, and no content.
 class FileError : public std::runtime_error
 {
@@ -47,7 +56,9 @@ class FileError : public std::runtime_error
 class FileReader
 {
   public:
-	FileReader(const std::string &path, bool gzip, uint64_t max_size);
+	/// root: how many bytes of the path may hold symbolic links; see core/beneath.h.
+	FileReader(const std::string &path, bool gzip, uint64_t max_size,
+			   size_t root = static_cast<size_t>(-1));
 	~FileReader();
 	FileReader(const FileReader &) = delete;
 	FileReader &operator=(const FileReader &) = delete;
@@ -59,6 +70,8 @@ class FileReader
 	uint64_t size_on_disk() const;
 	std::array<uint8_t, 32> sha256() const;
 	uint64_t bytes_out() const;
+	/// Of the file that was opened, whatever has its name now.
+	FileIdentity identity() const;
 
   private:
 	struct Impl;

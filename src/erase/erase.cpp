@@ -331,6 +331,7 @@ erase_subjects(const Catalog &catalog, const std::string &dataset, const std::st
 {
 	if (requests.empty())
 		return;
+	const pg::WithoutValues without_values;
 	mark_held(dataset, secret, requests);
 	Eraser(catalog, dataset, secret, settings).run(requests);
 	if (std::any_of(requests.begin(), requests.end(),

@@ -1,14 +1,14 @@
 #include "run/actions.h"
+#include "core/beneath.h"
 
 #include <cerrno>
 #include <cstring>
+#include <optional>
+#include <unordered_map>
 
-#include <dirent.h>
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include <set>
+#include "run/fault.h"
 
 extern "C"
 {
@@ -21,15 +21,54 @@ namespace etl
 namespace
 {
 
-struct Pending
+/// A step of the current transaction's plan.
+struct Planned
 {
 	SubTransactionId subtransaction;
 	FileAction action;
-	std::string remove; ///< on rollback
+	int64_t action_id;
+};
+
+/// A file to remove when the (sub)transaction rolls back.
+struct Removal
+{
+	SubTransactionId subtransaction;
+	std::string path;
 };
 
 /// Of the current transaction. Never touched by threads.
-std::vector<Pending> pending;
+std::vector<Planned> planned;
+std::vector<Removal> removals;
+
+/// Of the dataset that was recovered last: what could not be done yet.
+std::vector<FileAction> unfinished;
+
+/// Actions that are not carried out yet, by path: unfinished ones, then those of this transaction.
+struct Index
+{
+	std::unordered_map<std::string, const FileAction *> from, to;
+	void add(const FileAction &a)
+	{
+		from[a.from] = &a;
+		if (!a.to.empty())
+			to[a.to] = &a;
+	}
+};
+std::optional<Index> cached_index;
+
+const Index &
+action_index()
+{
+	if (!cached_index)
+	{
+		cached_index.emplace();
+		for (const FileAction &a : unfinished)
+			cached_index->add(a);
+		for (const Planned &p : planned)
+			cached_index->add(p.action);
+	}
+	return *cached_index;
+}
 
 const char *
 kind_name(FileAction::Kind kind)
@@ -39,143 +78,29 @@ kind_name(FileAction::Kind kind)
 											   : "remove";
 }
 
-/// Removes the folders that have become empty above a path, up to but without root.
 void
-remove_empty_parents(const std::string &path, const std::string &root)
+carry_out_planned() noexcept
 {
-	std::string folder = path;
-	for (;;)
-	{
-		const size_t slash = folder.rfind('/');
-		if (slash == std::string::npos)
-			return;
-		folder.resize(slash);
-		if (folder.size() <= root.size() || rmdir(folder.c_str()) != 0)
-			return;
-	}
-}
-
-bool
-copy_and_sync(const std::string &from, const std::string &to)
-{
-	const int in = open(from.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (in < 0)
-		return false;
-	const std::string part = to + ".part";
-	unlink(part.c_str());
-	const int out = open(part.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	bool good = out >= 0;
-	std::vector<char> buffer(1 << 20);
-	while (good)
-	{
-		const ssize_t got = read(in, buffer.data(), buffer.size());
-		if (got == 0)
-			break;
-		if (got < 0 && errno == EINTR)
-			continue;
-		good = got > 0;
-		for (ssize_t at = 0; good && at < got;)
-		{
-			const ssize_t put = write(out, buffer.data() + at, static_cast<size_t>(got - at));
-			if (put < 0 && errno == EINTR)
-				continue;
-			good = put > 0;
-			at += put;
-		}
-	}
-	close(in);
-	if (out >= 0)
-	{
-		good = good && fsync(out) == 0;
-		close(out);
-		good = good && rename(part.c_str(), to.c_str()) == 0;
-		if (!good)
-			unlink(part.c_str());
-	}
-	return good;
-}
-
-/// Moves without replacing. Across file systems: copy, sync, then unlink.
-bool
-move_file(const std::string &from, const std::string &to)
-{
-	if (!make_parents(to))
-		return false;
-	if (renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0)
-		return true;
-	if (errno == EXDEV)
-	{
-		struct stat info;
-		return lstat(to.c_str(), &info) != 0 && copy_and_sync(from, to) &&
-			   unlink(from.c_str()) == 0;
-	}
-	if (errno == EINVAL || errno == ENOSYS) // a file system without RENAME_NOREPLACE
-	{
-		struct stat info;
-		return lstat(to.c_str(), &info) != 0 && rename(from.c_str(), to.c_str()) == 0;
-	}
-	return false;
-}
-
-/// Carries an action out; false when it could not be. Doing it again does nothing.
-bool
-carry_out(const FileAction &action)
-{
-	if (action.kind == FileAction::Kind::publish)
-	{
-		if (!make_parents(action.to))
-			return false;
-		if (rename(action.from.c_str(), action.to.c_str()) == 0)
-			return true;
-		struct stat info;
-		return errno == ENOENT && lstat(action.to.c_str(), &info) == 0;
-	}
-	FileIdentity now;
-	if (!identify(action.from, now))
-		return true; // gone: moved or removed already
-	if (action.identity.inode != 0)
-	{
-		if (!(now == action.identity))
-			return true; // another delivery has taken the name: it is the next run's
-	}
-	else
-	{
-		// after a crash the identity is not known, the contents are
+	for (const Planned &p : planned)
 		try
 		{
-			FileReader reader(action.from, false, UINT64_MAX);
-			std::vector<char> buffer(1 << 20);
-			while (reader.read(buffer.data(), buffer.size()) > 0)
-				;
-			if (reader.sha256() != action.sha256)
-				return true;
-		}
-		catch (const FileError &)
-		{
-			return false;
-		}
-	}
-	const bool done = action.kind == FileAction::Kind::archive ? move_file(action.from, action.to)
-															   : unlink(action.from.c_str()) == 0;
-	if (done)
-		remove_empty_parents(action.from, action.raw_root);
-	return done;
-}
-
-void
-carry_out_pending() noexcept
-{
-	for (const Pending &p : pending)
-		try
-		{
-			if (p.remove.empty())
-				carry_out(p.action);
+			ETL_FAULT("action");
+			(void)carry_out(p.action, false);
+			ETL_FAULT("action_done");
 		}
 		catch (...)
 		{
 			// out of memory, say: etl.file_action has it, and the next run does it
 		}
-	pending.clear();
+}
+
+void
+forget_all() noexcept
+{
+	cached_index.reset();
+	planned.clear();
+	removals.clear();
+	unfinished.clear();
 }
 
 void
@@ -183,17 +108,18 @@ at_transaction_end(XactEvent event, void *)
 {
 	if (event == XACT_EVENT_COMMIT)
 	{
-		// committed: nothing here may fail. What can't be done now is done by the next run.
-		carry_out_pending();
+		// committed, and the dataset still locked: nothing here may fail. What can't be done now is
+		// done by the next run.
+		carry_out_planned();
+		forget_all();
 	}
 	else if (event == XACT_EVENT_ABORT)
 	{
-		for (const Pending &p : pending)
-			if (!p.remove.empty())
-				unlink(p.remove.c_str());
-		pending.clear();
+		for (const Removal &r : removals)
+			beneath::unlink(r.path);
+		forget_all();
 	}
-	else if (event == XACT_EVENT_PRE_PREPARE && !pending.empty())
+	else if (event == XACT_EVENT_PRE_PREPARE && (!planned.empty() || !removals.empty()))
 		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 						errmsg("cannot PREPARE a transaction that has run a dataset")));
 }
@@ -203,22 +129,68 @@ at_subtransaction_end(SubXactEvent event, SubTransactionId id, SubTransactionId 
 {
 	if (event == SUBXACT_EVENT_COMMIT_SUB)
 	{
-		for (Pending &p : pending)
+		for (Planned &p : planned)
 			if (p.subtransaction == id)
 				p.subtransaction = parent;
+		for (Removal &r : removals)
+			if (r.subtransaction == id)
+				r.subtransaction = parent;
 	}
 	else if (event == SUBXACT_EVENT_ABORT_SUB)
 	{
-		std::erase_if(pending,
-					  [&](const Pending &p)
-					  {
-						  if (p.subtransaction != id)
-							  return false;
-						  if (!p.remove.empty())
-							  unlink(p.remove.c_str());
-						  return true;
-					  });
+		cached_index.reset();
+		std::erase_if(planned, [&](const Planned &p) { return p.subtransaction == id; });
+		for (const Removal &r : removals)
+			if (r.subtransaction == id)
+				beneath::unlink(r.path);
+		std::erase_if(removals, [&](const Removal &r) { return r.subtransaction == id; });
 	}
+}
+
+/// Inserts the rows and returns their numbers, in the order of the actions.
+std::vector<int64_t>
+insert_actions(const std::string &dataset, const std::vector<FileAction> &actions)
+{
+	std::vector<int64_t> file_ids, sizes, inodes, times;
+	std::vector<std::string_view> kinds, froms, tos, hashes;
+	for (const FileAction &a : actions)
+	{
+		file_ids.push_back(a.file_id);
+		kinds.push_back(kind_name(a.kind));
+		froms.push_back(a.from);
+		tos.push_back(a.to);
+		hashes.push_back({reinterpret_cast<const char *>(a.sha256.data()), a.sha256.size()});
+		sizes.push_back(static_cast<int64_t>(a.identity.size));
+		inodes.push_back(static_cast<int64_t>(a.identity.inode));
+		times.push_back(a.identity.modified_ns);
+	}
+	const std::vector<int64_t> ids = allocate_ids("etl.file_action_action_id_seq", actions.size());
+	// a file that could not be published yet and is replaced now must not come back later
+	pg::execute("DELETE FROM etl.file_action WHERE action = 'publish' AND to_path = ANY ($1)",
+				{pg::param_array(tos)});
+	pg::execute("INSERT INTO etl.file_action (dataset, action_id, file_id, action, from_path,"
+				" to_path, sha256, size_bytes, inode, modified_ns)"
+				" SELECT $1, a.* FROM unnest($2::bigint[], $3::bigint[], $4::text[], $5::text[],"
+				" $6::text[], $7::bytea[], $8::bigint[], $9::bigint[], $10::bigint[]) a",
+				{pg::param(dataset), pg::param_array(ids), pg::param_array(file_ids),
+				 pg::param_array(kinds), pg::param_array(froms), pg::param_array(tos),
+				 pg::param_array(17 /* bytea */, hashes), pg::param_array(sizes),
+				 pg::param_array(inodes), pg::param_array(times)});
+	return ids;
+}
+
+/// After the commit the finished files must be there, whatever happens to the machine.
+void
+sync_parts(const std::vector<FileAction> &actions)
+{
+	std::set<std::string> folders;
+	for (const FileAction &a : actions)
+		if (a.kind == FileAction::Kind::publish)
+			folders.insert(a.from.substr(0, a.from.rfind('/')));
+	for (const std::string &folder : folders)
+		if (!sync_folder(folder))
+			throw pg::Error("58030",
+							"could not fsync folder \"" + folder + "\": " + std::strerror(errno));
 }
 
 } // namespace
@@ -230,35 +202,10 @@ register_action_callbacks()
 	RegisterSubXactCallback(at_subtransaction_end, nullptr);
 }
 
-bool
-make_parents(const std::string &path)
-{
-	for (size_t slash = path.find('/', 1); slash != std::string::npos;
-		 slash = path.find('/', slash + 1))
-	{
-		const std::string folder = path.substr(0, slash);
-		if (mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST)
-			return false;
-	}
-	return true;
-}
-
-bool
-identify(const std::string &path, FileIdentity &identity)
-{
-	struct stat info;
-	if (lstat(path.c_str(), &info) != 0)
-		return false;
-	identity = {static_cast<uint64_t>(info.st_dev), static_cast<uint64_t>(info.st_ino),
-				static_cast<uint64_t>(info.st_size),
-				static_cast<int64_t>(info.st_mtim.tv_sec) * 1000000000 + info.st_mtim.tv_nsec};
-	return true;
-}
-
 void
 remove_on_rollback(const std::string &path)
 {
-	pending.push_back({GetCurrentSubTransactionId(), {}, path});
+	removals.push_back({GetCurrentSubTransactionId(), path});
 }
 
 void
@@ -266,27 +213,71 @@ plan_actions(const std::string &dataset, std::vector<FileAction> actions)
 {
 	if (actions.empty())
 		return;
-	std::vector<int64_t> file_ids;
-	std::vector<std::string_view> kinds, froms, tos, hashes;
-	for (const FileAction &a : actions)
-	{
-		file_ids.push_back(a.file_id);
-		kinds.push_back(kind_name(a.kind));
-		froms.push_back(a.from);
-		tos.push_back(a.to);
-		hashes.push_back({reinterpret_cast<const char *>(a.sha256.data()), a.sha256.size()});
-	}
-	pg::execute("INSERT INTO etl.file_action (dataset, file_id, action, from_path, to_path, sha256)"
-				" SELECT $1, a.* FROM unnest($2::bigint[], $3::text[], $4::text[], $5::text[], "
-				"$6::bytea[]) a",
-				{pg::param(dataset), pg::param_array(file_ids), pg::param_array(kinds),
-				 pg::param_array(froms), pg::param_array(tos),
-				 pg::param_array(17 /* bytea */, hashes)});
+	ETL_FAULT("plan");
+	sync_parts(actions);
+	ETL_FAULT("plan_synced");
+	const std::vector<int64_t> ids = insert_actions(dataset, actions);
 	// with synchronous_commit off a crash could take back a commit whose files have moved already
 	pg::call([] { ForceSyncCommit(); });
 	const SubTransactionId id = GetCurrentSubTransactionId();
-	for (FileAction &a : actions)
-		pending.push_back({id, std::move(a), {}});
+	cached_index.reset();
+	for (size_t i = 0; i < actions.size(); ++i)
+		planned.push_back({id, std::move(actions[i]), ids[i]});
+	ETL_FAULT("planned");
+}
+
+std::vector<int64_t>
+planned_action_ids()
+{
+	std::vector<int64_t> ids;
+	for (const Planned &p : planned)
+		ids.push_back(p.action_id);
+	return ids;
+}
+
+std::set<std::string>
+pending_parts()
+{
+	std::set<std::string> parts;
+	for (const Planned &p : planned)
+		parts.insert(p.action.from);
+	for (const Removal &r : removals)
+		parts.insert(r.path);
+	return parts;
+}
+
+void
+set_unfinished(std::vector<FileAction> actions)
+{
+	cached_index.reset();
+	unfinished = std::move(actions);
+}
+
+std::string
+pending_source(const std::string &path)
+{
+	const Index &index = action_index();
+	const auto found = index.to.find(path);
+	if (found == index.to.end())
+		return path;
+	const FileAction &action = *found->second;
+	if (action.kind == FileAction::Kind::archive && !file_exists(action.from))
+		return held_name(action);
+	return action.from;
+}
+
+bool
+destination_taken(const std::string &path)
+{
+	return action_index().to.count(path) > 0;
+}
+
+bool
+is_taken_up(const std::string &path, const FileIdentity &identity)
+{
+	const Index &index = action_index();
+	const auto found = index.from.find(path);
+	return found != index.from.end() && found->second->identity == identity;
 }
 
 std::string
@@ -294,7 +285,8 @@ part_folder(const pg::Settings &settings, const std::string &dataset)
 {
 	const std::string folder =
 		settings.processed_dir + "/.pg_etl/" + std::to_string(MyDatabaseId) + "/" + dataset;
-	if (!make_parents(folder + "/"))
+	bool created = false;
+	if (!make_parents(folder + "/", &created) || (created && !sync_parents(folder)))
 		throw pg::Error("58030",
 						"could not create folder \"" + folder + "\": " + std::strerror(errno));
 	return folder;
@@ -306,71 +298,6 @@ part_name(const std::string &folder, int64_t file_id, const char *kind)
 	static uint64_t count = 0;
 	return folder + "/" + std::to_string(file_id) + "." + kind + "." + std::to_string(getpid()) +
 		   "." + std::to_string(++count) + ".part";
-}
-
-std::string
-pending_source(const std::string &path)
-{
-	for (auto p = pending.rbegin(); p != pending.rend(); ++p)
-		if (p->remove.empty() && p->action.to == path)
-			return p->action.from;
-	return path;
-}
-
-void
-recover(const std::string &dataset, const pg::Settings &settings)
-{
-	std::set<std::string> wanted;
-	const pg::Rows rows = pg::query(
-		"SELECT action_id, action, from_path, coalesce(to_path, ''), sha256, coalesce(file_id, 0)"
-		" FROM etl.file_action WHERE dataset = $1 ORDER BY action_id",
-		{pg::param(dataset)});
-	std::vector<int64_t> done;
-	for (uint64_t i = 0; i < rows.size(); ++i)
-	{
-		FileAction action;
-		const std::string kind = rows.text(i, 1);
-		action.kind = kind == "publish"   ? FileAction::Kind::publish
-					  : kind == "archive" ? FileAction::Kind::archive
-										  : FileAction::Kind::remove;
-		action.from = rows.text(i, 2);
-		action.to = rows.text(i, 3);
-		const std::string hash = rows.bytes(i, 4);
-		std::memcpy(action.sha256.data(), hash.data(), std::min(hash.size(), action.sha256.size()));
-		action.raw_root = settings.raw_dir;
-		if (carry_out(action))
-			done.push_back(rows.integer(i, 0));
-		else
-			wanted.insert(action.from);
-	}
-	const std::string folder = part_folder(settings, dataset);
-	if (!done.empty())
-	{
-		// the record of intent goes only when what it stands for is on the disk
-		for (const std::string &root :
-			 {settings.processed_dir, settings.archive_dir, settings.raw_dir})
-		{
-			const int fd = open(root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-			if (fd >= 0)
-			{
-				(void)syncfs(fd);
-				close(fd);
-			}
-		}
-		pg::execute("DELETE FROM etl.file_action WHERE action_id = ANY ($1)",
-					{pg::param_array(done)});
-	}
-	// what is left there belongs to transactions that never committed: the dataset is locked
-	if (DIR *dir = opendir(folder.c_str()))
-	{
-		while (const dirent *entry = readdir(dir))
-		{
-			const std::string path = folder + "/" + entry->d_name;
-			if (entry->d_name[0] != '.' && wanted.count(path) == 0)
-				unlink(path.c_str());
-		}
-		closedir(dir);
-	}
 }
 
 } // namespace etl

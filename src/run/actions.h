@@ -2,14 +2,17 @@
 //
 // The plan is made inside the transaction: a row of etl.file_action for each step, and the same
 // step in memory. When the transaction commits, the steps are carried out; when a crash gets in
-// between, the rows are there and the next run carries them out. A rollback, of the transaction or
-// of a savepoint around it, removes the files written for it.
+// between, the rows are there and the next run carries them out (recover.h). A rollback, of the
+// transaction or of a savepoint around it, removes the files written for it. docs/reliability.md
+// has the whole protocol.
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <string>
 #include <vector>
 
+#include "core/file_move.h"
 #include "core/stager.h"
 #include "run/run.h"
 
@@ -28,9 +31,23 @@ struct FileAction
 	int64_t file_id = 0;
 	std::string from, to;  ///< absolute
 	Sha256 sha256{};       ///< archive, remove: what the raw file must hold
-	FileIdentity identity; ///< what it was when it was read; empty after a crash
+	FileIdentity identity; ///< archive, remove: what the raw file was when it was read
 	std::string raw_root;  ///< archive, remove: up to which folder empty ones are removed
 };
+
+/// What became of an action.
+struct ActionResult
+{
+	bool done = true;    ///< or there is nothing left to do; false: try again later
+	std::string problem; ///< what to tell in etl.file.error; empty: none
+};
+
+/// Carries an action out; doing it again does nothing. thorough: a raw file that is not the one
+/// that was read is taken for it when its contents are the same.
+ActionResult carry_out(const FileAction &action, bool thorough);
+
+/// The name under which a raw file stands while it is copied to another file system or removed.
+std::string held_name(const FileAction &action);
 
 /// Registers the transaction callbacks; called once when the library is loaded.
 void register_action_callbacks();
@@ -41,9 +58,12 @@ void plan_actions(const std::string &dataset, std::vector<FileAction> actions);
 /// A file that is removed when the current (sub)transaction rolls back.
 void remove_on_rollback(const std::string &path);
 
-/// Finishes what a crash left: carries out the committed actions of a dataset that are not done and
-/// forgets those that are; removes files of transactions that never committed.
-void recover(const std::string &dataset, const pg::Settings &settings);
+/// Numbers of the rows of etl.file_action that the current transaction has planned.
+std::vector<int64_t> planned_action_ids();
+/// Files that it has planned to give another name, or will remove when it rolls back.
+std::set<std::string> pending_parts();
+/// What recover() could not do yet; forgotten when the transaction ends.
+void set_unfinished(std::vector<FileAction> actions);
 
 /// The folder for files that are not finished: below the processed folder, so that giving them
 /// their final name is a rename; one for each database and dataset. Created when missing.
@@ -52,14 +72,19 @@ std::string part_folder(const pg::Settings &settings, const std::string &dataset
 /// A name in that folder that no other file of this backend has had.
 std::string part_name(const std::string &folder, int64_t file_id, const char *kind);
 
-/// Where the contents of a file are that an action of this transaction will put at path: under
-/// their present name; path itself when no action does.
+/// Where the contents of a file are that an action which is not carried out yet will put at path:
+/// under their present name; path itself when there is no such action.
 std::string pending_source(const std::string &path);
 
-/// Creates the folders above a path.
-bool make_parents(const std::string &path);
+/// Whether such an action will put a file there.
+bool destination_taken(const std::string &path);
 
-/// The identity of a file, false when there is none.
-bool identify(const std::string &path, FileIdentity &identity);
+/// Whether such an action will take that raw file away: its records are loaded.
+bool is_taken_up(const std::string &path, const FileIdentity &identity);
+
+/// Finishes what a crash left: carries out the committed actions of a dataset that are not done and
+/// forgets those that are; removes files of transactions that never committed. What can't be done
+/// yet is told in etl.file. Needs the dataset's lock.
+void recover(const std::string &dataset, const pg::Settings &settings);
 
 } // namespace etl

@@ -41,6 +41,12 @@ struct SpanningKeys
 void check_and_load(const Catalog &catalog, const Definition &definition, Batch &batch,
 					const SpanningKeys *spanning);
 
+/// Which of the candidates (positions in records) have a key that is in the target table.
+std::vector<uint32_t> keys_in_table(const Definition &definition,
+									const std::vector<BatchRecord> &records,
+									const std::vector<uint32_t> &candidates);
+Violation duplicate_violation(const Definition &definition, const char *where);
+
 /// The checks alone (a dry run).
 void check(const Catalog &catalog, const Definition &definition, Batch &batch,
 		   const SpanningKeys *spanning);

@@ -6,9 +6,6 @@
 namespace etl
 {
 
-namespace
-{
-
 Violation
 duplicate_violation(const Definition &definition, const char *where)
 {
@@ -16,7 +13,6 @@ duplicate_violation(const Definition &definition, const char *where)
 			"/x-etl/key",    "23505", definition.key_field + ": key " + where};
 }
 
-/// Which of the keys are in the target table: by position in `records`.
 std::vector<uint32_t>
 keys_in_table(const Definition &definition, const std::vector<BatchRecord> &records,
 			  const std::vector<uint32_t> &candidates)
@@ -44,6 +40,9 @@ keys_in_table(const Definition &definition, const std::vector<BatchRecord> &reco
 		found.push_back(candidates[static_cast<size_t>(rows.integer(r, 0) - 1)]);
 	return found;
 }
+
+namespace
+{
 
 /// The first record with a key claims it, even if it is quarantined: keys of open quarantined
 /// records that got as far as the duplicate test and are not in this batch themselves.

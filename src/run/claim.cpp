@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <map>
+#include <set>
 #include <tuple>
 
 #include <dirent.h>
@@ -10,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "run/actions.h"
 #include "run/quarantine.h"
 
 namespace etl
@@ -59,8 +61,7 @@ list_folder(int parent, const char *name, const std::string &prefix, int depth,
 			continue;
 		StagedFile file;
 		file.path = prefix + entry_name;
-		file.identity = {static_cast<uint64_t>(info.st_dev), static_cast<uint64_t>(info.st_ino),
-						 static_cast<uint64_t>(info.st_size),
+		file.identity = {static_cast<uint64_t>(info.st_ino), static_cast<uint64_t>(info.st_size),
 						 static_cast<int64_t>(info.st_mtim.tv_sec) * 1000000000 +
 							 info.st_mtim.tv_nsec};
 		file.partition = parse_partition(file.path);
@@ -69,27 +70,20 @@ list_folder(int parent, const char *name, const std::string &prefix, int depth,
 	closedir(dir);
 }
 
-/// Takes out the files that failed in this very backlog and are as they were: they would fail
-/// again, and again.
+/// Takes out the files that failed in this very backlog: the next one tries them again. (Even those
+/// that have changed: a file that is being written all the time would keep it going.)
 void
 leave_out_failed(const Definition &definition, int64_t failed_since,
 				 std::vector<StagedFile> &staged)
 {
-	const pg::Rows rows =
-		pg::query("SELECT path, size_bytes, finished_at FROM etl.file"
-				  " WHERE dataset = $1 AND status = 'failed' AND finished_at >= $2",
-				  {pg::param(definition.dataset), pg::param_timestamptz(failed_since)});
-	std::map<std::string, std::pair<uint64_t, int64_t>> failed;
+	const pg::Rows rows = pg::query(
+		"SELECT path FROM etl.file WHERE dataset = $1 AND status = 'failed' AND finished_at >= $2",
+		{pg::param(definition.dataset), pg::param_timestamptz(failed_since)});
+	std::set<std::string> failed;
 	for (uint64_t i = 0; i < rows.size(); ++i)
-		failed[rows.text(i, 0)] = {static_cast<uint64_t>(rows.integer(i, 1)), rows.integer(i, 2)};
+		failed.insert(rows.text(i, 0));
 	std::erase_if(staged,
-				  [&](const StagedFile &f)
-				  {
-					  const auto found = failed.find(storable_text(f.path));
-					  return found != failed.end() && found->second.first == f.identity.size &&
-							 f.identity.modified_ns / 1000 - unix_to_pg_epoch <=
-								 found->second.second;
-				  });
+				  [&](const StagedFile &f) { return failed.count(storable_text(f.path)) > 0; });
 }
 
 /// The first files whose sizes come to that many bytes.
@@ -136,7 +130,12 @@ claim_files(const Definition &definition, const pg::Settings &settings, const Ru
 {
 	std::vector<StagedFile> staged = list_staged_files(settings.raw_dir);
 	std::erase_if(staged, [&](const StagedFile &f)
-				  { return !f.partition || !definition.claims(f.name()); });
+				  {
+					  // loaded, but not moved yet: a run in this very transaction, or the archive
+					  // is full
+					  return !f.partition || !definition.claims(f.name()) ||
+							 is_taken_up(settings.raw_dir + "/" + f.path, f.identity);
+				  });
 	const auto order = [](const StagedFile &f) {
 		return std::make_tuple(f.partition->pg_date(), f.partition->hour, std::string_view(f.path));
 	};
@@ -179,6 +178,8 @@ claim_files(const Definition &definition, const pg::Settings &settings, const Ru
 		task.whole_json = is_whole_json(f.path);
 		task.context = file.context;
 		task.known = known[f.path];
+		if (const auto refused = options.refused.find(f.path); refused != options.refused.end())
+			task.refused = refused->second;
 		files.push_back(std::move(file));
 		tasks.push_back(std::move(task));
 	}

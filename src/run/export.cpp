@@ -2,10 +2,10 @@
 
 #include <algorithm>
 
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "pg/copy.h"
+#include "run/actions.h"
 
 namespace etl
 {
@@ -70,8 +70,8 @@ free_name(const std::string &root, const std::string &relative,
 		std::string candidate = relative;
 		if (n > 1)
 			candidate.insert(dot, "." + std::to_string(n));
-		struct stat info;
-		if (lstat((root + "/" + candidate).c_str(), &info) != 0 &&
+		const std::string path = root + "/" + candidate;
+		if (!file_exists(path) && !destination_taken(path) &&
 			std::find(taken.begin(), taken.end(), candidate) == taken.end())
 			return candidate;
 	}

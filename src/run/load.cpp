@@ -1,5 +1,7 @@
 #include <algorithm>
 #include <numeric>
+#include <optional>
+#include <unordered_map>
 
 #include "pg/copy.h"
 #include "run/batch.h"
@@ -86,7 +88,7 @@ key_of(const Definition &definition)
 
 /// Rows whose key is in the table replace the row, unless it came from a later partition: a late
 /// file does not undo what a newer one said.
-void
+uint64_t
 update_rows(const Definition &definition, const std::vector<LoadRow> &rows)
 {
 	const TableDefinition &table = definition.tables[0];
@@ -113,15 +115,42 @@ update_rows(const Definition &definition, const std::vector<LoadRow> &rows)
 		newer = " AND (" + pair("t") + " > " + pair("s") + ") IS NOT TRUE";
 	}
 	if (assignments.empty())
-		return;
+		return rows.size();
 	rows_to_update = &rows;
 	struct Reset
 	{
 		~Reset() { rows_to_update = nullptr; }
 	} reset;
 	const std::string key = key_of(definition);
-	pg::execute("UPDATE " + quoted(table) + " t SET " + assignments + " FROM " +
+	return pg::execute("UPDATE " + quoted(table) + " t SET " + assignments + " FROM " +
 				staged_rows(table) + " WHERE t." + key + " = s." + key + newer);
+}
+
+/// Positions of rows whose key is not in the table: somebody has deleted it since it was looked up.
+std::vector<int64_t>
+deleted_rows(const Definition &definition, const std::vector<LoadRow> &rows)
+{
+	const TableDefinition &table = definition.tables[0];
+	rows_to_update = &rows;
+	struct Reset
+	{
+		~Reset() { rows_to_update = nullptr; }
+	} reset;
+	std::string list, names;
+	for (const ColumnDefinition &column : table.columns)
+	{
+		list += (list.empty() ? "" : ", ") + pg::quote(column.name) + " " + column.type.sql;
+		names += pg::quote(column.name) + ", ";
+	}
+	const std::string key = key_of(definition);
+	const pg::Rows found =
+		pg::query("SELECT s.etl_row FROM ROWS FROM (etl.staged_rows() AS (" + list +
+				  ")) WITH ORDINALITY AS s (" + names + "etl_row) WHERE NOT EXISTS (SELECT FROM " +
+				  quoted(table) + " t WHERE t." + key + " = s." + key + ")");
+	std::vector<int64_t> positions;
+	for (uint64_t i = 0; i < found.size(); ++i)
+		positions.push_back(found.integer(i, 0) - 1);
+	return positions;
 }
 
 /// The rows of child tables that belong to parents which are about to be replaced.
@@ -159,7 +188,7 @@ class Loader
 				for (const StagedRow &row : piece->rows[t])
 				{
 					const BatchRecord &r = batch.records[base + row.record];
-					if (r.accepted && !r.superseded)
+					if (r.accepted) // superseded ones too: they may get their place back
 						rows_[t].push_back({row.sort, row.bytes, row.size, base + row.record});
 				}
 			base += static_cast<uint32_t>(piece->records.size());
@@ -178,19 +207,59 @@ class Loader
 				all.push_back(i);
 		if (!all.empty())
 			load(all, true);
+		// a record that took another's place but was refused gives it back
+		while (definition_.on_repeat == OnRepeat::update && !refused_.empty())
+			if (const std::vector<uint32_t> records = give_back(); !records.empty())
+				load(records, false);
 	}
 
   private:
+	/// The latest superseded records with the keys of those that were refused just now.
+	std::vector<uint32_t> give_back()
+	{
+		std::unordered_map<std::string_view, uint32_t> keys;
+		for (const uint32_t i : refused_)
+			if (batch_.records[i].record->key.data() != nullptr)
+				keys.emplace(batch_.records[i].record->key, i);
+		refused_.clear();
+		std::vector<uint32_t> records;
+		for (uint32_t i = static_cast<uint32_t>(batch_.records.size()); i-- > 0 && !keys.empty();)
+		{
+			BatchRecord &r = batch_.records[i];
+			if (!r.accepted || !r.superseded)
+				continue;
+			const auto found = keys.find(r.record->key);
+			if (found == keys.end())
+				continue;
+			r.superseded = false;
+			r.exists = r.exists || batch_.records[found->second].exists;
+			records.push_back(i);
+			keys.erase(found);
+		}
+		std::reverse(records.begin(), records.end());
+		return records;
+	}
+
 	/// Loads the records, in halves where a table refuses the whole, until the one that it refuses
 	/// is found.
-	void load(const std::vector<uint32_t> &records, bool all)
+	void load(std::vector<uint32_t> records, bool all)
 	{
-		const auto error = pg::subtransaction([&] { load_once(records, all); });
-		if (!error)
-			return;
+		std::optional<pg::PgError> error;
+		for (int attempt = 0;; ++attempt)
+		{
+			error = pg::subtransaction([&] { load_once(records, all); });
+			if (!error)
+				return;
+			// a deadlock with another writer has been ended by this rollback
+			if (error->sqlstate() == "40P01" && attempt < 3)
+				continue;
+			if (error->sqlstate() != "23505" || !somebody_was_faster(records))
+				break;
+			all = false;
+		}
 		// out of resources, broken storage, deadlock: not the data's fault
 		static const char *const data_classes[] = {"22", "23", "44", "P0", "42",
-												   "09", "27", "38", "0A"};
+												   "09", "27", "38", "0A", "54"};
 		if (std::none_of(std::begin(data_classes), std::end(data_classes),
 						 [&](const char *c) { return error->sqlstate().compare(0, 2, c) == 0; }))
 			throw *error;
@@ -200,11 +269,38 @@ class Loader
 		if (records.size() == 1)
 		{
 			refuse(batch_.records[records[0]], *error);
+			refused_.push_back(records[0]);
 			return;
 		}
 		const auto middle = records.begin() + static_cast<ptrdiff_t>(records.size() / 2);
 		load({records.begin(), middle}, false);
 		load({middle, records.end()}, false);
+	}
+
+	/// Another session has inserted keys of ours since they were looked up: then they repeat, as
+	/// they would have if it had been a moment earlier. False when that is not the reason.
+	bool somebody_was_faster(std::vector<uint32_t> &records)
+	{
+		if (definition_.key_column < 0)
+			return false;
+		std::vector<uint32_t> fresh;
+		for (const uint32_t i : records)
+			if (!batch_.records[i].exists && batch_.records[i].record->key.data() != nullptr)
+				fresh.push_back(i);
+		const std::vector<uint32_t> found = keys_in_table(definition_, batch_.records, fresh);
+		for (const uint32_t i : found)
+		{
+			BatchRecord &r = batch_.records[i];
+			if (definition_.on_repeat == OnRepeat::update)
+				r.exists = true;
+			else
+			{
+				r.accepted = false;
+				r.record->add(duplicate_violation(definition_, "is loaded already"));
+			}
+		}
+		std::erase_if(records, [&](uint32_t i) { return !batch_.records[i].accepted; });
+		return !found.empty();
 	}
 
 	void load_once(const std::vector<uint32_t> &records, bool all)
@@ -225,7 +321,7 @@ class Loader
 			if (!all || update)
 			{
 				for (const LoadRow &row : rows_[t])
-					if (all || wanted[row.record])
+					if (all ? !batch_.records[row.record].superseded : wanted[row.record])
 					{
 						const bool exists = t == 0 && batch_.records[row.record].exists;
 						(exists ? existing : subset).push_back(row);
@@ -237,7 +333,12 @@ class Loader
 				for (const TableDefinition &child : definition_.tables)
 					if (child.is_child)
 						delete_children(definition_, child, existing);
-				update_rows(definition_, existing);
+				if (update_rows(definition_, existing) < existing.size())
+					for (const int64_t i : deleted_rows(definition_, existing))
+					{
+						subset.push_back(existing[static_cast<size_t>(i)]);
+						batch_.records[subset.back().record].exists = false;
+					}
 			}
 			if (fresh->empty())
 				continue;
@@ -262,6 +363,7 @@ class Loader
 	const Definition &definition_;
 	Batch &batch_;
 	std::vector<std::vector<LoadRow>> rows_;
+	std::vector<uint32_t> refused_;
 };
 
 } // namespace
@@ -269,6 +371,7 @@ class Loader
 void
 load(const Definition &definition, Batch &batch)
 {
+	const pg::WithoutValues without_values;
 	Loader(definition, batch).run();
 }
 

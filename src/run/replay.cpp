@@ -11,6 +11,7 @@
 #include "run/batch.h"
 #include "run/claim.h"
 #include "run/export.h"
+#include "run/fault.h"
 #include "run/quarantine.h"
 
 namespace etl
@@ -42,6 +43,7 @@ class Replay
 	Keys execute(const std::vector<int64_t> *ids)
 	{
 		recover(definition_.dataset, settings_);
+		ETL_FAULT("replay");
 		ensure_tables(definition_);
 		for (const ReferenceDefinition &reference : definition_.references)
 			if (const Definition *parent = catalog_.find(reference.dataset))
@@ -55,7 +57,9 @@ class Replay
 						 static_cast<ptrdiff_t>(std::min(records.size(), from + chunk_size))});
 		if (erasure_)
 			erasure_->execute();
+		ETL_FAULT("replay_released");
 		complete_files();
+		ETL_FAULT("replay_completed");
 		return loaded_;
 	}
 
@@ -132,6 +136,7 @@ class Replay
 		check_and_load(catalog_, definition_, batch, nullptr);
 		if (erasure_)
 			erasure_->collect(batch, {});
+		ETL_FAULT("replay_loaded");
 		update_quarantine(batch, result_.run_id, erasure_.has_value());
 		for (size_t i = 0; i < batch.records.size(); ++i)
 		{
@@ -182,6 +187,7 @@ class Replay
 			publish.from = part_name(folder, file_id, "merged");
 			publish.to = settings_.processed_dir + "/" + path;
 			remove_on_rollback(publish.from);
+			ETL_FAULT("replay_merge");
 			try
 			{
 				merge(file_id, existed ? pending_source(publish.to) : std::string(),
@@ -228,7 +234,10 @@ class Replay
 									[&](const RawRecord &raw) { lines.push_back(raw.line); });
 			std::vector<char> buffer(256 * 1024);
 			while (const size_t got = reader.read(buffer.data(), buffer.size()))
+			{
 				splitter.feed({buffer.data(), got});
+				pg::check_for_interrupts();
+			}
 			splitter.finish();
 		}
 		std::set<uint64_t> out;
@@ -269,7 +278,10 @@ class Replay
 									});
 			std::vector<char> buffer(256 * 1024);
 			while (const size_t got = reader.read(buffer.data(), buffer.size()))
+			{
 				splitter.feed({buffer.data(), got});
+				pg::check_for_interrupts();
+			}
 			splitter.finish();
 		}
 		write_released_before(UINT64_MAX);
@@ -309,6 +321,7 @@ RunResult
 replay_dataset(const Catalog &catalog, const std::string &dataset)
 {
 	const Definition &definition = catalog.get(dataset);
+	require_read_committed();
 	pg::Settings::current().require_folders();
 	require_journal_applied();
 	RunResult result = begin_run(dataset);

@@ -16,12 +16,14 @@
 #include "run/batch.h"
 #include "run/claim.h"
 #include "run/export.h"
+#include "run/fault.h"
 #include "run/quarantine.h"
 #include "run/rows.h"
 #include "run/threads.h"
 
 extern "C"
 {
+#include "access/xact.h"
 #include "utils/timestamp.h"
 }
 
@@ -99,6 +101,13 @@ subject_hash_key(const std::string &secret)
 namespace
 {
 
+/// Thrown for a large file that was whole when it was read first, and then could not be read again:
+/// a part of it is loaded.
+struct FileChanged
+{
+	std::string path, error;
+};
+
 /// One run of a dataset over its staged files.
 class Run
 {
@@ -114,24 +123,37 @@ class Run
 	{
 		recover(definition_.dataset, settings_);
 		std::vector<FileTask> tasks;
+		ETL_FAULT("claim");
 		files_ = claim_files(definition_, settings_, options_, tasks, result_.started_at);
 		result_.files = static_cast<int32_t>(files_.size());
 		if (files_.empty())
 			return;
+		ETL_FAULT("claimed");
 		prepare();
+		ETL_FAULT("prepared");
 		StagerOptions options;
 		options.threads = settings_.threads;
 		options.memory = settings_.batch_memory / 3;
 		options.max_record_size = settings_.max_record_size;
 		options.max_file_size = settings_.max_file_size;
 		Stager stager(definition_, catalog_.key_types(), std::move(tasks), options);
-		const StopOnExit stop_on_exit(stager);
+		const StopOnExit stop_staging(stager);
+		const StopOnExit stop_writing(
+			[this]
+			{
+				if (writer_)
+					writer_->stop();
+			});
 		stage_and_load(stager);
+		ETL_FAULT("staged_all");
 		if (erasure_)
 			erasure_->execute();
+		ETL_FAULT("erased");
 		if (writer_)
 			wait_for_exports(*writer_);
+		ETL_FAULT("exported");
 		finish_files();
+		ETL_FAULT("finished");
 	}
 
   private:
@@ -170,11 +192,13 @@ class Run
 			case Stager::Step::Kind::piece:
 				if (files_[step.file].started_at == 0)
 					files_[step.file].started_at = GetCurrentTimestamp();
+				ETL_FAULT("staged_piece");
 				memory += step.piece->memory();
 				last_file_ = step.file;
 				batch.pieces.push_back(std::move(step.piece));
 				break;
 			case Stager::Step::Kind::file_end:
+				ETL_FAULT("staged_file");
 				end_file(step.file, std::move(step.outcome));
 				ended.push_back(step.file);
 				break;
@@ -197,6 +221,8 @@ class Run
 	void end_file(uint32_t index, FileOutcome outcome)
 	{
 		RunFile &file = files_[index];
+		if (outcome.error.empty())
+			file.identity = outcome.identity; // it may have been replaced after it was listed
 		const bool had_pieces = file.started_at != 0;
 		if (file.started_at == 0)
 			file.started_at = GetCurrentTimestamp();
@@ -204,10 +230,7 @@ class Run
 		if (!file.outcome.error.empty())
 		{
 			if (had_pieces)
-				throw pg::Error(file.outcome.sqlstate,
-								"staged file \"" + storable_text(file.path) +
-									"\" changed while it was read",
-								file.outcome.error, "Run again when it is complete.");
+				throw FileChanged{file.path, file.outcome.error};
 			file.status = "failed";
 			file.outcome.records = 0;
 		}
@@ -220,6 +243,7 @@ class Run
 		batch.collect();
 		if (erasure_)
 			erasure_->resolve(batch);
+		ETL_FAULT("load");
 		check_and_load(catalog_, definition_, batch, spanning_.keys.empty() ? nullptr : &spanning_);
 		if (erasure_)
 			erasure_->collect(batch, files_);
@@ -230,8 +254,11 @@ class Run
 			if (r.record->subject.data() != nullptr)
 				file.subjects.push_back(siphash(hash_key_, r.record->subject));
 		}
+		ETL_FAULT("loaded");
 		quarantine_rejected(definition_, batch, result_.run_id, files_);
+		ETL_FAULT("quarantined");
 		export_accepted(batch, ended);
+		ETL_FAULT("export_handed_over");
 		for (const uint32_t index : ended)
 			close_file(files_[index]);
 		remember_spanning(batch, ended);
@@ -255,6 +282,7 @@ class Run
 			RunFile &file = files_[index];
 			if (file.processed_fd < 0)
 				open_processed(file);
+			ETL_FAULT("export_file");
 			export_lines(lines, file.processed_fd);
 			if (std::find(ended.begin(), ended.end(), index) != ended.end())
 				close_processed(file);
@@ -349,6 +377,7 @@ class Run
 					 "processed_path", "archived_path", "started_at", "finished_at", "last_line",
 					 "subjects"},
 					rows);
+		ETL_FAULT("files_recorded");
 		plan_actions(definition_.dataset, std::move(actions));
 		if (failures > 0)
 		{
@@ -458,14 +487,50 @@ class Run
 	uint32_t last_file_ = 0;
 };
 
+/// Runs, and begins again without a file that changed half-way: one file never keeps the others.
+void
+run_stable_files(const Catalog &catalog, const Definition &definition, const RunOptions &options,
+				 RunResult &result)
+{
+	RunOptions left = options;
+	for (;;)
+	{
+		const RunResult before = result;
+		try
+		{
+			if (const auto error = pg::subtransaction(
+					[&] { Run(catalog, definition, left, result).execute(); }))
+				throw *error;
+			return;
+		}
+		catch (const FileChanged &changed)
+		{
+			left.refused[changed.path] = changed.error;
+			result = before;
+		}
+	}
+}
+
 } // namespace
+
+void
+require_read_committed()
+{
+	if (pg::call([] { return bool(IsolationUsesXactSnapshot()); }))
+		throw pg::Error("55000", "cannot run a dataset in this transaction's isolation level",
+						"What other sessions have loaded since the transaction began would not be "
+						"seen, and be loaded again.",
+						"BEGIN ISOLATION LEVEL READ COMMITTED;");
+}
 
 RunResult
 run_dataset(const Catalog &catalog, const std::string &dataset, const RunOptions &options)
 {
 	const Definition &definition = catalog.get(dataset);
+	require_read_committed();
 	pg::Settings::current().require_folders();
 	require_journal_applied();
+	ETL_FAULT("begin_run");
 	RunResult result = begin_run(dataset);
 	if (const int32_t pid = lock_dataset(dataset, options.wait))
 	{
@@ -473,8 +538,9 @@ run_dataset(const Catalog &catalog, const std::string &dataset, const RunOptions
 		result.error = "another session is running this dataset: process " + std::to_string(pid);
 	}
 	else
-		Run(catalog, definition, options, result).execute();
+		run_stable_files(catalog, definition, options, result);
 	finish_run(result);
+	ETL_FAULT("run_recorded");
 	return result;
 }
 

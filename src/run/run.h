@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -12,14 +13,6 @@
 
 namespace etl
 {
-
-/// What tells whether a staged file is still the one that was read.
-struct FileIdentity
-{
-	uint64_t device = 0, inode = 0, size = 0;
-	int64_t modified_ns = 0;
-	bool operator==(const FileIdentity &) const = default;
-};
 
 struct RunFile
 {
@@ -55,8 +48,10 @@ struct RunOptions
 	bool wait = false;
 	/// Take up files until they come to that many bytes on disk (at least one); 0: all of them.
 	uint64_t max_bytes = 0;
-	/// Leave out files that failed at or after that time and have not changed since; 0: none.
+	/// Leave out files that failed at or after that time; 0: none.
 	int64_t failed_since = 0;
+	/// Files that are refused, with the reason.
+	std::map<std::string, std::string> refused;
 };
 
 /// Runs a dataset's staged files. Must be called inside an SPI connection.
@@ -69,6 +64,9 @@ RunResult replay_dataset(const Catalog &catalog, const std::string &dataset);
 /// Takes the lock that keeps two sessions from running one dataset. Returns the pid of the holder,
 /// or 0 when the lock was taken (until the transaction ends), as it always is with wait.
 int32_t lock_dataset(const std::string &dataset, bool wait = false);
+
+/// Throws where a transaction would not see what others commit while it waits for a dataset.
+void require_read_committed();
 
 /// Allocates a run's number and notes when it begins.
 RunResult begin_run(const std::string &dataset);

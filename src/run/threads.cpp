@@ -13,26 +13,35 @@ namespace etl
 namespace
 {
 
-Stager *active = nullptr;
+StopOnExit *active = nullptr;
 
 void
 stop_active(int, Datum)
 {
-	if (active != nullptr)
-		active->stop();
-	active = nullptr;
+	StopOnExit::stop_all();
 }
 
 } // namespace
 
-StopOnExit::StopOnExit(Stager &stager) : outer_(active)
+StopOnExit::StopOnExit(std::function<void()> stop) : stop_(std::move(stop)), outer_(active)
 {
-	active = &stager;
+	active = this;
+}
+
+StopOnExit::StopOnExit(Stager &stager) : StopOnExit([&stager] { stager.stop(); })
+{
 }
 
 StopOnExit::~StopOnExit()
 {
 	active = outer_;
+}
+
+void
+StopOnExit::stop_all()
+{
+	for (; active != nullptr; active = active->outer_)
+		active->stop_();
 }
 
 void

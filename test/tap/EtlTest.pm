@@ -9,11 +9,13 @@ use File::Path qw(make_path remove_tree);
 use IO::Compress::Gzip qw(gzip $GzipError);
 use IO::Uncompress::Gunzip qw(gunzip $GunzipError);
 use File::Find ();
+use IPC::Run ();
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-our @EXPORT = qw(etl_node stage slurp_lines files_below real_data is_sql run_counts);
+our @EXPORT = qw(etl_node stage slurp_lines files_below real_data is_sql run_counts all_files use_faults
+  start_sql);
 
 # A running node with the extension in database postgres. Options: conf => text for
 # postgresql.conf, name.
@@ -103,6 +105,46 @@ sub is_sql
 	my ($node, $sql, $expected, $name) = @_;
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
 	return is($node->safe_psql('postgres', $sql), $expected, $name);
+}
+
+# Every file below a folder, hidden ones as well.
+sub all_files
+{
+	my ($root) = @_;
+	my @files;
+	File::Find::find({ no_chdir => 1, wanted => sub { push @files, substr($_, length($root) + 1) if -f $_ } }, $root);
+	return join "\n", sort @files;
+}
+
+# Lets a database use the module with fault points (src/run/fault.h); false where there is none.
+sub use_faults
+{
+	my ($node, $database) = @_;
+	my $module = $ENV{ETL_FAULTS_MODULE} // '';
+	return 0 unless -f $module;
+	$node->safe_psql($database // 'postgres', "UPDATE pg_proc SET probin = '$module' WHERE probin = '\$libdir/pg_etl'");
+	return 1;
+}
+
+# Starts SQL in a session of its own and waits until the server works on it. Returns the process,
+# references to what it says, and its application_name.
+my $sessions = 0;
+
+sub start_sql
+{
+	my ($node, $sql, @before) = @_;
+	my $name = "etl_test_$$" . '_' . ++$sessions;
+	my ($out, $err) = ('', '');
+	my $run = IPC::Run::start([ 'psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('postgres') . " application_name=$name", map { ('-c', $_) } @before, $sql ],
+		'<', \'', '>', \$out, '2>', \$err, IPC::Run::timeout(300));
+	for (1 .. 1000)
+	{
+		last if !$run->pumpable || $node->safe_psql('postgres',
+			"SELECT count(*) FROM pg_stat_activity WHERE application_name = '$name' AND state = 'active' AND query LIKE '%etl\\_%'");
+		$run->pump_nb;
+		select undef, undef, undef, 0.02;
+	}
+	return ($run, \$out, \$err, $name);
 }
 
 # status|files|records|loaded|quarantined of a run.

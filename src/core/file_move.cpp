@@ -1,0 +1,158 @@
+#include "core/file_move.h"
+
+#include <cerrno>
+#include <cstdio>
+#include <vector>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/beneath.h"
+
+namespace etl
+{
+
+namespace
+{
+
+FileIdentity
+identity_of(const struct stat &info)
+{
+	return {static_cast<uint64_t>(info.st_ino), static_cast<uint64_t>(info.st_size),
+			static_cast<int64_t>(info.st_mtim.tv_sec) * 1000000000 + info.st_mtim.tv_nsec};
+}
+
+/// Copies what is left to read. False with errno.
+bool
+copy_bytes(int in, int out)
+{
+	std::vector<char> buffer(1 << 20);
+	for (;;)
+	{
+		const ssize_t got = read(in, buffer.data(), buffer.size());
+		if (got == 0)
+			return true;
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return false;
+		for (ssize_t at = 0; at < got;)
+		{
+			const ssize_t put = write(out, buffer.data() + at, static_cast<size_t>(got - at));
+			if (put < 0 && errno == EINTR)
+				continue;
+			if (put <= 0)
+			{
+				if (put == 0)
+					errno = ENOSPC;
+				return false;
+			}
+			at += put;
+		}
+	}
+}
+
+bool
+is_still(int fd, const FileIdentity *expected)
+{
+	struct stat info;
+	if (expected == nullptr)
+		return true;
+	if (fstat(fd, &info) != 0)
+		return false;
+	if (identity_of(info) == *expected)
+		return true;
+	errno = ESTALE;
+	return false;
+}
+
+} // namespace
+
+bool
+identify(const std::string &path, FileIdentity &identity)
+{
+	struct stat info;
+	if (beneath::lstat(path, &info) != 0)
+		return false;
+	identity = identity_of(info);
+	return true;
+}
+
+bool
+file_exists(const std::string &path)
+{
+	struct stat info;
+	return beneath::lstat(path, &info) == 0;
+}
+
+bool
+make_parents(const std::string &path, bool *created)
+{
+	return beneath::make_parents(path, created);
+}
+
+void
+remove_empty_parents(const std::string &path, const std::string &root)
+{
+	beneath::remove_empty_parents(path, root);
+}
+
+bool
+sync_folder(const std::string &folder)
+{
+	const int fd = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	// a file system whose folders can't be synced says EINVAL: there is nothing to wait for
+	const bool good = fsync(fd) == 0 || errno == EINVAL;
+	const int error = errno;
+	close(fd);
+	errno = error;
+	return good;
+}
+
+bool
+sync_parents(const std::string &path)
+{
+	for (size_t slash = path.rfind('/'); slash != std::string::npos && slash > 0;
+		 slash = path.rfind('/', slash - 1))
+		if (!sync_folder(path.substr(0, slash)))
+			return errno == EACCES; // above our own folders there is nothing of ours
+	return true;
+}
+
+bool
+rename_new(const std::string &from, const std::string &to)
+{
+	return beneath::rename_new(from, to) == 0;
+}
+
+bool
+copy_file(const std::string &from, const std::string &to, const FileIdentity *expected)
+{
+	const int in = beneath::open(from, O_RDONLY | O_NONBLOCK);
+	if (in < 0)
+		return false;
+	const int out = beneath::open(to, O_WRONLY | O_CREAT | O_EXCL, 0600);
+	if (out < 0)
+	{
+		const int error = errno;
+		close(in);
+		errno = error;
+		return false;
+	}
+	const bool good =
+		is_still(in, expected) && copy_bytes(in, out) && is_still(in, expected) && fsync(out) == 0;
+	int error = errno;
+	close(in);
+	if (close(out) != 0 && good)
+		error = errno;
+	else if (good)
+		return true;
+	beneath::unlink(to);
+	errno = error;
+	return false;
+}
+
+} // namespace etl

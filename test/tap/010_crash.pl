@@ -1,0 +1,65 @@
+# Whatever is killed at whatever moment, the next run finishes the work, and everything is as if
+# nothing had happened: tables, quarantine, catalog, processed and archived files. At every fault
+# point (src/run/fault.h) of every step once the backend is killed and once the whole server.
+#
+#   ETL_FAULTS_MODULE   the module with fault points
+#   ETL_CRASH_POINTS    all: the pairs of step and point all of them; else each point in one step,
+#                       which one being random (ETL_TEST_SEED)
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::Bin;
+use CrashTest;
+use List::Util qw(shuffle uniq);
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+plan skip_all => 'ETL_FAULTS_MODULE names no module with fault points (make faults)'
+  unless -f ($ENV{ETL_FAULTS_MODULE} // '');
+
+my $seed = $ENV{ETL_TEST_SEED} // time;
+note "seed $seed";
+srand $seed;
+my $node = crash_node(faults => 1);
+
+my @worlds = ([ 'one file system', 0 ]);
+push @worlds, [ 'archive on another file system', 1 ] if defined other_file_system();
+my %seen;
+my $crashes = 0;
+for my $kind (@worlds)
+{
+	my ($name, $remote) = @$kind;
+	my $trace = $node->basedir . "/trace$remote";
+	my ($expected) = undisturbed($node, remote => $remote, trace => $trace);
+	cmp_ok(scalar(@$expected), '>', 60, "$name: an undisturbed world");
+	is(scalar(grep { /^(raw \/.*(customers|transactions)|file_action \|[1-9])/ } @$expected), 0, "$name: nothing is left to do in it");
+
+	# what passes there and did not on the first kind of world
+	my %by_point;
+	for my $p (grep { !$seen{ $_->[1] } || $ENV{ETL_CRASH_POINTS} } trace_points($trace))
+	{
+		push @{ $by_point{ $p->[1] } }, $p;
+	}
+	my @points = map { ($ENV{ETL_CRASH_POINTS} // '') eq 'all' ? @{ $by_point{$_} } : (shuffle @{ $by_point{$_} })[0] } sort keys %by_point;
+	@points = grep { !$seen{"$_->[0] $_->[1]"}++ } @points;
+	$seen{$_}++ for keys %by_point;
+	cmp_ok(scalar(keys %by_point), '>=', $remote ? 3 : 25, "$name: " . scalar(keys %by_point) . ' fault points');
+
+	# each round takes one point of each step
+	my %queue;
+	for my $action (qw(kill immediate))
+	{
+		push @{ $queue{ $_->[0] } }, "$_->[1]:$action:" . (1 + int rand $_->[2]) for shuffle @points;
+	}
+	while (my @steps = grep { @{ $queue{$_} } } keys %queue)
+	{
+		my %faults = map { $_ => shift @{ $queue{$_} } } @steps;
+		my ($diff, $n) = crash_round($node, $expected, \%faults, remote => $remote);
+		$crashes += $n;
+		is_deeply($diff, [], "$name: " . join(', ', map { "$_ at $faults{$_}" } sort keys %faults));
+	}
+}
+note "$crashes crashes";
+$node->stop;
+done_testing();

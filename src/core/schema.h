@@ -54,7 +54,8 @@ class Schema
 	/// keyword, pointer (instanceLocation), schema_pointer (keywordLocation) and a message such as
 	/// "/email: expected string, got null" ("(root)" stands for the empty pointer).
 	/// Of anyOf/oneOf/not only the keyword itself is reported, not the failures inside its
-	/// branches.
+	/// branches. At most 100 violations are added. A property's name that the schema does not
+	/// name is the record's: it stands in pointer, but in the message it is "*".
 	bool validate(Value value, Violations &violations) const;
 	/// The same without saying why: stops at the first violation.
 	bool is_valid(Value value) const;

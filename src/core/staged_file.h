@@ -40,9 +40,10 @@ class FileError : public std::runtime_error
 
 /// Reads a file's bytes, gunzipped (RFC 1952, any number of members) when gzip is set, and hashes
 /// (SHA-256) the bytes on disk on the way.
-/// Throws FileError: cannot open (58P01/42501/58030), not a regular file, "not in gzip format",
-/// "gzip stream ends early at byte N", "gzip data is damaged at byte N", more than max_size bytes
-/// after decompression (54000), trailing garbage.
+/// Throws FileError: cannot open (58P01/42501/58030), not a regular file (42809; a symbolic link is
+/// none, and a FIFO does not block), "not in gzip format", "gzip stream ends early at byte N",
+/// "gzip data is damaged at byte N", trailing garbage (all 22P04), more than max_size bytes after
+/// decompression (54000), changed or renamed while it was read (55006).
 class FileReader
 {
   public:
@@ -51,7 +52,8 @@ class FileReader
 	FileReader(const FileReader &) = delete;
 	FileReader &operator=(const FileReader &) = delete;
 
-	/// Reads up to size decompressed bytes; 0 at the end of the file.
+	/// Reads up to size decompressed bytes; 0 at the end of the file. After an error the reader is
+	/// of no more use.
 	size_t read(char *buffer, size_t size);
 	/// Bytes on disk, and their hash; valid once read() has returned 0.
 	uint64_t size_on_disk() const;
@@ -76,17 +78,27 @@ struct RawRecord
 /// ".json.gz" file) also one JSON array of records or one JSON value over several lines.
 ///
 /// Which it is: a first non-blank line that is a complete JSON value by itself or that does not
-/// begin with '[' or '{' means JSON Lines. Otherwise, a '[' begins an array of records, cut at its
-/// top-level commas; a '{' whose line is incomplete is one value when the whole file (up to
-/// max_record_size) is one balanced value, else the lines of a JSON Lines file whose first is bad.
-/// Elements of an array that span several lines are put on one (white space outside strings
-/// removed).
+/// begin with '[' or '{' means JSON Lines, except that an array that is the only line of its file
+/// is an array of records. Otherwise, a '[' begins an array of records (as does one whose line is
+/// longer than max_record_size), cut at its top-level commas; a '{' whose line is incomplete is one
+/// value when the whole file (up to max_record_size) is one balanced value, else the lines of a
+/// JSON Lines file whose first is bad. Elements of an array that span several lines are put on one
+/// (white space outside strings removed, but where it parts two tokens).
+///
+/// A malformed element costs as few others as can be told. A string ends with its line; a closing
+/// bracket closes the innermost one of its kind and what is open inside it, one that nothing in the
+/// element waits for is ignored; and in an element that is an object, a '{' where a name should be
+/// (after a comma, or as the first of a line and not after a colon) begins the next element.
+/// Nothing between two commas is an empty, thus malformed, record.
 class RecordSplitter
 {
   public:
 	using Sink = std::function<void(const RawRecord &)>;
 
-	/// max_record_size in bytes. Memory held: one record, at most max_record_size + one chunk.
+	/// max_record_size in bytes, as the record stands in the file without surrounding blanks; of a
+	/// longer one the first 1024 bytes are delivered, cut between two characters. Memory held: one
+	/// record, at most max_record_size + one chunk (twice that while a whole_json file's kind is
+	/// being told).
 	RecordSplitter(size_t max_record_size, bool whole_json, Sink sink);
 	~RecordSplitter();
 	RecordSplitter(const RecordSplitter &) = delete;
@@ -95,7 +107,7 @@ class RecordSplitter
 	/// Feeds bytes. A record's text lies in chunk or in the splitter's own buffer and is valid only
 	/// during the call of the sink.
 	void feed(std::string_view chunk);
-	/// The end of the file. Throws FileError when an array is not closed or is followed by
+	/// The end of the file. Throws FileError (22P04) when an array is not closed or is followed by
 	/// something.
 	void finish();
 
@@ -105,7 +117,8 @@ class RecordSplitter
 };
 
 /// Writes bytes to a new file (O_EXCL, mode 0600), gzipped (ISA-L level 1) when gzip is set, and
-/// syncs it on close. Throws FileError.
+/// syncs it on close. Throws FileError: 58P02 when the name is taken, 58P01, 42501, 53100 (disk
+/// full), 58030.
 class FileWriter
 {
   public:

@@ -1,0 +1,364 @@
+// Reading staged files: safe opening, gunzip with ISA-L, hash of what is on disk.
+#include "core/staged_file.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <memory>
+
+#include <fcntl.h>
+#include <isa-l/igzip_lib.h>
+#include <openssl/evp.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/file_error.h"
+#include "core/gzip_header.h"
+
+namespace etl
+{
+
+namespace
+{
+
+constexpr size_t input_bytes = 256 * 1024;
+/// Not PostgreSQL's data_corrupted (XX001): it is the delivery that is damaged, not the database.
+constexpr const char *bad_file_format = "22P04";
+
+bool
+same_file(const struct stat &a, const struct stat &b)
+{
+	return a.st_dev == b.st_dev && a.st_ino == b.st_ino && a.st_size == b.st_size &&
+		   a.st_mtim.tv_sec == b.st_mtim.tv_sec && a.st_mtim.tv_nsec == b.st_mtim.tv_nsec;
+}
+
+struct FreeDigest
+{
+	void operator()(EVP_MD_CTX *context) const { EVP_MD_CTX_free(context); }
+};
+
+} // namespace
+
+struct FileReader::Impl
+{
+	/// What the next byte of a gzipped file belongs to.
+	enum class At
+	{
+		header,
+		data, ///< and the trailer, which ISA-L compares
+		end
+	};
+
+	const std::string path;
+	const bool gzip;
+	const uint64_t max_size;
+	int fd = -1;
+	struct stat opened
+	{
+	};
+	std::unique_ptr<EVP_MD_CTX, FreeDigest> digest;
+	std::array<uint8_t, 32> hash{};
+	bool at_end = false;
+	uint64_t in = 0, out = 0;
+
+	std::unique_ptr<uint8_t[]> input;
+	std::unique_ptr<inflate_state> inflate;
+	GzipHeader header;
+	At at = At::header;
+	bool in_header = false; ///< has taken some of the header's bytes
+	bool first_member = true;
+
+	Impl(const std::string &p, bool z, uint64_t max) : path(p), gzip(z), max_size(max) {}
+	~Impl()
+	{
+		if (fd >= 0)
+			::close(fd);
+	}
+
+	void open();
+	size_t read_raw(void *buffer, size_t size);
+	bool fill();
+	void check_unchanged();
+	void finish();
+	void count_out(size_t size);
+	uint64_t position() const { return in - inflate->avail_in; }
+	[[noreturn]] void bad(const std::string &message);
+	[[noreturn]] void ends_early();
+	[[noreturn]] void damaged(const char *why);
+	bool read_header();
+	size_t read_gzip(char *buffer, size_t size);
+	size_t inflate_some(uint8_t *buffer, size_t size);
+};
+
+void
+FileReader::Impl::open()
+{
+	// not blocking: opening a FIFO must not wait for somebody to write into it
+	do
+		fd = ::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	while (fd < 0 && errno == EINTR);
+	if (fd < 0 && errno == ELOOP)
+		throw FileError("42809", "not a regular file, but a symbolic link");
+	if (fd < 0)
+		throw system_error("could not open file", errno);
+	if (fstat(fd, &opened) != 0)
+		throw system_error("could not stat file", errno);
+	if (!S_ISREG(opened.st_mode))
+		throw FileError("42809", S_ISDIR(opened.st_mode) ? "not a regular file, but a directory"
+														 : "not a regular file");
+	(void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL); // a hint: nothing is lost without it
+
+	digest.reset(EVP_MD_CTX_new());
+	if (!digest || EVP_DigestInit_ex(digest.get(), EVP_sha256(), nullptr) != 1)
+		throw std::runtime_error("libcrypto could not start SHA-256");
+	if (gzip)
+	{
+		input = std::make_unique_for_overwrite<uint8_t[]>(input_bytes);
+		inflate = std::make_unique<inflate_state>();
+		isal_inflate_init(inflate.get());
+		inflate->avail_in = 0;
+	}
+}
+
+size_t
+FileReader::Impl::read_raw(void *buffer, size_t size)
+{
+	// Linux reads at most 2 GB at a time anyway
+	size = std::min(size, size_t{1} << 30);
+	ssize_t got;
+	do
+		got = ::read(fd, buffer, size);
+	while (got < 0 && errno == EINTR);
+	if (got < 0)
+		throw system_error("could not read file at byte " + std::to_string(in), errno);
+	if (got > 0 && EVP_DigestUpdate(digest.get(), buffer, static_cast<size_t>(got)) != 1)
+		throw std::runtime_error("libcrypto could not compute SHA-256");
+	in += static_cast<uint64_t>(got);
+	return static_cast<size_t>(got);
+}
+
+/// Reads into the empty input buffer; false at the end of the file.
+bool
+FileReader::Impl::fill()
+{
+	inflate->next_in = input.get();
+	inflate->avail_in = static_cast<uint32_t>(read_raw(input.get(), input_bytes));
+	return inflate->avail_in > 0;
+}
+
+/// A file that somebody writes, appends to or replaces while we read has no content to speak of.
+void
+FileReader::Impl::check_unchanged()
+{
+	struct stat now, named;
+	if (fstat(fd, &now) != 0)
+		throw system_error("could not stat file", errno);
+	if (!same_file(opened, now) || lstat(path.c_str(), &named) != 0 || !same_file(opened, named))
+		throw FileError("55006", "file changed while it was read");
+}
+
+void
+FileReader::Impl::finish()
+{
+	check_unchanged();
+	if (in != static_cast<uint64_t>(opened.st_size))
+		throw FileError("55006", "file changed while it was read");
+	unsigned size = 0;
+	if (EVP_DigestFinal_ex(digest.get(), hash.data(), &size) != 1)
+		throw std::runtime_error("libcrypto could not compute SHA-256");
+	at_end = true;
+}
+
+void
+FileReader::Impl::count_out(size_t size)
+{
+	out += size;
+	if (out > max_size)
+		throw FileError("54000", std::string(gzip ? "file expands to" : "file has") +
+									 " more than " + std::to_string(max_size) + " bytes");
+}
+
+/// A file that is still being written is bad, too: then that is what to tell, for it may be whole
+/// the next time.
+void
+FileReader::Impl::bad(const std::string &message)
+{
+	check_unchanged();
+	bad(message);
+}
+
+void
+FileReader::Impl::ends_early()
+{
+	bad("gzip stream ends early at byte " + std::to_string(in));
+}
+
+void
+FileReader::Impl::damaged(const char *why)
+{
+	bad("gzip data is damaged at byte " + std::to_string(position()) + " (" + why + ")");
+}
+
+/// Takes a member's header; false when the file ends where one could have begun.
+bool
+FileReader::Impl::read_header()
+{
+	for (;;)
+	{
+		if (inflate->avail_in == 0 && !fill())
+		{
+			if (in_header)
+				ends_early();
+			if (first_member)
+				bad("not in gzip format: the file is empty");
+			return false;
+		}
+		const uint64_t byte = position();
+		const GzipHeader::State state = header.step(*inflate->next_in);
+		if (state == GzipHeader::State::not_gzip)
+		{
+			if (first_member)
+				bad("not in gzip format");
+			bad("trailing garbage after the gzip data at byte " +
+				std::to_string(in_header ? byte - 1 : byte));
+		}
+		if (state == GzipHeader::State::unsupported)
+			bad("unsupported gzip compression method at byte " + std::to_string(byte));
+		if (state == GzipHeader::State::damaged)
+			damaged("header");
+		++inflate->next_in;
+		--inflate->avail_in;
+		in_header = true;
+		if (state == GzipHeader::State::complete)
+			break;
+	}
+	uint8_t *const next_in = inflate->next_in;
+	const uint32_t avail_in = inflate->avail_in;
+	isal_inflate_reset(inflate.get());
+	inflate->next_in = next_in;
+	inflate->avail_in = avail_in;
+	inflate->crc_flag = ISAL_GZIP_NO_HDR_VER;
+	header = GzipHeader();
+	in_header = false;
+	first_member = false;
+	return true;
+}
+
+/// Inflates into buffer until it is full, the input is used up or the member ends.
+size_t
+FileReader::Impl::inflate_some(uint8_t *buffer, size_t size)
+{
+	const uint32_t before = inflate->avail_in;
+	inflate->next_out = buffer;
+	inflate->avail_out = static_cast<uint32_t>(std::min(size, size_t{1} << 30));
+	const uint32_t room = inflate->avail_out;
+	switch (isal_inflate(inflate.get()))
+	{
+	case ISAL_DECOMP_OK:
+	case ISAL_END_INPUT:
+	case ISAL_OUT_OVERFLOW:
+		break;
+	case ISAL_INVALID_BLOCK:
+		damaged("invalid block");
+	case ISAL_INVALID_SYMBOL:
+		damaged("invalid symbol");
+	case ISAL_INVALID_LOOKBACK:
+		damaged("reference to before the beginning");
+	case ISAL_INCORRECT_CHECKSUM:
+		damaged("checksum or length does not match");
+	default:
+		damaged("invalid data");
+	}
+	const size_t produced = room - inflate->avail_out;
+	if (inflate->block_state == ISAL_BLOCK_FINISH)
+		at = At::header;
+	else if (inflate->avail_out > 0 && inflate->avail_in > 0 && produced == 0 &&
+			 inflate->avail_in == before)
+		damaged("no progress");
+	return produced;
+}
+
+size_t
+FileReader::Impl::read_gzip(char *buffer, size_t size)
+{
+	size_t done = 0;
+	while (done < size && at != At::end)
+	{
+		if (at == At::header)
+		{
+			at = read_header() ? At::data : At::end;
+			continue;
+		}
+		const size_t produced =
+			inflate_some(reinterpret_cast<uint8_t *>(buffer) + done, size - done);
+		done += produced;
+		count_out(produced);
+		// room left and the member not at its end: it wants more input
+		if (at == At::data && done < size && inflate->avail_in == 0 && !fill())
+			ends_early();
+	}
+	return done;
+}
+
+FileReader::FileReader(const std::string &path, bool gzip, uint64_t max_size)
+	: impl_(new Impl(path, gzip, max_size))
+{
+	try
+	{
+		impl_->open();
+	}
+	catch (...)
+	{
+		delete impl_;
+		throw;
+	}
+}
+
+FileReader::~FileReader()
+{
+	delete impl_;
+}
+
+size_t
+FileReader::read(char *buffer, size_t size)
+{
+	if (impl_->at_end || size == 0)
+		return 0;
+	size_t got;
+	if (impl_->gzip)
+	{
+		// one byte more than allowed is enough to know
+		if (impl_->max_size - impl_->out < size)
+			size = impl_->max_size - impl_->out + 1;
+		got = impl_->read_gzip(buffer, size);
+	}
+	else
+	{
+		got = impl_->read_raw(buffer, size);
+		impl_->count_out(got);
+	}
+	if (got == 0)
+		impl_->finish();
+	return got;
+}
+
+uint64_t
+FileReader::size_on_disk() const
+{
+	return impl_->in;
+}
+
+std::array<uint8_t, 32>
+FileReader::sha256() const
+{
+	if (!impl_->at_end)
+		throw std::logic_error("FileReader::sha256 before the end of the file");
+	return impl_->hash;
+}
+
+uint64_t
+FileReader::bytes_out() const
+{
+	return impl_->out;
+}
+
+} // namespace etl

@@ -1,0 +1,64 @@
+#include "core/violation.h"
+
+#include "core/json.h"
+
+namespace etl
+{
+
+const char *
+code_name(Code code)
+{
+	switch (code)
+	{
+	case Code::malformed:
+		return "malformed";
+	case Code::schema:
+		return "schema";
+	case Code::type:
+		return "type";
+	case Code::duplicate:
+		return "duplicate";
+	case Code::reference:
+		return "reference";
+	case Code::check:
+		return "check";
+	case Code::constraint:
+		return "constraint";
+	}
+	return "malformed";
+}
+
+void
+append_violations_json(std::string &out, const Violations &violations)
+{
+	out += '[';
+	bool first = true;
+	for (const Violation &violation : violations)
+	{
+		out += first ? "{" : ",{";
+		first = false;
+		const auto field = [&](const char *name, std::string_view value)
+		{
+			if (out.back() != '{')
+				out += ',';
+			append_json_string(out, name);
+			out += ':';
+			append_json_string(out, value);
+		};
+		field("code", code_name(violation.code));
+		field("keyword", violation.keyword);
+		field("pointer", violation.pointer);
+		field("schema_pointer", violation.schema_pointer);
+		field("sqlstate", violation.sqlstate);
+		field("message", violation.message);
+		if (violation.code == Code::reference)
+		{
+			field("dataset", violation.dataset);
+			field("key", violation.key);
+		}
+		out += '}';
+	}
+	out += ']';
+}
+
+} // namespace etl

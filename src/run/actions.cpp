@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <optional>
 #include <set>
 
 extern "C"
@@ -36,6 +37,7 @@ kind_name(FileAction::Kind kind)
 {
 	return kind == FileAction::Kind::publish   ? "publish"
 		   : kind == FileAction::Kind::archive ? "archive"
+		   : kind == FileAction::Kind::replace ? "replace"
 											   : "remove";
 }
 
@@ -117,44 +119,64 @@ move_file(const std::string &from, const std::string &to)
 	return false;
 }
 
+/// Puts a file in the place of another. Across file systems: copy, sync, then unlink.
+bool
+put_in_place(const std::string &from, const std::string &to)
+{
+	if (!make_parents(to))
+		return false;
+	if (rename(from.c_str(), to.c_str()) == 0)
+		return true;
+	if (errno == EXDEV)
+		return copy_and_sync(from, to) && unlink(from.c_str()) == 0;
+	struct stat info;
+	return errno == ENOENT && lstat(from.c_str(), &info) != 0 && lstat(to.c_str(), &info) == 0;
+}
+
+/// Is the raw file still the one that was read? nullopt when it can't be told.
+std::optional<bool>
+still_holds(const std::string &path, const FileAction &action)
+{
+	FileIdentity now;
+	if (!identify(path, now))
+		return false;
+	if (action.identity.inode != 0)
+		return now == action.identity;
+	// after a crash the identity is not known, the contents are
+	try
+	{
+		FileReader reader(path, false, UINT64_MAX);
+		std::vector<char> buffer(1 << 20);
+		while (reader.read(buffer.data(), buffer.size()) > 0)
+			;
+		return reader.sha256() == action.sha256;
+	}
+	catch (const FileError &)
+	{
+		return std::nullopt;
+	}
+}
+
 /// Carries an action out; false when it could not be. Doing it again does nothing.
 bool
 carry_out(const FileAction &action)
 {
 	if (action.kind == FileAction::Kind::publish)
+		return put_in_place(action.from, action.to);
+	const bool replace = action.kind == FileAction::Kind::replace;
+	const std::optional<bool> holds = still_holds(replace ? action.to : action.from, action);
+	if (!holds)
+		return false;
+	if (!*holds)
 	{
-		if (!make_parents(action.to))
-			return false;
-		if (rename(action.from.c_str(), action.to.c_str()) == 0)
-			return true;
-		struct stat info;
-		return errno == ENOENT && lstat(action.to.c_str(), &info) == 0;
+		// gone: moved or removed already; or another delivery has taken the name: it is the next
+		// run's, which knows whom to treat on their way in
+		if (replace)
+			unlink(action.from.c_str());
+		return true;
 	}
-	FileIdentity now;
-	if (!identify(action.from, now))
-		return true; // gone: moved or removed already
-	if (action.identity.inode != 0)
-	{
-		if (!(now == action.identity))
-			return true; // another delivery has taken the name: it is the next run's
-	}
-	else
-	{
-		// after a crash the identity is not known, the contents are
-		try
-		{
-			FileReader reader(action.from, false, UINT64_MAX);
-			std::vector<char> buffer(1 << 20);
-			while (reader.read(buffer.data(), buffer.size()) > 0)
-				;
-			if (reader.sha256() != action.sha256)
-				return true;
-		}
-		catch (const FileError &)
-		{
-			return false;
-		}
-	}
+	if (replace)
+		return put_in_place(action.from, action.to);
 	const bool done = action.kind == FileAction::Kind::archive ? move_file(action.from, action.to)
 															   : unlink(action.from.c_str()) == 0;
 	if (done)
@@ -317,10 +339,30 @@ pending_source(const std::string &path)
 	return path;
 }
 
+std::unordered_map<std::string, std::string>
+pending_sources()
+{
+	std::unordered_map<std::string, std::string> sources;
+	for (const Pending &p : pending)
+		if (p.remove.empty() && !p.action.to.empty())
+			sources[p.action.to] = p.action.from;
+	return sources;
+}
+
 void
 recover(const std::string &dataset, const pg::Settings &settings)
 {
+	// what this very transaction has written or means to do is no crash's
 	std::set<std::string> wanted;
+	std::set<std::pair<std::string, std::string>> own;
+	for (const Pending &p : pending)
+		if (p.remove.empty())
+		{
+			wanted.insert(p.action.from);
+			own.emplace(p.action.from, p.action.to);
+		}
+		else
+			wanted.insert(p.remove);
 	const pg::Rows rows = pg::query(
 		"SELECT action_id, action, from_path, coalesce(to_path, ''), sha256, coalesce(file_id, 0)"
 		" FROM etl.file_action WHERE dataset = $1 ORDER BY action_id",
@@ -332,12 +374,15 @@ recover(const std::string &dataset, const pg::Settings &settings)
 		const std::string kind = rows.text(i, 1);
 		action.kind = kind == "publish"   ? FileAction::Kind::publish
 					  : kind == "archive" ? FileAction::Kind::archive
+					  : kind == "replace" ? FileAction::Kind::replace
 										  : FileAction::Kind::remove;
 		action.from = rows.text(i, 2);
 		action.to = rows.text(i, 3);
 		const std::string hash = rows.bytes(i, 4);
 		std::memcpy(action.sha256.data(), hash.data(), std::min(hash.size(), action.sha256.size()));
 		action.raw_root = settings.raw_dir;
+		if (own.count({action.from, action.to}) > 0)
+			continue;
 		if (carry_out(action))
 			done.push_back(rows.integer(i, 0));
 		else

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "core/stager.h"
@@ -22,12 +23,13 @@ struct FileAction
 	{
 		publish, ///< rename a finished file to its final name, replacing what has it
 		archive, ///< move a raw file
-		remove   ///< unlink a raw file
+		remove,  ///< unlink a raw file
+		replace  ///< publish over a raw file, if that still holds what was read
 	};
 	Kind kind = Kind::publish;
 	int64_t file_id = 0;
 	std::string from, to;  ///< absolute
-	Sha256 sha256{};       ///< archive, remove: what the raw file must hold
+	Sha256 sha256{};       ///< archive, remove, replace: what the raw file must hold
 	FileIdentity identity; ///< what it was when it was read; empty after a crash
 	std::string raw_root;  ///< archive, remove: up to which folder empty ones are removed
 };
@@ -55,6 +57,8 @@ std::string part_name(const std::string &folder, int64_t file_id, const char *ki
 /// Where the contents of a file are that an action of this transaction will put at path: under
 /// their present name; path itself when no action does.
 std::string pending_source(const std::string &path);
+/// The same for many paths: final path to present name, of all actions of this transaction.
+std::unordered_map<std::string, std::string> pending_sources();
 
 /// Creates the folders above a path.
 bool make_parents(const std::string &path);

@@ -13,7 +13,7 @@ namespace etl
 namespace
 {
 
-Stager *active = nullptr;
+StopOnExit *active = nullptr;
 
 void
 stop_active(int, Datum)
@@ -25,14 +25,30 @@ stop_active(int, Datum)
 
 } // namespace
 
-StopOnExit::StopOnExit(Stager &stager) : outer_(active)
+StopOnExit::StopOnExit(Stager &stager)
+	: stop_([](void *object) { static_cast<Stager *>(object)->stop(); }), object_(&stager),
+	  outer_(active)
 {
-	active = &stager;
+	active = this;
+}
+
+StopOnExit::StopOnExit(FileRewriter &rewriter)
+	: stop_([](void *object) { static_cast<FileRewriter *>(object)->stop(); }), object_(&rewriter),
+	  outer_(active)
+{
+	active = this;
 }
 
 StopOnExit::~StopOnExit()
 {
 	active = outer_;
+}
+
+void
+StopOnExit::stop()
+{
+	for (StopOnExit *at = this; at != nullptr; at = at->outer_)
+		at->stop_(at->object_);
 }
 
 void

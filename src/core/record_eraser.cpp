@@ -57,12 +57,11 @@ RecordEraser::RecordEraser(const Definition &definition, const KeyTypes &key_typ
 	: definition_(definition), people_(people), secret_(secret), dataset_(dataset)
 {
 	about_ = definition.subject && definition.subject->dataset == dataset;
-	const bool asks = definition.erases && definition.erases->dataset == dataset;
-	requests_ = asks && requests;
-	leave_requests_ = asks && !requests;
-	const Path *path = about_ ? &definition.subject->path
-					   : asks ? &definition.erases->subject
-							  : nullptr;
+	asks_ = definition.erases && definition.erases->dataset == dataset;
+	requests_ = asks_ && requests;
+	const Path *path = about_  ? &definition.subject->path
+					   : asks_ ? &definition.erases->subject
+							   : nullptr;
 	if (path != nullptr && !path->empty())
 		key_member_ = path->back();
 	static const ColumnType as_text;
@@ -71,8 +70,11 @@ RecordEraser::RecordEraser(const Definition &definition, const KeyTypes &key_typ
 }
 
 std::string
-RecordEraser::canonical(const Document &document, const Path &path)
+RecordEraser::canonical(const Document &document)
 {
+	if (!about_ && !asks_)
+		return {};
+	const Path &path = about_ ? definition_.subject->path : definition_.erases->subject;
 	if (path.empty())
 		return {};
 	const Value value = find(document.root(), path);
@@ -109,7 +111,7 @@ RecordEraser::find_person(const Document &document, std::string_view subject, bo
 uint32_t
 RecordEraser::erase(const Document &document, std::string_view subject, std::string &out)
 {
-	if (leave_requests_)
+	if (asks_ && !requests_)
 		return Identities::nobody;
 	bool by_text;
 	const uint32_t person = find_person(document, subject, by_text);
@@ -138,8 +140,7 @@ RecordEraser::erase_malformed(std::string_view text, std::string &out) const
 {
 	if (text == erased_record)
 		return Identities::nobody;
-	const uint32_t person =
-		people_.named_in(text, about_ || requests_ || leave_requests_, key_member_);
+	const uint32_t person = people_.named_in(text, about_ || asks_, key_member_);
 	if (person != Identities::nobody)
 		out = erased_record;
 	return person;
@@ -151,10 +152,7 @@ RecordEraser::erase(std::string_view text, std::string &out)
 	ParseError error;
 	if (!document_.parse(text, error))
 		return erase_malformed(text, out);
-	std::string subject;
-	if (about_ || requests_)
-		subject =
-			canonical(document_, about_ ? definition_.subject->path : definition_.erases->subject);
+	const std::string subject = canonical(document_);
 	return erase(document_, subject.empty() ? std::string_view() : std::string_view(subject), out);
 }
 
@@ -163,14 +161,18 @@ RecordEraser::whose(std::string_view text)
 {
 	ParseError error;
 	if (!document_.parse(text, error))
-		return people_.named_in(text, about_ || requests_, key_member_);
-	std::string subject;
-	if (about_ || requests_)
-		subject =
-			canonical(document_, about_ ? definition_.subject->path : definition_.erases->subject);
+		return people_.named_in(text, about_ || asks_, key_member_);
+	const std::string subject = canonical(document_);
 	bool by_text;
 	return find_person(document_, subject.empty() ? std::string_view() : std::string_view(subject),
 					   by_text);
+}
+
+std::string
+RecordEraser::subject_of(std::string_view text)
+{
+	ParseError error;
+	return document_.parse(text, error) ? canonical(document_) : std::string();
 }
 
 } // namespace etl

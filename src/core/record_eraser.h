@@ -12,8 +12,9 @@
 namespace etl
 {
 
-/// What stands in place of a record that can't be treated field by field.
-constexpr std::string_view erased_record = "[erased]";
+/// What stands in place of a record that can't be treated field by field: a JSON text, so that a
+/// file that begins with it is still told to be JSON Lines.
+constexpr std::string_view erased_record = "\"[erased]\"";
 
 /// Treats the records of one dataset. One for each thread: it keeps buffers.
 class RecordEraser
@@ -32,18 +33,20 @@ class RecordEraser
 	uint32_t erase_malformed(std::string_view text, std::string &out) const;
 	/// Whose it is, without treating it.
 	uint32_t whose(std::string_view text);
+	/// The canonical key of the person that a record names, "" for none.
+	std::string subject_of(std::string_view text);
 
   private:
 	uint32_t find_person(const Document &document, std::string_view subject, bool &by_text);
-	std::string canonical(const Document &document, const Path &path);
+	std::string canonical(const Document &document);
 
 	const Definition &definition_;
 	const Identities &people_;
 	const std::string &secret_, &dataset_;
 	const ColumnType *key_type_ = nullptr;
-	bool about_ = false;    ///< its records are about these people
-	bool requests_ = false; ///< its records ask for their erasure
-	bool leave_requests_ = false;
+	bool about_ = false;     ///< its records are about these people
+	bool asks_ = false;      ///< its records ask for their erasure
+	bool requests_ = false;  ///< and are to be treated
 	std::string key_member_; ///< name of the member that holds the person's key
 	Document document_;
 	std::string encoded_;

@@ -349,6 +349,16 @@ pending_sources()
 	return sources;
 }
 
+std::unordered_set<std::string>
+pending_files()
+{
+	std::unordered_set<std::string> files;
+	for (const Pending &p : pending)
+		if (p.remove.empty())
+			files.insert(p.action.from);
+	return files;
+}
+
 void
 recover(const std::string &dataset, const pg::Settings &settings)
 {

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "core/stager.h"
@@ -59,6 +60,8 @@ std::string part_name(const std::string &folder, int64_t file_id, const char *ki
 std::string pending_source(const std::string &path);
 /// The same for many paths: final path to present name, of all actions of this transaction.
 std::unordered_map<std::string, std::string> pending_sources();
+/// Files that actions of this transaction will move or remove.
+std::unordered_set<std::string> pending_files();
 
 /// Creates the folders above a path.
 bool make_parents(const std::string &path);

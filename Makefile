@@ -69,7 +69,7 @@ $(OBJS): Makefile
 $(INSTALL_SCRIPT_SQL): $(sort $(wildcard sql/*.sql)) $(SCHEMAS) Makefile
 	@mkdir -p $(@D)
 	{ \
-		echo '\echo Use "CREATE EXTENSION pg_etl" to load this file. \quit'; \
+		printf '%s\n' '\echo Use "CREATE EXTENSION pg_etl" to load this file. \quit'; \
 		for piece in $(sort $(wildcard sql/*.sql)); do \
 			printf '\n-- from %s\n' "$$piece"; cat "$$piece" || exit 1; \
 		done; \

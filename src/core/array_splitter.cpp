@@ -1,5 +1,7 @@
 #include "core/array_splitter.h"
 
+#include <cstring>
+
 #include "core/json.h"
 
 namespace etl
@@ -10,6 +12,37 @@ namespace
 
 /// Nothing that is nested deeper than this is a record; brackets beyond are only counted.
 constexpr size_t told_apart = 2 * Document::max_depth;
+
+bool
+is_structure(char c)
+{
+	return c == '"' || c == ',' || c == '{' || c == '}' || c == '[' || c == ']';
+}
+
+/// Not 0 when a byte of word is c.
+uint64_t
+has_byte(uint64_t word, char c)
+{
+	constexpr uint64_t ones = UINT64_C(0x0101010101010101);
+	const uint64_t x = word ^ (ones * static_cast<uint8_t>(c));
+	return (x - ones) & ~x & (ones << 7);
+}
+
+/// Runs over bytes of a string that mean nothing, eight at a time.
+size_t
+skip_plain(std::string_view text, size_t i)
+{
+	for (; i + 8 <= text.size(); i += 8)
+	{
+		uint64_t word;
+		std::memcpy(&word, text.data() + i, 8);
+		if ((has_byte(word, '"') | has_byte(word, '\\') | has_byte(word, '\n')) != 0)
+			break;
+	}
+	while (i < text.size() && text[i] != '"' && text[i] != '\\' && text[i] != '\n')
+		++i;
+	return i;
+}
 
 } // namespace
 
@@ -157,9 +190,7 @@ ArraySplitter::feed(std::string_view chunk)
 				escaped_ = false;
 			else
 			{
-				// run over the plain bytes
-				while (i < chunk.size() && chunk[i] != '"' && chunk[i] != '\\' && chunk[i] != '\n')
-					++i;
+				i = skip_plain(chunk, i);
 				if (i == chunk.size())
 				{
 					end_ = offset_ + i;
@@ -184,6 +215,13 @@ ArraySplitter::feed(std::string_view chunk)
 			line_begins_ |= c == '\n';
 		else if (at_ == At::start)
 			at_ = At::between; // the array's own bracket
+		else if (at_ == At::element && !is_structure(c))
+		{
+			// a number, true, false, null, or nonsense
+			previous_ = c;
+			line_begins_ = false;
+			end_ = offset_ + i + 1;
+		}
 		else
 			structure(c, i);
 		++i;

@@ -183,7 +183,7 @@ void
 FileReader::Impl::bad(const std::string &message)
 {
 	check_unchanged();
-	bad(message);
+	throw FileError(bad_file_format, message);
 }
 
 void

@@ -34,9 +34,8 @@ const char *format_name(Format format);
 
 /// Has the (valid UTF-8) text that format?
 ///
-/// idn-hostname is IDNA 2008 without what needs Unicode's normalisation and bidi tables: the code
-/// points allowed are judged by general category and RFC 5892's exceptions and contextual rules,
-/// lengths by the Punycode form.
+/// idn-hostname is IDNA 2008 but for what needs Unicode's normalisation tables: the code points
+/// allowed are judged by general category and RFC 5892's exceptions and contextual rules.
 bool has_format(Format format, std::string_view text);
 
 namespace format_detail

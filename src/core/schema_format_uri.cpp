@@ -1,110 +1,14 @@
-// Host names, URIs and URI templates.
+// URIs and URI templates.
 #include <algorithm>
-#include <string>
-#include <vector>
+#include <string_view>
 
 #include "core/schema_format.h"
-#include "core/schema_regex.h"
 
 namespace etl::format_detail
 {
 
 namespace
 {
-
-constexpr size_t max_label = 63, max_host = 253;
-
-bool
-is_ldh_label(std::string_view label)
-{
-	return !label.empty() && label.size() <= max_label && label.front() != '-' &&
-		   label.back() != '-' &&
-		   std::all_of(label.begin(), label.end(),
-					   [](char c) { return is_alpha(c) || is_digit(c) || c == '-'; });
-}
-
-/// Bytes of the label's Punycode form (RFC 3492), without "xn--".
-size_t
-punycode_size(const std::vector<char32_t> &label)
-{
-	uint64_t n = 128, delta = 0, bias = 72;
-	const size_t basic = static_cast<size_t>(
-		std::count_if(label.begin(), label.end(), [](char32_t c) { return c < 128; }));
-	size_t done = basic, size = basic + (basic > 0);
-	bool first = true;
-	while (done < label.size() && size <= max_label)
-	{
-		uint64_t next = 0x110000;
-		for (char32_t c : label)
-			if (c >= n)
-				next = std::min<uint64_t>(next, c);
-		delta += (next - n) * (done + 1);
-		n = next;
-		for (char32_t c : label)
-		{
-			if (c < n)
-				++delta;
-			if (c != n)
-				continue;
-			uint64_t q = delta;
-			for (uint64_t k = 36;; k += 36)
-			{
-				const uint64_t t = k <= bias ? 1 : k >= bias + 26 ? 26 : k - bias;
-				++size;
-				if (q < t)
-					break;
-				q = (q - t) / (36 - t);
-			}
-			delta = first ? delta / 700 : delta / 2;
-			first = false;
-			++done;
-			delta += delta / done;
-			uint64_t k = 0;
-			for (; delta > 455; k += 36)
-				delta /= 35;
-			bias = k + 36 * delta / (delta + 38);
-			delta = 0;
-		}
-		++delta;
-		++n;
-	}
-	return size;
-}
-
-/// RFC 5892 as far as general categories tell it: letters, marks and digits, the exceptions of
-/// section 2.6 and the contextual rules of appendix A. A label must not begin with a mark.
-constexpr std::string_view u_label =
-	"\\A(?!(?=.*\\x{30fb})(?!.*[\\p{Hiragana}\\p{Katakana}\\p{Han}]))(?!\\p{M})"
-	"(?!.*[\\x{660}-\\x{669}].*[\\x{6f0}-\\x{6f9}])"
-	"(?!.*[\\x{6f0}-\\x{6f9}].*[\\x{660}-\\x{669}])(?!-)(?!..--)"
-	"(?:(?![\\x{640}\\x{7fa}\\x{302e}\\x{302f}\\x{3031}-\\x{3035}\\x{303b}\\x{fb00}-\\x{fb06}"
-	"\\x{fb13}-\\x{fb17}\\x{ff00}-\\x{ffef}])"
-	"[\\p{Ll}\\p{Lo}\\p{Lm}\\p{Mn}\\p{Mc}\\p{Nd}\\x{3007}\\x{6fd}\\x{6fe}\\x{f0b}-]"
-	"|(?<=l)\\x{b7}(?=l)"
-	"|\\x{375}(?=\\p{Greek})"
-	"|(?<=\\p{Hebrew})[\\x{5f3}\\x{5f4}]"
-	"|\\x{30fb}"
-	// virama; appendix A.1 also allows ZWNJ between joining letters
-	"|(?<=[\\x{94d}\\x{9cd}\\x{a4d}\\x{acd}\\x{b4d}\\x{bcd}\\x{c4d}\\x{ccd}\\x{d4d}\\x{dca}"
-	"\\x{f84}\\x{1039}])[\\x{200c}\\x{200d}]"
-	"|(?<=[\\p{Arabic}\\p{Syriac}])\\x{200c}(?=[\\p{Arabic}\\p{Syriac}])"
-	")+(?<!-)\\z";
-
-bool
-is_u_label(std::string_view label)
-{
-	static const Regex regex = []
-	{
-		std::string error;
-		return std::move(Regex::compile_native(u_label, error).value());
-	}();
-	if (label.size() > 4 * max_label || regex.search(label) != Regex::Result::match)
-		return false;
-	std::vector<char32_t> characters;
-	for (size_t at = 0; at < label.size();)
-		characters.push_back(next_character(label, at));
-	return punycode_size(characters) + 4 <= max_label;
-}
 
 /// RFC 3987: ucschar, and iprivate in a query.
 bool
@@ -222,53 +126,6 @@ is_template_variable(std::string_view s)
 } // namespace
 
 bool
-is_hostname(std::string_view s)
-{
-	if (s.empty() || s.size() > max_host)
-		return false;
-	while (true)
-	{
-		const size_t dot = std::min(s.find('.'), s.size());
-		if (!is_ldh_label(s.substr(0, dot)))
-			return false;
-		if (dot == s.size())
-			return true;
-		s.remove_prefix(dot + 1);
-	}
-}
-
-bool
-is_idn_hostname(std::string_view s)
-{
-	// RFC 3490 section 3.1: the full stops of other scripts separate labels, too.
-	std::string dotted;
-	for (size_t at = 0; at < s.size();)
-	{
-		const size_t begin = at;
-		const char32_t c = next_character(s, at);
-		if (c == 0x3002 || c == 0xff0e || c == 0xff61)
-			dotted += '.';
-		else
-			dotted.append(s.substr(begin, at - begin));
-	}
-	s = dotted;
-	if (s.empty() || s.size() > 4 * max_host)
-		return false;
-	while (true)
-	{
-		const size_t dot = std::min(s.find('.'), s.size());
-		const std::string_view label = s.substr(0, dot);
-		const bool ascii = std::all_of(label.begin(), label.end(),
-									   [](char c) { return static_cast<signed char>(c) >= 0; });
-		if (!(ascii ? is_ldh_label(label) : is_u_label(label)))
-			return false;
-		if (dot == s.size())
-			return true;
-		s.remove_prefix(dot + 1);
-	}
-}
-
-bool
 is_uri(std::string_view s, bool international, bool needs_scheme)
 {
 	if (const size_t hash = s.find('#'); hash != std::string_view::npos)
@@ -346,7 +203,7 @@ is_uri_template(std::string_view s)
 				return false;
 		}
 		else if (c <= ' ' || c == 0x7f ||
-				 std::string_view("\"'<>\\^`|}").find(c) != std::string_view::npos)
+				 std::string_view("\"<>\\^`|}").find(c) != std::string_view::npos)
 			return false;
 		else
 			++i;

@@ -1,6 +1,10 @@
 // Running a compiled schema over a value: what asking and explaining share.
 #pragma once
 
+#include <optional>
+#include <string>
+#include <vector>
+
 #include "core/schema_program.h"
 
 namespace etl::schema_run
@@ -96,6 +100,87 @@ class Trace
 	std::vector<InstanceStep> instance_;
 	std::vector<SchemaStep> schema_;
 };
+
+/// A number of the record, parsed only as far as it is needed.
+class Number
+{
+  public:
+	explicit Number(std::string_view text) : text_(text), is_small_(small_integer(text, small_)) {}
+
+	/// Against the bound: <0, 0, >0.
+	int compare(const Bound &bound)
+	{
+		if (is_small_ && bound.is_small)
+			return (small_ > bound.small) - (small_ < bound.small);
+		return decimal().compare(bound.value);
+	}
+	bool is_multiple_of(const Bound &bound)
+	{
+		if (is_small_ && bound.is_small)
+			return small_ % bound.small == 0;
+		return decimal().is_multiple_of(bound.value);
+	}
+
+  private:
+	const Decimal &decimal()
+	{
+		if (!decimal_)
+			decimal_ = Decimal::parse(text_).value_or(Decimal()); // the parser let it through
+		return *decimal_;
+	}
+
+	std::string_view text_;
+	int64_t small_ = 0;
+	bool is_small_;
+	std::optional<Decimal> decimal_;
+};
+
+inline bool
+holds(Op op, const Bound &bound, Number &number)
+{
+	switch (op)
+	{
+	case Op::maximum:
+		return number.compare(bound) <= 0;
+	case Op::exclusive_maximum:
+		return number.compare(bound) < 0;
+	case Op::minimum:
+		return number.compare(bound) >= 0;
+	case Op::exclusive_minimum:
+		return number.compare(bound) > 0;
+	default:
+		return number.is_multiple_of(bound);
+	}
+}
+
+/// One bit for each name of an ObjectRules, on the stack where they are few.
+class Seen
+{
+  public:
+	explicit Seen(size_t words)
+	{
+		if (words > few)
+			many_.resize(words, 0);
+		bits_ = words > few ? many_.data() : here_;
+	}
+	void set(uint32_t index) { bits_[index / 64] |= uint64_t{1} << (index % 64); }
+	bool has(uint32_t index) const { return bits_[index / 64] >> (index % 64) & 1; }
+	uint64_t word(size_t i) const { return bits_[i]; }
+
+  private:
+	static constexpr size_t few = 4;
+	uint64_t here_[few] = {};
+	std::vector<uint64_t> many_;
+	uint64_t *bits_;
+};
+
+inline bool
+accepts(const SchemaNode &node, Value value)
+{
+	if (node.types & type_bit::of(value.kind()))
+		return true;
+	return value.is(Kind::number) && node.types & type_bit::integer && is_integer(value.text());
+}
 
 /// The text of a violation, without where.
 std::string type_message(const SchemaNode &node, Value value);

@@ -12,87 +12,6 @@ using namespace schema_run;
 namespace
 {
 
-/// A number of the record, parsed only as far as it is needed.
-class Number
-{
-  public:
-	explicit Number(std::string_view text) : text_(text), is_small_(small_integer(text, small_)) {}
-
-	/// Against the bound: <0, 0, >0.
-	int compare(const Bound &bound)
-	{
-		if (is_small_ && bound.is_small)
-			return (small_ > bound.small) - (small_ < bound.small);
-		return decimal().compare(bound.value);
-	}
-	bool is_multiple_of(const Bound &bound)
-	{
-		if (is_small_ && bound.is_small)
-			return small_ % bound.small == 0;
-		return decimal().is_multiple_of(bound.value);
-	}
-
-  private:
-	const Decimal &decimal()
-	{
-		if (!decimal_)
-			decimal_ = Decimal::parse(text_).value_or(Decimal()); // the parser let it through
-		return *decimal_;
-	}
-
-	std::string_view text_;
-	int64_t small_ = 0;
-	bool is_small_;
-	std::optional<Decimal> decimal_;
-};
-
-bool
-holds(Op op, const Bound &bound, Number &number)
-{
-	switch (op)
-	{
-	case Op::maximum:
-		return number.compare(bound) <= 0;
-	case Op::exclusive_maximum:
-		return number.compare(bound) < 0;
-	case Op::minimum:
-		return number.compare(bound) >= 0;
-	case Op::exclusive_minimum:
-		return number.compare(bound) > 0;
-	default:
-		return number.is_multiple_of(bound);
-	}
-}
-
-/// One bit for each name of an ObjectRules, on the stack where they are few.
-class Seen
-{
-  public:
-	explicit Seen(size_t words)
-	{
-		if (words > few)
-			many_.resize(words, 0);
-		bits_ = words > few ? many_.data() : here_;
-	}
-	void set(uint32_t index) { bits_[index / 64] |= uint64_t{1} << (index % 64); }
-	bool has(uint32_t index) const { return bits_[index / 64] >> (index % 64) & 1; }
-	uint64_t word(size_t i) const { return bits_[i]; }
-
-  private:
-	static constexpr size_t few = 4;
-	uint64_t here_[few] = {};
-	std::vector<uint64_t> many_;
-	uint64_t *bits_;
-};
-
-inline bool
-accepts(const SchemaNode &node, Value value)
-{
-	if (node.types & type_bit::of(value.kind()))
-		return true;
-	return value.is(Kind::number) && node.types & type_bit::integer && is_integer(value.text());
-}
-
 /// Every function says whether the value is valid. With explain they go on after a violation.
 template <bool explain>
 class Run
@@ -208,7 +127,7 @@ class Run
 	bool any_value(const Instruction &i, Value value)
 	{
 		const char *keyword = keyword_of(i.op);
-		const uint32_t *list = p_.lists.data() + i.a;
+		const auto list = [&](uint32_t k) { return p_.lists[i.a + k]; };
 		switch (i.op)
 		{
 		case Op::enumeration:
@@ -220,12 +139,12 @@ class Run
 		{
 			bool valid = true;
 			for (uint32_t k = 0; k < i.n && !stopped(valid); ++k)
-				valid &= below(keyword, k, list[k], value);
+				valid &= below(keyword, k, list(k), value);
 			return valid;
 		}
 		case Op::any_of:
 			for (uint32_t k = 0; k < i.n; ++k)
-				if (ask(list[k], value))
+				if (ask(list(k), value))
 					return true;
 			return violated(keyword,
 							[&] { return "matches none of " + alternatives(i.n) + " of anyOf"; });
@@ -234,7 +153,7 @@ class Run
 			uint64_t matches = 0;
 			for (uint32_t k = 0; k < i.n; ++k)
 			{
-				matches += ask(list[k], value);
+				matches += ask(list(k), value);
 				if constexpr (!explain)
 					if (matches > 1)
 						return false;
@@ -250,8 +169,8 @@ class Run
 		}
 		default: // condition
 		{
-			const bool holds = ask(list[0], value);
-			const uint32_t next = holds ? list[1] : list[2];
+			const bool holds = ask(list(0), value);
+			const uint32_t next = holds ? list(1) : list(2);
 			return next == no_index || below(holds ? "then" : "else", no_index, next, value);
 		}
 		}

@@ -234,13 +234,16 @@ class Run
 				file.subjects.push_back(siphash(hash_key_, r.record->subject));
 		}
 		quarantine_rejected(definition_, batch, result_.run_id, files_);
-		export_accepted(batch);
+		export_accepted(batch, ended);
 		for (const uint32_t index : ended)
 			close_file(files_[index]);
 		remember_spanning(batch, ended);
 	}
 
-	void export_accepted(const Batch &batch)
+	/// One file after the other: the writer reads their pipes in order, so a file must be closed
+	/// before the next one is written, or both would wait for each other once a pipe is full. Only a
+	/// batch's last file may go on in the next batch.
+	void export_accepted(const Batch &batch, const std::vector<uint32_t> &ended)
 	{
 		std::vector<std::string_view> lines;
 		for (size_t i = 0; i < batch.records.size();)
@@ -256,6 +259,8 @@ class Run
 			if (file.processed_fd < 0)
 				open_processed(file);
 			export_lines(lines, file.processed_fd);
+			if (std::find(ended.begin(), ended.end(), index) != ended.end())
+				close_processed(file);
 		}
 	}
 
@@ -277,15 +282,19 @@ class Run
 		open_fds_.insert(file.processed_fd);
 	}
 
+	void close_processed(RunFile &file)
+	{
+		if (file.processed_fd < 0)
+			return;
+		close(file.processed_fd);
+		open_fds_.erase(file.processed_fd);
+		file.processed_fd = -1;
+	}
+
 	void close_file(RunFile &file)
 	{
 		file.finished_at = GetCurrentTimestamp();
-		if (file.processed_fd >= 0)
-		{
-			close(file.processed_fd);
-			open_fds_.erase(file.processed_fd);
-			file.processed_fd = -1;
-		}
+		close_processed(file);
 		std::sort(file.subjects.begin(), file.subjects.end());
 		file.subjects.erase(std::unique(file.subjects.begin(), file.subjects.end()),
 							file.subjects.end());

@@ -203,6 +203,7 @@ TEST_F(FileReaderTest, NoticesEveryFlippedBit)
 {
 	const std::string text = json_lines(30);
 	const std::string whole = gzip_bytes(text);
+	int harmless = 0;
 	for (size_t byte = 0; byte < whole.size(); ++byte)
 	{
 		for (int bit = 0; bit < 8; ++bit)
@@ -210,18 +211,23 @@ TEST_F(FileReaderTest, NoticesEveryFlippedBit)
 			std::string bytes = whole;
 			bytes[byte] = static_cast<char>(bytes[byte] ^ (1 << bit));
 			const Outcome r = gunzip(bytes, 1 << 20);
+			// A flip may point a match to another copy of the same text, or be in bits that only
+			// fill up a byte; what it may not do is change a byte unnoticed.
+			if (r.message.empty())
+			{
+				ASSERT_TRUE(r.bytes == text) << "byte " << byte << " bit " << bit;
+				++harmless;
+			}
+			ASSERT_EQ(r.message.find("someone"), std::string::npos);
 			// time, extra flags and system are no data; a text hint changes nothing
-			bool harmless = (byte >= 4 && byte < 10) || (byte == 3 && bit == 0);
-			// nor are the bits that fill up the last byte before the trailer
-			if (byte == whole.size() - 9)
-				harmless = r.message.empty();
-			ASSERT_EQ(r.message.empty(), harmless) << "byte " << byte << " bit " << bit;
-			if (harmless)
-				ASSERT_TRUE(r.bytes == text);
-			else
-				ASSERT_EQ(r.message.find("someone"), std::string::npos);
+			const bool unused = (byte >= 4 && byte < 10) || (byte == 3 && bit == 0);
+			if (byte < 10 || byte >= whole.size() - 8)
+			{
+				ASSERT_EQ(r.message.empty(), unused) << "byte " << byte << " bit " << bit;
+			}
 		}
 	}
+	EXPECT_LT(harmless, 6 * 8 + 1 + 20) << "too many flips go unnoticed";
 }
 
 TEST_F(FileReaderTest, NamesTheByteOfTrailingGarbage)

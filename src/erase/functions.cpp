@@ -138,7 +138,7 @@ tell(const std::vector<ErasureRequest> &requests, const ErasureReport &report)
 		pg::notice(NOTICE, "the request waits: the person or the dataset is on legal hold");
 	for (const auto &[place, reason] : report.held)
 		pg::notice(NOTICE, "\"" + place + "\" stays as it is: " + reason);
-	if (!report.journal)
+	if (!report.journal && !first.duplicate)
 		pg::notice(NOTICE, "no erasure journal is kept",
 				   "A restored backup brings the person back.",
 				   "Set etl.journal_dir to a folder outside the data directory.");

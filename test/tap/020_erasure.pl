@@ -39,12 +39,14 @@ sub places_with
 			push @places, "$folder/$path" if grep { /\Q$needle\E/i } slurp_lines("$node->{etl_root}/$folder/$path");
 		}
 	}
-	for my $table (split /\n/,
-		$node->safe_psql('postgres', q{SELECT oid::regclass FROM pg_class WHERE relkind = 'r' AND relnamespace IN ('etl'::regnamespace, 'data'::regnamespace) ORDER BY 1}))
-	{
-		my $count = $node->safe_psql('postgres', "SELECT count(*) FROM $table t WHERE strpos(lower(t::text), lower('$needle')) > 0");
-		push @places, $table if $count > 0;
-	}
+	my $tables = $node->safe_psql('postgres', <<"SQL");
+SELECT coalesce(string_agg(name, ' ' ORDER BY name), '')
+  FROM (SELECT oid::regclass::text AS name,
+               (xpath('/row/n/text()', query_to_xml(format('SELECT count(*) AS n FROM %s t WHERE strpos(lower(t::text), lower(%L)) > 0', oid::regclass, '$needle'), false, true, '')))[1]::text::int AS n
+          FROM pg_class WHERE relkind = 'r' AND relnamespace IN ('etl'::regnamespace, 'data'::regnamespace)) t
+ WHERE n > 0
+SQL
+	push @places, $tables if $tables ne '';
 	return join ' ', @places;
 }
 

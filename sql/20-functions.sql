@@ -84,7 +84,7 @@ LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'etl_export';
 COMMENT ON FUNCTION etl_export(text, text, text, boolean) IS 'Writes the dataset''s first table by COPY TO, as jsonl or csv, gzipped where the path ends in .gz; only under etl.processed_dir unless the caller may write server files. Returns the number of rows';
 
 CREATE FUNCTION etl.subject_token(dataset text, subject text) RETURNS text
-LANGUAGE c STRICT STABLE AS 'MODULE_PATHNAME', 'etl_subject_token';
+LANGUAGE c STRICT STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'etl_subject_token';
 COMMENT ON FUNCTION etl.subject_token(text, text) IS 'The token that stands for a person''s email after an erasure: <32 hex digits>@erased.invalid, HMAC-SHA-256 under etl.key_file over the dataset and the person''s key';
 
 CREATE FUNCTION etl.exported_records() RETURNS SETOF bytea

@@ -3,7 +3,11 @@
 //                              etl_validate_file, etl.unclaimed_files
 //   src/run/export.cpp         etl.exported_records
 //   src/run/load.cpp           etl.staged_rows
-//   src/erase/anonymized.cpp   etl_anonymize, etl_anonymized, etl_export, etl.subject_token
+//   src/erase/anonymized.cpp   etl_anonymize, etl_anonymized, etl_export
+//   src/erase/treatments.cpp   etl.treat, etl.generalize, etl_partial, etl_pseudonymize, etl_random,
+//                              etl_sha256, etl_token
+//   src/erase/catalogue.cpp    etl.personal_columns, etl.removal_statements
+//   src/pg/key_file.cpp        etl_rotate_key
 #include "pg/guard.h"
 #include "pg/settings.h"
 #include "run/actions.h"

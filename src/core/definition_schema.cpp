@@ -73,8 +73,31 @@ const char *const x_etl_schema = R"json({
         "type": "object", "required": ["field", "treatment"], "additionalProperties": false,
         "properties": {
           "field": {"$ref": "#/definitions/pointer"},
-          "treatment": {"enum": ["redact", "null", "token"]},
-          "value": {"type": "string"}
+          "treatment": {
+            "enum": ["redact", "null", "token", "pseudonymize", "sha256", "generalize", "partial", "random", "keep"]
+          },
+          "value": {"type": "string"},
+          "to": {
+            "anyOf": [
+              {"enum": ["month", "year", "decade", "outward", "network"]},
+              {
+                "type": "object", "required": ["range"], "additionalProperties": false,
+                "properties": {"range": {"type": "number", "exclusiveMinimum": 0}}
+              },
+              {
+                "type": "object", "required": ["network"], "additionalProperties": false,
+                "properties": {
+                  "network": {
+                    "type": "object", "additionalProperties": false,
+                    "properties": {
+                      "ipv4": {"type": "integer", "minimum": 0, "maximum": 32},
+                      "ipv6": {"type": "integer", "minimum": 0, "maximum": 128}
+                    }
+                  }
+                }
+              }
+            ]
+          }
         }
       }
     },
@@ -83,7 +106,8 @@ const char *const x_etl_schema = R"json({
       "properties": {
         "dataset": {"$ref": "#/definitions/dataset"},
         "field": {"$ref": "#/definitions/pointer"},
-        "email": {"$ref": "#/definitions/pointer"}
+        "email": {"$ref": "#/definitions/pointer"},
+        "on_erasure": {"enum": ["treat", "delete"]}
       }
     },
     "erases": {

@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "core/key_ring.h"
 #include "core/rewrite.h"
 #include "core/staged_file.h"
 
@@ -14,7 +15,7 @@ namespace
 std::array<uint8_t, 16>
 derived_key(std::string_view secret, std::string_view label)
 {
-	const auto mac = hmac_sha256(secret, label);
+	const auto mac = hmac_sha256(erasure_key(secret), label);
 	std::array<uint8_t, 16> key;
 	std::memcpy(key.data(), mac.data(), key.size());
 	return key;

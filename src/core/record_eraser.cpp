@@ -17,16 +17,6 @@ text_at(const Document &document, const Path &path)
 }
 
 std::string
-anonymized_text(const Definition &definition, Document &document, std::string_view text,
-				std::string_view token)
-{
-	ParseError error;
-	if (!document.parse(text, error))
-		return {};
-	return anonymize(document, definition.personal, token);
-}
-
-std::string
 pseudonymized_request(const ErasesDefinition &erases, const std::string &secret,
 					  const Document &document)
 {
@@ -126,23 +116,26 @@ RecordEraser::erase(const Document &document, std::string_view subject, std::str
 			subject.data() != nullptr
 				? std::string()
 				: "email:" + fold_email(text_at(document, definition_.subject->email));
-		out = anonymize(document, definition_.personal,
-						subject_token(secret_, dataset_, subject.data() ? subject : email));
+		// a record that goes as a whole leaves the text that stands for one
+		const std::string token =
+			subject_token(secret_, dataset_, subject.data() ? subject : email);
+		out = erased_record(document, definition_, {secret_, token})
+				  .value_or(std::string(erased_text));
 	}
 	if ((!about_ && !requests_) ||
 		(by_text && people_.named_in(out, false, {}) != Identities::nobody))
-		out = erased_record;
+		out = erased_text;
 	return person;
 }
 
 uint32_t
 RecordEraser::erase_malformed(std::string_view text, std::string &out) const
 {
-	if (text == erased_record)
+	if (text == erased_text)
 		return Identities::nobody;
 	const uint32_t person = people_.named_in(text, about_ || asks_, key_member_);
 	if (person != Identities::nobody)
-		out = erased_record;
+		out = erased_text;
 	return person;
 }
 

@@ -14,7 +14,7 @@ namespace etl
 
 /// What stands in place of a record that can't be treated field by field: a JSON text, so that a
 /// file that begins with it is still told to be JSON Lines.
-constexpr std::string_view erased_record = "\"[erased]\"";
+constexpr std::string_view erased_text = "\"[erased]\"";
 
 /// Treats the records of one dataset. One for each thread: it keeps buffers.
 class RecordEraser
@@ -58,9 +58,5 @@ std::string pseudonymized_request(const ErasesDefinition &erases, const std::str
 
 /// Text at a path: of a string or number, "" for anything else.
 std::string text_at(const Document &document, const Path &path);
-
-/// The text of a record with its personal fields treated; "" when it is no JSON.
-std::string anonymized_text(const Definition &definition, Document &document, std::string_view text,
-							std::string_view token);
 
 } // namespace etl

@@ -86,9 +86,8 @@ Eraser::run()
 	if (mode_ == Mode::look)
 		fingerprint_definitions();
 	add_held_emails();
-	for (const auto &[name, definition] : catalog_.all())
-		if (about(definition))
-			erase_tables(definition);
+	for (const Definition *definition : definitions_about(catalog_, dataset_))
+		erase_tables(*definition);
 	erase_quarantine();
 	erase_files();
 }
@@ -190,9 +189,30 @@ Eraser::erase_tables(const Definition &definition)
 		key = &first.columns[static_cast<size_t>(definition.key_column)];
 	if (subject == nullptr)
 		return;
+	if (mode_ == Mode::erase && definition.subject->on_erasure == OnErasure::remove)
+	{
+		remove_rows(definition);
+		return;
+	}
 	for (const TableDefinition &table : definition.tables)
 		if (find_table(table))
 			erase_table(definition, table, *subject, key);
+}
+
+/// "on_erasure": "delete".
+void
+Eraser::remove_rows(const Definition &definition)
+{
+	ErasedPlace place;
+	place.place = definition.tables[0].schema + "." + definition.tables[0].name;
+	place.kind = "table";
+	for (const ColumnDefinition &column : definition.tables[0].columns)
+		place.columns.push_back(column.name);
+	for (const std::string &statement : removal_statements(catalog_, definition))
+		count_rows(pg::query("WITH removed AS (" + statement +
+								 ") SELECT subject, count(*), '' FROM removed GROUP BY subject",
+							 {texts()}),
+				   place);
 }
 
 void
@@ -355,6 +375,16 @@ record_erasures(const std::string &dataset, const std::string &secret,
 }
 
 } // namespace
+
+std::string
+anonymized_text(const Definition &definition, Document &document, std::string_view text,
+				std::string_view token)
+{
+	ParseError error;
+	if (!document.parse(text, error))
+		return {};
+	return anonymize(document, definition.personal, {treatment_secret(definition), token});
+}
 
 ErasureReport
 erase_subjects(const Catalog &catalog, const std::string &dataset, const std::string &secret,

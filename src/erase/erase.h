@@ -79,6 +79,10 @@ const Definition &people_definition(const Catalog &catalog, const std::string &d
 std::string canonical_person(const Catalog &catalog, const std::string &dataset,
 							 const std::string &subject);
 
+/// The text of a record with its personal fields treated; "" when it is no JSON.
+std::string anonymized_text(const Definition &definition, Document &document, std::string_view text,
+							std::string_view token);
+
 /// The requests of one run of a dataset that asks for erasure.
 class ErasureRun
 {

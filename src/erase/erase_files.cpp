@@ -138,8 +138,16 @@ Eraser::rewrite_files()
 		if (mode_ == Mode::collect)
 			return [eraser](std::string_view text, std::string &, RewriteOutcome &)
 			{ return eraser->whose(text); };
-		return [eraser](std::string_view text, std::string &out, RewriteOutcome &)
-		{ return eraser->erase(text, out); };
+		// a record that goes leaves a blank line, so that the others keep theirs
+		const bool removes =
+			about(*groups[group]) && groups[group]->subject->on_erasure == OnErasure::remove;
+		return [eraser, removes](std::string_view text, std::string &out, RewriteOutcome &)
+		{
+			const uint32_t person = eraser->erase(text, out);
+			if (removes && out == erased_text)
+				out.clear();
+			return person;
+		};
 	};
 	FileRewriter rewriter(std::move(tasks), factory, settings_.threads);
 	const StopOnExit stop_on_exit(rewriter);

@@ -23,7 +23,8 @@ struct Treated
 	std::vector<int64_t> ids;
 	std::vector<std::string> records;
 
-	void write()
+	/// forget_key: the record is a request, whose key is an identifier.
+	void write(bool forget_key)
 	{
 		if (ids.empty())
 			return;
@@ -31,10 +32,12 @@ struct Treated
 		// that; what was given up by hand stays given up
 		pg::execute(
 			"UPDATE etl.quarantine q SET record = r.record, record_bytes = NULL,"
-			" status = CASE q.status WHEN 'open' THEN 'erased' ELSE q.status END"
+			" status = CASE q.status WHEN 'open' THEN 'erased' ELSE q.status END,"
+			" key = CASE WHEN NOT $3 THEN q.key END, subject = CASE WHEN NOT $3 THEN q.subject END"
 			" FROM unnest($1::bigint[], $2::text[]) r(id, record) WHERE q.quarantine_id = r.id",
 			{pg::param_array(ids),
-			 pg::param_array(std::vector<std::string_view>(records.begin(), records.end()))});
+			 pg::param_array(std::vector<std::string_view>(records.begin(), records.end())),
+			 pg::param(forget_key)});
 		ids.clear();
 		records.clear();
 	}
@@ -110,7 +113,7 @@ Eraser::erase_quarantine_of(const Definition *definition, const std::string &dat
 			treated.records.push_back(std::move(out));
 		}
 		if (mode_ == Mode::erase)
-			treated.write();
+			treated.write(definition != nullptr && asks(*definition));
 		if (rows.size() < static_cast<uint64_t>(chunk_size))
 			break;
 	}

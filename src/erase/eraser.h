@@ -45,6 +45,7 @@ class Eraser
 	void add_held_emails();
 
 	void erase_tables(const Definition &definition);
+	void remove_rows(const Definition &definition);
 	void erase_table(const Definition &definition, const TableDefinition &table,
 					 const ColumnDefinition &subject, const ColumnDefinition *key);
 

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/casefold.h"
+#include "core/key_ring.h"
 #include "core/rewrite.h"
 #include "erase/audit.h"
 #include "erase/eraser.h"
@@ -77,7 +78,7 @@ plan_json(const std::string &dataset, const std::string &secret, const ErasureRe
 					 (request.duplicate ? " duplicate" : "") + (request.held ? " held" : "") + "\n";
 	for (const std::string &line : lines)
 		canonical += line + "\n";
-	const auto mac = hmac_sha256(secret, "etl plan\n" + canonical);
+	const auto mac = hmac_sha256(erasure_key(secret), "etl plan\n" + canonical);
 	plan["hash"] = to_hex({reinterpret_cast<const char *>(mac.data()), mac.size()});
 	plan["rows"] = rows;
 	plan["files"] = files;

@@ -8,6 +8,7 @@
 
 #include <unistd.h>
 
+#include "core/key_ring.h"
 #include "core/rewrite.h"
 #include "erase/erase.h"
 #include "erase/subject_index.h"
@@ -90,7 +91,7 @@ finish_run(RunResult &result)
 std::array<uint8_t, 16>
 subject_hash_key(const std::string &secret)
 {
-	const auto mac = hmac_sha256(secret, "etl.file.subjects");
+	const auto mac = hmac_sha256(erasure_key(secret), "etl.file.subjects");
 	std::array<uint8_t, 16> key;
 	std::memcpy(key.data(), mac.data(), key.size());
 	return key;

@@ -19,15 +19,15 @@ LANGUAGE plpgsql AS $$
 DECLARE
     d record;
     found_one boolean := false;
-    cron text;
+    wanted text;
 BEGIN
     PERFORM etl.require_pg_cron();
     FOR d IN SELECT t.name, t.schedule, t.enabled FROM etl.dataset t
               WHERE CASE WHEN etl_schedule.dataset IS NULL THEN t.enabled ELSE t.name OPERATOR(pg_catalog.=) etl_schedule.dataset END
               ORDER BY t.name LOOP
         found_one := true;
-        cron := coalesce(etl_schedule.schedule, d.schedule);
-        IF cron IS NULL OR cron OPERATOR(pg_catalog.=) '' THEN
+        wanted := coalesce(etl_schedule.schedule, d.schedule);
+        IF wanted IS NULL OR wanted OPERATOR(pg_catalog.=) '' THEN
             IF etl_schedule.dataset IS NULL THEN
                 CONTINUE;
             END IF;
@@ -36,7 +36,7 @@ BEGIN
                 HINT = pg_catalog.format('Give one: SELECT etl_schedule(%L, ''0 * * * *'').', d.name);
         END IF;
         RETURN NEXT cron.schedule(
-            pg_catalog.format('pg_etl %s', d.name), cron,
+            pg_catalog.format('pg_etl %s', d.name), wanted,
             pg_catalog.format('CALL %I.etl_load(%L)', '@extschema@', d.name));
     END LOOP;
     IF NOT found_one AND etl_schedule.dataset IS NOT NULL THEN

@@ -113,7 +113,7 @@ is(join("\n", map { slurp_file("$root/processed/date=2020-01-01/hour=1/$_") =~ /
 	'and neither processed file replaces the other');
 $node->safe_psql('postgres', "SELECT etl_run('products')");
 is_sql($node, q{SELECT status, error FROM etl.file WHERE path LIKE '%hour=1/%' ORDER BY file_id},
-	"loaded|raw file was replaced by another delivery before it could be archived\narchived|", 'what became of the first raw file is told');
+	"loaded|raw file was gone before it could be archived, and is not in the archive\narchived|", 'what became of the first raw file is told');
 
 # ---- interrupts, in the middle of a large run
 $node->safe_psql('postgres', "SELECT etl_run('customers')");

@@ -49,7 +49,7 @@ sub stage
 	if (!$raw && $path =~ /\.gz$/ && substr($content, 0, 2) ne "\x1f\x8b")
 	{
 		my $zipped;
-		gzip(\$content => \$zipped) or die $GzipError;
+		gzip(\$content => \$zipped, Minimal => 1) or die $GzipError;
 		$content = $zipped;
 	}
 	open my $fh, '>:raw', $full or die "$full: $!";
@@ -88,7 +88,7 @@ sub files_below
 			}
 		},
 		$root);
-	@files = sort @files;
+	@files = sort @files; # "sort" has no value in scalar context
 	return @files;
 }
 

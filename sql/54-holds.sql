@@ -21,7 +21,7 @@ COMMENT ON COLUMN etl.hold.placed_at IS 'When the hold was placed';
 COMMENT ON COLUMN etl.hold.placed_by IS 'By whom';
 COMMENT ON COLUMN etl.hold.released_at IS 'When it was released; null: it holds';
 COMMENT ON COLUMN etl.hold.released_by IS 'By whom';
-COMMENT ON COLUMN etl.hold.file_hash IS 'The person''s keyed hash as in etl.file.subjects';
+COMMENT ON COLUMN etl.hold.file_hash IS 'The person''s keyed hash as in etl.subject_page';
 SELECT pg_catalog.pg_extension_config_dump('etl.hold', '');
 SELECT pg_catalog.pg_extension_config_dump('etl.hold_hold_id_seq', '');
 
@@ -46,7 +46,7 @@ LANGUAGE c STRICT STABLE AS 'MODULE_PATHNAME', 'etl_subject_pseudonym';
 COMMENT ON FUNCTION etl.subject_pseudonym(text, text) IS 'The keyed pseudonym by which etl.erasure, etl.hold and the journal know a person';
 CREATE FUNCTION etl.subject_hash(dataset text, subject text) RETURNS bigint
 LANGUAGE c STRICT STABLE AS 'MODULE_PATHNAME', 'etl_subject_hash';
-COMMENT ON FUNCTION etl.subject_hash(text, text) IS 'The keyed hash by which etl.file.subjects knows a person';
+COMMENT ON FUNCTION etl.subject_hash(text, text) IS 'The keyed hash by which etl.subject_page knows a person';
 
 CREATE FUNCTION etl.require_reason(reason text) RETURNS text
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$

@@ -36,7 +36,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     ), hidden AS (
         -- what says something about a person, or is a person's key
         SELECT 'etl.quarantine'::regclass AS relation, unnest(ARRAY['record', 'record_bytes', 'violations', 'key', 'subject']) AS column_name
-        UNION ALL SELECT 'etl.file'::regclass, 'subjects'
+        UNION ALL SELECT 'etl.subject_page'::regclass, 'entries'
     ), statement(step, sql) AS (
         SELECT 1, format('GRANT USAGE ON SCHEMA etl TO %s', role) WHERE kind IN ('operator', 'auditor')
         UNION ALL

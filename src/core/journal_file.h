@@ -36,7 +36,7 @@ struct JournalLine
 	std::string dataset, subject, email, status;
 	std::string received_at;
 	int64_t row_count = 0;
-	std::string file_hash; ///< 16 hex digits: the subject's hash in etl.file.subjects; may be empty
+	std::string file_hash; ///< 16 hex digits: the subject's hash in etl.subject_page; may be empty
 	std::string key_id;    ///< which key the pseudonyms were made with
 	JournalOrigin origin;
 	// committed, rolled_back

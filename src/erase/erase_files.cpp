@@ -66,6 +66,11 @@ Eraser::add_copy(const Definition &definition, int64_t file_id, const std::strin
 	// a file of this very transaction still has another name
 	const auto pending = pending_.find(copy.path);
 	copy.task.source = pending == pending_.end() ? copy.path : pending->second;
+	if (mode_ == Mode::erase && waits_for_archive(copy.path))
+		throw pg::Error("55000", "a raw file could not be archived yet",
+						"File \"" + storable_text(path) + "\". Nothing was erased.",
+						"etl.file says why; mend that, and run dataset \"" + definition.dataset +
+							"\" first.");
 	if (!identify(copy.task.source, copy.identity))
 	{
 		report_.held.emplace_back(copy.place, "the file is not there any more");

@@ -262,10 +262,10 @@ PG_ETL_ENTRY(etl_subject)
 	const pg::Spi spi;
 	const Catalog catalog = Catalog::load();
 	people_definition(catalog, dataset);
-	const pg::Settings settings = pg::Settings::current();
-	settings.require_folders();
 	std::vector<ErasureRequest> requests(1);
 	requests[0].subject = canonical_person(catalog, dataset, subject);
+	const pg::Settings settings = pg::Settings::current();
+	settings.require_folders();
 	const std::string secret = pg::secret();
 	Eraser eraser(catalog, dataset, secret, requests, settings, Eraser::Mode::collect);
 	eraser.run();

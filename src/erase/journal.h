@@ -22,7 +22,7 @@ struct JournalErasure
 	std::string subject, email; ///< keyed pseudonyms, never identifiers
 	std::string status;         ///< as in etl.erasure
 	int64_t row_count = 0;
-	/// The subject's keyed hash as in etl.file.subjects: finds, after a restore, the files of a
+	/// The subject's keyed hash as in etl.subject_page: finds, after a restore, the files of a
 	/// person of whom only files are left. 0: not known.
 	uint64_t file_hash = 0;
 };

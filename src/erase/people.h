@@ -15,7 +15,7 @@ struct Wanted
 {
 	std::unordered_set<std::string> subjects; ///< pseudonyms of keys
 	std::unordered_set<std::string> emails;   ///< pseudonyms of folded emails
-	/// Hash in etl.file.subjects of some of the subjects.
+	/// Hash in etl.subject_page of some of the subjects.
 	std::unordered_map<std::string, uint64_t> file_hashes;
 };
 

@@ -164,6 +164,14 @@ resolve_requests(const Catalog &catalog, const std::string &dataset, const std::
 		requests[by_subject[i]].duplicate = known_subjects[i];
 	for (size_t i = 0; i < by_email.size(); ++i)
 		requests[by_email[i]].duplicate = known_emails[i];
+	// one that waits for a hold to end is asked for already
+	const pg::Rows waiting =
+		pg::query("SELECT p.i FROM unnest($2::text[]) WITH ORDINALITY p(subject, i) WHERE EXISTS"
+				  " (SELECT FROM etl.erasure e WHERE e.dataset = $1 AND e.subject = p.subject"
+				  " AND e.status = 'held')",
+				  {pg::param(dataset), pg::param_array(subjects)});
+	for (uint64_t i = 0; i < waiting.size(); ++i)
+		requests[by_subject[static_cast<size_t>(waiting.integer(i, 0) - 1)]].duplicate = true;
 	return origins;
 }
 

@@ -1,6 +1,7 @@
 #include "run/actions.h"
 #include "core/beneath.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <optional>
@@ -40,7 +41,7 @@ struct Removal
 std::vector<Planned> planned;
 std::vector<Removal> removals;
 
-/// Of the dataset that was recovered last: what could not be done yet.
+/// Of the datasets that were recovered: what could not be done yet.
 std::vector<FileAction> unfinished;
 
 /// Actions that are not carried out yet, by path: unfinished ones, then those of this transaction.
@@ -250,8 +251,14 @@ pending_parts()
 void
 set_unfinished(std::vector<FileAction> actions)
 {
+	// an erasure recovers every dataset before it looks for files
 	cached_index.reset();
-	unfinished = std::move(actions);
+	for (FileAction &a : actions)
+	{
+		std::erase_if(unfinished, [&](const FileAction &known)
+					  { return known.from == a.from && known.to == a.to; });
+		unfinished.push_back(std::move(a));
+	}
 }
 
 std::string
@@ -289,6 +296,14 @@ bool
 destination_taken(const std::string &path)
 {
 	return action_index().to.count(path) > 0;
+}
+
+bool
+waits_for_archive(const std::string &path)
+{
+	return std::any_of(unfinished.begin(), unfinished.end(),
+					   [&](const FileAction &a)
+					   { return a.kind == FileAction::Kind::archive && a.to == path; });
 }
 
 bool

@@ -65,7 +65,7 @@ void remove_on_rollback(const std::string &path);
 std::vector<int64_t> planned_action_ids();
 /// Files that it has planned to give another name, or will remove when it rolls back.
 std::set<std::string> pending_parts();
-/// What recover() could not do yet; forgotten when the transaction ends.
+/// What recover() could not do yet, of any dataset; forgotten when the transaction ends.
 void set_unfinished(std::vector<FileAction> actions);
 
 /// The folder for files that are not finished: below the processed folder, so that giving them
@@ -85,6 +85,9 @@ std::unordered_set<std::string> pending_files();
 
 /// Whether such an action will put a file there.
 bool destination_taken(const std::string &path);
+
+/// Whether an action that could not be carried out yet is to archive a raw file there.
+bool waits_for_archive(const std::string &path);
 
 /// Whether such an action will take that raw file away: its records are loaded.
 bool is_taken_up(const std::string &path, const FileIdentity &identity);

@@ -274,6 +274,11 @@ class Run
 	/// a batch's last file may go on in the next batch.
 	void export_accepted(const Batch &batch, const std::vector<uint32_t> &ended)
 	{
+		// the last file of the batch before may have ended without more records: nothing else would
+		// close it, and the writer would wait for it
+		for (const uint32_t index : ended)
+			if (batch.records.empty() || index < batch.records.front().record->file)
+				close_processed(files_[index]);
 		std::vector<std::string_view> lines;
 		for (size_t i = 0; i < batch.records.size();)
 		{

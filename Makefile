@@ -39,7 +39,7 @@ REGRESS = $(patsubst test/sql/%.sql,%,$(sort $(wildcard test/sql/*.sql)))
 TEST_LIBDIR ?= $(CURDIR)/build/test
 # test/expected is a link to expected/, where pg_regress would not look.
 REGRESS_OPTS = --inputdir=test --outputdir=build/regress --dlpath=$(TEST_LIBDIR)
-REGRESS_PREP = regress-output $(TEST_LIBDIR)/boundary.so
+REGRESS_PREP = regress-output $(TEST_LIBDIR)/boundary.so $(TEST_LIBDIR)/anon_provider.so
 
 PG_CONFIG ?= pg_config
 ifeq (,$(shell command -v $(PG_CONFIG)))
@@ -107,6 +107,10 @@ uninstall-schemas:
 
 regress-output:
 	@mkdir -p build/regress
+
+$(TEST_LIBDIR)/anon_provider.so: test/anon_provider/anon_provider.cpp src/pg/guard.cpp src/pg/guard.h
+	@mkdir -p $(@D)
+	$(CXX) $(CXXFLAGS) $(CPPFLAGS) -shared -o $@ $(filter %.cpp,$^)
 
 $(TEST_LIBDIR)/boundary.so: test/boundary/boundary.cpp src/pg/guard.cpp src/pg/spi.cpp src/pg/guard.h src/pg/spi.h
 	@mkdir -p $(@D)

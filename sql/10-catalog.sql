@@ -185,10 +185,11 @@ CREATE TABLE etl.erasure (
     received_at  timestamptz NOT NULL DEFAULT now(),
     source       text NOT NULL,
     subject      text,
-    status       text NOT NULL CHECK (status IN ('completed', 'not_found', 'duplicate')),
+    status       text NOT NULL CHECK (status IN ('completed', 'not_found', 'duplicate', 'held', 'refused')),
     completed_at timestamptz,
     email        text,
-    row_count    bigint NOT NULL DEFAULT 0
+    row_count    bigint NOT NULL DEFAULT 0,
+    purged_at    timestamptz
 );
 CREATE INDEX erasure_subject_idx ON etl.erasure (dataset, subject);
 COMMENT ON TABLE etl.erasure IS 'Erasure requests; people are known by keyed pseudonyms only';
@@ -197,10 +198,11 @@ COMMENT ON COLUMN etl.erasure.dataset IS 'The dataset whose subject asked';
 COMMENT ON COLUMN etl.erasure.received_at IS 'When the request was read';
 COMMENT ON COLUMN etl.erasure.source IS 'The file it came in, or sql';
 COMMENT ON COLUMN etl.erasure.subject IS 'Keyed pseudonym of the subject''s key';
-COMMENT ON COLUMN etl.erasure.status IS 'completed; not_found: nothing is held about the person; duplicate: asked before';
+COMMENT ON COLUMN etl.erasure.status IS 'completed; not_found: nothing is held about the person; duplicate: asked before; held: waits until a hold is released; refused: etl.erasure_report says on what ground';
 COMMENT ON COLUMN etl.erasure.completed_at IS 'When the data were treated';
 COMMENT ON COLUMN etl.erasure.email IS 'Keyed pseudonym of the email in the request';
 COMMENT ON COLUMN etl.erasure.row_count IS 'Table rows and quarantined records that were treated';
+COMMENT ON COLUMN etl.erasure.purged_at IS 'When the old row versions were physically gone; null: not yet known to be';
 
 CREATE FUNCTION etl.replace_standard_dataset() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

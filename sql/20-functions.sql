@@ -84,7 +84,7 @@ LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'etl_export';
 COMMENT ON FUNCTION etl_export(text, text, text, boolean) IS 'Writes the dataset''s first table by COPY TO, as jsonl or csv, gzipped where the path ends in .gz; only under etl.processed_dir unless the caller may write server files. Returns the number of rows';
 
 CREATE FUNCTION etl.subject_token(dataset text, subject text) RETURNS text
-LANGUAGE c STRICT STABLE AS 'MODULE_PATHNAME', 'etl_subject_token';
+LANGUAGE c STRICT STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'etl_subject_token';
 COMMENT ON FUNCTION etl.subject_token(text, text) IS 'The token that stands for a person''s email after an erasure: <32 hex digits>@erased.invalid, HMAC-SHA-256 under etl.key_file over the dataset and the person''s key';
 
 CREATE FUNCTION etl.exported_records() RETURNS SETOF bytea
@@ -95,7 +95,7 @@ CREATE FUNCTION etl.staged_rows() RETURNS SETOF record
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'etl_staged_rows';
 COMMENT ON FUNCTION etl.staged_rows() IS 'Internal: the rows that etl_run is updating';
 
-CREATE FUNCTION etl.unclaimed_files(OUT path text, OUT size_bytes bigint, OUT modified_at timestamptz, OUT nearest_dataset text) RETURNS SETOF record
+CREATE FUNCTION etl.unclaimed_files(OUT path text, OUT size_bytes bigint, OUT modified_at timestamptz, OUT nearest text) RETURNS SETOF record
 LANGUAGE c AS 'MODULE_PATHNAME', 'etl_unclaimed_files';
 COMMENT ON FUNCTION etl.unclaimed_files() IS 'Staged files that no dataset claims';
 
@@ -104,4 +104,4 @@ COMMENT ON VIEW etl.unclaimed IS 'Staged files that no dataset claims: never mov
 COMMENT ON COLUMN etl.unclaimed.path IS 'Path relative to etl.raw_dir';
 COMMENT ON COLUMN etl.unclaimed.size_bytes IS 'Size on disk';
 COMMENT ON COLUMN etl.unclaimed.modified_at IS 'When the file was written last';
-COMMENT ON COLUMN etl.unclaimed.nearest_dataset IS 'The dataset whose file names come nearest';
+COMMENT ON COLUMN etl.unclaimed.nearest IS 'The dataset whose file names come nearest';

@@ -3,7 +3,19 @@
 //                              etl_validate_file, etl.unclaimed_files
 //   src/run/export.cpp         etl.exported_records
 //   src/run/load.cpp           etl.staged_rows
-//   src/erase/anonymized.cpp   etl_anonymize, etl_anonymized, etl_export, etl.subject_token
+//   src/erase/anonymized.cpp   etl_anonymize, etl_anonymized, etl_export
+//   src/erase/treatments.cpp   etl.treat, etl.generalize, etl_partial, etl_pseudonymize, etl_random,
+//                              etl_sha256, etl_token
+//   src/erase/catalogue.cpp    etl.personal_columns, etl.removal_statements
+//   src/erase/audit.cpp        etl.append_audit, etl_audit_verify
+//   src/erase/reapply.cpp      etl_reapply, etl.journal_check, etl.journal_erasure
+//   src/erase/hold.cpp         etl_release_hold, etl.subject_pseudonym, etl.subject_hash
+//   src/erase/signing_key.cpp  etl.sign, etl_signing_key
+//   src/erase/retention.cpp    etl.remove_expired_files
+//   src/pg/key_file.cpp        etl_rotate_key
+//   src/erase/locate.cpp       etl_locate
+//   src/erase/purge.cpp        etl.wal_segments_before
+#include "erase/journal.h"
 #include "pg/guard.h"
 #include "pg/settings.h"
 #include "run/actions.h"
@@ -20,5 +32,6 @@ _PG_init(void)
 {
 	pg::define_settings();
 	etl::register_action_callbacks();
+	etl::register_journal_callbacks();
 	etl::register_exit_callback();
 }

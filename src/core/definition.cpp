@@ -36,7 +36,9 @@ check_shape(const json &x_etl)
 	if (schema_of_x_etl().validate(document.root(), violations))
 		return;
 	const Violation &first = violations.front();
-	throw DefinitionError("/x-etl" + first.pointer, "/x-etl" + first.message);
+	// the message begins with a place of its own
+	throw DefinitionError("/x-etl" + first.pointer,
+						  first.message.substr(first.message.find(": ") + 2));
 }
 
 std::string
@@ -73,7 +75,8 @@ read_column(const json &j, const std::string &place)
 	column.not_null = j.value("not_null", false);
 	const std::string type = text(j, "type", "text");
 	if (!ColumnType::parse(type, column.type))
-		throw DefinitionError(place + "/type", "type \"" + type + "\" is not one that can be loaded",
+		throw DefinitionError(place + "/type",
+							  "type \"" + type + "\" is not one that can be loaded",
 							  std::string("Types are ") + ColumnType::supported() + ".");
 	if (column.from == "$line")
 		column.source = Source::line;
@@ -104,8 +107,7 @@ read_table(const json &j, const std::string &place)
 		table.each = path_of(j.at("each").get<std::string>());
 	const json &columns = j.at("columns");
 	for (size_t i = 0; i < columns.size(); ++i)
-		table.columns.push_back(
-			read_column(columns[i], place + "/columns/" + std::to_string(i)));
+		table.columns.push_back(read_column(columns[i], place + "/columns/" + std::to_string(i)));
 	for (const json &column : list(j, "primary_key"))
 		table.primary_key.push_back(column.get<std::string>());
 	return table;
@@ -125,22 +127,22 @@ read_check(const json &j)
 	return check;
 }
 
-Treatment
-read_treatment(const std::string &name)
-{
-	return name == "null" ? Treatment::null : name == "token" ? Treatment::token : Treatment::redact;
-}
-
 void
 read_people(const json &x, Definition &d)
 {
-	for (const json &j : list(x, "personal"))
+	const json &fields = list(x, "personal");
+	for (size_t i = 0; i < fields.size(); ++i)
 	{
-		PersonalDefinition personal;
-		personal.field = j.at("field").get<std::string>();
+		PersonalDefinition personal =
+			read_personal(fields[i], "/x-etl/personal/" + std::to_string(i));
+		personal.field = fields[i].at("field").get<std::string>();
 		personal.path = path_of(personal.field);
-		personal.treatment = read_treatment(j.at("treatment").get<std::string>());
-		personal.value = text(j, "value", "[erased]");
+		const ColumnDefinition *taker = nullptr;
+		columns_of_field(d, personal.path,
+						 [&](const TableDefinition &, const ColumnDefinition &column)
+						 { taker = taker == nullptr ? &column : taker; });
+		if (taker != nullptr)
+			personal.type = taker->type;
 		d.personal.push_back(std::move(personal));
 	}
 	if (x.contains("subject"))
@@ -152,6 +154,8 @@ read_people(const json &x, Definition &d)
 		subject.path = path_of(subject.field);
 		subject.email_field = text(j, "email");
 		subject.email = path_of(subject.email_field);
+		if (text(j, "on_erasure", "treat") == "delete")
+			subject.on_erasure = OnErasure::remove;
 		d.subject = std::move(subject);
 	}
 	if (x.contains("erases"))
@@ -266,9 +270,9 @@ bool
 Definition::claims(std::string_view file_name) const
 {
 	for (const std::string &name : files)
-		if (file_name == name || (file_name.size() == name.size() + 3 &&
-								  file_name.substr(0, name.size()) == name &&
-								  file_name.substr(name.size()) == ".gz"))
+		if (file_name == name ||
+			(file_name.size() == name.size() + 3 && file_name.substr(0, name.size()) == name &&
+			 file_name.substr(name.size()) == ".gz"))
 			return true;
 	return false;
 }

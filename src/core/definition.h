@@ -2,6 +2,7 @@
 // structures. docs/definitions.md describes the format for people.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -89,11 +90,29 @@ struct NormaliseDefinition
 	Action action = Action::to_number;
 };
 
+/// core/treatment.h has what each of them does.
 enum class Treatment : uint8_t
 {
 	redact, ///< a constant
 	null,
-	token ///< <32 hex digits>@erased.invalid, keyed over dataset and subject
+	token,        ///< <32 hex digits>@erased.invalid, keyed over dataset and subject
+	pseudonymize, ///< HMAC-SHA-256 of the value
+	sha256,
+	generalize,
+	partial, ///< j•••@e•••.com
+	random,  ///< a fresh token
+	keep
+};
+
+/// What Treatment::generalize gives.
+enum class Generalization : uint8_t
+{
+	month,
+	year,
+	decade,
+	range,   ///< of a number
+	outward, ///< part of a postcode
+	network  ///< of an IP address
 };
 
 struct PersonalDefinition
@@ -101,7 +120,19 @@ struct PersonalDefinition
 	Path path; ///< may hold "*"
 	std::string field;
 	Treatment treatment = Treatment::redact;
-	std::string value = "[erased]"; ///< redact
+	std::string value = "[erased]"; ///< redact, and text that can't be generalized
+	Generalization to = Generalization::year;
+	std::string step;                   ///< range: a decimal
+	int ipv4_bits = 24, ipv6_bits = 48; ///< network
+	ColumnType type;                    ///< of the first column that takes the field; else text
+	std::string json;                   ///< treatment and options as written, for SQL
+};
+
+/// What an erasure does with the records about its subject.
+enum class OnErasure : uint8_t
+{
+	treat, ///< personal fields are treated, the record stays
+	remove ///< the record goes; a row that others refer to keeps its key
 };
 
 /// Whom a record is about.
@@ -112,6 +143,7 @@ struct SubjectDefinition
 	std::string field;
 	Path email; ///< in the subject's own dataset: where the email stands; else empty
 	std::string email_field;
+	OnErasure on_erasure = OnErasure::treat;
 };
 
 /// This dataset's records ask for erasure of other dataset's subjects.
@@ -157,6 +189,13 @@ struct Definition
 	/// Does this dataset claim a staged file of that name ("customers.json.gz")?
 	bool claims(std::string_view file_name) const;
 };
+
+/// Reads an element of "personal" that its schema has seen: treatment and options without the
+/// field. place: where it stands, for errors.
+PersonalDefinition read_personal(const nlohmann::json &j, const std::string &place);
+
+/// The treatment's name as definitions write it.
+const char *treatment_name(Treatment treatment);
 
 /// The JSON Schema of the "x-etl" object itself, as text.
 extern const char *const x_etl_schema;

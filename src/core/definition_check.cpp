@@ -54,35 +54,36 @@ check_column(const TableDefinition &table, const ColumnDefinition &column, const
 	const std::string type = place + "/type";
 	switch (column.source)
 	{
-		case Source::field:
-			if (has_wildcard(column.path))
-				refuse(place + "/from", "a column takes one value of the record, not \"*\"",
-					   "Load the elements of an array into a table of their own with \"each\".");
-			break;
-		case Source::element:
-			if (!table.is_child)
-				refuse(place + "/from", "\"./…\" is a field of an element, and the table has no \"each\"");
-			if (has_wildcard(column.path))
-				refuse(place + "/from", "a column takes one value of the element, not \"*\"");
-			break;
-		case Source::line:
-			if (!table.is_child)
-				refuse(place + "/from", "\"$line\" counts elements, and the table has no \"each\"");
-			if (!takes_integers(column.type))
-				refuse(type, "\"$line\" needs smallint, integer or bigint");
-			break;
-		case Source::record_date:
-			if (column.type.id != TypeId::date)
-				refuse(type, "\"$record_date\" needs date");
-			break;
-		case Source::record_hour:
-			if (!takes_integers(column.type))
-				refuse(type, "\"$record_hour\" needs smallint, integer or bigint");
-			break;
-		case Source::run_time:
-			if (!takes_run_time(column.type))
-				refuse(type, "\"$run_time\" needs timestamptz, timestamp or text");
-			break;
+	case Source::field:
+		if (has_wildcard(column.path))
+			refuse(place + "/from", "a column takes one value of the record, not \"*\"",
+				   "Load the elements of an array into a table of their own with \"each\".");
+		break;
+	case Source::element:
+		if (!table.is_child)
+			refuse(place + "/from",
+				   "\"./…\" is a field of an element, and the table has no \"each\"");
+		if (has_wildcard(column.path))
+			refuse(place + "/from", "a column takes one value of the element, not \"*\"");
+		break;
+	case Source::line:
+		if (!table.is_child)
+			refuse(place + "/from", "\"$line\" counts elements, and the table has no \"each\"");
+		if (!takes_integers(column.type))
+			refuse(type, "\"$line\" needs smallint, integer or bigint");
+		break;
+	case Source::record_date:
+		if (column.type.id != TypeId::date)
+			refuse(type, "\"$record_date\" needs date");
+		break;
+	case Source::record_hour:
+		if (!takes_integers(column.type))
+			refuse(type, "\"$record_hour\" needs smallint, integer or bigint");
+		break;
+	case Source::run_time:
+		if (!takes_run_time(column.type))
+			refuse(type, "\"$run_time\" needs timestamptz, timestamp or text");
+		break;
 	}
 }
 
@@ -112,11 +113,13 @@ check_table(const Definition &d, size_t index)
 		if (names.count(table.primary_key[k]) == 0)
 			refuse(place + at("primary_key", k),
 				   "table \"" + table.name + "\" has no column \"" + table.primary_key[k] + "\"");
-	if (table.is_child &&
-		std::none_of(table.columns.begin(), table.columns.end(), [&](const ColumnDefinition &c) {
-			return c.source == Source::field && !d.key_field.empty() && c.path == d.key;
-		}))
-		refuse(place + "/columns", "a table with \"each\" needs a column that takes the dataset's key",
+	if (table.is_child && std::none_of(table.columns.begin(), table.columns.end(),
+									   [&](const ColumnDefinition &c) {
+										   return c.source == Source::field &&
+												  !d.key_field.empty() && c.path == d.key;
+									   }))
+		refuse(place + "/columns",
+			   "a table with \"each\" needs a column that takes the dataset's key",
 			   "Its rows could not be told apart from those of other records.");
 }
 
@@ -156,8 +159,9 @@ check_normalise(const Definition &d)
 			for (const ColumnDefinition &column : table.columns)
 				if (column.source == Source::field && column.path == rule.path &&
 					!takes_run_time(column.type))
-					refuse(place + "/to", "column \"" + column.name +
-											  "\" must be timestamptz, timestamp or text to take it");
+					refuse(place + "/to",
+						   "column \"" + column.name +
+							   "\" must be timestamptz, timestamp or text to take it");
 	}
 }
 
@@ -176,26 +180,124 @@ check_checks(const Definition &d)
 	}
 }
 
-/// Columns that take a field which may lie in elements: "/a/*/b" is "./b" of a table for each "/a".
-template <typename Visit>
-void
-columns_of_field(const Definition &d, const Path &field, Visit &&visit)
+bool
+is_primary_key(const TableDefinition &table, const std::string &column)
 {
-	for (const TableDefinition &table : d.tables)
-		for (const ColumnDefinition &column : table.columns)
+	return std::find(table.primary_key.begin(), table.primary_key.end(), column) !=
+		   table.primary_key.end();
+}
+
+/// Whether a text column takes that many characters.
+bool
+takes_text(const ColumnType &type, size_t characters)
+{
+	return type.id == TypeId::text &&
+		   (type.precision < 0 || characters <= static_cast<size_t>(type.precision));
+}
+
+/// Whether the column's type takes the constant.
+bool
+takes_constant(const ColumnType &type, const std::string &value)
+{
+	if (type.id == TypeId::json || type.id == TypeId::jsonb)
+		return true; // as a JSON string
+	std::string json, encoded;
+	append_json_string(json, value);
+	Document document;
+	ParseError error;
+	TypeError type_error;
+	return document.parse(json, error) && encode(type, document.root(), encoded, type_error);
+}
+
+/// What a column must be for its treatment; empty when it is that.
+std::string
+missing_for(const PersonalDefinition &personal, const TableDefinition &table,
+			const ColumnDefinition &column)
+{
+	const ColumnType &type = column.type;
+	const bool text = type.id == TypeId::text;
+	switch (personal.treatment)
+	{
+	case Treatment::keep:
+		break;
+	case Treatment::null:
+		if (column.not_null || is_primary_key(table, column.name))
+			return "does not take null";
+		break;
+	case Treatment::redact:
+		if (!takes_constant(type, personal.value))
+			return "is " + type.sql + " and can't take \"value\"";
+		break;
+	case Treatment::token:
+		if (!takes_text(type, token_length))
+			return "is " + type.sql + " and can't take text of " + std::to_string(token_length) +
+				   " characters";
+		break;
+	case Treatment::sha256:
+		if (!takes_text(type, 64))
+			return "is " + type.sql + " and can't take text of 64 characters";
+		break;
+	case Treatment::pseudonymize:
+	case Treatment::random:
+		if (!is_one_of(type.id, {TypeId::uuid, TypeId::bigint}) &&
+			!takes_text(type, personal.treatment == Treatment::random ? 32 : 64))
+			return "is " + type.sql + ", neither uuid nor bigint nor text of " +
+				   (personal.treatment == Treatment::random ? "32" : "64") + " characters";
+		break;
+	case Treatment::partial:
+		if (!text)
+			return "is " + type.sql + ", and only text has parts";
+		break;
+	case Treatment::generalize:
+		switch (personal.to)
 		{
-			Path path = column.path;
-			if (column.source == Source::element)
-			{
-				path = table.each;
-				path.push_back("*");
-				path.insert(path.end(), column.path.begin(), column.path.end());
-			}
-			else if (column.source != Source::field)
-				continue;
-			if (path == field)
-				visit(table, column);
+		case Generalization::month:
+		case Generalization::year:
+		case Generalization::decade:
+			if (!text &&
+				!is_one_of(type.id, {TypeId::date, TypeId::timestamp, TypeId::timestamptz}))
+				return "is " + type.sql + " and holds no dates";
+			break;
+		case Generalization::range:
+			if (!text &&
+				!is_one_of(type.id, {TypeId::smallint, TypeId::integer, TypeId::bigint,
+									 TypeId::numeric, TypeId::real, TypeId::double_precision}))
+				return "is " + type.sql + " and holds no numbers";
+			break;
+		case Generalization::outward:
+			if (!text)
+				return "is " + type.sql + " and holds no postcodes";
+			break;
+		case Generalization::network:
+			// the longest: eight groups and "/128"
+			if (!takes_text(type, 43))
+				return "is " + type.sql + " and can't take a network's text of up to 43 characters";
+			break;
 		}
+		if (text && !takes_text(type, personal.value.size()))
+			return "is " + type.sql +
+				   ", too short for the text of a value that can't be generalized";
+		break;
+	}
+	return {};
+}
+
+/// Is one path the other, or a place inside it?
+bool
+overlap(const Path &a, const Path &b)
+{
+	for (size_t i = 0; i < std::min(a.size(), b.size()); ++i)
+		if (a[i] != b[i] && a[i] != "*" && b[i] != "*")
+			return false;
+	return true;
+}
+
+/// A hint for the types that a column has most.
+const char *
+treatment_hint(const ColumnType &type)
+{
+	return type.id == TypeId::text ? "Use a shorter \"value\", or \"null\"."
+								   : "Use \"null\", or \"redact\" with a \"value\" of that type.";
 }
 
 void
@@ -208,41 +310,44 @@ check_people(const Definition &d)
 		if (has_wildcard(d.subject->path))
 			refuse("/subject/field", "a record is about one person, not \"*\"");
 		if (!d.subject->email_field.empty() && d.subject->dataset != d.dataset)
-			refuse("/subject/email", "the email stands in the person's own dataset, \"" +
-										 d.subject->dataset + "\"");
+			refuse("/subject/email",
+				   "the email stands in the person's own dataset, \"" + d.subject->dataset + "\"");
 		if (d.subject->dataset == d.dataset && d.subject->path != d.key)
-			refuse("/subject/field", "a person's own dataset knows them by its key, " + d.key_field);
+			refuse("/subject/field",
+				   "a person's own dataset knows them by its key, " + d.key_field);
 		bool column = d.tables.empty();
 		for (size_t i = 0; i < d.tables.size() && !column; ++i)
 			for (const ColumnDefinition &c : d.tables[i].columns)
-				column = column || (i == 0 && c.source == Source::field && c.path == d.subject->path);
+				column =
+					column || (i == 0 && c.source == Source::field && c.path == d.subject->path);
 		if (!column)
-			refuse("/subject/field", "no column of table \"" + d.tables[0].name + "\" takes " +
-										 d.subject->field,
+			refuse("/subject/field",
+				   "no column of table \"" + d.tables[0].name + "\" takes " + d.subject->field,
 				   "Without it nobody could find the person's rows.");
 	}
 	for (size_t i = 0; i < d.personal.size(); ++i)
 	{
 		const PersonalDefinition &personal = d.personal[i];
 		const std::string place = at("personal", i);
-		if (personal.path == d.key || (d.subject && personal.path == d.subject->path))
-			refuse(place + "/field", "keys stay: they are what the treated rows are known by");
+		for (size_t other = 0; other < i; ++other)
+			if (overlap(personal.path, d.personal[other].path))
+				refuse(place + "/field", "is, holds or lies in " + d.personal[other].field +
+											 ", which has a treatment of its own");
+		const bool key = personal.path == d.key || (d.subject && personal.path == d.subject->path);
+		if (key && personal.treatment != Treatment::keep)
+			refuse(place + "/field", "keys stay: they are what the treated rows are known by",
+				   "\"keep\" marks a key as personal.");
 		if (personal.treatment == Treatment::token && !d.subject)
 			refuse(place + "/treatment", "\"token\" is keyed over the subject, and there is none");
-		const size_t length = personal.treatment == Treatment::token ? token_length
-																	 : personal.value.size();
-		columns_of_field(d, personal.path, [&](const TableDefinition &, const ColumnDefinition &c) {
-			if (personal.treatment == Treatment::null && c.not_null)
-				refuse(place + "/treatment", "column \"" + c.name + "\" does not take null");
-			if (personal.treatment != Treatment::null && c.type.id != TypeId::text)
-				refuse(place + "/treatment", "column \"" + c.name + "\" is " + c.type.sql +
-												 " and can't take the text",
-					   "Use \"null\".");
-			if (personal.treatment != Treatment::null && c.type.precision >= 0 &&
-				length > static_cast<size_t>(c.type.precision))
-				refuse(place + "/treatment",
-					   "column \"" + c.name + "\" is " + c.type.sql + ", too short for the text");
-		});
+		columns_of_field(d, personal.path,
+						 [&](const TableDefinition &table, const ColumnDefinition &column)
+						 {
+							 const std::string missing = missing_for(personal, table, column);
+							 if (!missing.empty())
+								 refuse(place + "/treatment",
+										"column \"" + column.name + "\" " + missing,
+										treatment_hint(column.type));
+						 });
 	}
 }
 

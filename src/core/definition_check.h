@@ -6,9 +6,32 @@
 namespace etl
 {
 
-/// Throws DefinitionError, naming the place, when they do not: a key without a column, a primary key
-/// of unknown columns, a child table without its parent's key, a treatment that the column can't
-/// take …
+/// Throws DefinitionError, naming the place, when they do not: a key without a column, a primary
+/// key of unknown columns, a child table without its parent's key, a treatment that the column
+/// can't take …
 void check_definition(const Definition &definition);
+
+/// Calls visit(table, column) for the columns that take a field which may lie in elements: "/a/*/b"
+/// is "./b" of a table for each "/a".
+template <typename Visit>
+void
+columns_of_field(const Definition &d, const Path &field, Visit &&visit)
+{
+	for (const TableDefinition &table : d.tables)
+		for (const ColumnDefinition &column : table.columns)
+		{
+			Path path = column.path;
+			if (column.source == Source::element)
+			{
+				path = table.each;
+				path.push_back("*");
+				path.insert(path.end(), column.path.begin(), column.path.end());
+			}
+			else if (column.source != Source::field)
+				continue;
+			if (path == field)
+				visit(table, column);
+		}
+}
 
 } // namespace etl

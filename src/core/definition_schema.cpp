@@ -73,8 +73,31 @@ const char *const x_etl_schema = R"json({
         "type": "object", "required": ["field", "treatment"], "additionalProperties": false,
         "properties": {
           "field": {"$ref": "#/definitions/pointer"},
-          "treatment": {"enum": ["redact", "null", "token"]},
-          "value": {"type": "string"}
+          "treatment": {
+            "enum": ["redact", "null", "token", "pseudonymize", "sha256", "generalize", "partial", "random", "keep"]
+          },
+          "value": {"type": "string"},
+          "to": {
+            "anyOf": [
+              {"enum": ["month", "year", "decade", "outward", "network"]},
+              {
+                "type": "object", "required": ["range"], "additionalProperties": false,
+                "properties": {"range": {"type": "number", "exclusiveMinimum": 0}}
+              },
+              {
+                "type": "object", "required": ["network"], "additionalProperties": false,
+                "properties": {
+                  "network": {
+                    "type": "object", "additionalProperties": false,
+                    "properties": {
+                      "ipv4": {"type": "integer", "minimum": 0, "maximum": 32},
+                      "ipv6": {"type": "integer", "minimum": 0, "maximum": 128}
+                    }
+                  }
+                }
+              }
+            ]
+          }
         }
       }
     },
@@ -83,7 +106,17 @@ const char *const x_etl_schema = R"json({
       "properties": {
         "dataset": {"$ref": "#/definitions/dataset"},
         "field": {"$ref": "#/definitions/pointer"},
-        "email": {"$ref": "#/definitions/pointer"}
+        "email": {"$ref": "#/definitions/pointer"},
+        "on_erasure": {"enum": ["treat", "delete"]}
+      }
+    },
+    "retention": {
+      "type": "object", "minProperties": 1, "additionalProperties": false,
+      "properties": {
+        "archived": {"$ref": "#/definitions/duration"},
+        "processed": {"$ref": "#/definitions/duration"},
+        "quarantine": {"$ref": "#/definitions/duration"},
+        "history": {"$ref": "#/definitions/duration"}
       }
     },
     "erases": {
@@ -98,6 +131,10 @@ const char *const x_etl_schema = R"json({
   },
   "definitions": {
     "dataset": {"type": "string", "pattern": "^[a-z_][a-z0-9_]*$", "maxLength": 63},
+    "duration": {
+      "type": "string", "minLength": 3, "maxLength": 30,
+      "pattern": "^(P([0-9]{1,4}Y)?([0-9]{1,4}M)?([0-9]{1,4}W)?([0-9]{1,5}D)?|[0-9]{1,5} (day|week|month|year)s?)$"
+    },
     "identifier": {"type": "string", "pattern": "^[^\\u0000]+$", "maxLength": 63},
     "pointer": {"type": "string", "pattern": "^(/([^~/]|~[01])+)+$"},
     "table": {

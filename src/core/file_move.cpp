@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/beneath.h"
+
 namespace etl
 {
 
@@ -71,7 +73,7 @@ bool
 identify(const std::string &path, FileIdentity &identity)
 {
 	struct stat info;
-	if (lstat(path.c_str(), &info) != 0)
+	if (beneath::lstat(path, &info) != 0)
 		return false;
 	identity = identity_of(info);
 	return true;
@@ -81,41 +83,19 @@ bool
 file_exists(const std::string &path)
 {
 	struct stat info;
-	return lstat(path.c_str(), &info) == 0;
+	return beneath::lstat(path, &info) == 0;
 }
 
 bool
 make_parents(const std::string &path, bool *created)
 {
-	for (size_t slash = path.find('/', 1); slash != std::string::npos;
-		 slash = path.find('/', slash + 1))
-	{
-		const std::string folder = path.substr(0, slash);
-		if (mkdir(folder.c_str(), 0700) == 0)
-		{
-			if (created != nullptr)
-				*created = true;
-		}
-		else if (errno != EEXIST)
-			return false;
-	}
-	return true;
+	return beneath::make_parents(path, created);
 }
 
 void
 remove_empty_parents(const std::string &path, const std::string &root)
 {
-	const std::string below = root + "/";
-	std::string folder = path;
-	for (;;)
-	{
-		const size_t slash = folder.rfind('/');
-		if (slash == std::string::npos)
-			return;
-		folder.resize(slash);
-		if (folder.compare(0, below.size(), below) != 0 || rmdir(folder.c_str()) != 0)
-			return;
-	}
+	beneath::remove_empty_parents(path, root);
 }
 
 bool
@@ -145,26 +125,16 @@ sync_parents(const std::string &path)
 bool
 rename_new(const std::string &from, const std::string &to)
 {
-	if (renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0)
-		return true;
-	if (errno != EINVAL && errno != ENOSYS)
-		return false;
-	// a file system without RENAME_NOREPLACE
-	if (file_exists(to))
-	{
-		errno = EEXIST;
-		return false;
-	}
-	return rename(from.c_str(), to.c_str()) == 0;
+	return beneath::rename_new(from, to) == 0;
 }
 
 bool
 copy_file(const std::string &from, const std::string &to, const FileIdentity *expected)
 {
-	const int in = open(from.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	const int in = beneath::open(from, O_RDONLY | O_NONBLOCK);
 	if (in < 0)
 		return false;
-	const int out = open(to.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	const int out = beneath::open(to, O_WRONLY | O_CREAT | O_EXCL, 0600);
 	if (out < 0)
 	{
 		const int error = errno;
@@ -172,15 +142,15 @@ copy_file(const std::string &from, const std::string &to, const FileIdentity *ex
 		errno = error;
 		return false;
 	}
-	const bool good = is_still(in, expected) && copy_bytes(in, out) && is_still(in, expected) &&
-					  fsync(out) == 0;
+	const bool good =
+		is_still(in, expected) && copy_bytes(in, out) && is_still(in, expected) && fsync(out) == 0;
 	int error = errno;
 	close(in);
 	if (close(out) != 0 && good)
 		error = errno;
 	else if (good)
 		return true;
-	unlink(to.c_str());
+	beneath::unlink(to);
 	errno = error;
 	return false;
 }

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/beneath.h"
 #include "core/file_error.h"
 #include "core/gzip_header.h"
 
@@ -51,6 +52,7 @@ struct FileReader::Impl
 	const std::string path;
 	const bool gzip;
 	const uint64_t max_size;
+	const size_t root;
 	int fd = -1;
 	struct stat opened
 	{
@@ -67,7 +69,10 @@ struct FileReader::Impl
 	bool in_header = false; ///< has taken some of the header's bytes
 	bool first_member = true;
 
-	Impl(const std::string &p, bool z, uint64_t max) : path(p), gzip(z), max_size(max) {}
+	Impl(const std::string &p, bool z, uint64_t max, size_t r)
+		: path(p), gzip(z), max_size(max), root(r)
+	{
+	}
 	~Impl()
 	{
 		if (fd >= 0)
@@ -94,7 +99,7 @@ FileReader::Impl::open()
 {
 	// not blocking: opening a FIFO must not wait for somebody to write into it
 	do
-		fd = ::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+		fd = beneath::open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0, root);
 	while (fd < 0 && errno == EINTR);
 	if (fd < 0 && errno == ELOOP)
 		throw FileError("42809", "not a regular file, but a symbolic link");
@@ -152,7 +157,7 @@ FileReader::Impl::check_unchanged()
 	struct stat now, named;
 	if (fstat(fd, &now) != 0)
 		throw system_error("could not stat file", errno);
-	if (!same_file(opened, now) || lstat(path.c_str(), &named) != 0 || !same_file(opened, named))
+	if (!same_file(opened, now) || beneath::lstat(path, &named) != 0 || !same_file(opened, named))
 		throw FileError("55006", "file changed while it was read");
 }
 
@@ -299,8 +304,8 @@ FileReader::Impl::read_gzip(char *buffer, size_t size)
 	return done;
 }
 
-FileReader::FileReader(const std::string &path, bool gzip, uint64_t max_size)
-	: impl_(new Impl(path, gzip, max_size))
+FileReader::FileReader(const std::string &path, bool gzip, uint64_t max_size, size_t root)
+	: impl_(new Impl(path, gzip, max_size, root))
 {
 	try
 	{

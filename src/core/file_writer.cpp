@@ -9,6 +9,7 @@
 #include <isa-l/igzip_lib.h>
 #include <unistd.h>
 
+#include "core/beneath.h"
 #include "core/file_error.h"
 
 namespace etl
@@ -60,8 +61,7 @@ FileWriter::Impl::open(bool gzip)
 	}
 	// last: a file that exists after an exception would be nobody's
 	do
-		fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY,
-					0600);
+		fd = beneath::open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOCTTY, 0600);
 	while (fd < 0 && errno == EINTR);
 	if (fd < 0)
 		throw system_error("could not create file", errno);
@@ -140,7 +140,7 @@ FileWriter::Impl::close()
 	if (::close(closing) != 0 && errno != EINTR)
 	{
 		const int error = errno;
-		unlink(path.c_str());
+		beneath::unlink(path);
 		fail("could not close file", error);
 	}
 }
@@ -151,7 +151,7 @@ FileWriter::Impl::remove()
 	if (fd < 0)
 		return;
 	::close(fd);
-	unlink(path.c_str());
+	beneath::unlink(path);
 }
 
 FileWriter::FileWriter(const std::string &path, bool gzip) : impl_(new Impl(path))

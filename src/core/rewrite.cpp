@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/key_ring.h"
 #include "core/staged_file.h"
 
 namespace etl
@@ -50,27 +51,8 @@ apply_edits(std::string_view text, std::vector<Edit> edits)
 }
 
 std::string
-treated_json(const PersonalDefinition &personal, std::string_view token)
-{
-	std::string json;
-	switch (personal.treatment)
-	{
-	case Treatment::redact:
-		append_json_string(json, personal.value);
-		break;
-	case Treatment::null:
-		json = "null";
-		break;
-	case Treatment::token:
-		append_json_string(json, token);
-		break;
-	}
-	return json;
-}
-
-std::string
 anonymize(const Document &document, const std::vector<PersonalDefinition> &personal,
-		  std::string_view token)
+		  const TreatmentContext &context)
 {
 	std::vector<Edit> edits;
 	const char *base = document.text().data();
@@ -79,18 +61,27 @@ anonymize(const Document &document, const std::vector<PersonalDefinition> &perso
 		find_all(document.root(), field.path, 0, pointer,
 				 [&](Value value, const std::string &)
 				 {
-					 if (!value.is(Kind::null))
+					 if (!value.is(Kind::null) && field.treatment != Treatment::keep)
 						 edits.push_back({static_cast<size_t>(value.raw().data() - base),
-										  value.raw().size(), treated_json(field, token)});
+										  value.raw().size(), treat(field, value, context)});
 				 });
 	return apply_edits(document.text(), std::move(edits));
+}
+
+std::optional<std::string>
+erased_record(const Document &document, const Definition &definition,
+			  const TreatmentContext &context)
+{
+	if (definition.subject && definition.subject->on_erasure == OnErasure::remove)
+		return std::nullopt;
+	return anonymize(document, definition.personal, context);
 }
 
 namespace
 {
 
 std::string
-keyed(std::string_view secret, std::initializer_list<std::string_view> parts)
+keyed(std::string_view key, std::initializer_list<std::string_view> parts)
 {
 	// each part with its length, so that no two lists give the same bytes
 	std::string message;
@@ -100,7 +91,7 @@ keyed(std::string_view secret, std::initializer_list<std::string_view> parts)
 		message += ':';
 		message += part;
 	}
-	const auto mac = hmac_sha256(secret, message);
+	const auto mac = hmac_sha256(key, message);
 	return to_hex({reinterpret_cast<const char *>(mac.data()), mac.size()});
 }
 
@@ -109,14 +100,15 @@ keyed(std::string_view secret, std::initializer_list<std::string_view> parts)
 std::string
 subject_token(std::string_view secret, std::string_view dataset, std::string_view subject)
 {
-	return keyed(secret, {"token", dataset, subject}).substr(0, 32) + "@erased.invalid";
+	return keyed(treatment_key(secret), {"token", dataset, subject}).substr(0, 32) +
+		   "@erased.invalid";
 }
 
 std::string
 subject_pseudonym(std::string_view secret, std::string_view dataset, std::string_view kind,
 				  std::string_view identifier)
 {
-	return keyed(secret, {"pseudonym", dataset, kind, identifier});
+	return keyed(erasure_key(secret), {"pseudonym", dataset, kind, identifier});
 }
 
 std::string

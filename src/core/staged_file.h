@@ -56,7 +56,9 @@ class FileError : public std::runtime_error
 class FileReader
 {
   public:
-	FileReader(const std::string &path, bool gzip, uint64_t max_size);
+	/// root: how many bytes of the path may hold symbolic links; see core/beneath.h.
+	FileReader(const std::string &path, bool gzip, uint64_t max_size,
+			   size_t root = static_cast<size_t>(-1));
 	~FileReader();
 	FileReader(const FileReader &) = delete;
 	FileReader &operator=(const FileReader &) = delete;

@@ -157,7 +157,7 @@ Stager::stage_file(uint32_t file, RecordStager &stager, FileOutcome &outcome)
 	size_t size = 0, capacity = 256 * 1024;
 	piece->buffer = std::make_unique_for_overwrite<char[]>(capacity);
 	{
-		FileReader reader(task.path, task.gzip, options_.max_file_size);
+		FileReader reader(task.path, task.gzip, options_.max_file_size, task.root);
 		for (;;)
 		{
 			if (capacity - size < Document::padding + 64 * 1024)
@@ -206,7 +206,7 @@ Stager::stage_large(uint32_t file, RecordStager &stager, FileOutcome &outcome)
 	// must not have been loaded by half
 	{
 		auto buffer = std::make_unique_for_overwrite<char[]>(buffer_size);
-		FileReader reader(task.path, task.gzip, options_.max_file_size);
+		FileReader reader(task.path, task.gzip, options_.max_file_size, task.root);
 		RecordSplitter splitter(options_.max_record_size, task.whole_json,
 								[](const RawRecord &) {});
 		while (const size_t got = reader.read(buffer.get(), piece_bytes))
@@ -228,7 +228,7 @@ Stager::stage_large(uint32_t file, RecordStager &stager, FileOutcome &outcome)
 		outcome.duplicate = true;
 		return;
 	}
-	FileReader reader(task.path, task.gzip, options_.max_file_size);
+	FileReader reader(task.path, task.gzip, options_.max_file_size, task.root);
 	PieceFiller filler(stager, task, file, outcome);
 	RecordSplitter splitter(options_.max_record_size, task.whole_json, std::ref(filler));
 	std::unique_ptr<Piece> piece;
@@ -287,6 +287,13 @@ Stager::wait_for_room(uint32_t file)
 			   });
 	if (stopping_)
 		throw Stopped{};
+}
+
+size_t
+Stager::in_flight()
+{
+	const std::lock_guard lock(mutex_);
+	return in_flight_;
 }
 
 Stager::Step

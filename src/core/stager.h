@@ -24,8 +24,9 @@ struct FileTask
 	bool gzip = false;
 	bool whole_json = false;
 	RowContext context;
-	std::vector<Sha256> known; ///< contents of this name that were loaded before
-	std::string refused;       ///< not read at all, for this reason
+	size_t root = static_cast<size_t>(-1); ///< see FileReader
+	std::vector<Sha256> known;             ///< contents of this name that were loaded before
+	std::string refused;                   ///< not read at all, for this reason
 };
 
 /// What became of a file, told after its last piece.
@@ -34,8 +35,8 @@ struct FileOutcome
 	std::string error, sqlstate; ///< empty: read to its end
 	bool duplicate = false;      ///< its bytes are known: nothing was staged
 	Sha256 sha256{};
-	FileIdentity identity;   ///< of the file that was read
-	uint64_t bytes = 0;      ///< decompressed
+	FileIdentity identity; ///< of the file that was read
+	uint64_t bytes = 0;    ///< decompressed
 	uint64_t records = 0;
 	uint64_t last_line = 0; ///< line of the last record
 };
@@ -76,6 +77,8 @@ class Stager
 	};
 	/// The next thing in file order, waiting up to that long for it.
 	Step next(std::chrono::milliseconds wait);
+	/// Bytes of the pieces that are staged and not taken yet.
+	size_t in_flight();
 	/// Stops and joins; next() must not be called afterwards.
 	void stop();
 

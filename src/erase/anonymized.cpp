@@ -1,4 +1,4 @@
-// Treated data for reading: etl_anonymize, etl_anonymized, etl_export, etl.subject_token.
+// Treated data for reading: etl_anonymize, etl_anonymized, etl_export.
 #include <limits.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -135,13 +135,6 @@ export_table(const Definition &definition, const std::string &path, const std::s
 } // namespace etl
 
 using namespace etl;
-
-PG_ETL_ENTRY(etl_subject_token)
-{
-	const std::string dataset = pg::text_argument(fcinfo, 0),
-					  subject = pg::text_argument(fcinfo, 1);
-	return pg::text_datum(subject_token(pg::secret(), dataset, subject));
-}
 
 PG_ETL_ENTRY(etl_anonymize)
 {

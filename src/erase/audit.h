@@ -14,7 +14,7 @@ struct AuditEntry
 {
 	int64_t erasure_id = 0; ///< 0: belongs to none
 	std::string action;     ///< "erase", "reinstate", "hold", …
-	std::string place;      ///< "data.customers", "etl.quarantine", "processed/date=…/customers.json.gz"
+	std::string place; ///< "data.customers", "etl.quarantine", "processed/date=…/customers.json.gz"
 	std::vector<std::string> columns;
 	int64_t row_count = 0;
 };

@@ -6,6 +6,9 @@
 #include <unistd.h>
 
 #include "core/rewrite.h"
+#include "erase/hold.h"
+#include "erase/purge.h"
+#include "erase/record.h"
 #include "erase/treat.h"
 #include "run/claim.h"
 #include "run/quarantine.h"
@@ -40,7 +43,7 @@ class Eraser
 	void run(std::vector<ErasureRequest> &requests)
 	{
 		for (ErasureRequest &request : requests)
-			if (!request.duplicate && !request.subject.empty())
+			if (!request.duplicate && !request.held && !request.subject.empty())
 			{
 				by_subject_.emplace(request.subject, &request);
 				texts_.push_back(request.subject);
@@ -159,7 +162,7 @@ class Eraser
 	{
 		std::vector<std::string_view> needles;
 		for (const ErasureRequest &request : requests)
-			if (!request.duplicate)
+			if (!request.duplicate && !request.held)
 				for (const std::string *needle : {&request.subject, &request.email})
 					if (needle->size() >= 4)
 						needles.push_back(*needle);
@@ -319,7 +322,7 @@ anonymized_text(const Definition &definition, Document &document, std::string_vi
 	ParseError error;
 	if (!document.parse(text, error))
 		return {};
-	return anonymize(document, definition.personal, token);
+	return anonymize(document, definition.personal, {treatment_secret(definition), token});
 }
 
 void
@@ -328,34 +331,13 @@ erase_subjects(const Catalog &catalog, const std::string &dataset, const std::st
 {
 	if (requests.empty())
 		return;
+	const pg::WithoutValues without_values;
+	mark_held(dataset, secret, requests);
 	Eraser(catalog, dataset, secret, settings).run(requests);
-	std::vector<std::string> subjects, emails;
-	std::vector<std::string_view> sources, statuses, subject_views, email_views;
-	std::vector<int64_t> counts;
-	for (const ErasureRequest &request : requests)
-	{
-		subjects.push_back(request.subject.empty()
-							   ? ""
-							   : subject_pseudonym(secret, dataset, "subject", request.subject));
-		emails.push_back(request.email.empty()
-							 ? ""
-							 : subject_pseudonym(secret, dataset, "email", request.email));
-		sources.push_back(request.source);
-		statuses.push_back(request.duplicate       ? "duplicate"
-						   : request.row_count > 0 ? "completed"
-												   : "not_found");
-		counts.push_back(request.row_count);
-	}
-	subject_views.assign(subjects.begin(), subjects.end());
-	email_views.assign(emails.begin(), emails.end());
-	pg::execute(
-		"INSERT INTO etl.erasure (dataset, source, subject, email, status, completed_at, row_count)"
-		" SELECT $1, r.source, nullif(r.subject, ''), nullif(r.email, ''), r.status,"
-		" CASE WHEN r.status <> 'duplicate' THEN clock_timestamp() END, r.row_count"
-		" FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[])"
-		" r(source, subject, email, status, row_count)",
-		{pg::param(dataset), pg::param_array(sources), pg::param_array(subject_views),
-		 pg::param_array(email_views), pg::param_array(statuses), pg::param_array(counts)});
+	if (std::any_of(requests.begin(), requests.end(),
+					[](const ErasureRequest &r) { return r.row_count > 0; }))
+		note_purge(purge_scope(dataset));
+	record_erasures(dataset, secret, requests);
 }
 
 } // namespace etl

@@ -20,7 +20,15 @@ struct ErasureRequest
 	std::string email;   ///< folded; may be empty
 	std::string source;
 	bool duplicate = false;
+	bool held = false;     ///< a legal hold: nothing is erased until it is released
 	int64_t row_count = 0; ///< filled by erase_subjects
+	/// Of a request that the catalog or the journal knows already; 0: a new one. Filled by
+	/// record_erasures.
+	int64_t erasure_id = 0;
+	/// Known from the journal or from a request that waited, where the identifiers are not.
+	std::string pseudonym, email_pseudonym;
+	std::string received_at; ///< of such a request
+	std::string status;      ///< as in etl.erasure; "": it follows from the rest
 };
 
 /// Erases the subjects of a dataset: set-based, one statement for each table. Fills row_count.

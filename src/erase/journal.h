@@ -1,9 +1,16 @@
 // The erasure journal: a file outside the data directory that survives a restore of the database.
+//
+// Each erasure is in the file, and the file on the disk, before its transaction commits; after the
+// transaction's end a line says how it ended. The catalog (etl.journal) remembers the last line
+// that the database knows. A database whose mark is behind the file's erasures was restored from
+// before them.
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <vector>
+
+#include "core/journal_file.h"
 
 namespace etl
 {
@@ -15,15 +22,58 @@ struct JournalErasure
 	std::string subject, email; ///< keyed pseudonyms, never identifiers
 	std::string status;         ///< as in etl.erasure
 	int64_t row_count = 0;
+	/// The subject's keyed hash as in etl.file.subjects: finds, after a restore, the files of a
+	/// person of whom only files are left. 0: not known.
+	uint64_t file_hash = 0;
 };
 
 /// Appends the erasures and syncs the journal: when this returns they are on the disk, before the
 /// transaction commits. Without etl.journal_dir nothing is written and false is returned, so that
-/// the caller can say so.
+/// the caller can say so. Throws 55000 where require_journal_applied() would.
 bool append_journal(const std::vector<JournalErasure> &erasures);
 
 /// Throws 55000 with the hint to call etl_reapply() when the journal holds erasures that this
-/// database does not know: it was restored from before them.
+/// database does not know: it was restored from before them. Throws 55000 as well when the journal
+/// is missing, cut or altered.
 void require_journal_applied();
+
+/// What the journal says about this database.
+struct JournalState
+{
+	bool exists = false;              ///< there is a file
+	std::string path;                 ///< of the file; "" without etl.journal_dir
+	std::vector<JournalLine> missing; ///< erasures that the database does not know
+	int64_t entries = 0;              ///< erasures in the part that was read
+	int64_t rolled_back = 0;          ///< of them: that never happened
+	/// First and last lines of erasures that a crash rolled back, which no line says yet.
+	std::vector<std::pair<int64_t, int64_t>> crashed;
+	bool torn = false;   ///< the last line is incomplete
+	JournalEnd end;      ///< the last complete line
+	std::string problem; ///< why it can't be trusted
+	std::string hint;
+};
+
+/// whole: reads the journal from its first line, and not only from where the database knows it.
+JournalState journal_state(bool whole);
+
+/// While one lives, append_journal writes nothing: the erasures come from the journal.
+class JournalPause
+{
+  public:
+	JournalPause();
+	~JournalPause();
+	JournalPause(const JournalPause &) = delete;
+	JournalPause &operator=(const JournalPause &) = delete;
+};
+
+/// Locks etl.journal until the transaction ends: one erasure at a time appends.
+void lock_journal();
+/// The database knows all up to end.
+void set_journal_mark(const JournalEnd &end);
+/// Names the key of the pseudonyms without giving it away.
+std::string key_id(const std::string &secret);
+
+/// Registers the transaction callbacks; called once when the library is loaded.
+void register_journal_callbacks();
 
 } // namespace etl

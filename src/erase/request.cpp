@@ -104,7 +104,8 @@ ErasureRun::resolve(Batch &batch)
 	const std::vector<std::string_view> views(pseudonyms.begin(), pseudonyms.end());
 	const pg::Rows rows =
 		pg::query("SELECT p.i FROM unnest($2::text[]) WITH ORDINALITY p(subject, i) WHERE EXISTS"
-				  " (SELECT FROM etl.erasure e WHERE e.dataset = $1 AND e.subject = p.subject)",
+				  " (SELECT FROM etl.erasure e WHERE e.dataset = $1 AND e.subject = p.subject"
+				  " AND e.status <> 'refused')",
 				  {pg::param(erases.dataset), pg::param_array(views)});
 	for (uint64_t i = 0; i < rows.size(); ++i)
 		mark(asked[static_cast<size_t>(rows.integer(i, 0) - 1)]);

@@ -1,5 +1,6 @@
 #include "erase/treat.h"
 
+#include "pg/settings.h"
 #include "pg/spi.h"
 
 namespace etl
@@ -32,17 +33,37 @@ treated_expression(const PersonalColumn &column, const std::string &alias, const
 {
 	const std::string name = alias + "." + pg::quote(column.column->name);
 	const std::string type = "::" + column.column->type.sql;
+	const bool json =
+		column.column->type.id == TypeId::json || column.column->type.id == TypeId::jsonb;
 	switch (column.field->treatment)
 	{
+	case Treatment::keep:
+		return name;
 	case Treatment::null:
 		return "NULL" + type;
 	case Treatment::redact:
-		return "CASE WHEN " + name + " IS NOT NULL THEN " + pg::literal(column.field->value) +
+		return "CASE WHEN " + name + " IS NOT NULL THEN " +
+			   (json ? "pg_catalog.to_jsonb(" + pg::literal(column.field->value) + "::text)"
+					 : pg::literal(column.field->value)) +
 			   type + " END";
 	case Treatment::token:
+		return "CASE WHEN " + name + " IS NOT NULL THEN " + token + type + " END";
+	default:
 		break;
 	}
-	return "CASE WHEN " + name + " IS NOT NULL THEN " + token + type + " END";
+	return std::string(column.field->treatment == Treatment::random ? "etl.treat_random("
+																	: "etl.treat(") +
+		   pg::literal(column.field->json) + "::jsonb, " + pg::literal(column.column->type.sql) +
+		   ", pg_catalog.to_jsonb(" + name + "), NULL)" + type;
+}
+
+std::string
+treatment_secret(const Definition &definition)
+{
+	for (const PersonalDefinition &field : definition.personal)
+		if (field.treatment == Treatment::pseudonymize)
+			return pg::secret();
+	return {};
 }
 
 std::string

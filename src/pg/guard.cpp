@@ -24,16 +24,56 @@ copy_or_null(const std::string &text)
 	return text.empty() ? nullptr : pstrdup(text.c_str());
 }
 
+/// Of WithoutValues.
+int without_values = 0;
+
+bool
+quotes_values(const std::string &sqlstate)
+{
+	return sqlstate.compare(0, 2, "22") == 0 || sqlstate.compare(0, 2, "23") == 0;
+}
+
+/// A message of class 22 quotes values; names of columns and constraints come in class 23 only.
+std::string
+message_of(const ErrorData *error)
+{
+	const std::string message = string_or_empty(error->message);
+	if (without_values == 0 ||
+		std::string(unpack_sql_state(error->sqlerrcode)).compare(0, 2, "22") != 0)
+		return message;
+	const size_t first = message.find('"'), last = message.rfind('"');
+	return first == last ? message : message.substr(0, first + 1) + "…" + message.substr(last);
+}
+
+std::string
+detail_of(const ErrorData *error)
+{
+	return without_values > 0 && quotes_values(unpack_sql_state(error->sqlerrcode))
+			   ? "Values are left out, so that none stands in the log."
+			   : string_or_empty(error->detail);
+}
+
 } // namespace
 
 PgError::PgError(ErrorData *error)
-	: Error(unpack_sql_state(error->sqlerrcode), string_or_empty(error->message),
-			string_or_empty(error->detail), string_or_empty(error->hint)),
-	  context_(string_or_empty(error->context)), schema_(string_or_empty(error->schema_name)),
-	  table_(string_or_empty(error->table_name)), column_(string_or_empty(error->column_name)),
+	: Error(unpack_sql_state(error->sqlerrcode), message_of(error), detail_of(error),
+			string_or_empty(error->hint)),
+	  context_(without_values > 0 ? std::string() : string_or_empty(error->context)),
+	  schema_(string_or_empty(error->schema_name)), table_(string_or_empty(error->table_name)),
+	  column_(string_or_empty(error->column_name)),
 	  constraint_(string_or_empty(error->constraint_name))
 {
 	FreeErrorData(error);
+}
+
+WithoutValues::WithoutValues()
+{
+	++without_values;
+}
+
+WithoutValues::~WithoutValues()
+{
+	--without_values;
 }
 
 ErrorData *

@@ -58,6 +58,19 @@ class PgError : public Error
 	std::string context_, schema_, table_, column_, constraint_;
 };
 
+/// While it lives, what PostgreSQL reports about data becomes a PgError without the data: "Failing
+/// row contains (…)", "invalid input syntax for type integer: …", COPY's context with its line.
+/// Whatever leaves the extension ends in the server's log, where no personal data may be. Stands
+/// where records meet user tables; elsewhere errors pass whole.
+class WithoutValues
+{
+  public:
+	WithoutValues();
+	~WithoutValues();
+	WithoutValues(const WithoutValues &) = delete;
+	WithoutValues &operator=(const WithoutValues &) = delete;
+};
+
 /// Calls function(argument) and returns what it reported with ERROR, or null. The error state is
 /// flushed and the memory context restored.
 ErrorData *call_protected(void (*function)(void *), void *argument);

@@ -26,7 +26,7 @@ namespace
 /// Where the server keeps the values.
 struct
 {
-	char *raw_dir, *processed_dir, *archive_dir, *key_file, *journal_dir;
+	char *raw_dir, *processed_dir, *archive_dir, *key_file, *signing_key_file, *journal_dir;
 	int threads, batch_memory, max_record_size, max_file_size;
 } guc;
 
@@ -81,6 +81,10 @@ define_settings()
 		 "File with the secret for pseudonyms; empty: the data directory's path with .etl.key "
 		 "added.",
 		 &guc.key_file);
+	path("etl.signing_key_file",
+		 "File with the Ed25519 key that signs certificates; empty: the data directory's path with "
+		 ".etl.signing_key added.",
+		 &guc.signing_key_file);
 	path("etl.journal_dir", "Folder of the erasure journal, outside the data directory.",
 		 &guc.journal_dir);
 	DefineCustomIntVariable(
@@ -109,6 +113,9 @@ Settings::current()
 	s.archive_dir = folder(guc.archive_dir);
 	s.key_file = guc.key_file != nullptr && *guc.key_file ? std::string(guc.key_file)
 														  : std::string(DataDir) + ".etl.key";
+	s.signing_key_file = guc.signing_key_file != nullptr && *guc.signing_key_file
+							 ? std::string(guc.signing_key_file)
+							 : std::string(DataDir) + ".etl.signing_key";
 	s.journal_dir = folder(guc.journal_dir);
 	const unsigned cores = std::thread::hardware_concurrency();
 	s.threads =
@@ -164,14 +171,14 @@ Settings::require_folders() const
 }
 
 std::string
-secret()
+key_file(const std::string &path, const char *setting, const char *suffix, std::string (*make)())
 {
-	const std::string path = Settings::current().key_file;
-	const std::string data = std::string(DataDir) + "/";
+	const std::string data = std::string(DataDir) + "/",
+					  named = std::string(setting) + " \"" + path + "\"";
 	if (path.compare(0, data.size(), data) == 0)
-		throw Error("55000", "etl.key_file \"" + path + "\" is inside the data directory",
-					"Every base backup would carry the pseudonyms and their key together.",
-					hint_to_set("etl.key_file", std::string(DataDir) + ".etl.key"));
+		throw Error("55000", named + " is inside the data directory",
+					"Every base backup would carry the key with what it protects.",
+					hint_to_set(setting, std::string(DataDir) + suffix));
 	for (int attempt = 0; attempt < 2; ++attempt)
 	{
 		const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
@@ -183,34 +190,46 @@ secret()
 			const ssize_t size = read(fd, bytes, sizeof bytes);
 			close(fd);
 			if (!stated || !S_ISREG(info.st_mode) || (info.st_mode & 077) != 0)
-				throw Error("55000", "etl.key_file \"" + path + "\" can be read by others",
+				throw Error("55000", named + " can be read by others",
 							"It must be a regular file with mode 0600.", "chmod 600 " + path);
 			if (size < 16)
-				throw Error("55000", "etl.key_file \"" + path + "\" holds no key",
-							"It must hold at least 16 bytes.");
+				throw Error("55000", named + " holds no key", "It must hold at least 16 bytes.");
 			return std::string(bytes, static_cast<size_t>(size));
 		}
 		if (errno != ENOENT)
 			break;
-		char bytes[32];
-		if (!pg_strong_random(bytes, sizeof bytes))
-			throw Error("XX000", "could not get random bytes for etl.key_file");
+		const std::string bytes = make();
 		// written under another name, so that nobody ever reads half a key
 		const std::string part = path + "." + std::to_string(getpid());
 		const int out = open(part.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 		if (out < 0)
 			break;
-		const bool written = write(out, bytes, sizeof bytes) == sizeof bytes && fsync(out) == 0;
+		const bool written =
+			write(out, bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size()) &&
+			fsync(out) == 0;
 		close(out);
 		// link, not rename: whoever comes second must not replace the first one's key
 		if (written)
 			(void)!link(part.c_str(), path.c_str());
 		unlink(part.c_str());
 	}
-	throw Error(sqlstate_of(errno),
-				"cannot read or create etl.key_file \"" + path + "\": " + pg_strerror(errno), "",
-				"Set etl.key_file to a path, outside the data directory, that the server's user "
-				"may write.");
+	throw Error(sqlstate_of(errno), "cannot read or create " + named + ": " + pg_strerror(errno),
+				"",
+				std::string("Set ") + setting +
+					" to a path, outside the data directory, that the server's user may write.");
+}
+
+std::string
+secret()
+{
+	return key_file(Settings::current().key_file, "etl.key_file", ".etl.key",
+					[]
+					{
+						char bytes[32];
+						if (!pg_strong_random(bytes, sizeof bytes))
+							throw Error("XX000", "could not get random bytes for etl.key_file");
+						return std::string(bytes, sizeof bytes);
+					});
 }
 
 } // namespace pg

@@ -241,27 +241,37 @@ Spi::~Spi()
 namespace
 {
 
-Rows
-run(const std::string &sql, std::initializer_list<Param> params)
+constexpr size_t max_params = 24;
+
+/// Parameters as SPI takes them.
+struct Arguments
 {
-	constexpr size_t max_params = 24;
-	if (params.size() > max_params)
-		throw Error("XX000", "too many query parameters");
+	explicit Arguments(std::initializer_list<Param> params)
+	{
+		if (params.size() > max_params)
+			throw Error("XX000", "too many query parameters");
+		for (const Param &p : params)
+		{
+			types[n] = p.type;
+			values[n] = p.value;
+			nulls[n++] = p.null ? 'n' : ' ';
+		}
+	}
 	Oid types[max_params];
 	Datum values[max_params];
 	char nulls[max_params];
 	int n = 0;
-	for (const Param &p : params)
-	{
-		types[n] = p.type;
-		values[n] = p.value;
-		nulls[n++] = p.null ? 'n' : ' ';
-	}
+};
+
+Rows
+run(const std::string &sql, std::initializer_list<Param> params)
+{
+	Arguments a(params);
 	const char *text = sql.c_str();
 	call(
 		[&]
 		{
-			const int rc = SPI_execute_with_args(text, n, types, values, nulls, false, 0);
+			const int rc = SPI_execute_with_args(text, a.n, a.types, a.values, a.nulls, false, 0);
 			if (rc < 0)
 				elog(ERROR, "SPI_execute failed: %s", SPI_result_code_string(rc));
 		});
@@ -280,6 +290,49 @@ uint64_t
 execute(const std::string &sql, std::initializer_list<Param> params)
 {
 	return run(sql, params).size();
+}
+
+Cursor::Cursor(const std::string &sql, std::initializer_list<Param> params)
+	: exceptions_(std::uncaught_exceptions())
+{
+	Arguments a(params);
+	const char *text = sql.c_str();
+	portal_ = call(
+		[&]
+		{
+			return SPI_cursor_open_with_args(nullptr, text, a.n, a.types, a.values, a.nulls, false,
+											 CURSOR_OPT_NO_SCROLL);
+		});
+}
+
+Cursor::~Cursor()
+{
+	// an error's rollback closes it otherwise
+	if (std::uncaught_exceptions() <= exceptions_)
+		SPI_cursor_close(portal_);
+}
+
+Rows
+Cursor::fetch(size_t count)
+{
+	const long n = static_cast<long>(count);
+	call([=, this] { SPI_cursor_fetch(portal_, true, n); });
+	return Rows(SPI_tuptable, SPI_processed);
+}
+
+MemoryScope::MemoryScope()
+{
+	context_ = call(
+		[] {
+			return AllocSetContextCreate(CurrentMemoryContext, "etl scope", ALLOCSET_DEFAULT_SIZES);
+		});
+	outer_ = MemoryContextSwitchTo(context_);
+}
+
+MemoryScope::~MemoryScope()
+{
+	MemoryContextSwitchTo(outer_);
+	MemoryContextDelete(context_);
 }
 
 std::string

@@ -102,6 +102,35 @@ Rows query(const std::string &sql, std::initializer_list<Param> params = {});
 /// Runs a statement and returns the number of rows it touched.
 uint64_t execute(const std::string &sql, std::initializer_list<Param> params = {});
 
+/// A query whose rows are fetched a few at a time, under one snapshot.
+class Cursor
+{
+  public:
+	explicit Cursor(const std::string &sql, std::initializer_list<Param> params = {});
+	~Cursor();
+	Cursor(const Cursor &) = delete;
+	Cursor &operator=(const Cursor &) = delete;
+	/// The next rows, at most count; none at the end.
+	Rows fetch(size_t count);
+
+  private:
+	Portal portal_;
+	int exceptions_;
+};
+
+/// What is palloc'd while it lives goes with it.
+class MemoryScope
+{
+  public:
+	MemoryScope();
+	~MemoryScope();
+	MemoryScope(const MemoryScope &) = delete;
+	MemoryScope &operator=(const MemoryScope &) = delete;
+
+  private:
+	MemoryContext context_, outer_;
+};
+
 /// "schema"."table", quoted where needed.
 std::string quote(std::string_view identifier);
 std::string quote(std::string_view schema, std::string_view name);

@@ -1,4 +1,5 @@
 #include "run/actions.h"
+#include "core/beneath.h"
 
 #include <cerrno>
 #include <cstring>
@@ -115,7 +116,7 @@ at_transaction_end(XactEvent event, void *)
 	else if (event == XACT_EVENT_ABORT)
 	{
 		for (const Removal &r : removals)
-			unlink(r.path.c_str());
+			beneath::unlink(r.path);
 		forget_all();
 	}
 	else if (event == XACT_EVENT_PRE_PREPARE && (!planned.empty() || !removals.empty()))
@@ -141,7 +142,7 @@ at_subtransaction_end(SubXactEvent event, SubTransactionId id, SubTransactionId 
 		std::erase_if(planned, [&](const Planned &p) { return p.subtransaction == id; });
 		for (const Removal &r : removals)
 			if (r.subtransaction == id)
-				unlink(r.path.c_str());
+				beneath::unlink(r.path);
 		std::erase_if(removals, [&](const Removal &r) { return r.subtransaction == id; });
 	}
 }
@@ -163,8 +164,7 @@ insert_actions(const std::string &dataset, const std::vector<FileAction> &action
 		inodes.push_back(static_cast<int64_t>(a.identity.inode));
 		times.push_back(a.identity.modified_ns);
 	}
-	const std::vector<int64_t> ids =
-		allocate_ids("etl.file_action_action_id_seq", actions.size());
+	const std::vector<int64_t> ids = allocate_ids("etl.file_action_action_id_seq", actions.size());
 	// a file that could not be published yet and is replaced now must not come back later
 	pg::execute("DELETE FROM etl.file_action WHERE action = 'publish' AND to_path = ANY ($1)",
 				{pg::param_array(tos)});
@@ -189,8 +189,8 @@ sync_parts(const std::vector<FileAction> &actions)
 			folders.insert(a.from.substr(0, a.from.rfind('/')));
 	for (const std::string &folder : folders)
 		if (!sync_folder(folder))
-			throw pg::Error("58030", "could not fsync folder \"" + folder +
-										 "\": " + std::strerror(errno));
+			throw pg::Error("58030",
+							"could not fsync folder \"" + folder + "\": " + std::strerror(errno));
 }
 
 } // namespace

@@ -9,6 +9,7 @@ extern "C"
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "utils/lsyscache.h"
+#include "utils/rls.h"
 }
 
 namespace etl
@@ -183,6 +184,17 @@ check_table(const Definition &definition, const TableDefinition &table, Oid oid)
 	}
 }
 
+/// With row-level security PostgreSQL would silently leave rows out: a key that is there would look
+/// new, an update would change nothing.
+void
+check_row_security(const TableDefinition &table, Oid oid)
+{
+	if (pg::call([=] { return check_enable_rls(oid, InvalidOid, true) == RLS_ENABLED; }))
+		throw pg::Error("42501", "row-level security of table " + quoted(table) + " is in the way",
+						"A load must see and write every row of the table.",
+						"Run as the table's owner, or as a role with BYPASSRLS.");
+}
+
 void
 create_table(const Definition &definition, const TableDefinition &table)
 {
@@ -223,6 +235,7 @@ ensure_tables(const Definition &definition)
 		if (const Oid oid = find_table(table))
 		{
 			check_table(definition, table, oid);
+			check_row_security(table, oid);
 			continue;
 		}
 		// two sessions that need the table at the same time: the second waits, then finds it

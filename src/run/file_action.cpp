@@ -5,6 +5,7 @@
 
 #include <unistd.h>
 
+#include "core/beneath.h"
 #include "core/file_error.h"
 #include "run/actions.h"
 #include "run/fault.h"
@@ -59,25 +60,25 @@ publish(const FileAction &action)
 	if (!make_parents(action.to))
 		return not_done(failed);
 	ETL_FAULT("publish_rename");
-	if (rename(action.from.c_str(), action.to.c_str()) == 0)
+	if (beneath::rename(action.from, action.to) == 0)
 		return {};
 	if (errno != EXDEV)
 		return not_done(failed);
 	// a rewritten raw file goes to the archive, which may be another file system
 	const std::string part =
 		folder_of(action.to) + "/.pg_etl." + std::to_string(action.file_id) + ".part";
-	unlink(part.c_str());
+	beneath::unlink(part);
 	if (!copy_file(action.from, part, nullptr))
 		return not_done(failed);
 	ETL_FAULT("publish_copied");
-	if (rename(part.c_str(), action.to.c_str()) != 0 || !sync_parents(action.to))
+	if (beneath::rename(part, action.to) != 0 || !sync_parents(action.to))
 	{
 		const ActionResult result = not_done(failed);
-		unlink(part.c_str());
+		beneath::unlink(part);
 		return result;
 	}
 	ETL_FAULT("publish_unlink");
-	unlink(action.from.c_str());
+	beneath::unlink(action.from);
 	return {};
 }
 
@@ -123,25 +124,25 @@ archive_copy(const FileAction &action, const FileIdentity &identity, bool is_hel
 	const std::string held = held_name(action);
 	const std::string part =
 		folder_of(action.to) + "/.pg_etl." + std::to_string(action.file_id) + ".part";
-	unlink(part.c_str());
+	beneath::unlink(part);
 	if (!copy_file(is_held ? held : action.from, part, &identity))
 		return errno == ESTALE ? ActionResult{true, replaced} : not_done(not_archived);
 	ETL_FAULT("archive_copied");
 	ActionResult result;
 	if (!is_held && !hold(action, identity, not_archived, result))
 	{
-		unlink(part.c_str());
+		beneath::unlink(part);
 		return result;
 	}
 	if (!rename_new(part, action.to) || !sync_parents(action.to))
 	{
 		result = not_done(not_archived);
-		unlink(part.c_str());
+		beneath::unlink(part);
 		(void)rename_new(held, action.from); // in sight again until the fault is gone
 		return result;
 	}
 	ETL_FAULT("archive_unlink");
-	if (unlink(held.c_str()) != 0)
+	if (beneath::unlink(held) != 0)
 		return not_done(not_archived);
 	return {};
 }
@@ -159,7 +160,7 @@ archive(const FileAction &action, bool thorough)
 			return archive_copy(action, now, true);
 		if (!holds(action.to, action.sha256))
 			return {false, std::string(not_archived) + ": another file has its name"};
-		return unlink(held_name(action).c_str()) == 0 ? ActionResult{} : not_done(not_archived);
+		return beneath::unlink(held_name(action)) == 0 ? ActionResult{} : not_done(not_archived);
 	}
 	const bool there = identify(action.from, now);
 	if (!there || !(now == action.identity))
@@ -167,7 +168,8 @@ archive(const FileAction &action, bool thorough)
 		if (file_exists(action.to))
 			return {}; // done; what has the name now is another delivery
 		if (!there)
-			return {true, "raw file was gone before it could be archived, and is not in the archive"};
+			return {true,
+					"raw file was gone before it could be archived, and is not in the archive"};
 		if (!thorough)
 			return {false, replaced};
 		// the same bytes copied back from a backup, say, are the file
@@ -211,7 +213,7 @@ remove(const FileAction &action)
 	else if (action.identity.inode != 0 && !(now == action.identity))
 		return give_back(held, action.from);
 	ETL_FAULT("remove_unlink");
-	if (unlink(held.c_str()) != 0)
+	if (beneath::unlink(held) != 0)
 		return not_done(failed);
 	remove_empty_parents(action.from, action.raw_root);
 	return {};

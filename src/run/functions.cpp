@@ -135,6 +135,7 @@ validate_file(const Catalog &catalog, const Definition &definition, const std::s
 	task.path = path;
 	task.gzip = is_gzip(path);
 	task.whole_json = is_whole_json(path);
+	task.root = 0; // resolved: a link that is there now was not there when it was checked
 	const Partition partition = partition_of(path);
 	task.context = {partition.pg_date(), static_cast<int16_t>(partition.hour), 0};
 	StagerOptions options;
@@ -272,7 +273,7 @@ PG_ETL_ENTRY(etl_read)
 	pg::ResultSet result(fcinfo);
 	try
 	{
-		FileReader reader(path, is_gzip(path), settings.max_file_size);
+		FileReader reader(path, is_gzip(path), settings.max_file_size, 0);
 		RecordSplitter splitter(settings.max_record_size, is_whole_json(path),
 								[&](const RawRecord &raw)
 								{

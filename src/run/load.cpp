@@ -259,7 +259,7 @@ class Loader
 		}
 		// out of resources, broken storage, deadlock: not the data's fault
 		static const char *const data_classes[] = {"22", "23", "44", "P0", "42",
-												   "09", "27", "38", "0A"};
+												   "09", "27", "38", "0A", "54"};
 		if (std::none_of(std::begin(data_classes), std::end(data_classes),
 						 [&](const char *c) { return error->sqlstate().compare(0, 2, c) == 0; }))
 			throw *error;
@@ -371,6 +371,7 @@ class Loader
 void
 load(const Definition &definition, Batch &batch)
 {
+	const pg::WithoutValues without_values;
 	Loader(definition, batch).run();
 }
 

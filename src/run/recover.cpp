@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "core/beneath.h"
 #include "run/actions.h"
 #include "run/fault.h"
 
@@ -101,7 +102,7 @@ remove_leftovers(const std::string &folder, const std::set<std::string> &wanted)
 	closedir(dir);
 	for (const std::string &name : names)
 		if (wanted.count(folder + "/" + name) == 0 && !is_written_now(name.c_str()))
-			unlink((folder + "/" + name).c_str());
+			beneath::unlink(folder + "/" + name);
 }
 
 /// Says in etl.file what could not be done, and takes it back where it now could.

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "erase/erase.h"
+#include "erase/journal.h"
 #include "run/actions.h"
 #include "run/batch.h"
 #include "run/claim.h"
@@ -322,6 +323,7 @@ replay_dataset(const Catalog &catalog, const std::string &dataset)
 	const Definition &definition = catalog.get(dataset);
 	require_read_committed();
 	pg::Settings::current().require_folders();
+	require_journal_applied();
 	RunResult result = begin_run(dataset);
 	if (const int32_t pid = lock_dataset(dataset))
 	{

@@ -8,8 +8,10 @@
 
 #include <unistd.h>
 
+#include "core/key_ring.h"
 #include "core/rewrite.h"
 #include "erase/erase.h"
+#include "erase/journal.h"
 #include "run/actions.h"
 #include "run/batch.h"
 #include "run/claim.h"
@@ -90,7 +92,7 @@ finish_run(RunResult &result)
 std::array<uint8_t, 16>
 subject_hash_key(const std::string &secret)
 {
-	const auto mac = hmac_sha256(secret, "etl.file.subjects");
+	const auto mac = hmac_sha256(erasure_key(secret), "etl.file.subjects");
 	std::array<uint8_t, 16> key;
 	std::memcpy(key.data(), mac.data(), key.size());
 	return key;
@@ -527,6 +529,7 @@ run_dataset(const Catalog &catalog, const std::string &dataset, const RunOptions
 	const Definition &definition = catalog.get(dataset);
 	require_read_committed();
 	pg::Settings::current().require_folders();
+	require_journal_applied();
 	ETL_FAULT("begin_run");
 	RunResult result = begin_run(dataset);
 	if (const int32_t pid = lock_dataset(dataset, options.wait))

@@ -28,7 +28,7 @@ file(const std::string &path)
 json
 sales()
 {
-	return json::parse(R"({
+	return json::parse(R"json({
 	  "type": "object",
 	  "required": ["id", "buyer"],
 	  "properties": {"id": {"type": "integer"}, "buyer": {"type": "string"}},
@@ -57,7 +57,7 @@ sales()
 	    "personal": [{"field": "/address/city", "treatment": "redact", "value": "gone"},
 	                 {"field": "/lines/*/note", "treatment": "null"}]
 }
-})");
+})json");
 }
 
 /// "place: message" of the error that a change brings about, "read" without one.
@@ -171,8 +171,16 @@ TEST(Definition, NamesThePlaceOfAMistake)
 		{"/x-etl/personal/0/field", [&](json &d) { x(d)["personal"][0]["field"] = "/buyer"; }},
 		{"/x-etl/personal/0/treatment",
 		 [&](json &d) { x(d)["personal"][0]["treatment"] = "shred"; }},
-		{"/x-etl/personal/0/treatment",
+		{"/x-etl/personal/0/value",
 		 [&](json &d) { x(d)["personal"][0]["treatment"] = "null"; }},
+		{"/x-etl/personal/0/treatment",
+		 [&](json &d)
+		 {
+			 x(d)["personal"][0]["treatment"] = "null";
+			 x(d)["personal"][0].erase("value");
+		 }},
+		{"/x-etl/personal/0/to", [&](json &d) { x(d)["personal"][0]["to"] = "year"; }},
+		{"/x-etl/subject/on_erasure", [&](json &d) { x(d)["subject"]["on_erasure"] = "forget"; }},
 		{"/x-etl/personal/0/treatment",
 		 [&](json &d) {
 			 x(d)["personal"][0] = {{"field", "/changed"}, {"treatment", "redact"}};

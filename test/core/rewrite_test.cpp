@@ -59,7 +59,7 @@ TEST(Anonymize, TreatsDeclaredFieldsOnly)
 				   personal({"phone"}, Treatment::redact), personal({"born"}, Treatment::null),
 				   personal({"notes", "*", "t"}, Treatment::redact),
 				   personal({"absent"}, Treatment::redact)},
-				  "t@erased.invalid"),
+				  {"secret", "t@erased.invalid"}),
 		R"({"id": 7, "name": "[erased]", "mail":"t@erased.invalid", "phone":null, "born":null, "notes":[{"t":"[erased]"},{"t":"[erased]"}]})");
 }
 

@@ -45,8 +45,8 @@ CREATE TABLE boundary_rows (n int CONSTRAINT boundary_positive CHECK (n > 0));
 SELECT is(reported($$SELECT boundary_execute('INSERT INTO public.boundary_rows VALUES (-1)', 5)$$),
     '23514|new row for relation "boundary_rows" violates check constraint "boundary_positive"|Failing row contains (-1).||boundary_positive',
     'with detail and constraint');
-SELECT is(reported($$SELECT boundary_execute('DO $x$BEGIN RAISE EXCEPTION USING ERRCODE = ''P0004'', MESSAGE = ''m'', DETAIL = ''d'', HINT = ''h''; END$x$', 2)$$),
-    'P0004|m|d|h|', 'with hint');
+SELECT is(reported($$SELECT boundary_execute('DO $x$BEGIN RAISE EXCEPTION USING ERRCODE = ''ETL01'', MESSAGE = ''m'', DETAIL = ''d'', HINT = ''h''; END$x$', 2)$$),
+    'ETL01|m|d|h|', 'with hint');
 
 -- both, nested
 SELECT is(reported('SELECT public.boundary_layers(6)'), '2F005|from the innermost layer|detail|hint|', 'C++ in SQL in C++ … keeps everything');

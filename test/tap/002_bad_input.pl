@@ -154,7 +154,7 @@ stage($node, 'date=2020-01-02/hour=1/products.json.gz', substr($gz, 0, length($g
 stage($node, 'date=2020-01-02/hour=2/products.json.gz', "\x1f\x8bno gzip at all");
 stage($node, 'date=2020-01-02/hour=3/products.json', '');
 stage($node, 'date=2020-01-02/hour=4/products.json', "\n\r\n   \n");
-stage($node, 'date=2020-01-02/hour=5/products.json.gz', '');
+stage($node, 'date=2020-01-02/hour=5/products.json.gz', '', 'raw');
 stage($node, 'date=2020-13-01/hour=0/products.json', product(52, ''));
 stage($node, 'date=2020-02-30/hour=0/products.json', product(52, ''));
 stage($node, 'date=2020-01-02/hour=24/products.json', product(52, ''));
@@ -165,12 +165,17 @@ stage($node, 'date=2020-01-02/hour=6/products.json.part', product(53, ''));
 stage($node, 'date=2020-01-02/hour=7/products.json', $gz);
 my ($status, $error) = split /\n/, $node->safe_psql('postgres', q{SELECT status || '|' || files || '|' || records || '|' || loaded || E'\n' || error FROM etl_run('products')});
 is($status, 'partial|7|3|2', 'files that fail do not keep the others');
-like($error, qr/^2 of 7 files failed, the first: date=2020-01-02.hour=1/, 'the run names the first');
+like($error, qr/^3 of 7 files failed, the first: date=2020-01-02.hour=1/, 'the run names the first');
 is_sql($node, q{SELECT path, status, records, loaded, error FROM etl.file WHERE path LIKE 'date=2020-01-02/%' ORDER BY path}, <<'TXT' =~ s/\n\z//r, 'every file has its row');
 date=2020-01-02/hour=0/products.json.gz|archived|2|2|
-date=2020-01-02/hour=1/products.json.gz|failed|0|0|gzip stream ends early at byte 84
+date=2020-01-02/hour=1/products.json.gz|failed|0|0|gzip stream ends early at byte 80
+date=2020-01-02/hour=2/products.json.gz|failed|0|0|unsupported gzip compression method at byte 2
+date=2020-01-02/hour=3/products.json|archived|0|0|
+date=2020-01-02/hour=4/products.json|archived|0|0|
+date=2020-01-02/hour=5/products.json.gz|failed|0|0|not in gzip format: the file is empty
+date=2020-01-02/hour=7/products.json|archived|1|0|
 TXT
-is_sql($node, 'SELECT path, nearest_dataset FROM etl.unclaimed ORDER BY path', <<'TXT' =~ s/\n\z//r, 'what no dataset claims is listed');
+is_sql($node, 'SELECT path, nearest FROM etl.unclaimed ORDER BY path', <<'TXT' =~ s/\n\z//r, 'what no dataset claims is listed');
 date=2020-01-02/hour=24/products.json|products
 date=2020-01-02/hour=6/customers_2.json.gz|customers
 date=2020-01-02/hour=6/notes.txt|
@@ -180,14 +185,14 @@ TXT
 
 # a failed file is tried again, and loaded once it is whole
 stage($node, 'date=2020-01-02/hour=1/products.json.gz', product(54, ''));
-is_sql($node, q{SELECT status, files, loaded FROM etl_run('products')}, 'partial|2|1', 'a failed file is loaded once it is whole');
+is_sql($node, q{SELECT status, files, loaded FROM etl_run('products')}, 'partial|3|1', 'a failed file is loaded once it is whole');
 
 # the same bytes again; other bytes under the same name
 stage($node, 'date=2020-01-02/hour=0/products.json.gz', $gz);
-is_sql($node, q{SELECT status, files, records, loaded FROM etl_run('products')}, 'partial|2|0|0', 'the same bytes again are recognised');
+is_sql($node, q{SELECT status, files, records, loaded FROM etl_run('products')}, 'partial|3|0|0', 'the same bytes again are recognised');
 is_sql($node, q{SELECT count(*) FROM etl.file WHERE status = 'duplicate' AND archived_path IS NOT NULL}, '1', 'and archived');
 stage($node, 'date=2020-01-02/hour=0/products.json.gz', product(55, ''));
-is_sql($node, q{SELECT files, loaded FROM etl_run('products')}, '2|1', 'other bytes under the same name are loaded');
+is_sql($node, q{SELECT files, loaded FROM etl_run('products')}, '3|1', 'other bytes under the same name are loaded');
 is_sql($node, q{SELECT count(DISTINCT processed_path), count(DISTINCT archived_path) FROM etl.file WHERE path = 'date=2020-01-02/hour=0/products.json.gz'}, '2|3', 'and replace nothing');
 for my $column (qw(processed archived))
 {

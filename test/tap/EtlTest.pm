@@ -38,15 +38,15 @@ SQL
 	return $node;
 }
 
-# Writes a staged file, gzipped where its name ends in .gz. The name is relative to the raw folder.
+# Writes a staged file, gzipped where its name ends in .gz (unless raw is true). The name is relative to the raw folder.
 sub stage
 {
-	my ($node, $path, $content) = @_;
+	my ($node, $path, $content, $raw) = @_;
 	my $full = "$node->{etl_root}/raw/$path";
 	my ($folder) = $full =~ m{^(.*)/};
 	make_path($folder);
 	utf8::encode($content) if utf8::is_utf8($content);
-	if ($path =~ /\.gz$/ && substr($content, 0, 2) ne "\x1f\x8b")
+	if (!$raw && $path =~ /\.gz$/ && substr($content, 0, 2) ne "\x1f\x8b")
 	{
 		my $zipped;
 		gzip(\$content => \$zipped, Minimal => 1) or die $GzipError;

@@ -1,0 +1,78 @@
+-- Certificates of erasure: what was done about a request, signed.
+
+CREATE FUNCTION etl.sign(message text) RETURNS bytea
+LANGUAGE c STRICT VOLATILE AS 'MODULE_PATHNAME', 'etl_sign';
+COMMENT ON FUNCTION etl.sign(text) IS 'Ed25519 signature (RFC 8032) of a text''s UTF-8 bytes with the key in etl.signing_key_file';
+
+CREATE FUNCTION etl_signing_key() RETURNS text
+LANGUAGE c STRICT VOLATILE AS 'MODULE_PATHNAME', 'etl_signing_key';
+COMMENT ON FUNCTION etl_signing_key() IS 'The public key, as PEM, that verifies certificates: give it to those who verify, by another way than the certificates';
+
+CREATE FUNCTION etl.treated_columns(dataset text) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    -- every dataset that says something about the people of this one
+    SELECT coalesce(jsonb_agg(jsonb_build_object(
+               'dataset', d.name,
+               'definition_sha256', encode(sha256(convert_to(d.definition::text, 'UTF8')), 'hex'),
+               'defined_at', d.defined_at,
+               'on_erasure', coalesce(d.definition #>> '{x-etl,subject,on_erasure}', 'treat'),
+               'fields', (SELECT coalesce(jsonb_agg(jsonb_build_object(
+                                     'field', p ->> 'field',
+                                     'treatment', p ->> 'treatment',
+                                     'columns', (SELECT coalesce(jsonb_agg(format('%I.%I.%I', coalesce(t ->> 'schema', 'data'), t ->> 'name', c ->> 'name')), '[]')
+                                                   FROM jsonb_array_elements(d.definition #> '{x-etl,tables}') t,
+                                                        jsonb_array_elements(t -> 'columns') c
+                                                  WHERE p ->> 'field' IN (c ->> 'from', (t ->> 'each') || '/*' || substr(c ->> 'from', 2))))), '[]')
+                            FROM jsonb_array_elements(d.definition #> '{x-etl,personal}') p)) ORDER BY d.name), '[]')
+      FROM etl.dataset d
+     WHERE d.definition #> '{x-etl,subject}' IS NOT NULL
+       AND coalesce(d.definition #>> '{x-etl,subject,dataset}', d.name) = treated_columns.dataset
+$$;
+COMMENT ON FUNCTION etl.treated_columns(text) IS 'How the definitions treat the personal fields of a dataset''s people';
+
+CREATE FUNCTION etl_certificate(erasure_id bigint) RETURNS jsonb
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    r etl.erasure_report;
+    body jsonb;
+    signed text;
+BEGIN
+    SELECT e.* INTO r FROM etl.erasure_report e WHERE e.erasure_id = etl_certificate.erasure_id;
+    IF r.erasure_id IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'undefined_object',
+            MESSAGE = format('there is no erasure request %s', etl_certificate.erasure_id),
+            HINT = 'SELECT * FROM etl.erasure_report; lists the requests.';
+    END IF;
+    body := jsonb_build_object(
+        'certificate', 'pg_etl erasure certificate, version 1',
+        'issued_at', clock_timestamp(),
+        'issued_by', session_user,
+        'database', jsonb_build_object('name', current_database(),
+                                       'system_identifier', (SELECT system_identifier::text FROM pg_control_system())),
+        'request', jsonb_build_object(
+            'erasure_id', r.erasure_id, 'dataset', r.dataset, 'subject_pseudonym', r.subject,
+            'status', r.status, 'received_at', r.received_at, 'due_at', r.due_at,
+            'completed_at', r.completed_at, 'purged_at', r.purged_at, 'within_30_days', r.within_30_days,
+            'extension_reason', r.extension_reason, 'refusal_ground', r.refusal_ground),
+        'treatments', etl.treated_columns(r.dataset),
+        'searched', (SELECT coalesce(jsonb_agg(jsonb_build_object('place', a.place, 'action', a.action, 'columns', a.columns, 'count', a.row_count, 'at', a.at) ORDER BY a.audit_id), '[]')
+                       FROM etl.audit a WHERE a.erasure_id = r.erasure_id),
+        'not_searched', jsonb_build_array(
+            jsonb_build_object('place', 'base backups, dumps and archived WAL', 'because',
+                CASE WHEN current_setting('etl.journal_dir', true) <> ''
+                     THEN 'out of the database''s reach; the erasure journal makes a restored database apply the erasure again'
+                     ELSE 'out of the database''s reach, and no erasure journal is kept' END),
+            jsonb_build_object('place', 'replicas', 'because', 'physical ones follow by replication, logical ones and foreign copies do not',
+                'connected', (SELECT count(*) FROM pg_stat_replication), 'slots', (SELECT count(*) FROM pg_replication_slots)),
+            jsonb_build_object('place', 'server logs', 'because', 'out of the database''s reach'),
+            jsonb_build_object('place', 'exports and downstream copies', 'because', 'out of the database''s reach'),
+            jsonb_build_object('place', 'file system snapshots and backups of the staged, processed and archived folders', 'because', 'out of the database''s reach')),
+        'audit_head', (SELECT jsonb_build_object('audit_id', h.audit_id, 'entries', h.entries, 'hash', encode(h.hash, 'hex')) FROM etl.audit_head h));
+    signed := body::text;
+    RETURN body || jsonb_build_object(
+        'signed', signed,
+        'signature', replace(encode(etl.sign(signed), 'base64'), E'\n', ''),
+        'algorithm', 'Ed25519',
+        'public_key', @extschema@.etl_signing_key());
+END $$;
+COMMENT ON FUNCTION etl_certificate(bigint) IS 'What was done about an erasure request, as JSON without any identifier of the person. What is signed is the text in member signed, which holds all the others; docs/audit.md shows how openssl verifies it';

@@ -1,0 +1,85 @@
+-- Retention: how long files, quarantine and history are kept, as the definitions say.
+
+CREATE FUNCTION etl.remove_expired_files(dataset text, people text, kind text, before timestamptz,
+                                         OUT files bigint, OUT bytes bigint, OUT held bigint) RETURNS SETOF record
+LANGUAGE c STRICT VOLATILE AS 'MODULE_PATHNAME', 'etl_remove_expired_files';
+COMMENT ON FUNCTION etl.remove_expired_files(text, text, text, timestamptz) IS 'Removes, when the transaction commits, the archived or processed files of a dataset that were taken up before a time, without those that hold somebody on legal hold';
+
+CREATE FUNCTION etl_retention(dataset text DEFAULT NULL)
+RETURNS TABLE (retained_dataset text, place text, kept interval, removed bigint, bytes bigint, held bigint)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    d record;
+    rule record;
+    people text;
+    before timestamptz;
+    whole_dataset_held boolean;
+BEGIN
+    IF etl_retention.dataset IS NOT NULL AND NOT EXISTS (SELECT FROM etl.dataset t WHERE t.name = etl_retention.dataset) THEN
+        RAISE EXCEPTION USING ERRCODE = 'undefined_object',
+            MESSAGE = format('dataset "%s" is not defined', etl_retention.dataset),
+            HINT = 'SELECT name FROM etl.dataset lists the datasets.';
+    END IF;
+    FOR d IN SELECT t.name, t.definition FROM etl.dataset t
+              WHERE etl_retention.dataset IS NULL OR t.name = etl_retention.dataset ORDER BY t.name LOOP
+        people := coalesce(d.definition #>> '{x-etl,subject,dataset}', d.definition #>> '{x-etl,erases,dataset}', d.name);
+        whole_dataset_held := EXISTS (SELECT FROM etl.hold h WHERE h.dataset = people AND h.subject IS NULL AND h.released_at IS NULL);
+        FOR rule IN SELECT r.key, r.value::interval AS kept FROM jsonb_each_text(d.definition #> '{x-etl,retention}') r ORDER BY r.key LOOP
+            retained_dataset := d.name;
+            place := rule.key;
+            kept := rule.kept;
+            removed := 0;
+            bytes := NULL;
+            held := 0;
+            before := now() - rule.kept;
+            IF rule.key IN ('archived', 'processed') THEN
+                SELECT f.files, f.bytes, f.held INTO removed, bytes, held
+                  FROM etl.remove_expired_files(d.name, people, rule.key, before) f;
+            ELSIF rule.key = 'quarantine' THEN
+                WITH expired AS (
+                    SELECT q.quarantine_id,
+                           whole_dataset_held
+                           OR (q.subject IS NOT NULL
+                               AND EXISTS (SELECT FROM etl.hold h WHERE h.dataset = people AND h.released_at IS NULL)
+                               AND etl.subject_pseudonym(people, q.subject) IN
+                                   (SELECT h.subject FROM etl.hold h WHERE h.dataset = people AND h.subject IS NOT NULL AND h.released_at IS NULL)) AS held
+                      FROM etl.quarantine q
+                     WHERE q.dataset = d.name AND q.quarantined_at < before),
+                gone AS (
+                    DELETE FROM etl.quarantine q USING expired e
+                     WHERE q.quarantine_id = e.quarantine_id AND NOT e.held RETURNING 1)
+                SELECT (SELECT count(*) FROM gone), (SELECT count(*) FROM expired e WHERE e.held) INTO removed, held;
+            ELSE
+                -- a file that is still on disk keeps its row: it is how an erasure finds the file,
+                -- and how a second delivery is recognised
+                WITH gone AS (
+                    DELETE FROM etl.file f
+                     WHERE f.dataset = d.name AND f.finished_at < before AND f.archived_path IS NULL AND f.processed_path IS NULL
+                       AND NOT EXISTS (SELECT FROM etl.quarantine q WHERE q.file_id = f.file_id)
+                       AND NOT EXISTS (SELECT FROM etl.file_action a WHERE a.file_id = f.file_id)
+                    RETURNING 1)
+                SELECT count(*) INTO removed FROM gone;
+                WITH gone AS (
+                    DELETE FROM etl.run r
+                     WHERE r.dataset = d.name AND r.finished_at < before
+                       AND NOT EXISTS (SELECT FROM etl.file f WHERE f.run_id = r.run_id)
+                       AND NOT EXISTS (SELECT FROM etl.quarantine q WHERE q.run_id = r.run_id)
+                    RETURNING 1)
+                SELECT removed + count(*) INTO removed FROM gone;
+            END IF;
+            IF removed > 0 THEN
+                PERFORM etl.append_audit(NULL, 'retention', format('%s: %s', d.name, rule.key), NULL, removed);
+            END IF;
+            RETURN NEXT;
+        END LOOP;
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION etl_retention(text) IS 'Removes what the definitions say is not kept any longer (x-etl.retention: archived, processed, quarantine, history), null: of all datasets. Legal holds keep what they cover. Audited. One row for each rule';
+
+CREATE FUNCTION etl_schedule_retention(schedule text DEFAULT '30 2 * * *') RETURNS bigint
+LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM etl.require_pg_cron();
+    RETURN cron.schedule('pg_etl retention', schedule, pg_catalog.format('SELECT %I.etl_retention()', '@extschema@'));
+END $$;
+COMMENT ON FUNCTION etl_schedule_retention(text) IS 'Schedules etl_retention() by pg_cron; etl_unschedule() removes it with the other jobs. Error: 42704 without pg_cron';

@@ -1,0 +1,228 @@
+#include "core/beneath.h"
+
+#include <cerrno>
+#include <cstdio>
+#include <string_view>
+#include <vector>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+namespace etl::beneath
+{
+
+namespace
+{
+
+class Fd
+{
+  public:
+	explicit Fd(int fd = -1) : fd_(fd) {}
+	~Fd() { reset(); }
+	Fd(Fd &&other) noexcept : fd_(other.fd_) { other.fd_ = -1; }
+	Fd &operator=(Fd &&other) noexcept
+	{
+		if (this != &other)
+		{
+			reset();
+			fd_ = other.fd_;
+			other.fd_ = -1;
+		}
+		return *this;
+	}
+	int get() const { return fd_; }
+	explicit operator bool() const { return fd_ >= 0; }
+
+  private:
+	void reset()
+	{
+		if (fd_ < 0)
+			return;
+		const int error = errno;
+		::close(fd_);
+		errno = error;
+		fd_ = -1;
+	}
+	int fd_;
+};
+
+bool
+has_parent_step(std::string_view path)
+{
+	for (size_t at = 0; (at = path.find("..", at)) != std::string_view::npos; at += 2)
+		if ((at == 0 || path[at - 1] == '/') && (at + 2 == path.size() || path[at + 2] == '/'))
+			return true;
+	return false;
+}
+
+/// The folder that a path's last step is taken from, and that step.
+struct Place
+{
+	Fd folder;
+	std::string name;
+	explicit operator bool() const { return static_cast<bool>(folder); }
+};
+
+constexpr int folder_flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
+
+/// With created, folders that are missing are made.
+Place
+find(const std::string &path, size_t root, bool make = false, bool *created = nullptr)
+{
+	Place place;
+	if (path.empty() || has_parent_step(path))
+	{
+		errno = path.empty() ? ENOENT : EPERM;
+		return place;
+	}
+	if (root == by_shape)
+		root = root_length(path);
+	// an absolute path with nothing trusted begins at "/"; a relative one where we are
+	const std::string start = root > 0 ? path.substr(0, root) : path[0] == '/' ? "/" : ".";
+	place.folder = Fd(::open(start.c_str(), folder_flags));
+	const size_t last = path.rfind('/');
+	place.name = last == std::string::npos ? path : path.substr(last + 1);
+	for (size_t at = root; place.folder && last != std::string::npos && at < last;)
+	{
+		const size_t begin = path.find_first_not_of('/', at);
+		if (begin == std::string::npos || begin > last)
+			break;
+		const size_t end = path.find('/', begin);
+		const std::string step = path.substr(begin, end - begin);
+		if (make)
+		{
+			if (mkdirat(place.folder.get(), step.c_str(), 0700) == 0)
+			{
+				if (created != nullptr)
+					*created = true;
+			}
+			else if (errno != EEXIST)
+			{
+				place.folder = Fd();
+				return place;
+			}
+		}
+		place.folder = Fd(openat(place.folder.get(), step.c_str(), folder_flags | O_NOFOLLOW));
+		at = end;
+	}
+	return place;
+}
+
+} // namespace
+
+size_t
+root_length(const std::string &path)
+{
+	if (const size_t at = path.find("/.pg_etl/"); at != std::string::npos)
+		return at;
+	const size_t name = path.rfind('/');
+	if (name == std::string::npos || name == 0)
+		return 0;
+	const size_t hour = path.rfind('/', name - 1);
+	if (hour == std::string::npos || hour == 0 || path.compare(hour, 6, "/hour=") != 0)
+		return name;
+	const size_t date = path.rfind('/', hour - 1);
+	if (date == std::string::npos || date == 0 || path.compare(date, 6, "/date=") != 0)
+		return name;
+	return date;
+}
+
+int
+open(const std::string &path, int flags, mode_t mode, size_t root)
+{
+	const Place place = find(path, root);
+	return place ? openat(place.folder.get(), place.name.c_str(), flags | O_NOFOLLOW | O_CLOEXEC,
+						  mode)
+				 : -1;
+}
+
+int
+lstat(const std::string &path, struct stat *info)
+{
+	const Place place = find(path, by_shape);
+	return place ? fstatat(place.folder.get(), place.name.c_str(), info, AT_SYMLINK_NOFOLLOW) : -1;
+}
+
+int
+unlink(const std::string &path)
+{
+	const Place place = find(path, by_shape);
+	return place ? unlinkat(place.folder.get(), place.name.c_str(), 0) : -1;
+}
+
+int
+rename(const std::string &from, const std::string &to)
+{
+	const Place a = find(from, by_shape);
+	if (!a)
+		return -1;
+	const Place b = find(to, by_shape);
+	return b ? renameat(a.folder.get(), a.name.c_str(), b.folder.get(), b.name.c_str()) : -1;
+}
+
+int
+rename_new(const std::string &from, const std::string &to)
+{
+	const Place a = find(from, by_shape);
+	if (!a)
+		return -1;
+	const Place b = find(to, by_shape);
+	if (!b)
+		return -1;
+	if (renameat2(a.folder.get(), a.name.c_str(), b.folder.get(), b.name.c_str(),
+				  RENAME_NOREPLACE) == 0)
+		return 0;
+	if (errno != EINVAL && errno != ENOSYS)
+		return -1;
+	// a file system without RENAME_NOREPLACE
+	struct stat info;
+	if (fstatat(b.folder.get(), b.name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0)
+	{
+		errno = EEXIST;
+		return -1;
+	}
+	return renameat(a.folder.get(), a.name.c_str(), b.folder.get(), b.name.c_str());
+}
+
+bool
+make_parents(const std::string &path, bool *created)
+{
+	size_t root = root_length(path);
+	if (root == path.rfind('/'))
+		root = 0; // no folder of ours that would have to exist
+	if (root > 0)
+		return static_cast<bool>(find(path, root, true, created));
+	for (size_t slash = path.find('/', 1); slash != std::string::npos;
+		 slash = path.find('/', slash + 1))
+	{
+		if (mkdir(path.substr(0, slash).c_str(), 0700) == 0)
+		{
+			if (created != nullptr)
+				*created = true;
+		}
+		else if (errno != EEXIST)
+			return false;
+	}
+	return true;
+}
+
+void
+remove_empty_parents(const std::string &path, const std::string &root)
+{
+	const std::string below = root + "/";
+	std::string folder = path;
+	for (;;)
+	{
+		const size_t slash = folder.rfind('/');
+		if (slash == std::string::npos)
+			return;
+		folder.resize(slash);
+		if (folder.compare(0, below.size(), below) != 0)
+			return;
+		const Place place = find(folder, root.size());
+		if (!place || unlinkat(place.folder.get(), place.name.c_str(), AT_REMOVEDIR) != 0)
+			return;
+	}
+}
+
+} // namespace etl::beneath

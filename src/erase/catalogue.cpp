@@ -1,0 +1,48 @@
+// What a data catalogue and other tools may know of definitions: personal columns, and what an
+// erasure would run.
+#include "erase/treat.h"
+#include "pg/srf.h"
+
+using namespace etl;
+
+/// (dataset, table_schema, table_name, column_name, type, field, treatment, options,
+/// subject_dataset, subject_column)
+PG_ETL_ENTRY(etl_personal_columns)
+{
+	const std::string dataset = pg::text_argument(fcinfo, 0);
+	pg::ResultSet result(fcinfo);
+	const pg::Spi spi;
+	const Catalog catalog = Catalog::load();
+	const Definition &definition = catalog.get(dataset);
+	for (const TableDefinition &table : definition.tables)
+	{
+		std::string_view subject;
+		if (definition.subject)
+			for (const ColumnDefinition &column : table.columns)
+				if (column.source == Source::field && column.path == definition.subject->path)
+					subject = column.name;
+		for (const PersonalColumn &p : personal_columns(definition, table))
+			result.add({pg::Cell::text(definition.dataset), pg::Cell::text(table.schema),
+						pg::Cell::text(table.name), pg::Cell::text(p.column->name),
+						pg::Cell::text(p.column->type.sql), pg::Cell::text(p.field->field),
+						pg::Cell::text(treatment_name(p.field->treatment)),
+						pg::Cell::jsonb(p.field->json),
+						definition.subject ? pg::Cell::text(definition.subject->dataset)
+										   : pg::Cell::null(),
+						pg::Cell::text_or_null(subject)});
+	}
+	return static_cast<Datum>(0);
+}
+
+PG_ETL_ENTRY(etl_removal_statements)
+{
+	const std::string dataset = pg::text_argument(fcinfo, 0);
+	pg::ResultSet result(fcinfo, true);
+	const pg::Spi spi;
+	const Catalog catalog = Catalog::load();
+	const Definition &definition = catalog.get(dataset);
+	if (definition.subject && definition.subject->on_erasure == OnErasure::remove)
+		for (const std::string &statement : removal_statements(catalog, definition))
+			result.add({pg::Cell::text(statement)});
+	return static_cast<Datum>(0);
+}

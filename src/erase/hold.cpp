@@ -1,0 +1,201 @@
+#include "erase/hold.h"
+
+#include "core/rewrite.h"
+#include "core/staged_file.h"
+#include "erase/audit.h"
+#include "erase/journal.h"
+#include "erase/people.h"
+#include "erase/record.h"
+#include "pg/settings.h"
+#include "pg/srf.h"
+#include "run/functions.h"
+#include "run/run.h"
+
+namespace etl
+{
+
+std::vector<bool>
+held(const std::string &dataset, const std::vector<std::string> &pseudonyms)
+{
+	std::vector<bool> result(pseudonyms.size(), false);
+	if (pg::query("SELECT 1 FROM etl.hold WHERE dataset = $1 AND released_at IS NULL LIMIT 1",
+				  {pg::param(dataset)})
+			.empty())
+		return result;
+	const pg::Rows rows = pg::query(
+		"SELECT p.i FROM unnest($2::text[]) WITH ORDINALITY p(subject, i)"
+		" WHERE EXISTS (SELECT FROM etl.hold h WHERE h.dataset = $1"
+		" AND h.released_at IS NULL AND (h.subject IS NULL OR h.subject = p.subject))",
+		{pg::param(dataset),
+		 pg::param_array(std::vector<std::string_view>(pseudonyms.begin(), pseudonyms.end()))});
+	for (uint64_t i = 0; i < rows.size(); ++i)
+		result[static_cast<size_t>(rows.integer(i, 0) - 1)] = true;
+	return result;
+}
+
+void
+mark_held(const std::string &dataset, const std::string &secret,
+		  std::vector<ErasureRequest> &requests)
+{
+	std::vector<std::string> pseudonyms;
+	for (ErasureRequest &request : requests)
+	{
+		fill_pseudonyms(dataset, secret, request);
+		pseudonyms.push_back(request.pseudonym);
+	}
+	const std::vector<bool> waits = held(dataset, pseudonyms);
+	for (size_t i = 0; i < requests.size(); ++i)
+		// one whose status is given comes from the journal: it was decided where it was made
+		if (waits[i] && requests[i].status.empty() && !requests[i].duplicate)
+			requests[i].held = true;
+}
+
+std::string
+canonical_subject(const Catalog &catalog, const std::string &dataset, const std::string &subject)
+{
+	std::string json;
+	append_json_string(json, subject);
+	Document document;
+	ParseError error;
+	const std::string canonical = document.parse(json, error)
+									  ? canonical_key_of(catalog, dataset, document.root())
+									  : std::string();
+	if (canonical.empty())
+		throw pg::Error("22023", "the subject is no key of dataset \"" + dataset + "\"",
+						catalog.key_types().count(dataset) > 0
+							? "Its keys are of type " + catalog.key_types().at(dataset).sql + "."
+							: "");
+	return canonical;
+}
+
+namespace
+{
+
+/// Requests that waited and that nothing holds any more.
+std::vector<ErasureRequest>
+released_requests(const Catalog &catalog, const std::string &dataset, const std::string &secret)
+{
+	const pg::Rows rows = pg::query(
+		"SELECT erasure_id, coalesce(subject, ''), coalesce(email, ''), source FROM etl.erasure"
+		" WHERE dataset = $1 AND status = 'held' ORDER BY erasure_id FOR UPDATE",
+		{pg::param(dataset)});
+	std::vector<std::string> pseudonyms;
+	for (uint64_t i = 0; i < rows.size(); ++i)
+		pseudonyms.push_back(rows.text(i, 1));
+	const std::vector<bool> waits = held(dataset, pseudonyms);
+	Wanted wanted;
+	for (uint64_t i = 0; i < rows.size(); ++i)
+		if (!waits[i])
+		{
+			if (!pseudonyms[i].empty())
+				wanted.subjects.insert(pseudonyms[i]);
+			else if (!rows.text(i, 2).empty())
+				wanted.emails.insert(rows.text(i, 2));
+		}
+	// of somebody of whom only files are left, the hold knows the hash
+	const pg::Rows hashes = pg::query("SELECT subject, file_hash FROM etl.hold WHERE dataset = $1"
+									  " AND subject IS NOT NULL AND file_hash IS NOT NULL",
+									  {pg::param(dataset)});
+	for (uint64_t i = 0; i < hashes.size(); ++i)
+		if (wanted.subjects.count(hashes.text(i, 0)) > 0)
+			wanted.file_hashes[hashes.text(i, 0)] = static_cast<uint64_t>(hashes.integer(i, 1));
+	const Found found = find_people(catalog, dataset, secret, wanted);
+	std::vector<ErasureRequest> requests;
+	for (uint64_t i = 0; i < rows.size(); ++i)
+	{
+		if (waits[i])
+			continue;
+		ErasureRequest request;
+		request.erasure_id = rows.integer(i, 0);
+		request.pseudonym = pseudonyms[i];
+		request.email_pseudonym = rows.text(i, 2);
+		request.source = rows.text(i, 3);
+		const auto subject = found.subjects.find(request.pseudonym);
+		const auto email = found.emails.find(request.email_pseudonym);
+		if (subject != found.subjects.end())
+			request.subject = subject->second;
+		else if (request.pseudonym.empty() && email != found.emails.end())
+			request.subject = email->second;
+		requests.push_back(std::move(request));
+	}
+	return requests;
+}
+
+} // namespace
+
+} // namespace etl
+
+using namespace etl;
+
+PG_ETL_ENTRY(etl_subject_pseudonym)
+{
+	const std::string dataset = pg::text_argument(fcinfo, 0);
+	const std::string subject = pg::text_argument(fcinfo, 1);
+	const std::string secret = pg::secret();
+	std::string pseudonym;
+	{
+		const pg::Spi spi;
+		const Catalog catalog = Catalog::load();
+		(void)catalog.get(dataset);
+		pseudonym = subject_pseudonym(secret, dataset, "subject",
+									  canonical_subject(catalog, dataset, subject));
+	}
+	return pg::text_datum(pseudonym);
+}
+
+PG_ETL_ENTRY(etl_subject_hash)
+{
+	const std::string dataset = pg::text_argument(fcinfo, 0);
+	const std::string subject = pg::text_argument(fcinfo, 1);
+	const auto key = subject_hash_key(pg::secret());
+	const pg::Spi spi;
+	const Catalog catalog = Catalog::load();
+	(void)catalog.get(dataset);
+	return Int64GetDatum(
+		static_cast<int64_t>(siphash(key, canonical_subject(catalog, dataset, subject))));
+}
+
+PG_ETL_ENTRY(etl_release_hold)
+{
+	if (PG_ARGISNULL(0))
+		throw pg::Error("22004", "the dataset must be given");
+	const std::string dataset = pg::text_argument(fcinfo, 0);
+	require_utf8();
+	pg::ResultSet result(fcinfo);
+	const pg::Spi spi;
+	const Catalog catalog = Catalog::load();
+	(void)catalog.get(dataset);
+	const std::string secret = pg::secret();
+	pg::Param subject = pg::null_param(25 /* text */);
+	if (!PG_ARGISNULL(1))
+		subject = pg::param(
+			subject_pseudonym(secret, dataset, "subject",
+							  canonical_subject(catalog, dataset, pg::text_argument(fcinfo, 1))));
+	const uint64_t released = pg::execute(
+		"UPDATE etl.hold SET released_at = clock_timestamp(), released_by = session_user"
+		" WHERE dataset = $1 AND subject IS NOT DISTINCT FROM $2 AND released_at IS NULL",
+		{pg::param(dataset), subject});
+	if (released == 0)
+		throw pg::Error("42704",
+						std::string(PG_ARGISNULL(1) ? "no hold on dataset \""
+													: "no hold on this person of dataset \"") +
+							dataset + "\"",
+						"", "SELECT * FROM etl.hold WHERE released_at IS NULL; lists the holds.");
+	append_audit({{0, "release", dataset, {}, static_cast<int64_t>(released)}});
+	std::vector<ErasureRequest> requests = released_requests(catalog, dataset, secret);
+	if (requests.empty())
+		return static_cast<Datum>(0);
+	require_journal_applied();
+	const pg::Settings settings = pg::Settings::current();
+	settings.require_folders();
+	erase_subjects(catalog, dataset, secret, requests, settings);
+	std::vector<int64_t> ids;
+	for (const ErasureRequest &request : requests)
+		ids.push_back(request.erasure_id);
+	const pg::Rows rows =
+		pg::query("SELECT * FROM etl.erasure WHERE erasure_id = ANY ($1) ORDER BY erasure_id",
+				  {pg::param_array(ids)});
+	for (uint64_t i = 0; i < rows.size(); ++i)
+		result.add_tuple(rows.tuple(i));
+	return static_cast<Datum>(0);
+}

@@ -1,0 +1,227 @@
+#include "erase/people.h"
+
+#include <algorithm>
+
+#include "core/rewrite.h"
+#include "core/staged_file.h"
+#include "pg/settings.h"
+#include "run/claim.h"
+#include "run/run.h"
+
+namespace etl
+{
+
+namespace
+{
+
+constexpr size_t chunk_size = 20000;
+
+class Search
+{
+  public:
+	Search(const Catalog &catalog, const std::string &dataset, const std::string &secret,
+		   const Wanted &wanted)
+		: catalog_(catalog), dataset_(dataset), secret_(secret), wanted_(wanted)
+	{
+	}
+
+	Found run()
+	{
+		for (const auto &[name, definition] : catalog_.all())
+			if (definition.subject && definition.subject->dataset == dataset_)
+			{
+				search_table(definition);
+				search_quarantine(definition);
+			}
+		if (!wanted_.emails.empty())
+			search_emails();
+		for (const auto &[name, definition] : catalog_.all())
+			if (definition.subject && definition.subject->dataset == dataset_)
+				search_files(definition);
+		return std::move(found_);
+	}
+
+  private:
+	bool complete() const { return found_.subjects.size() == wanted_.subjects.size(); }
+
+	void consider(const std::string &subject)
+	{
+		const std::string pseudonym = subject_pseudonym(secret_, dataset_, "subject", subject);
+		if (wanted_.subjects.count(pseudonym) > 0)
+			found_.subjects.emplace(pseudonym, subject);
+	}
+
+	/// The subjects that a query returns in its first column.
+	void search_query(const std::string &sql, std::initializer_list<pg::Param> params = {})
+	{
+		if (complete())
+			return;
+		pg::Cursor cursor(sql, params);
+		for (;;)
+		{
+			const pg::MemoryScope memory;
+			const pg::Rows rows = cursor.fetch(chunk_size);
+			for (uint64_t i = 0; i < rows.size(); ++i)
+				consider(rows.text(i, 0));
+			if (rows.empty() || complete())
+				return;
+			pg::check_for_interrupts();
+		}
+	}
+
+	void search_table(const Definition &definition)
+	{
+		if (definition.tables.empty() || !find_table(definition.tables[0]))
+			return;
+		const TableDefinition &table = definition.tables[0];
+		for (const ColumnDefinition &column : table.columns)
+			if (column.source == Source::field && column.path == definition.subject->path)
+			{
+				const std::string name = pg::quote(column.name);
+				search_query("SELECT DISTINCT " + name + "::text FROM " + quoted(table) +
+							 " WHERE " + name + " IS NOT NULL");
+			}
+	}
+
+	void search_quarantine(const Definition &definition)
+	{
+		search_query("SELECT DISTINCT subject FROM etl.quarantine"
+					 " WHERE dataset = $1 AND subject IS NOT NULL",
+					 {pg::param(definition.dataset)});
+	}
+
+	void search_emails()
+	{
+		const Definition *people = catalog_.find(dataset_);
+		if (people == nullptr || !people->subject || people->subject->email.empty() ||
+			people->key_column < 0 || !find_table(people->tables[0]))
+			return;
+		const TableDefinition &table = people->tables[0];
+		for (const ColumnDefinition &column : table.columns)
+		{
+			if (column.source != Source::field || column.path != people->subject->email)
+				continue;
+			pg::Cursor cursor(
+				"SELECT " + pg::quote(table.columns[static_cast<size_t>(people->key_column)].name) +
+				"::text, " + pg::quote(column.name) + "::text FROM " + quoted(table) + " WHERE " +
+				pg::quote(column.name) + " IS NOT NULL");
+			for (;;)
+			{
+				const pg::MemoryScope memory;
+				const pg::Rows rows = cursor.fetch(chunk_size);
+				for (uint64_t i = 0; i < rows.size(); ++i)
+				{
+					const std::string pseudonym =
+						subject_pseudonym(secret_, dataset_, "email", fold_email(rows.text(i, 1)));
+					if (wanted_.emails.count(pseudonym) > 0)
+						found_.emails.emplace(pseudonym, rows.text(i, 0));
+				}
+				if (rows.empty())
+					return;
+				pg::check_for_interrupts();
+			}
+		}
+	}
+
+	void search_files(const Definition &definition)
+	{
+		std::vector<uint64_t> hashes;
+		for (const auto &[pseudonym, hash] : wanted_.file_hashes)
+			if (found_.subjects.count(pseudonym) == 0)
+				hashes.push_back(hash);
+		if (hashes.empty())
+			return;
+		std::sort(hashes.begin(), hashes.end());
+		const pg::Settings settings = pg::Settings::current();
+		const auto hash_key = subject_hash_key(secret_);
+		pg::Cursor cursor("SELECT coalesce(processed_path, ''), coalesce(archived_path, ''),"
+						  " subjects FROM etl.file WHERE dataset = $1 AND subjects IS NOT NULL",
+						  {pg::param(definition.dataset)});
+		for (;;)
+		{
+			const pg::MemoryScope memory;
+			const pg::Rows rows = cursor.fetch(100);
+			for (uint64_t i = 0; i < rows.size(); ++i)
+			{
+				const std::string held = rows.bytes(i, 2);
+				const uint64_t *first = reinterpret_cast<const uint64_t *>(held.data());
+				const uint64_t *last = first + held.size() / sizeof(uint64_t);
+				if (std::none_of(hashes.begin(), hashes.end(),
+								 [&](uint64_t h) { return std::binary_search(first, last, h); }))
+					continue;
+				for (const std::string &path :
+					 {rows.text(i, 0).empty() ? "" : settings.processed_dir + "/" + rows.text(i, 0),
+					  rows.text(i, 1).empty() ? "" : settings.archive_dir + "/" + rows.text(i, 1)})
+					if (!path.empty() && !complete())
+						search_file(definition, path, hashes, hash_key, settings.max_record_size);
+			}
+			if (rows.empty() || complete())
+				return;
+			pg::check_for_interrupts();
+		}
+	}
+
+	void search_file(const Definition &definition, const std::string &path,
+					 const std::vector<uint64_t> &hashes, const std::array<uint8_t, 16> &hash_key,
+					 size_t max_record_size)
+	{
+		Document document;
+		try
+		{
+			FileReader reader(path, is_gzip(path), UINT64_MAX);
+			RecordSplitter splitter(
+				max_record_size, is_whole_json(path),
+				[&](const RawRecord &raw)
+				{
+					ParseError error;
+					if (!document.parse(raw.text, error))
+						return;
+					const std::string subject = canonical_key_of(
+						catalog_, dataset_, find(document.root(), definition.subject->path));
+					if (!subject.empty() && std::binary_search(hashes.begin(), hashes.end(),
+															   siphash(hash_key, subject)))
+						consider(subject);
+				});
+			std::vector<char> buffer(1 << 20);
+			while (const size_t got = reader.read(buffer.data(), buffer.size()))
+			{
+				splitter.feed({buffer.data(), got});
+				pg::check_for_interrupts();
+			}
+			splitter.finish();
+		}
+		catch (const FileError &)
+		{
+			// moved away by the site, or damaged: whoever erases says so
+		}
+	}
+
+	const Catalog &catalog_;
+	const std::string &dataset_, &secret_;
+	const Wanted &wanted_;
+	Found found_;
+};
+
+} // namespace
+
+std::string
+canonical_key_of(const Catalog &catalog, const std::string &dataset, Value value)
+{
+	if (!value || (!value.is(Kind::string) && !value.is(Kind::number)))
+		return {};
+	static const ColumnType as_text;
+	const auto type = catalog.key_types().find(dataset);
+	const ColumnType &key = type == catalog.key_types().end() ? as_text : type->second;
+	std::string encoded;
+	TypeError error;
+	return encode(key, value, encoded, error) ? canonical_text(key, encoded) : std::string();
+}
+
+Found
+find_people(const Catalog &catalog, const std::string &dataset, const std::string &secret,
+			const Wanted &wanted)
+{
+	return Search(catalog, dataset, secret, wanted).run();
+}
+
+} // namespace etl

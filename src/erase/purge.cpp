@@ -1,0 +1,104 @@
+#include "erase/purge.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "core/wal_search.h"
+#include "pg/spi.h"
+#include "run/catalog.h"
+
+extern "C"
+{
+#include "access/xlog_internal.h"
+#include "utils/pg_lsn.h"
+}
+
+namespace etl
+{
+
+void
+note_purge(const std::vector<Oid> &relations)
+{
+	std::vector<int64_t> oids(relations.begin(), relations.end());
+	pg::execute(
+		"INSERT INTO etl.purge_pending (xid, relation, filenode)"
+		" SELECT pg_current_xact_id(), c.oid, pg_relation_filenode(c.oid) FROM pg_class c"
+		// planner statistics hold values of every table
+		" WHERE c.oid = ANY ($1::bigint[]::oid[]) OR c.oid = 'pg_catalog.pg_statistic'::regclass"
+		" ON CONFLICT DO NOTHING",
+		{pg::param_array(oids)});
+}
+
+std::vector<Oid>
+purge_scope(const std::string &dataset)
+{
+	std::vector<Oid> relations;
+	const Catalog catalog = Catalog::load();
+	for (const auto &[name, definition] : catalog.all())
+		if (definition.subject && definition.subject->dataset == dataset)
+			for (const TableDefinition &table : definition.tables)
+				if (const Oid oid = find_table(table); oid != InvalidOid)
+					relations.push_back(oid);
+	const pg::Rows quarantine = pg::query("SELECT 'etl.quarantine'::regclass::oid::bigint");
+	relations.push_back(static_cast<Oid>(quarantine.integer(0, 0)));
+	return relations;
+}
+
+namespace
+{
+
+/// Does the segment hold a page from before that position?
+bool
+holds_older_page(const std::string &path, uint64_t lsn, size_t page_size)
+{
+	const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+	{
+		if (errno == ENOENT)
+			return false; // removed meanwhile
+		throw pg::Error(errno == EACCES ? "42501" : "58030",
+						"could not read a WAL segment: " + std::string(pg_strerror(errno)));
+	}
+	bool older = false;
+	std::string header(page_size, '\0');
+	for (off_t at = 0; !older; at += static_cast<off_t>(page_size))
+	{
+		if (pread(fd, header.data(), 40, at) != 40)
+			break;
+		const WalPage page = WalPage::read(header);
+		// a page of another format version is older, too
+		older = page.valid && page.address < lsn;
+	}
+	close(fd);
+	return older;
+}
+
+} // namespace
+
+} // namespace etl
+
+// etl.wal_segments_before(lsn): files in pg_wal that hold a page from before it. A recycled segment
+// keeps its old content under a new name until the log comes to overwrite it.
+PG_ETL_ENTRY(etl_wal_segments_before)
+{
+	const uint64_t lsn = PG_GETARG_LSN(0);
+	int64_t segments = 0;
+	std::error_code error;
+	std::filesystem::directory_iterator entry(XLOGDIR, error), end;
+	for (; !error && entry != end; entry.increment(error))
+	{
+		pg::check_for_interrupts();
+		const std::string name = entry->path().filename().string();
+		std::error_code problem;
+		if (entry->is_regular_file(problem) &&
+			(name.size() == 24 || name.compare(0, 8, "xlogtemp") == 0) &&
+			etl::holds_older_page(entry->path().string(), lsn, XLOG_BLCKSZ))
+			++segments;
+	}
+	if (error)
+		throw pg::Error("58030", "could not read pg_wal: " + error.message());
+	return Int64GetDatum(segments);
+}

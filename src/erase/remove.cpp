@@ -1,0 +1,216 @@
+// "on_erasure": "delete" for rows: gone where nothing refers to them, else emptied but for the key.
+#include <algorithm>
+
+#include "core/definition_check.h"
+#include "erase/treat.h"
+
+namespace etl
+{
+
+namespace
+{
+
+const ColumnDefinition *
+column_taking(const TableDefinition &table, const Path &path)
+{
+	for (const ColumnDefinition &column : table.columns)
+		if (column.source == Source::field && column.path == path)
+			return &column;
+	return nullptr;
+}
+
+/// Conditions under which a foreign key refers to the row t of the relation.
+void
+add_foreign_keys(Oid relation, std::vector<std::string> &conditions)
+{
+	const pg::Rows rows = pg::query(
+		"SELECT format('EXISTS (SELECT FROM %I.%I r WHERE %s%s)', n.nspname, c.relname,"
+		" string_agg(format('r.%I = t.%I', a.attname, f.attname), ' AND ' ORDER BY k.i),"
+		// a row that refers to itself is no reason to stay
+		" CASE WHEN c.oid = k.confrelid THEN ' AND r.ctid <> t.ctid' ELSE '' END)"
+		" FROM (SELECT o.oid, o.conrelid, o.confrelid, u.*"
+		"  FROM pg_constraint o, unnest(o.conkey, o.confkey) WITH ORDINALITY u(con, conf, i)"
+		"  WHERE o.contype = 'f' AND o.confrelid = $1::oid AND o.conparentid = 0) k"
+		" JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace"
+		" JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = k.con"
+		" JOIN pg_attribute f ON f.attrelid = k.confrelid AND f.attnum = k.conf"
+		" GROUP BY k.oid, n.nspname, c.relname, c.oid, k.confrelid ORDER BY n.nspname, c.relname, "
+		"k.oid",
+		{pg::param(static_cast<int64_t>(relation))});
+	for (uint64_t i = 0; i < rows.size(); ++i)
+		conditions.push_back(rows.text(i, 0));
+}
+
+/// The same for references that definitions declare: most sites load without foreign keys.
+void
+add_references(const Catalog &catalog, const Definition &definition,
+			   std::vector<std::string> &conditions)
+{
+	if (definition.key_column < 0)
+		return;
+	const TableDefinition &own = definition.tables[0];
+	const ColumnDefinition &key = own.columns[static_cast<size_t>(definition.key_column)];
+	for (const auto &[name, other] : catalog.all())
+		for (const ReferenceDefinition &reference : other.references)
+		{
+			if (reference.dataset != definition.dataset)
+				continue;
+			columns_of_field(
+				other, reference.path,
+				[&](const TableDefinition &table, const ColumnDefinition &column)
+				{
+					const Oid relation = find_table(table);
+					if (!OidIsValid(relation))
+						return;
+					const char *as = column.type.sql == key.type.sql ? "" : "::text";
+					conditions.push_back(
+						"EXISTS (SELECT FROM " + quoted(table) + " r WHERE r." +
+						pg::quote(column.name) + as + " = t." + pg::quote(key.name) + as +
+						(relation == find_table(own) ? " AND r.ctid <> t.ctid" : "") + ")");
+				});
+		}
+}
+
+/// "column = …, …": everything but keys, what foreign keys refer to, and where the row came from
+/// takes its default; a column that takes no null and has no default takes a constant.
+std::string
+emptied(const TableDefinition &table, const std::vector<std::string> &kept)
+{
+	std::vector<std::string_view> names(kept.begin(), kept.end());
+	for (const std::string &column : table.primary_key)
+		names.push_back(column);
+	for (const ColumnDefinition &column : table.columns)
+		if (column.source == Source::record_date || column.source == Source::record_hour ||
+			column.source == Source::run_time || column.source == Source::line)
+			names.push_back(column.name);
+	const pg::Rows rows = pg::query(
+		"SELECT format('%I = %s', a.attname, CASE WHEN NOT a.attnotnull OR a.atthasdef"
+		" OR a.attidentity <> '' THEN 'DEFAULT' ELSE format('%L::%s', CASE t.typcategory"
+		" WHEN 'S' THEN '[erased]' WHEN 'N' THEN '0' WHEN 'B' THEN 'false' WHEN 'D' THEN "
+		"'0001-01-01'"
+		" ELSE CASE t.typname WHEN 'uuid' THEN '00000000-0000-0000-0000-000000000000'"
+		" ELSE 'null' END END, format_type(a.atttypid, a.atttypmod)) END)"
+		" FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid"
+		" WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped"
+		" AND a.attgenerated = '' AND a.attidentity <> 'a' AND NOT a.attname = ANY ($2)"
+		// a type that has no such constant keeps its value
+		" AND (NOT a.attnotnull OR a.atthasdef OR t.typcategory IN ('S', 'N', 'B', 'D')"
+		"  OR t.typname IN ('uuid', 'json', 'jsonb'))"
+		" AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = a.attrelid AND i.indisprimary"
+		"  AND a.attnum = ANY (i.indkey))"
+		" AND NOT EXISTS (SELECT FROM pg_constraint o WHERE o.contype = 'f'"
+		"  AND o.confrelid = a.attrelid AND a.attnum = ANY (o.confkey))"
+		" ORDER BY a.attnum",
+		{pg::param(static_cast<int64_t>(find_table(table))), pg::param_array(names)});
+	std::string list;
+	for (uint64_t i = 0; i < rows.size(); ++i)
+		list += (list.empty() ? "" : ", ") + rows.text(i, 0);
+	return list;
+}
+
+std::string
+none_of(const std::vector<std::string> &conditions)
+{
+	std::string sql;
+	for (const std::string &condition : conditions)
+		sql += " AND NOT " + condition;
+	return sql;
+}
+
+} // namespace
+
+std::vector<std::string>
+removal_statements(const Catalog &catalog, const Definition &definition)
+{
+	std::vector<std::string> statements;
+	if (!definition.subject || definition.tables.empty() ||
+		!OidIsValid(find_table(definition.tables[0])))
+		return statements;
+	const TableDefinition &first = definition.tables[0];
+	const ColumnDefinition *subject = column_taking(first, definition.subject->path);
+	if (subject == nullptr)
+		return statements;
+	const ColumnDefinition *key = definition.key_column < 0
+									  ? nullptr
+									  : &first.columns[static_cast<size_t>(definition.key_column)];
+	const std::string people = " unnest($1::text[]) s(subject)";
+
+	const auto add = [&](const TableDefinition &table, const std::string &from,
+						 const std::string &where, const std::vector<std::string> &referred,
+						 const std::vector<std::string> &kept)
+	{
+		statements.push_back("DELETE FROM " + quoted(table) + " t USING" + from + " WHERE " +
+							 where + none_of(referred) + " RETURNING s.subject");
+		if (referred.empty())
+			return;
+		const std::string set = emptied(table, kept);
+		if (!set.empty())
+			statements.push_back("UPDATE " + quoted(table) + " t SET " + set + " FROM" + from +
+								 " WHERE " + where + " RETURNING s.subject");
+	};
+
+	// a record's elements go with it, and before it: their own rows find the person through it
+	for (const TableDefinition &table : definition.tables)
+	{
+		const ColumnDefinition *parent = key == nullptr ? nullptr : column_taking(table, key->path);
+		if (!table.is_child || parent == nullptr || !OidIsValid(find_table(table)))
+			continue;
+		std::vector<std::string> referred;
+		add_foreign_keys(find_table(table), referred);
+		add(table, people + ", " + quoted(first) + " p",
+			"p." + pg::quote(subject->name) + " = s.subject::" + subject->type.sql + " AND t." +
+				pg::quote(parent->name) + " = p." + pg::quote(key->name),
+			referred, {parent->name});
+	}
+	std::vector<std::string> referred;
+	add_references(catalog, definition, referred);
+	// elements that stay, because something refers to them, keep their record
+	add_foreign_keys(find_table(first), referred);
+	for (const TableDefinition &table : definition.tables)
+		if (const ColumnDefinition *parent =
+				key == nullptr ? nullptr : column_taking(table, key->path);
+			table.is_child && parent != nullptr && OidIsValid(find_table(table)))
+			referred.push_back("EXISTS (SELECT FROM " + quoted(table) + " r WHERE r." +
+							   pg::quote(parent->name) + " = t." + pg::quote(key->name) + ")");
+	std::vector<std::string> kept;
+	if (key != nullptr)
+		kept.push_back(key->name);
+	add(first, people, "t." + pg::quote(subject->name) + " = s.subject::" + subject->type.sql,
+		referred, kept);
+	return statements;
+}
+
+std::vector<const Definition *>
+definitions_about(const Catalog &catalog, const std::string &dataset)
+{
+	std::vector<const Definition *> left, order;
+	for (const auto &[name, definition] : catalog.all())
+		if (definition.subject && definition.subject->dataset == dataset)
+			left.push_back(&definition);
+	while (!left.empty())
+	{
+		// one that none of the others refers to; in a circle any
+		auto next = std::find_if(left.begin(), left.end(),
+								 [&](const Definition *candidate)
+								 {
+									 return std::none_of(
+										 left.begin(), left.end(),
+										 [&](const Definition *other)
+										 {
+											 if (other == candidate)
+												 return false;
+											 for (const ReferenceDefinition &r : other->references)
+												 if (r.dataset == candidate->dataset)
+													 return true;
+											 return false;
+										 });
+								 });
+		if (next == left.end())
+			next = left.begin();
+		order.push_back(*next);
+		left.erase(next);
+	}
+	return order;
+}
+
+} // namespace etl

@@ -1,0 +1,146 @@
+// Removing files whose time is over: etl.remove_expired_files, which etl_retention calls.
+#include <algorithm>
+#include <set>
+
+#include <sys/stat.h>
+
+#include "core/staged_file.h"
+#include "pg/settings.h"
+#include "pg/srf.h"
+#include "run/actions.h"
+#include "run/run.h"
+
+namespace etl
+{
+
+namespace
+{
+
+/// The hashes of people whose data a hold keeps; all: the whole dataset is held.
+struct Held
+{
+	bool all = false;
+	std::set<uint64_t> hashes;
+};
+
+Held
+held_hashes(const std::string &people)
+{
+	Held held;
+	const pg::Rows rows = pg::query("SELECT subject IS NULL, coalesce(file_hash, 0) FROM etl.hold"
+									" WHERE dataset = $1 AND released_at IS NULL",
+									{pg::param(people)});
+	for (uint64_t i = 0; i < rows.size(); ++i)
+		if (rows.boolean(i, 0))
+			held.all = true;
+		else
+			held.hashes.insert(static_cast<uint64_t>(rows.integer(i, 1)));
+	return held;
+}
+
+bool
+holds_any(const std::string &subjects, const std::set<uint64_t> &hashes)
+{
+	const uint64_t *first = reinterpret_cast<const uint64_t *>(subjects.data());
+	const uint64_t *last = first + subjects.size() / sizeof(uint64_t);
+	return std::any_of(hashes.begin(), hashes.end(),
+					   [&](uint64_t hash) { return std::binary_search(first, last, hash); });
+}
+
+Sha256
+hash_of_file(const std::string &path)
+{
+	FileReader reader(path, false, UINT64_MAX);
+	std::vector<char> buffer(1 << 20);
+	while (reader.read(buffer.data(), buffer.size()) > 0)
+		pg::check_for_interrupts();
+	return reader.sha256();
+}
+
+struct Removed
+{
+	int64_t files = 0, bytes = 0, held = 0;
+};
+
+/// Plans the removal of the dataset's files of one folder that were taken up before a time.
+Removed
+remove_files(const std::string &dataset, const std::string &people, bool archived, pg::Param before)
+{
+	const pg::Settings settings = pg::Settings::current();
+	const std::string &root = archived ? settings.archive_dir : settings.processed_dir;
+	const std::string column = archived ? "archived_path" : "processed_path";
+	const Held held = held_hashes(people);
+	Removed removed;
+	const pg::Rows rows = pg::query(
+		"SELECT file_id, " + column +
+			", coalesce(subjects, '') FROM etl.file f WHERE dataset = $1"
+			" AND " +
+			column +
+			" IS NOT NULL AND finished_at < $2 AND NOT EXISTS"
+			" (SELECT FROM etl.file_action a WHERE a.file_id = f.file_id) ORDER BY file_id",
+		{pg::param(dataset), before});
+	std::vector<FileAction> actions;
+	std::vector<int64_t> ids;
+	std::set<std::string> planned; // replays and later deliveries may share a processed file
+	for (uint64_t i = 0; i < rows.size(); ++i)
+	{
+		if (held.all || holds_any(rows.bytes(i, 2), held.hashes))
+		{
+			++removed.held;
+			continue;
+		}
+		ids.push_back(rows.integer(i, 0));
+		FileAction action;
+		action.kind = FileAction::Kind::remove;
+		action.file_id = rows.integer(i, 0);
+		action.from = root + "/" + rows.text(i, 1);
+		action.raw_root = root;
+		if (!planned.insert(action.from).second || !identify(action.from, action.identity))
+			continue; // moved away by the site
+		try
+		{
+			action.sha256 = hash_of_file(action.from);
+		}
+		catch (const FileError &e)
+		{
+			throw pg::Error(e.sqlstate(),
+							std::string("could not read a file whose retention is over: ") +
+								e.what());
+		}
+		++removed.files;
+		removed.bytes += static_cast<int64_t>(action.identity.size);
+		actions.push_back(std::move(action));
+	}
+	plan_actions(dataset, std::move(actions));
+	if (!ids.empty())
+		pg::execute("UPDATE etl.file SET " + column + " = NULL WHERE file_id = ANY ($1)",
+					{pg::param_array(ids)});
+	return removed;
+}
+
+} // namespace
+
+} // namespace etl
+
+using namespace etl;
+
+PG_ETL_ENTRY(etl_remove_expired_files)
+{
+	const std::string dataset = pg::text_argument(fcinfo, 0);
+	const std::string people = pg::text_argument(fcinfo, 1);
+	const std::string kind = pg::text_argument(fcinfo, 2);
+	if (kind != "archived" && kind != "processed")
+		throw pg::Error("22023", "kind must be archived or processed");
+	pg::ResultSet result(fcinfo);
+	const pg::Spi spi;
+	const pg::Settings settings = pg::Settings::current();
+	settings.require_folders();
+	// runs of the dataset wait, and what earlier transactions meant for its files is done first
+	(void)lock_dataset(dataset, true);
+	recover(dataset, settings);
+	const Removed removed = remove_files(dataset, people, kind == "archived",
+										 {1184 /* timestamptz */, PG_GETARG_DATUM(3)});
+	result.add({pg::Cell::bigint(removed.files), pg::Cell::bigint(removed.bytes),
+				pg::Cell::bigint(removed.held)});
+	return static_cast<Datum>(0);
+}

@@ -1,0 +1,224 @@
+// Treatments as SQL functions: etl.treat and etl.generalize, by which tables are treated and which
+// etl_generalize wraps, and etl_partial, etl_sha256, etl_pseudonymize, etl_random and etl_token.
+#include <nlohmann/json.hpp>
+#include <openssl/crypto.h>
+
+#include "core/generalize.h"
+#include "core/rewrite.h"
+#include "core/treatment.h"
+#include "pg/call_cache.h"
+#include "pg/settings.h"
+#include "pg/spi.h"
+#include "run/catalog.h"
+#include "run/functions.h"
+
+namespace etl
+{
+
+namespace
+{
+
+/// The key file's bytes for the length of a query, and not a moment longer in memory.
+class QuerySecret
+{
+  public:
+	~QuerySecret() { OPENSSL_cleanse(bytes_.data(), bytes_.size()); }
+	std::string_view get()
+	{
+		if (bytes_.empty())
+			bytes_ = pg::secret();
+		return bytes_;
+	}
+
+  private:
+	std::string bytes_;
+};
+
+std::string_view
+view_of(text *value)
+{
+	return {VARDATA_ANY(value), static_cast<size_t>(VARSIZE_ANY_EXHDR(value))};
+}
+
+text *
+text_of(FunctionCallInfo fcinfo, int n)
+{
+	const Datum value = PG_GETARG_DATUM(n);
+	return pg::call([=] { return DatumGetTextPP(value); });
+}
+
+ColumnType
+type_of(const std::string &sql)
+{
+	ColumnType type;
+	if (!ColumnType::parse(sql, type))
+		throw pg::Error("22023", "type \"" + sql + "\" is not one that can be treated",
+						std::string("Types are ") + ColumnType::supported() + ".");
+	return type;
+}
+
+PersonalDefinition
+personal_of(const nlohmann::json &options)
+{
+	try
+	{
+		return read_personal(options, "");
+	}
+	catch (const DefinitionError &e)
+	{
+		throw pg::Error("22023", e.what(), "", e.hint());
+	}
+	catch (const nlohmann::json::exception &)
+	{
+		throw pg::Error("22023", "not a treatment", "",
+						"A treatment is an element of \"personal\": {\"treatment\": \"partial\"}.");
+	}
+}
+
+/// A treatment and its column's type, read once for many rows.
+struct Treated
+{
+	std::string options, type_name; ///< as they were given
+	PersonalDefinition personal;
+	ColumnType type;
+	Document document;
+	QuerySecret secret;
+
+	/// Both are constants in every call that pg_etl makes; read again only where they change.
+	void read(const std::string &new_options, const std::string &new_type, bool generalization)
+	{
+		if (!options.empty() && options == new_options && type_name == new_type)
+			return;
+		options.clear();
+		nlohmann::json given = nlohmann::json::parse(new_options);
+		if (generalization)
+		{
+			given = {{"treatment", "generalize"}, {"to", given}};
+		}
+		personal = personal_of(given);
+		type = type_of(new_type);
+		type_name = new_type;
+		options = new_options;
+	}
+
+	/// The text of the treated value; nullopt for null.
+	std::optional<std::string> treat_text(const std::string &json, std::string_view token)
+	{
+		ParseError error;
+		if (!document.parse(json, error))
+			throw pg::Error("XX000", "could not read a value for its treatment");
+		const bool keyed = personal.treatment == Treatment::pseudonymize;
+		const std::string treated = treat(personal, type, document.root(),
+										  {keyed ? secret.get() : std::string_view(), token});
+		if (!document.parse(treated, error))
+			throw pg::Error("XX000", "could not read a treated value");
+		const Value result = document.root();
+		if (result.is(Kind::null))
+			return std::nullopt;
+		return std::string(type.id == TypeId::json || type.id == TypeId::jsonb  ? result.raw()
+						   : result.is(Kind::string) || result.is(Kind::number) ? result.text()
+																				: result.raw());
+	}
+};
+
+Datum
+text_or_null(FunctionCallInfo fcinfo, const std::optional<std::string> &value)
+{
+	if (!value)
+		PG_RETURN_NULL();
+	return pg::text_datum(*value);
+}
+
+/// Subjects of one dataset: their tokens are over the canonical key.
+struct Tokens
+{
+	std::string dataset;
+	bool read = false, canonical = false;
+	ColumnType key;
+	Document document;
+	QuerySecret secret;
+};
+
+} // namespace
+
+} // namespace etl
+
+using namespace etl;
+
+PG_ETL_ENTRY(etl_treat)
+{
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(2))
+		PG_RETURN_NULL();
+	Treated &treated = pg::call_cache<Treated>(fcinfo, [] { return std::make_unique<Treated>(); });
+	treated.read(jsonb_text(PG_GETARG_DATUM(0)), pg::text_argument(fcinfo, 1), false);
+	const std::string token = PG_ARGISNULL(3) ? std::string() : pg::text_argument(fcinfo, 3);
+	if (token.empty() && treated.personal.treatment == Treatment::token)
+		throw pg::Error("22004", "the treatment \"token\" needs a token", "",
+						"Give the result of etl_token(dataset, subject).");
+	return text_or_null(fcinfo, treated.treat_text(jsonb_text(PG_GETARG_DATUM(2)), token));
+}
+
+/// generalize(value jsonb, type text, "to" jsonb), strict: null where the value is of another kind.
+PG_ETL_ENTRY(etl_generalize_value)
+{
+	Treated &treated = pg::call_cache<Treated>(fcinfo, [] { return std::make_unique<Treated>(); });
+	treated.read(jsonb_text(PG_GETARG_DATUM(2)), pg::text_argument(fcinfo, 1), true);
+	// no constant here: who calls it decides what becomes of other values
+	static const std::string none("\0", 1);
+	treated.personal.value = none;
+	const std::optional<std::string> result =
+		treated.treat_text(jsonb_text(PG_GETARG_DATUM(0)), {});
+	return text_or_null(fcinfo, result == none ? std::nullopt : result);
+}
+
+PG_ETL_ENTRY(etl_partial)
+{
+	text *const value = text_of(fcinfo, 0);
+	return pg::text_datum(partial_text(view_of(value)));
+}
+
+PG_ETL_ENTRY(etl_sha256)
+{
+	text *const value = text_of(fcinfo, 0);
+	return pg::text_datum(sha256_hex(view_of(value)));
+}
+
+PG_ETL_ENTRY(etl_pseudonymize)
+{
+	QuerySecret &secret =
+		pg::call_cache<QuerySecret>(fcinfo, [] { return std::make_unique<QuerySecret>(); });
+	text *const value = text_of(fcinfo, 0);
+	return pg::text_datum(value_pseudonym(secret.get(), view_of(value)));
+}
+
+PG_ETL_ENTRY(etl_random)
+{
+	return pg::text_datum(random_token());
+}
+
+PG_ETL_ENTRY(etl_subject_token)
+{
+	Tokens &tokens = pg::call_cache<Tokens>(fcinfo, [] { return std::make_unique<Tokens>(); });
+	const std::string dataset = pg::text_argument(fcinfo, 0);
+	std::string subject = pg::text_argument(fcinfo, 1);
+	if (!tokens.read || tokens.dataset != dataset)
+	{
+		const pg::Spi spi;
+		const Catalog catalog = Catalog::load();
+		const auto type = catalog.key_types().find(dataset);
+		tokens.canonical = type != catalog.key_types().end();
+		if (tokens.canonical)
+			tokens.key = type->second;
+		tokens.dataset = dataset;
+		tokens.read = true;
+	}
+	if (tokens.canonical)
+	{
+		std::string json;
+		append_json_string(json, subject);
+		ParseError error;
+		if (tokens.document.parse(json, error))
+			subject = canonical_value(tokens.key, tokens.document.root());
+	}
+	return pg::text_datum(subject_token(tokens.secret.get(), dataset, subject));
+}

@@ -1,0 +1,111 @@
+// Links below a folder are not followed, whatever is done; links on the way to it are.
+#include "core/beneath.h"
+
+#include <cerrno>
+#include <filesystem>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <gtest/gtest.h>
+
+#include "temp_folder.h"
+
+using namespace etl;
+namespace fs = std::filesystem;
+
+namespace
+{
+
+struct Folders : testing::Test
+{
+	void SetUp() override
+	{
+		fs::create_directories(folder.file("raw/date=2020-01-01/hour=1"));
+		fs::create_directories(folder.file("outside/hour=1"));
+		secret = folder.write("outside/hour=1/f", "secret");
+		inside = folder.write("raw/date=2020-01-01/hour=1/f", "inside");
+		fs::create_directory_symlink(folder.file("outside"), folder.file("raw/date=2020-01-02"));
+		fs::create_directories(folder.file("raw/date=2020-01-03"));
+		fs::create_directory_symlink(folder.file("outside/hour=1"),
+									 folder.file("raw/date=2020-01-03/hour=1"));
+		fs::create_symlink(secret, folder.file("raw/date=2020-01-01/hour=1/link"));
+		fs::create_directory_symlink(folder.file("raw"), folder.file("linked"));
+	}
+	void expect_refused(int result) const
+	{
+		const int error = errno;
+		EXPECT_EQ(result, -1);
+		EXPECT_TRUE(error == ELOOP || error == ENOTDIR || error == EPERM) << strerror(error);
+		EXPECT_EQ(TempFolder::read(secret), "secret");
+	}
+	std::string raw(const std::string &name) const { return folder.file("raw/" + name); }
+
+	const TempFolder folder;
+	std::string secret, inside;
+};
+
+TEST(BeneathTest, RootIsToldByShape)
+{
+	const auto root = [](const std::string &path)
+	{ return path.substr(0, beneath::root_length(path)); };
+	EXPECT_EQ(root("/srv/raw/date=2020-01-01/hour=1/f.json"), "/srv/raw");
+	EXPECT_EQ(root("/srv/out/.pg_etl/1/customers/2.new.3.4.part"), "/srv/out");
+	EXPECT_EQ(root("/srv/out/.pg_etl/1/customers/"), "/srv/out");
+	EXPECT_EQ(root("/srv/other/f"), "/srv/other");
+	EXPECT_EQ(root("/srv/hour=1/f"), "/srv/hour=1");
+	EXPECT_EQ(root("/f"), "");
+	EXPECT_EQ(root("f"), "");
+}
+
+TEST_F(Folders, OpenFollowsNoLinkBelow)
+{
+	const int fd = beneath::open(inside, O_RDONLY);
+	ASSERT_GE(fd, 0);
+	close(fd);
+	const int through = beneath::open(folder.file("linked/date=2020-01-01/hour=1/f"), O_RDONLY);
+	EXPECT_GE(through, 0) << "the folder itself may be a link";
+	close(through);
+	expect_refused(beneath::open(raw("date=2020-01-02/hour=1/f"), O_RDONLY));
+	expect_refused(beneath::open(raw("date=2020-01-03/hour=1/f"), O_RDONLY));
+	expect_refused(beneath::open(raw("date=2020-01-01/hour=1/link"), O_RDONLY));
+	expect_refused(beneath::open(folder.file("linked/date=2020-01-01/hour=1/f"), O_RDONLY, 0, 0));
+	expect_refused(beneath::open(raw("../outside/hour=1/f"), O_RDONLY));
+	expect_refused(beneath::open(raw("date=2020-01-01/hour=1/.."), O_RDONLY));
+}
+
+TEST_F(Folders, NothingIsWrittenRenamedOrRemovedOutside)
+{
+	const std::string target = raw("date=2020-01-02/hour=1/f");
+	expect_refused(beneath::open(target, O_WRONLY | O_CREAT | O_TRUNC, 0600));
+	expect_refused(beneath::unlink(target));
+	expect_refused(beneath::rename(inside, target));
+	expect_refused(beneath::rename_new(target, raw("date=2020-01-01/hour=1/g")));
+	struct stat info;
+	expect_refused(beneath::lstat(target, &info));
+	EXPECT_FALSE(beneath::make_parents(raw("date=2020-01-02/hour=9/f")));
+	EXPECT_FALSE(fs::exists(folder.file("outside/hour=9")));
+	beneath::remove_empty_parents(target, folder.file("raw"));
+	EXPECT_TRUE(fs::exists(folder.file("outside/hour=1")));
+	EXPECT_EQ(TempFolder::read(inside), "inside");
+}
+
+TEST_F(Folders, FoldersComeAndGo)
+{
+	const std::string to = raw("date=2020-05-05/hour=5/f");
+	bool created = false;
+	ASSERT_TRUE(beneath::make_parents(to, &created));
+	EXPECT_TRUE(created);
+	EXPECT_EQ(beneath::rename_new(inside, to), 0);
+	folder.write("raw/date=2020-01-01/hour=1/f", "again");
+	EXPECT_EQ(beneath::rename_new(inside, to), -1);
+	EXPECT_EQ(errno, EEXIST);
+	EXPECT_EQ(beneath::rename(inside, to), 0);
+	EXPECT_EQ(TempFolder::read(to), "again");
+	EXPECT_EQ(beneath::unlink(to), 0);
+	beneath::remove_empty_parents(to, folder.file("raw"));
+	EXPECT_FALSE(fs::exists(raw("date=2020-05-05")));
+	EXPECT_TRUE(fs::exists(raw("")));
+}
+
+} // namespace

@@ -1,0 +1,220 @@
+// The stager's threads: pieces come in file order, a bad file takes nothing with it, memory is
+// bounded, and it can be stopped at any moment. Run under ThreadSanitizer, too.
+#include "core/stager.h"
+
+#include <filesystem>
+
+#include <gtest/gtest.h>
+
+#include "temp_folder.h"
+
+using namespace etl;
+
+namespace
+{
+
+constexpr const char *definition_text = R"({
+	"type": "object",
+	"properties": {"id": {"type": "integer"}, "name": {"type": "string"}},
+	"required": ["id"],
+	"x-etl": {
+		"dataset": "things", "files": ["things.json"], "key": "/id",
+		"tables": [{"schema": "data", "name": "things", "primary_key": ["id"],
+			"columns": [{"name": "id", "type": "bigint", "from": "/id"}, {"name": "name", "from": "/name"}]}]
+	}
+})";
+
+std::string
+line(size_t id, size_t name_size)
+{
+	return "{\"id\": " + std::to_string(id) + ", \"name\": \"" + std::string(name_size, 'x') +
+		   "\"}\n";
+}
+
+struct StagerTest : testing::Test
+{
+	FileTask task(const std::string &name, const std::string &text)
+	{
+		FileTask t;
+		t.path = folder.write(name, text);
+		return t;
+	}
+	/// What comes out, by file: the records' texts, and the outcome.
+	struct Seen
+	{
+		std::vector<std::string> records;
+		FileOutcome outcome;
+		size_t pieces = 0;
+		bool ended = false;
+	};
+	std::vector<Seen> run(std::vector<FileTask> tasks, StagerOptions options)
+	{
+		std::vector<Seen> seen(tasks.size());
+		Stager stager(definition, key_types, std::move(tasks), options);
+		uint32_t at = 0;
+		for (;;)
+		{
+			Stager::Step step = stager.next(std::chrono::milliseconds(1000));
+			if (step.kind == Stager::Step::Kind::done)
+				break;
+			if (step.kind == Stager::Step::Kind::timeout)
+				continue;
+			EXPECT_EQ(step.file, at) << "in order";
+			Seen &file = seen[step.file];
+			EXPECT_FALSE(file.ended);
+			if (step.kind == Stager::Step::Kind::piece)
+			{
+				++file.pieces;
+				for (const StagedRecord &r : step.piece->records)
+				{
+					EXPECT_EQ(r.file, step.file);
+					file.records.emplace_back(r.text);
+				}
+			}
+			else
+			{
+				file.outcome = std::move(step.outcome);
+				file.ended = true;
+				++at;
+			}
+		}
+		return seen;
+	}
+
+	const TempFolder folder;
+	const Definition definition = Definition::read(definition_text);
+	const KeyTypes key_types{{"things", definition.tables[0].columns[0].type}};
+};
+
+TEST_F(StagerTest, FilesComeInOrderWhateverTheirSize)
+{
+	std::vector<FileTask> tasks;
+	std::vector<size_t> counts;
+	for (size_t i = 0; i < 40; ++i)
+	{
+		std::string text;
+		counts.push_back(i % 7 == 0 ? 3000 : i % 3);
+		for (size_t k = 0; k < counts[i]; ++k)
+			text += line(i * 10000 + k, 10);
+		tasks.push_back(task("f" + std::to_string(i), text));
+	}
+	StagerOptions options;
+	options.threads = 4;
+	options.memory = 1 << 20;
+	const std::vector<Seen> seen = run(std::move(tasks), options);
+	for (size_t i = 0; i < seen.size(); ++i)
+	{
+		ASSERT_TRUE(seen[i].ended);
+		EXPECT_EQ(seen[i].outcome.error, "");
+		EXPECT_EQ(seen[i].outcome.records, counts[i]);
+		ASSERT_EQ(seen[i].records.size(), counts[i]);
+		for (size_t k = 0; k < counts[i]; ++k)
+			ASSERT_EQ(seen[i].records[k] + "\n", line(i * 10000 + k, 10));
+	}
+}
+
+TEST_F(StagerTest, AFileThatFailsTakesNothingWithIt)
+{
+	std::vector<FileTask> tasks;
+	tasks.push_back(task("good", line(1, 1)));
+	tasks.push_back(task("bad.gz", "no gzip"));
+	tasks.back().gzip = true;
+	tasks.push_back(task("gone", ""));
+	std::filesystem::remove(tasks.back().path);
+	tasks.push_back(task("known", line(2, 1)));
+	tasks.back().known.push_back(sha256(line(2, 1)));
+	tasks.push_back(task("last", line(3, 1)));
+	StagerOptions options;
+	options.threads = 3;
+	const std::vector<Seen> seen = run(std::move(tasks), options);
+	EXPECT_EQ(seen[0].records.size(), 1u);
+	EXPECT_EQ(seen[1].outcome.sqlstate, "22P04");
+	EXPECT_EQ(seen[1].pieces, 0u);
+	EXPECT_EQ(seen[2].outcome.sqlstate, "58P01");
+	EXPECT_TRUE(seen[3].outcome.duplicate);
+	EXPECT_EQ(seen[3].pieces, 0u);
+	EXPECT_EQ(seen[4].records.size(), 1u);
+}
+
+TEST_F(StagerTest, ALargeFileComesInPieces)
+{
+	std::string text;
+	size_t count = 0;
+	while (text.size() < (20u << 20))
+		text += line(count++, 1000);
+	StagerOptions options;
+	options.threads = 2;
+	options.memory = 1 << 20; // less than one piece: still one may always come
+	std::vector<FileTask> tasks{task("large", text), task("small", line(1, 1))};
+	const std::vector<Seen> seen = run(std::move(tasks), options);
+	EXPECT_GT(seen[0].pieces, 2u);
+	ASSERT_EQ(seen[0].records.size(), count);
+	for (size_t i = 0; i < count; i += 997)
+		ASSERT_EQ(seen[0].records[i] + "\n", line(i, 1000));
+	EXPECT_EQ(seen[0].outcome.bytes, text.size());
+	EXPECT_EQ(seen[0].outcome.sha256, sha256(text));
+	EXPECT_EQ(seen[1].records.size(), 1u);
+}
+
+TEST_F(StagerTest, ALargeFileThatIsCutHandsOutNothing)
+{
+	std::string text;
+	for (size_t i = 0; text.size() < (20u << 20); ++i)
+		text += line(i, 1000);
+	StagerOptions options;
+	options.max_file_size = 19u << 20;
+	const std::vector<Seen> seen = run({task("large", text)}, options);
+	EXPECT_EQ(seen[0].pieces, 0u);
+	EXPECT_EQ(seen[0].outcome.sqlstate, "54000");
+}
+
+TEST_F(StagerTest, WhatIsStagedAheadIsBounded)
+{
+	std::vector<FileTask> tasks;
+	std::string text;
+	for (size_t k = 0; k < 1000; ++k)
+		text += line(k, 200);
+	for (size_t i = 0; i < 60; ++i)
+		tasks.push_back(task("f" + std::to_string(i), text));
+	StagerOptions options;
+	options.threads = 4;
+	options.memory = 2 << 20;
+	Stager stager(definition, key_types, std::move(tasks), options);
+	// nobody takes anything: what the threads hold must come to rest at the bound plus what each
+	// had begun (a file may be larger than what was left)
+	size_t before = SIZE_MAX;
+	for (;;)
+	{
+		std::this_thread::sleep_for(std::chrono::milliseconds(100));
+		const size_t now = stager.in_flight();
+		if (now == before && now >= options.memory)
+			break;
+		before = now;
+	}
+	const Stager::Step step = stager.next(std::chrono::milliseconds(1000));
+	ASSERT_EQ(step.kind, Stager::Step::Kind::piece);
+	EXPECT_LE(before, options.memory + options.threads * step.piece->memory());
+}
+
+TEST_F(StagerTest, StopsWhileBusy)
+{
+	std::string text;
+	for (size_t k = 0; text.size() < (9u << 20); ++k)
+		text += line(k, 100);
+	for (int when = 0; when < 4; ++when)
+	{
+		std::vector<FileTask> tasks;
+		for (size_t i = 0; i < 6; ++i)
+			tasks.push_back(task("f" + std::to_string(i), i % 2 ? text : line(i, 1)));
+		StagerOptions options;
+		options.threads = 4;
+		options.memory = 1 << 20;
+		Stager stager(definition, key_types, std::move(tasks), options);
+		for (int i = 0; i < when; ++i)
+			(void)stager.next(std::chrono::milliseconds(10));
+		if (when % 2 == 0)
+			stager.stop();
+	}
+}
+
+} // namespace

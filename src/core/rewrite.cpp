@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/casefold.h"
 #include "core/key_ring.h"
 #include "core/staged_file.h"
 
@@ -114,15 +115,7 @@ subject_pseudonym(std::string_view secret, std::string_view dataset, std::string
 std::string
 fold_email(std::string_view email)
 {
-	while (!email.empty() && static_cast<unsigned char>(email.front()) <= ' ')
-		email.remove_prefix(1);
-	while (!email.empty() && static_cast<unsigned char>(email.back()) <= ' ')
-		email.remove_suffix(1);
-	std::string folded(email);
-	for (char &c : folded)
-		if (c >= 'A' && c <= 'Z')
-			c = static_cast<char>(c - 'A' + 'a');
-	return folded;
+	return fold_case(trim_unicode(email));
 }
 
 } // namespace etl

@@ -50,7 +50,7 @@ std::string subject_token(std::string_view secret, std::string_view dataset,
 std::string subject_pseudonym(std::string_view secret, std::string_view dataset,
 							  std::string_view kind, std::string_view identifier);
 
-/// Trimmed, and ASCII letters in lower case: how emails are compared.
+/// Trimmed and case folded (Unicode): how emails are compared.
 std::string fold_email(std::string_view email);
 
 } // namespace etl

@@ -6,6 +6,7 @@
 
 #include "core/decimal.h"
 #include "core/encode.h"
+#include "core/record_eraser.h"
 #include "core/rewrite.h"
 
 namespace etl
@@ -66,9 +67,13 @@ format_run_time(int64_t microseconds)
 	return out;
 }
 
-RecordStager::RecordStager(const Definition &definition, const KeyTypes &key_types)
+RecordStager::RecordStager(const Definition &definition, const KeyTypes &key_types,
+						   const ErasedPeople *erased)
 	: definition_(definition), key_types_(key_types), key_type_(key_type(definition, key_types))
 {
+	if (erased != nullptr && !erased->people.empty())
+		eraser_ = std::make_unique<RecordEraser>(definition, key_types, erased->people,
+												 erased->secret, erased->dataset, false);
 	for (const TableDefinition &table : definition.tables)
 	{
 		size_t column = 0;
@@ -79,6 +84,8 @@ RecordStager::RecordStager(const Definition &definition, const KeyTypes &key_typ
 	}
 	rewrites_ = !definition.normalise.empty();
 }
+
+RecordStager::~RecordStager() = default;
 
 const ColumnType *
 RecordStager::type_of(const std::string &dataset) const
@@ -108,8 +115,14 @@ RecordStager::stage(const RawRecord &raw, size_t readable, uint32_t file, const 
 		document_.parse(raw.text, readable, error);
 	if (!error.message.empty())
 	{
-		record.storable = simdjson::validate_utf8(raw.text.data(), raw.text.size()) &&
-						  raw.text.find('\0') == std::string_view::npos;
+		if (std::string erased;
+			eraser_ && eraser_->erase_malformed(raw.text, erased) != Identities::nobody)
+		{
+			record.text = record.output = piece.arena.copy(erased);
+			record.treated = true;
+		}
+		record.storable = simdjson::validate_utf8(record.text.data(), record.text.size()) &&
+						  record.text.find('\0') == std::string_view::npos;
 		record.add({Code::malformed, raw.too_long ? "maxRecordSize" : "json", error.pointer, "",
 					error.sqlstate,
 					(error.pointer.empty() ? "(root)" : error.pointer) + ": " + error.message});
@@ -124,6 +137,8 @@ RecordStager::stage(const RawRecord &raw, size_t readable, uint32_t file, const 
 		record.violations = std::make_unique<Violations>(std::move(violations));
 	}
 	collect_keys(record, piece);
+	if (eraser_ && treat_erased(raw, file, context, piece))
+		return;
 	collect_references(record, piece);
 	std::vector<size_t> rows_before;
 	for (const auto &table : piece.rows)
@@ -139,6 +154,29 @@ RecordStager::stage(const RawRecord &raw, size_t readable, uint32_t file, const 
 	run_checks(record);
 	if (rewrites_)
 		record.output = output_text(context, piece, raw.text);
+}
+
+/// A record about somebody who has been erased: staged again with its personal fields treated.
+/// Rows, output and what quarantine gets are then all of the treated text. Records that are about
+/// nobody are looked through only where they are refused anyway.
+bool
+RecordStager::treat_erased(const RawRecord &raw, uint32_t file, const RowContext &context,
+						   Piece &piece)
+{
+	const StagedRecord &record = piece.records.back();
+	if (!definition_.subject && record.violations == nullptr)
+		return false;
+	std::string text;
+	if (eraser_->erase(document_, record.subject, text) == Identities::nobody)
+		return false;
+	piece.records.pop_back();
+	const RawRecord treated{piece.arena.copy(text), raw.line, false};
+	// as anybody's: its key is still an erased person's
+	std::unique_ptr<RecordEraser> eraser = std::move(eraser_);
+	stage(treated, treated.text.size(), file, context, piece);
+	eraser_ = std::move(eraser);
+	piece.records.back().treated = true;
+	return true;
 }
 
 void

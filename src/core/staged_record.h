@@ -48,6 +48,8 @@ struct StagedRecord
 	bool loadable = false;
 	/// PostgreSQL's text can hold it: valid UTF-8 without NUL.
 	bool storable = true;
+	/// It was about somebody who has been erased: text and output are treated.
+	bool treated = false;
 
 	void add(Violation violation)
 	{
@@ -89,12 +91,26 @@ struct RowContext
 /// Key types of the datasets that a definition names (references, subject, erasure).
 using KeyTypes = std::map<std::string, ColumnType>;
 
+class Identities;
+class RecordEraser;
+
+/// Who has been erased, as far as it matters to a dataset's records.
+struct ErasedPeople
+{
+	const Identities &people;
+	std::string secret;
+	std::string dataset; ///< whose people they are
+};
+
 /// Takes records apart. One for each thread: it keeps buffers.
 class RecordStager
 {
   public:
-	/// The definition and key types must outlive it.
-	RecordStager(const Definition &definition, const KeyTypes &key_types);
+	/// All must outlive it. erased: people whose records are treated on their way in; null for
+	/// none.
+	RecordStager(const Definition &definition, const KeyTypes &key_types,
+				 const ErasedPeople *erased = nullptr);
+	~RecordStager();
 
 	/// Parses, validates, normalises, types and encodes one record into the piece.
 	/// readable: see Document::parse. text must stay where it is as long as the piece.
@@ -105,6 +121,7 @@ class RecordStager
 	const Document &document() const { return document_; }
 
   private:
+	bool treat_erased(const RawRecord &raw, uint32_t file, const RowContext &context, Piece &piece);
 	/// What a column's value is taken from.
 	struct Element
 	{
@@ -130,6 +147,7 @@ class RecordStager
 
 	const Definition &definition_;
 	const KeyTypes &key_types_;
+	std::unique_ptr<RecordEraser> eraser_;
 	Document document_;
 	const ColumnType *key_type_;
 	std::vector<size_t> sort_columns_; ///< by table: the first column of its primary key

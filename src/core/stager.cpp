@@ -94,7 +94,7 @@ Stager::stop()
 void
 Stager::work()
 {
-	RecordStager stager(definition_, key_types_);
+	RecordStager stager(definition_, key_types_, options_.erased);
 	for (;;)
 	{
 		uint32_t file;

@@ -1,319 +1,279 @@
 #include "erase/erase.h"
 
 #include <algorithm>
-#include <unordered_map>
-
-#include <unistd.h>
 
 #include "core/rewrite.h"
+#include "erase/eraser.h"
 #include "erase/hold.h"
 #include "erase/purge.h"
 #include "erase/record.h"
 #include "erase/treat.h"
-#include "run/claim.h"
-#include "run/quarantine.h"
+
+extern "C"
+{
+#include "access/xact.h"
+#include "utils/timestamp.h"
+}
 
 namespace etl
 {
 
-namespace
+void
+lock_for_erasure(const Catalog &catalog)
 {
-
-/// "column = expression, …" for the treated columns; s.token is the subject's token.
-std::string
-assignments(const std::vector<PersonalColumn> &columns)
-{
-	std::string list;
-	for (const PersonalColumn &c : columns)
-		list += (list.empty() ? "" : ", ") + pg::quote(c.column->name) + " = " +
-				treated_expression(c, "t", "s.token");
-	return list;
+	// what another session committed while this one waited must be seen afterwards
+	if (IsolationUsesXactSnapshot())
+		throw pg::Error(
+			"25001", "an erasure needs isolation level READ COMMITTED",
+			"It waits for sessions that are loading, and must see what they have loaded.",
+			"BEGIN ISOLATION LEVEL READ COMMITTED;");
+	for (const bool asks : {true, false})
+		for (const auto &[name, definition] : catalog.all())
+			if (definition.erases.has_value() == asks)
+				lock_dataset(name, true);
 }
 
-class Eraser
+const Definition &
+people_definition(const Catalog &catalog, const std::string &dataset)
 {
-  public:
-	Eraser(const Catalog &catalog, const std::string &dataset, const std::string &secret,
-		   const pg::Settings &settings)
-		: catalog_(catalog), dataset_(dataset), secret_(secret), settings_(settings),
-		  hash_key_(subject_hash_key(secret))
-	{
-	}
+	const Definition &definition = catalog.get(dataset);
+	if (definition.subject && definition.subject->dataset == dataset)
+		return definition;
+	const std::string people = definition.subject  ? definition.subject->dataset
+							   : definition.erases ? definition.erases->dataset
+												   : "";
+	throw pg::Error("22023", "dataset \"" + dataset + "\" has no people of its own",
+					people.empty() ? "Its definition names no subject."
+								   : "Its records are about people of dataset \"" + people + "\".",
+					people.empty() ? "" : "SELECT etl_erase('" + people + "', …);");
+}
 
-	void run(std::vector<ErasureRequest> &requests)
-	{
-		for (ErasureRequest &request : requests)
-			if (!request.duplicate && !request.held && !request.subject.empty())
-			{
-				by_subject_.emplace(request.subject, &request);
-				texts_.push_back(request.subject);
-				tokens_.push_back(subject_token(secret_, dataset_, request.subject));
-			}
-		if (texts_.empty())
-			return;
-		for (size_t i = 0; i < texts_.size(); ++i)
-			token_of_[texts_[i]] = tokens_[i];
+std::string
+canonical_person(const Catalog &catalog, const std::string &dataset, const std::string &subject)
+{
+	const auto type = catalog.key_types().find(dataset);
+	static const ColumnType as_text;
+	const ColumnType &key = type == catalog.key_types().end() ? as_text : type->second;
+	std::string json, encoded;
+	append_json_string(json, subject);
+	Document document;
+	ParseError parse_error;
+	TypeError error;
+	if (!document.parse(json, parse_error) || !encode(key, document.root(), encoded, error))
+		throw pg::Error(error.sqlstate != nullptr ? error.sqlstate : "22P02",
+						"subject is no key of dataset \"" + dataset + "\"",
+						"Keys of the dataset are of type " + key.sql + ".");
+	return canonical_text(key, encoded);
+}
+
+Eraser::Eraser(const Catalog &catalog, const std::string &dataset, const std::string &secret,
+			   std::vector<ErasureRequest> &requests, const pg::Settings &settings, Mode mode)
+	: catalog_(catalog), dataset_(dataset), secret_(secret), requests_(requests),
+	  settings_(settings), mode_(mode), people_(secret)
+{
+}
+
+void
+Eraser::run()
+{
+	add_people();
+	if (!anybody_)
+		return;
+	if (mode_ == Mode::erase)
 		for (const auto &[name, definition] : catalog_.all())
-			if (definition.subject && definition.subject->dataset == dataset_)
-			{
-				erase_tables(definition);
-				erase_quarantine(definition);
-				erase_files(definition);
-			}
-		erase_malformed(requests);
-	}
+			recover(name, settings_);
+	if (mode_ == Mode::look)
+		fingerprint_definitions();
+	add_held_emails();
+	for (const Definition *definition : definitions_about(catalog_, dataset_))
+		erase_tables(*definition);
+	erase_quarantine();
+	erase_files();
+}
 
-  private:
-	/// Notes rows that were treated: columns subject (text) and count (bigint).
-	void count(const pg::Rows &rows)
+/// What is done depends on them.
+void
+Eraser::fingerprint_definitions()
+{
+	const pg::Rows rows =
+		pg::query("SELECT name, md5(definition::text) FROM etl.dataset ORDER BY name");
+	for (uint64_t i = 0; i < rows.size(); ++i)
+		report_.fingerprint.push_back("definition " + rows.text(i, 0) + " " + rows.text(i, 1));
+}
+
+void
+Eraser::add_people()
+{
+	for (uint32_t i = 0; i < requests_.size(); ++i)
 	{
+		const ErasureRequest &request = requests_[i];
+		if (request.duplicate || request.held)
+			continue;
+		if (!request.subject.empty() && by_subject_.emplace(request.subject, i).second)
+		{
+			texts_.push_back(request.subject);
+			tokens_.push_back(subject_token(secret_, dataset_, request.subject));
+			people_.add_subject(people_.subject_hash(request.subject), i);
+		}
+		if (!request.email.empty() && !request.conflict)
+		{
+			const uint64_t hash = people_.email_hash(request.email);
+			request.shared_email ? people_.add_text_email(hash, i) : people_.add_email(hash, i);
+		}
+	}
+	anybody_ = !people_.empty();
+}
+
+/// The emails that are held of the subjects: a record that can't be read may hold nothing else.
+void
+Eraser::add_held_emails()
+{
+	const Definition *people = catalog_.find(dataset_);
+	if (people == nullptr || !people->subject || people->subject->email.empty() ||
+		people->key_column < 0 || texts_.empty() || !find_table(people->tables[0]))
+		return;
+	const TableDefinition &table = people->tables[0];
+	const ColumnDefinition &key = table.columns[static_cast<size_t>(people->key_column)];
+	for (const ColumnDefinition &column : table.columns)
+	{
+		if (column.source != Source::field || column.path != people->subject->email)
+			continue;
+		const pg::Rows rows =
+			pg::query("SELECT s.subject, t." + pg::quote(column.name) +
+						  "::text FROM unnest($1::text[])" + " s(subject) JOIN " + quoted(table) +
+						  " t ON t." + pg::quote(key.name) + " = s.subject::" + key.type.sql +
+						  " WHERE t." + pg::quote(column.name) + " IS NOT NULL",
+					  {texts()});
 		for (uint64_t i = 0; i < rows.size(); ++i)
-		{
-			const auto found = by_subject_.find(rows.text(i, 0));
-			if (found != by_subject_.end())
-				found->second->row_count += rows.integer(i, 1);
-		}
+			people_.add_text_email(people_.email_hash(fold_email(rows.text(i, 1))),
+								   by_subject_.at(rows.text(i, 0)));
 	}
+}
 
-	pg::Param texts() const
-	{
-		return pg::param_array(std::vector<std::string_view>(texts_.begin(), texts_.end()));
-	}
-	pg::Param tokens() const
-	{
-		return pg::param_array(std::vector<std::string_view>(tokens_.begin(), tokens_.end()));
-	}
+pg::Param
+Eraser::texts() const
+{
+	return pg::param_array(std::vector<std::string_view>(texts_.begin(), texts_.end()));
+}
 
-	void erase_tables(const Definition &definition)
+void
+Eraser::count_rows(const pg::Rows &rows, ErasedPlace place)
+{
+	for (uint64_t i = 0; i < rows.size(); ++i)
 	{
-		if (definition.tables.empty())
+		const auto found = by_subject_.find(rows.text(i, 0));
+		if (found == by_subject_.end())
+			continue;
+		place.rows[found->second] += rows.integer(i, 1);
+		requests_[found->second].row_count += rows.integer(i, 1);
+		if (mode_ == Mode::look)
+			report_.fingerprint.push_back(place.place + " " + rows.text(i, 2));
+	}
+	if (!place.rows.empty())
+		report_.places.push_back(std::move(place));
+}
+
+void
+Eraser::erase_tables(const Definition &definition)
+{
+	if (definition.tables.empty() || texts_.empty() || !find_table(definition.tables[0]))
+		return;
+	// the column that names the person stands in the first table; child tables follow by key
+	const TableDefinition &first = definition.tables[0];
+	const ColumnDefinition *subject = nullptr, *key = nullptr;
+	for (const ColumnDefinition &column : first.columns)
+		if (column.source == Source::field && column.path == definition.subject->path)
+			subject = &column;
+	if (definition.key_column >= 0)
+		key = &first.columns[static_cast<size_t>(definition.key_column)];
+	if (subject == nullptr)
+		return;
+	if (mode_ == Mode::erase && definition.subject->on_erasure == OnErasure::remove)
+	{
+		remove_rows(definition);
+		return;
+	}
+	for (const TableDefinition &table : definition.tables)
+		if (find_table(table))
+			erase_table(definition, table, *subject, key);
+}
+
+/// "on_erasure": "delete".
+void
+Eraser::remove_rows(const Definition &definition)
+{
+	ErasedPlace place;
+	place.place = definition.tables[0].schema + "." + definition.tables[0].name;
+	place.kind = "table";
+	for (const ColumnDefinition &column : definition.tables[0].columns)
+		place.columns.push_back(column.name);
+	for (const std::string &statement : removal_statements(catalog_, definition))
+		count_rows(pg::query("WITH removed AS (" + statement +
+								 ") SELECT subject, count(*), '' FROM removed GROUP BY subject",
+							 {texts()}),
+				   place);
+}
+
+void
+Eraser::erase_table(const Definition &definition, const TableDefinition &table,
+					const ColumnDefinition &subject, const ColumnDefinition *key)
+{
+	ErasedPlace place;
+	place.place = table.schema + "." + table.name;
+	place.kind = "table";
+	std::string set;
+	for (const PersonalColumn &c : personal_columns(definition, table))
+	{
+		place.columns.push_back(c.column->name);
+		set += (set.empty() ? "" : ", ") + pg::quote(c.column->name) + " = " +
+			   treated_expression(c, "t", "s.token");
+	}
+	const std::string people = "unnest($1::text[], $2::text[]) s(subject, token)";
+	std::string from = people, where;
+	const std::string match = "." + pg::quote(subject.name) + " = s.subject::" + subject.type.sql;
+	if (!table.is_child)
+		where = "t" + match;
+	else
+	{
+		const ColumnDefinition *parent = nullptr;
+		for (const ColumnDefinition &column : table.columns)
+			if (key != nullptr && column.source == Source::field && column.path == key->path)
+				parent = &column;
+		if (parent == nullptr)
 			return;
-		// the column that names the person stands in the first table; child tables follow by key
-		const TableDefinition &first = definition.tables[0];
-		const ColumnDefinition *subject = nullptr, *key = nullptr;
-		for (const ColumnDefinition &column : first.columns)
-			if (column.source == Source::field && column.path == definition.subject->path)
-				subject = &column;
-		if (definition.key_column >= 0)
-			key = &first.columns[static_cast<size_t>(definition.key_column)];
-		if (subject == nullptr)
-			return;
-		const std::string people = " FROM unnest($1::text[], $2::text[]) s(subject, token)";
-		for (const TableDefinition &table : definition.tables)
-		{
-			if (!find_table(table))
-				continue;
-			const std::string set = assignments(personal_columns(definition, table));
-			const std::string match =
-				"." + pg::quote(subject->name) + " = s.subject::" + subject->type.sql;
-			std::string sql;
-			if (!table.is_child)
-			{
-				sql = set.empty() ? "SELECT s.subject, t." + pg::quote(subject->name) + people +
-										" JOIN " + quoted(table) + " t ON t" + match
-								  : "UPDATE " + quoted(table) + " t SET " + set + people +
-										" WHERE t" + match + " RETURNING s.subject";
-			}
-			else
-			{
-				const ColumnDefinition *parent = nullptr;
-				for (const ColumnDefinition &column : table.columns)
-					if (key != nullptr && column.source == Source::field &&
-						column.path == key->path)
-						parent = &column;
-				if (parent == nullptr || set.empty())
-					continue;
-				sql = "UPDATE " + quoted(table) + " t SET " + set + people + " JOIN " +
-					  quoted(first) + " p ON p" + match + " WHERE t." + pg::quote(parent->name) +
-					  " = p." + pg::quote(key->name) + " RETURNING s.subject";
-			}
-			count(pg::query("WITH treated AS (" + sql +
-								") SELECT subject, count(*) FROM treated GROUP BY subject",
-							{texts(), tokens()}));
-		}
+		from += " JOIN " + quoted(definition.tables[0]) + " p ON p" + match;
+		where = "t." + pg::quote(parent->name) + " = p." + pg::quote(key->name);
 	}
-
-	void erase_quarantine(const Definition &definition)
+	const pg::Param tokens =
+		pg::param_array(std::vector<std::string_view>(tokens_.begin(), tokens_.end()));
+	if (mode_ == Mode::collect)
 	{
-		const pg::Rows rows = pg::query(
-			"SELECT quarantine_id, record, subject FROM etl.quarantine"
-			" WHERE dataset = $1 AND subject = ANY ($2) AND record IS NOT NULL FOR UPDATE",
-			{pg::param(definition.dataset), texts()});
-		std::vector<int64_t> ids;
-		std::vector<std::string> treated;
-		Document document;
+		const pg::Rows rows = pg::query("SELECT to_jsonb(t)::text FROM " + from + ", " +
+											quoted(table) + " t WHERE " + where,
+										{texts(), tokens});
 		for (uint64_t i = 0; i < rows.size(); ++i)
-		{
-			const std::string subject = rows.text(i, 2);
-			std::string text =
-				anonymized_text(definition, document, rows.text(i, 1), token_of_[subject]);
-			if (text.empty())
-				text = "[erased]";
-			ids.push_back(rows.integer(i, 0));
-			treated.push_back(std::move(text));
-			++by_subject_[subject]->row_count;
-		}
-		set_erased(ids, treated);
+			records_.emplace_back(place.place, rows.text(i, 0));
+		return;
 	}
-
-	/// A record that is no JSON has no fields: one that holds an identifier as text goes as a
-	/// whole.
-	void erase_malformed(const std::vector<ErasureRequest> &requests)
-	{
-		std::vector<std::string_view> needles;
-		for (const ErasureRequest &request : requests)
-			if (!request.duplicate && !request.held)
-				for (const std::string *needle : {&request.subject, &request.email})
-					if (needle->size() >= 4)
-						needles.push_back(*needle);
-		if (needles.empty())
-			return;
-		const pg::Rows rows = pg::query("SELECT quarantine_id FROM etl.quarantine q WHERE code = "
-										"'malformed' AND status = 'open'"
-										" AND EXISTS (SELECT FROM unnest($1::text[]) n(needle) "
-										"WHERE strpos(lower(q.record), n.needle) > 0)",
-										{pg::param_array(needles)});
-		std::vector<int64_t> ids;
-		for (uint64_t i = 0; i < rows.size(); ++i)
-			ids.push_back(rows.integer(i, 0));
-		set_erased(ids, std::vector<std::string>(ids.size(), "[erased]"));
-	}
-
-	static void set_erased(const std::vector<int64_t> &ids, const std::vector<std::string> &records)
-	{
-		if (ids.empty())
-			return;
-		pg::execute("UPDATE etl.quarantine q SET record = r.record, record_bytes = NULL,"
-					" status = 'erased' FROM unnest($1::bigint[], $2::text[]) r(id, record)"
-					" WHERE q.quarantine_id = r.id",
-					{pg::param_array(ids), pg::param_array(std::vector<std::string_view>(
-											   records.begin(), records.end()))});
-	}
-
-	/// Processed and archived files that hold the subjects, found by the hashes in etl.file.
-	void erase_files(const Definition &definition)
-	{
-		std::vector<uint64_t> hashes;
-		for (const std::string &subject : texts_)
-			hashes.push_back(siphash(hash_key_, subject));
-		std::sort(hashes.begin(), hashes.end());
-		const pg::Rows rows = pg::query(
-			"SELECT file_id, coalesce(processed_path, ''), coalesce(archived_path, ''), subjects"
-			" FROM etl.file WHERE dataset = $1 AND subjects IS NOT NULL ORDER BY file_id",
-			{pg::param(definition.dataset)});
-		std::vector<FileAction> actions;
-		const std::string folder = part_folder(settings_, definition.dataset);
-		for (uint64_t i = 0; i < rows.size(); ++i)
-		{
-			const std::string held = rows.bytes(i, 3);
-			const uint64_t *first = reinterpret_cast<const uint64_t *>(held.data());
-			const uint64_t *last = first + held.size() / sizeof(uint64_t);
-			if (std::none_of(hashes.begin(), hashes.end(),
-							 [&](uint64_t h) { return std::binary_search(first, last, h); }))
-				continue;
-			pg::check_for_interrupts();
-			const int64_t file_id = rows.integer(i, 0);
-			const struct
-			{
-				std::string root, path;
-				const char *kind;
-			} copies[] = {{settings_.processed_dir, rows.text(i, 1), "processed"},
-						  {settings_.archive_dir, rows.text(i, 2), "archived"}};
-			for (const auto &copy : copies)
-				if (!copy.path.empty())
-					rewrite(definition, copy.root + "/" + copy.path,
-							part_name(folder, file_id, copy.kind), file_id, actions);
-		}
-		plan_actions(definition.dataset, std::move(actions));
-	}
-
-	void rewrite(const Definition &definition, const std::string &path, const std::string &part,
-				 int64_t file_id, std::vector<FileAction> &actions)
-	{
-		// a file of this very transaction still has another name
-		const std::string source = pending_source(path);
-		FileIdentity identity;
-		if (!identify(source, identity))
-			return; // moved away by the site
-		remove_on_rollback(part);
-		bool changed = false;
-		const bool gzip = is_gzip(path);
-		try
-		{
-			FileReader reader(source, gzip, UINT64_MAX);
-			FileWriter writer(part, gzip);
-			Document document;
-			RecordSplitter splitter(
-				settings_.max_record_size, is_whole_json(path),
-				[&](const RawRecord &raw)
-				{
-					std::string line(raw.text);
-					const std::string subject = subject_of(definition, document, raw.text);
-					const auto token = token_of_.find(subject);
-					if (token != token_of_.end())
-					{
-						line = anonymized_text(definition, document, raw.text, token->second);
-						changed = true;
-					}
-					line += '\n';
-					writer.write(line);
-				});
-			std::vector<char> buffer(1 << 20);
-			while (const size_t got = reader.read(buffer.data(), buffer.size()))
-			{
-				splitter.feed({buffer.data(), got});
-				pg::check_for_interrupts();
-			}
-			splitter.finish();
-			writer.close();
-		}
-		catch (const FileError &e)
-		{
-			throw pg::Error(e.sqlstate(),
-							std::string("could not rewrite a file for an erasure: ") + e.what(),
-							"File \"" + storable_text(path) + "\".");
-		}
-		if (!changed)
-		{
-			unlink(part.c_str());
-			return;
-		}
-		FileAction publish;
-		publish.file_id = file_id;
-		publish.from = part;
-		publish.to = path;
-		actions.push_back(std::move(publish));
-	}
-
-	/// Canonical key of the person that a record is about, "" when there is none.
-	std::string subject_of(const Definition &definition, Document &document, std::string_view text)
-	{
-		ParseError error;
-		if (!document.parse(text, error))
-			return {};
-		const Value value = find(document.root(), definition.subject->path);
-		if (!value || (!value.is(Kind::string) && !value.is(Kind::number)))
-			return {};
-		static const ColumnType as_text;
-		const auto type = catalog_.key_types().find(dataset_);
-		const ColumnType &key = type == catalog_.key_types().end() ? as_text : type->second;
-		std::string encoded;
-		TypeError type_error;
-		return encode(key, value, encoded, type_error) ? canonical_text(key, encoded)
-													   : std::string();
-	}
-
-	const Catalog &catalog_;
-	const std::string &dataset_;
-	const std::string &secret_;
-	const pg::Settings &settings_;
-	const std::array<uint8_t, 16> hash_key_;
-	std::vector<std::string> texts_, tokens_;
-	std::unordered_map<std::string, std::string> token_of_;
-	std::unordered_map<std::string, ErasureRequest *> by_subject_;
-};
-
-} // namespace
+	// of a child table without personal columns nothing is treated; of the first table a row counts
+	// in any case, because something is held about the person
+	if (set.empty() && table.is_child)
+		return;
+	if (mode_ == Mode::look || set.empty())
+		count_rows(pg::query("SELECT s.subject, count(*),"
+							 " sum(hashtextextended(t::text, 0))::text FROM " +
+								 from + ", " + quoted(table) + " t WHERE " + where +
+								 " GROUP BY s.subject ORDER BY s.subject",
+							 {texts(), tokens}),
+				   std::move(place));
+	else
+		count_rows(pg::query("WITH treated AS (UPDATE " + quoted(table) + " t SET " + set +
+								 " FROM " + from + " WHERE " + where +
+								 " RETURNING s.subject) SELECT subject, count(*), ''"
+								 " FROM treated GROUP BY subject",
+							 {texts(), tokens}),
+				   std::move(place));
+}
 
 std::string
 anonymized_text(const Definition &definition, Document &document, std::string_view text,
@@ -325,19 +285,28 @@ anonymized_text(const Definition &definition, Document &document, std::string_vi
 	return anonymize(document, definition.personal, {treatment_secret(definition), token});
 }
 
-void
+ErasureReport
 erase_subjects(const Catalog &catalog, const std::string &dataset, const std::string &secret,
-			   std::vector<ErasureRequest> &requests, const pg::Settings &settings)
+			   std::vector<ErasureRequest> &requests, const pg::Settings &settings, bool dry_run)
 {
 	if (requests.empty())
-		return;
+		return {};
 	const pg::WithoutValues without_values;
+	lock_for_erasure(catalog);
 	mark_held(dataset, secret, requests);
-	Eraser(catalog, dataset, secret, settings).run(requests);
-	if (std::any_of(requests.begin(), requests.end(),
-					[](const ErasureRequest &r) { return r.row_count > 0; }))
-		note_purge(purge_scope(dataset));
-	record_erasures(dataset, secret, requests);
+	Eraser eraser(catalog, dataset, secret, requests, settings,
+				  dry_run ? Eraser::Mode::look : Eraser::Mode::erase);
+	eraser.run();
+	for (const ErasureRequest &request : requests)
+		if (request.held)
+			eraser.report().held.emplace_back("etl.hold", "a legal hold: the request waits");
+	if (!dry_run)
+	{
+		if (!eraser.report().places.empty())
+			note_purge(purge_scope(dataset));
+		record_erasures(dataset, secret, requests, eraser.report());
+	}
+	return std::move(eraser.report());
 }
 
 } // namespace etl

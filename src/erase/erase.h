@@ -1,12 +1,17 @@
 // Erasure: what is held about a person is treated as the definitions say, in tables, quarantine,
-// processed and archived files.
+// processed, archived and staged files.
 #pragma once
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
+#include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
+#include "core/identities.h"
+#include "core/record_eraser.h"
 #include "run/actions.h"
 #include "run/batch.h"
 
@@ -20,21 +25,65 @@ struct ErasureRequest
 	std::string email;   ///< folded; may be empty
 	std::string source;
 	bool duplicate = false;
-	bool held = false;     ///< a legal hold: nothing is erased until it is released
-	int64_t row_count = 0; ///< filled by erase_subjects
-	/// Of a request that the catalog or the journal knows already; 0: a new one. Filled by
-	/// record_erasures.
-	int64_t erasure_id = 0;
-	/// Known from the journal or from a request that waited, where the identifiers are not.
-	std::string pseudonym, email_pseudonym;
-	std::string received_at; ///< of such a request
-	std::string status;      ///< as in etl.erasure; "": it follows from the rest
+	bool held = false;         ///< a legal hold: nothing is erased until it is released
+	bool conflict = false;     ///< subject and email are of different people
+	bool shared_email = false; ///< others have it, too: it does not tell who is meant
+	int64_t row_count = 0;     ///< filled by erase_subjects
+	int64_t file_count = 0;    ///< the same
+	int64_t erasure_id = 0;    ///< 0: a new one
+	std::string pseudonym, email_pseudonym; ///< filled where they are empty
+	std::string received_at;                ///< of a request that the journal knows
+	uint64_t subject_hash = 0; ///< Identities::subject_hash, where only the pseudonym is known
+	std::string status;                     ///< as in etl.erasure; "": it follows from the rest
 };
 
-/// Erases the subjects of a dataset: set-based, one statement for each table. Fills row_count.
-/// Inserts the rows of etl.erasure.
-void erase_subjects(const Catalog &catalog, const std::string &dataset, const std::string &secret,
-					std::vector<ErasureRequest> &requests, const pg::Settings &settings);
+/// A place where something about the people was found.
+struct ErasedPlace
+{
+	std::string place;                ///< "data.customers", "processed/date=…/customers.json.gz"
+	std::string kind;                 ///< table, quarantine, processed, archived, staged
+	std::vector<std::string> columns; ///< that are treated
+	std::map<uint32_t, int64_t> rows; ///< by index of the request
+	int64_t bytes = 0;                ///< of a file, as it is
+};
+
+struct ErasureReport
+{
+	std::vector<ErasedPlace> places;
+	std::vector<std::pair<std::string, std::string>> held; ///< place, and why it stays as it is
+	/// What the places hold, so that a later look can tell whether anything has changed.
+	std::vector<std::string> fingerprint;
+	bool journal = true; ///< it was written to etl.journal_dir
+};
+
+/// Waits until no other session runs, replays or erases a dataset: an erasure meets whole runs
+/// only. Datasets of requests first, the others in order of their names, always.
+void lock_for_erasure(const Catalog &catalog);
+
+/// Whom the requests mean: finds the subjects of those that give only an email (several people may
+/// have it: then requests are added), conflicts, and what was asked for before, in the catalog or
+/// earlier in `seen` (pseudonyms), which is added to. Returns for each request, added ones
+/// included, the index of the request that it came from.
+std::vector<size_t> resolve_requests(const Catalog &catalog, const std::string &dataset,
+									 const std::string &secret,
+									 std::vector<ErasureRequest> &requests,
+									 std::unordered_set<std::string> &seen);
+
+/// Erases, set-based: one statement for each table. Fills the counts, inserts rows of etl.erasure
+/// and tombstones, and writes audit and journal. dry_run: only looks.
+ErasureReport erase_subjects(const Catalog &catalog, const std::string &dataset,
+							 const std::string &secret, std::vector<ErasureRequest> &requests,
+							 const pg::Settings &settings, bool dry_run = false);
+
+/// The definition of a dataset that has people; throws 22023 for any other.
+const Definition &people_definition(const Catalog &catalog, const std::string &dataset);
+/// The canonical key of a person as somebody wrote it ("067318" is 67318). Throws 22P02.
+std::string canonical_person(const Catalog &catalog, const std::string &dataset,
+							 const std::string &subject);
+
+/// The text of a record with its personal fields treated; "" when it is no JSON.
+std::string anonymized_text(const Definition &definition, Document &document, std::string_view text,
+							std::string_view token);
 
 /// The requests of one run of a dataset that asks for erasure.
 class ErasureRun
@@ -56,16 +105,14 @@ class ErasureRun
 	std::string rewritten_raw_file(const RunFile &file, const std::string &part_folder);
 
   private:
-	std::string pseudonymized(std::string_view text, Document &document) const;
-
 	const Catalog &catalog_;
 	const Definition &definition_;
 	const std::string secret_;
 	std::vector<ErasureRequest> requests_;
+	Identities asked_; ///< who asks: for lines that can't be read as requests
+	/// By record of the batch: what it asks for.
+	std::unordered_map<const StagedRecord *, std::vector<ErasureRequest>> resolved_;
+	std::unordered_set<std::string> seen_;
 };
-
-/// The text of a record with its personal fields treated; "" when it is no JSON.
-std::string anonymized_text(const Definition &definition, Document &document, std::string_view text,
-							std::string_view token);
 
 } // namespace etl

@@ -1,5 +1,6 @@
 #include "erase/hold.h"
 
+#include "core/identities.h"
 #include "core/rewrite.h"
 #include "core/staged_file.h"
 #include "erase/audit.h"
@@ -147,12 +148,12 @@ PG_ETL_ENTRY(etl_subject_hash)
 {
 	const std::string dataset = pg::text_argument(fcinfo, 0);
 	const std::string subject = pg::text_argument(fcinfo, 1);
-	const auto key = subject_hash_key(pg::secret());
+	const Identities identities(pg::secret());
 	const pg::Spi spi;
 	const Catalog catalog = Catalog::load();
 	(void)catalog.get(dataset);
-	return Int64GetDatum(
-		static_cast<int64_t>(siphash(key, canonical_subject(catalog, dataset, subject))));
+	return Int64GetDatum(static_cast<int64_t>(
+		identities.subject_hash(canonical_subject(catalog, dataset, subject))));
 }
 
 PG_ETL_ENTRY(etl_release_hold)

@@ -1,7 +1,10 @@
 #include "erase/people.h"
 
+#include "erase/subject_index.h"
+
 #include <algorithm>
 
+#include "core/identities.h"
 #include "core/rewrite.h"
 #include "core/staged_file.h"
 #include "pg/settings.h"
@@ -125,44 +128,29 @@ class Search
 
 	void search_files(const Definition &definition)
 	{
-		std::vector<uint64_t> hashes;
+		std::vector<int64_t> hashes;
 		for (const auto &[pseudonym, hash] : wanted_.file_hashes)
 			if (found_.subjects.count(pseudonym) == 0)
-				hashes.push_back(hash);
+				hashes.push_back(static_cast<int64_t>(hash));
 		if (hashes.empty())
 			return;
 		std::sort(hashes.begin(), hashes.end());
 		const pg::Settings settings = pg::Settings::current();
-		const auto hash_key = subject_hash_key(secret_);
-		pg::Cursor cursor("SELECT coalesce(processed_path, ''), coalesce(archived_path, ''),"
-						  " subjects FROM etl.file WHERE dataset = $1 AND subjects IS NOT NULL",
-						  {pg::param(definition.dataset)});
-		for (;;)
-		{
-			const pg::MemoryScope memory;
-			const pg::Rows rows = cursor.fetch(100);
-			for (uint64_t i = 0; i < rows.size(); ++i)
-			{
-				const std::string held = rows.bytes(i, 2);
-				const uint64_t *first = reinterpret_cast<const uint64_t *>(held.data());
-				const uint64_t *last = first + held.size() / sizeof(uint64_t);
-				if (std::none_of(hashes.begin(), hashes.end(),
-								 [&](uint64_t h) { return std::binary_search(first, last, h); }))
-					continue;
-				for (const std::string &path :
-					 {rows.text(i, 0).empty() ? "" : settings.processed_dir + "/" + rows.text(i, 0),
-					  rows.text(i, 1).empty() ? "" : settings.archive_dir + "/" + rows.text(i, 1)})
-					if (!path.empty() && !complete())
-						search_file(definition, path, hashes, hash_key, settings.max_record_size);
-			}
-			if (rows.empty() || complete())
-				return;
-			pg::check_for_interrupts();
-		}
+		const Identities identities(secret_);
+		const pg::Rows rows =
+			pg::query("SELECT coalesce(processed_path, ''), coalesce(archived_path, '')"
+					  " FROM etl.file WHERE file_id = ANY ($1) ORDER BY file_id",
+					  {pg::param_array(files_of_subjects(definition.dataset, hashes))});
+		for (uint64_t i = 0; i < rows.size() && !complete(); ++i)
+			for (const std::string &path :
+				 {rows.text(i, 0).empty() ? "" : settings.processed_dir + "/" + rows.text(i, 0),
+				  rows.text(i, 1).empty() ? "" : settings.archive_dir + "/" + rows.text(i, 1)})
+				if (!path.empty() && !complete())
+					search_file(definition, path, hashes, identities, settings.max_record_size);
 	}
 
 	void search_file(const Definition &definition, const std::string &path,
-					 const std::vector<uint64_t> &hashes, const std::array<uint8_t, 16> &hash_key,
+					 const std::vector<int64_t> &hashes, const Identities &identities,
 					 size_t max_record_size)
 	{
 		Document document;
@@ -178,8 +166,9 @@ class Search
 						return;
 					const std::string subject = canonical_key_of(
 						catalog_, dataset_, find(document.root(), definition.subject->path));
-					if (!subject.empty() && std::binary_search(hashes.begin(), hashes.end(),
-															   siphash(hash_key, subject)))
+					if (!subject.empty() &&
+						std::binary_search(hashes.begin(), hashes.end(),
+										   static_cast<int64_t>(identities.subject_hash(subject))))
 						consider(subject);
 				});
 			std::vector<char> buffer(1 << 20);

@@ -50,6 +50,8 @@ request_of(const JournalLine &line, const Found &found, const std::map<int64_t, 
 	request.pseudonym = line.subject;
 	request.email_pseudonym = line.email;
 	request.received_at = line.received_at;
+	if (!line.file_hash.empty())
+		request.subject_hash = strtoull(line.file_hash.c_str(), nullptr, 16);
 	if (line.status == "duplicate")
 		request.duplicate = true;
 	else if (line.status == "completed" || line.status == "not_found")

@@ -1,8 +1,12 @@
 #include "erase/record.h"
 
+#include <algorithm>
+
+#include "core/identities.h"
 #include "core/rewrite.h"
 #include "erase/audit.h"
 #include "erase/journal.h"
+#include "erase/tombstone.h"
 #include "run/run.h"
 
 namespace etl
@@ -17,39 +21,89 @@ fill_pseudonyms(const std::string &dataset, const std::string &secret, ErasureRe
 		request.email_pseudonym = subject_pseudonym(secret, dataset, "email", request.email);
 }
 
-void
-record_erasures(const std::string &dataset, const std::string &secret,
-				std::vector<ErasureRequest> &requests)
+namespace
 {
-	if (requests.empty())
-		return;
-	size_t fresh = 0;
-	for (const ErasureRequest &request : requests)
-		fresh += request.erasure_id == 0;
-	const std::vector<int64_t> new_ids = allocate_ids("etl.erasure_erasure_id_seq", fresh);
-	const auto hash_key = subject_hash_key(secret);
-	std::vector<int64_t> ids, counts;
+
+void
+insert_erasures(const std::string &dataset, const std::vector<ErasureRequest> &requests)
+{
+	std::vector<int64_t> ids, rows, files, conflicts;
 	std::vector<std::string_view> sources, subjects, emails, statuses, received;
-	std::vector<JournalErasure> journal;
-	std::vector<AuditEntry> audit;
-	size_t next = 0;
-	for (ErasureRequest &request : requests)
+	for (const ErasureRequest &request : requests)
 	{
-		if (request.erasure_id == 0)
-			request.erasure_id = new_ids[next++];
-		fill_pseudonyms(dataset, secret, request);
-		if (request.status.empty())
-			request.status = request.duplicate       ? "duplicate"
-							 : request.held          ? "held"
-							 : request.row_count > 0 ? "completed"
-													 : "not_found";
 		ids.push_back(request.erasure_id);
 		sources.push_back(request.source);
 		subjects.push_back(request.pseudonym);
 		emails.push_back(request.email_pseudonym);
 		statuses.push_back(request.status);
-		counts.push_back(request.row_count);
+		rows.push_back(request.row_count);
+		files.push_back(request.file_count);
+		conflicts.push_back(request.conflict);
 		received.push_back(request.received_at);
+	}
+	pg::execute(
+		"INSERT INTO etl.erasure (erasure_id, dataset, received_at, source, subject, email, status,"
+		" completed_at, row_count, file_count, conflict)"
+		" SELECT r.id, $1, coalesce(nullif(r.received, '')::timestamptz, now()), r.source,"
+		" nullif(r.subject, ''), nullif(r.email, ''), r.status,"
+		" CASE WHEN r.status IN ('completed', 'not_found') THEN clock_timestamp() END,"
+		" r.row_count, r.file_count, r.conflict <> 0"
+		" FROM unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[],"
+		" $8::bigint[], $9::bigint[], $10::text[])"
+		" r(id, source, subject, email, status, row_count, file_count, conflict, received)"
+		" ON CONFLICT (erasure_id) DO UPDATE SET status = excluded.status,"
+		" completed_at = excluded.completed_at, row_count = excluded.row_count,"
+		" file_count = excluded.file_count",
+		{pg::param(dataset), pg::param_array(ids), pg::param_array(sources),
+		 pg::param_array(subjects), pg::param_array(emails), pg::param_array(statuses),
+		 pg::param_array(rows), pg::param_array(files), pg::param_array(conflicts),
+		 pg::param_array(received)});
+}
+
+/// An entry for each place and request; requests that found nothing have one that says so.
+void
+audit(const std::vector<ErasureRequest> &requests, const ErasureReport &report)
+{
+	std::vector<AuditEntry> entries;
+	for (const ErasedPlace &place : report.places)
+		for (const auto &[person, rows] : place.rows)
+			entries.push_back(
+				{requests[person].erasure_id, "erase", place.place, place.columns, rows});
+	for (const ErasureRequest &request : requests)
+		if (request.status != "completed")
+			entries.push_back({request.erasure_id, request.status, "etl.erasure", {}, 0});
+	std::stable_sort(entries.begin(), entries.end(),
+					 [](const AuditEntry &a, const AuditEntry &b)
+					 { return a.erasure_id < b.erasure_id; });
+	append_audit(entries);
+}
+
+} // namespace
+
+void
+record_erasures(const std::string &dataset, const std::string &secret,
+				std::vector<ErasureRequest> &requests, ErasureReport &report)
+{
+	if (requests.empty())
+		return;
+	const Identities identities(secret);
+	size_t fresh = 0;
+	for (const ErasureRequest &request : requests)
+		fresh += request.erasure_id == 0;
+	const std::vector<int64_t> ids = allocate_ids("etl.erasure_erasure_id_seq", fresh);
+	std::vector<NewTombstone> tombstones;
+	std::vector<JournalErasure> journal;
+	size_t next = 0;
+	for (ErasureRequest &request : requests)
+	{
+		if (request.erasure_id == 0)
+			request.erasure_id = ids[next++];
+		fill_pseudonyms(dataset, secret, request);
+		if (request.status.empty())
+			request.status = request.duplicate                                 ? "duplicate"
+							 : request.held                                    ? "held"
+							 : request.row_count > 0 || request.file_count > 0 ? "completed"
+																			   : "not_found";
 		JournalErasure line;
 		line.erasure_id = request.erasure_id;
 		line.dataset = dataset;
@@ -58,30 +112,22 @@ record_erasures(const std::string &dataset, const std::string &secret,
 		line.status = request.status;
 		line.row_count = request.row_count;
 		if (!request.subject.empty())
-			line.file_hash = siphash(hash_key, request.subject);
+			request.subject_hash = identities.subject_hash(request.subject);
+		line.file_hash = request.subject_hash;
 		journal.push_back(std::move(line));
-		AuditEntry entry;
-		entry.erasure_id = request.erasure_id;
-		entry.action = request.status == "completed" ? "erase" : request.status;
-		entry.place = "etl.erasure";
-		entry.row_count = request.row_count;
-		audit.push_back(std::move(entry));
+		if (request.duplicate || request.held)
+			continue;
+		if (request.subject_hash != 0)
+			tombstones.push_back(
+				{"subject", request.pseudonym, request.subject_hash, request.erasure_id});
+		if (!request.email.empty() && !request.conflict && !request.shared_email)
+			tombstones.push_back({"email", request.email_pseudonym,
+								  identities.email_hash(request.email), request.erasure_id});
 	}
-	pg::execute(
-		"INSERT INTO etl.erasure (erasure_id, dataset, received_at, source, subject, email, status,"
-		" completed_at, row_count)"
-		" SELECT r.id, $1, coalesce(nullif(r.received, '')::timestamptz, now()), r.source,"
-		" nullif(r.subject, ''), nullif(r.email, ''), r.status,"
-		" CASE WHEN r.status IN ('completed', 'not_found') THEN clock_timestamp() END, r.row_count"
-		" FROM unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[],"
-		" $8::text[]) r(id, source, subject, email, status, row_count, received)"
-		" ON CONFLICT (erasure_id) DO UPDATE SET status = excluded.status,"
-		" completed_at = excluded.completed_at, row_count = excluded.row_count",
-		{pg::param(dataset), pg::param_array(ids), pg::param_array(sources),
-		 pg::param_array(subjects), pg::param_array(emails), pg::param_array(statuses),
-		 pg::param_array(counts), pg::param_array(received)});
-	append_audit(audit);
-	append_journal(journal);
+	insert_erasures(dataset, requests);
+	add_tombstones(dataset, tombstones);
+	audit(requests, report);
+	report.journal = append_journal(journal);
 }
 
 } // namespace etl

@@ -1,5 +1,7 @@
+// Requests of erasure that come in files: a dataset whose records ask for it.
 #include <algorithm>
 
+#include "core/file_rewriter.h"
 #include "core/rewrite.h"
 #include "erase/erase.h"
 #include "run/claim.h"
@@ -9,21 +11,28 @@ namespace etl
 
 ErasureRun::ErasureRun(const Catalog &catalog, const Definition &definition,
 					   const std::string &secret, int64_t)
-	: catalog_(catalog), definition_(definition), secret_(secret)
+	: catalog_(catalog), definition_(definition), secret_(secret), asked_(secret)
 {
+	// before anybody is looked up: what another session is loading must be there
+	lock_for_erasure(catalog);
 }
 
 namespace
 {
 
-std::string
-text_at(const Document &document, const Path &path)
+/// A subject that is no key, and a request that names nobody after all.
+void
+check_identifiers(const ErasesDefinition &erases, const std::string &key_type,
+				  const Document &document, StagedRecord &record)
 {
-	if (path.empty())
-		return {};
-	const Value value = find(document.root(), path);
-	return value && (value.is(Kind::string) || value.is(Kind::number)) ? std::string(value.text())
-																	   : std::string();
+	const Value subject = find(document.root(), erases.subject);
+	if (subject && !subject.is(Kind::null) && record.subject.data() == nullptr)
+		record.add({Code::type, key_type, erases.subject_field, "", "22P02",
+					erases.subject_field + ": is no key of dataset " + erases.dataset});
+	else if (record.subject.data() == nullptr &&
+			 fold_email(text_at(document, erases.email)).empty())
+		record.add({Code::type, "text", erases.email_field, "", "22P02",
+					erases.email_field + ": names nobody"});
 }
 
 } // namespace
@@ -32,111 +41,45 @@ void
 ErasureRun::resolve(Batch &batch)
 {
 	const ErasesDefinition &erases = *definition_.erases;
-	// only an email: whose is it?
-	std::vector<BatchRecord *> by_email;
-	std::vector<std::string> emails;
+	const auto type = catalog_.key_types().find(erases.dataset);
+	const std::string key_type = type == catalog_.key_types().end() ? "text" : type->second.sql;
+	resolved_.clear();
+	std::vector<ErasureRequest> requests;
+	std::vector<BatchRecord *> records;
 	Document document;
-	ParseError error;
 	for (BatchRecord &r : batch.records)
 	{
-		if (!r.record->loadable || r.record->subject.data() != nullptr ||
-			!document.parse(r.record->text, error))
+		ParseError error;
+		if (!r.record->loadable || !document.parse(r.record->text, error))
 			continue;
-		const std::string email = fold_email(text_at(document, erases.email));
-		if (!email.empty())
-		{
-			by_email.push_back(&r);
-			emails.push_back(email);
-		}
-	}
-	const Definition *people = catalog_.find(erases.dataset);
-	if (!by_email.empty() && people != nullptr && people->subject &&
-		!people->subject->email.empty() && people->key_column >= 0 && find_table(people->tables[0]))
-	{
-		const TableDefinition &table = people->tables[0];
-		std::string column;
-		for (const ColumnDefinition &c : table.columns)
-			if (c.source == Source::field && c.path == people->subject->email)
-				column = pg::quote(c.name);
-		const std::string key =
-			pg::quote(table.columns[static_cast<size_t>(people->key_column)].name);
-		if (!column.empty())
-		{
-			const std::vector<std::string_view> views(emails.begin(), emails.end());
-			const pg::Rows rows = pg::query(
-				"SELECT e.i, min(t." + key +
-					")::text FROM unnest($1::text[]) WITH ORDINALITY e(email, i) JOIN " +
-					quoted(table) + " t ON lower(btrim(t." + column + ")) = e.email GROUP BY e.i",
-				{pg::param_array(views)});
-			for (uint64_t i = 0; i < rows.size(); ++i)
-			{
-				BatchRecord *r = by_email[static_cast<size_t>(rows.integer(i, 0) - 1)];
-				r->record->subject = r->piece->arena.copy(rows.text(i, 1));
-			}
-		}
-	}
-	// asked for before: known by pseudonym
-	std::vector<BatchRecord *> asked;
-	std::vector<std::string> pseudonyms;
-	std::map<std::string, bool> in_batch;
-	const auto mark = [&](BatchRecord *r)
-	{
-		r->record->add({Code::duplicate, "key", definition_.key_field, "/x-etl/key", "23505",
-						definition_.key_field + ": erasure of this person was asked for before"});
-	};
-	for (BatchRecord &r : batch.records)
-	{
-		if (!r.record->loadable || r.record->subject.data() == nullptr)
+		check_identifiers(erases, key_type, document, *r.record);
+		if (r.record->violations != nullptr)
 			continue;
-		if (!in_batch.emplace(std::string(r.record->subject), true).second)
-		{
-			// the key check would not see a request by email and one by key as the same
-			if (r.record->key.data() == nullptr)
-				mark(&r);
-			continue;
-		}
-		asked.push_back(&r);
-		pseudonyms.push_back(
-			subject_pseudonym(secret_, erases.dataset, "subject", r.record->subject));
+		ErasureRequest request;
+		if (r.record->subject.data() != nullptr)
+			request.subject = std::string(r.record->subject);
+		request.email = fold_email(text_at(document, erases.email));
+		requests.push_back(std::move(request));
+		records.push_back(&r);
 	}
-	if (asked.empty())
-		return;
-	const std::vector<std::string_view> views(pseudonyms.begin(), pseudonyms.end());
-	const pg::Rows rows =
-		pg::query("SELECT p.i FROM unnest($2::text[]) WITH ORDINALITY p(subject, i) WHERE EXISTS"
-				  " (SELECT FROM etl.erasure e WHERE e.dataset = $1 AND e.subject = p.subject"
-				  " AND e.status <> 'refused')",
-				  {pg::param(erases.dataset), pg::param_array(views)});
-	for (uint64_t i = 0; i < rows.size(); ++i)
-		mark(asked[static_cast<size_t>(rows.integer(i, 0) - 1)]);
-}
-
-std::string
-ErasureRun::pseudonymized(std::string_view text, Document &document) const
-{
-	ParseError error;
-	if (!document.parse(text, error))
-		return {};
-	const ErasesDefinition &erases = *definition_.erases;
-	std::vector<Edit> edits;
-	const auto edit = [&](const Path &path, const char *kind, bool fold)
+	const std::vector<size_t> origins =
+		resolve_requests(catalog_, erases.dataset, secret_, requests, seen_);
+	for (size_t i = 0; i < requests.size(); ++i)
+		resolved_[records[origins[i]]->record].push_back(std::move(requests[i]));
+	std::unordered_set<std::string_view> keys;
+	for (BatchRecord *r : records)
 	{
-		if (path.empty())
-			return;
-		const Value value = find(document.root(), path);
-		if (!value || (!value.is(Kind::string) && !value.is(Kind::number)))
-			return;
-		std::string identifier(value.text());
-		if (fold)
-			identifier = fold_email(identifier);
-		std::string json;
-		append_json_string(json, subject_pseudonym(secret_, erases.dataset, kind, identifier));
-		edits.push_back({static_cast<size_t>(value.raw().data() - document.text().data()),
-						 value.raw().size(), json});
-	};
-	edit(erases.subject, "subject", false);
-	edit(erases.email, "email", true);
-	return apply_edits(document.text(), std::move(edits));
+		// the key check tells of a key that comes twice
+		if (r->record->key.data() != nullptr && !keys.insert(r->record->key).second)
+			continue;
+		// one that several people have asks for all of them: it is new when one of them is
+		const std::vector<ErasureRequest> &asked = resolved_[r->record];
+		if (std::all_of(asked.begin(), asked.end(),
+						[](const ErasureRequest &request) { return request.duplicate; }))
+			r->record->add(
+				{Code::duplicate, "key", definition_.key_field, "/x-etl/key", "23505",
+				 definition_.key_field + ": erasure of this person was asked for before"});
+	}
 }
 
 void
@@ -146,29 +89,37 @@ ErasureRun::collect(Batch &batch, const std::vector<RunFile> &files)
 	ParseError error;
 	for (BatchRecord &r : batch.records)
 	{
-		const bool duplicate = r.record->loadable && !r.accepted;
-		if (!r.accepted && !duplicate)
+		const auto resolved = resolved_.find(r.record);
+		if (resolved == resolved_.end())
 			continue; // cannot be read as a request: kept as it is until it is mended
 		if (!document.parse(r.record->text, error))
 			continue;
-		ErasureRequest request;
-		if (r.record->subject.data() != nullptr)
-			request.subject = std::string(r.record->subject);
-		request.email = fold_email(text_at(document, definition_.erases->email));
-		request.source = r.record->file < files.size() ? files[r.record->file].path : "quarantine";
-		request.duplicate = duplicate;
-		requests_.push_back(std::move(request));
-		const std::string clean = pseudonymized(r.record->text, document);
+		for (ErasureRequest &request : resolved->second)
+		{
+			request.source =
+				r.record->file < files.size() ? files[r.record->file].path : "quarantine";
+			request.duplicate = request.duplicate || !r.accepted;
+			requests_.push_back(std::move(request));
+		}
+		const std::string clean = pseudonymized_request(*definition_.erases, secret_, document);
 		r.record->output = r.piece->arena.copy(clean);
 		r.record->text = r.record->output;
 		r.record->subject = {};
 		r.record->key = {};
 	}
+	resolved_.clear();
 }
 
 void
 ErasureRun::execute()
 {
+	for (const ErasureRequest &request : requests_)
+	{
+		if (!request.subject.empty())
+			asked_.add_subject(asked_.subject_hash(request.subject), 0);
+		if (!request.email.empty())
+			asked_.add_text_email(asked_.email_hash(request.email), 0);
+	}
 	erase_subjects(catalog_, definition_.erases->dataset, secret_, requests_,
 				   pg::Settings::current());
 }
@@ -178,22 +129,35 @@ ErasureRun::rewritten_raw_file(const RunFile &file, const std::string &part_fold
 {
 	const std::string part = part_name(part_folder, file.file_id, "raw");
 	remove_on_rollback(part);
+	const RecordEraser eraser(definition_, catalog_.key_types(), asked_, secret_,
+							  definition_.erases->dataset);
 	try
 	{
 		FileReader reader(file.absolute, is_gzip(file.path), UINT64_MAX);
 		FileWriter writer(part, is_gzip(file.path));
 		Document document;
-		RecordSplitter splitter(pg::Settings::current().max_record_size, is_whole_json(file.path),
+		uint64_t at = 1;
+		RecordSplitter splitter(max_rewritten_record, is_whole_json(file.path),
 								[&](const RawRecord &raw)
 								{
-									std::string line = pseudonymized(raw.text, document);
-									if (line.empty())
-										line = std::string(raw.text);
+									ParseError error;
+									std::string line(raw.text);
+									if (document.parse(raw.text, error))
+										line = pseudonymized_request(*definition_.erases, secret_,
+																	 document);
+									else
+										eraser.erase_malformed(raw.text, line);
+									for (; at < raw.line; ++at)
+										writer.write("\n");
 									writer.write(line + "\n");
+									++at;
 								});
 		std::vector<char> buffer(256 * 1024);
 		while (const size_t got = reader.read(buffer.data(), buffer.size()))
+		{
 			splitter.feed({buffer.data(), got});
+			pg::check_for_interrupts();
+		}
 		splitter.finish();
 		writer.close();
 	}

@@ -75,6 +75,7 @@ kind_name(FileAction::Kind kind)
 {
 	return kind == FileAction::Kind::publish   ? "publish"
 		   : kind == FileAction::Kind::archive ? "archive"
+		   : kind == FileAction::Kind::replace ? "replace"
 											   : "remove";
 }
 
@@ -185,7 +186,7 @@ sync_parts(const std::vector<FileAction> &actions)
 {
 	std::set<std::string> folders;
 	for (const FileAction &a : actions)
-		if (a.kind == FileAction::Kind::publish)
+		if (a.kind == FileAction::Kind::publish || a.kind == FileAction::Kind::replace)
 			folders.insert(a.from.substr(0, a.from.rfind('/')));
 	for (const std::string &folder : folders)
 		if (!sync_folder(folder))
@@ -264,6 +265,24 @@ pending_source(const std::string &path)
 	if (action.kind == FileAction::Kind::archive && !file_exists(action.from))
 		return held_name(action);
 	return action.from;
+}
+
+std::unordered_map<std::string, std::string>
+pending_sources()
+{
+	std::unordered_map<std::string, std::string> sources;
+	for (const auto &[to, action] : action_index().to)
+		sources[to] = pending_source(to);
+	return sources;
+}
+
+std::unordered_set<std::string>
+pending_files()
+{
+	std::unordered_set<std::string> files;
+	for (const Planned &p : planned)
+		files.insert(p.action.from);
+	return files;
 }
 
 bool

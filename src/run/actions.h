@@ -10,6 +10,8 @@
 #include <cstdint>
 #include <set>
 #include <string>
+#include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "core/file_move.h"
@@ -25,13 +27,14 @@ struct FileAction
 	{
 		publish, ///< rename a finished file to its final name, replacing what has it
 		archive, ///< move a raw file
-		remove   ///< unlink a raw file
+		remove,  ///< unlink a raw file
+		replace  ///< publish over a raw file, if that still holds what was read
 	};
 	Kind kind = Kind::publish;
 	int64_t file_id = 0;
 	std::string from, to;  ///< absolute
-	Sha256 sha256{};       ///< archive, remove: what the raw file must hold
-	FileIdentity identity; ///< archive, remove: what the raw file was when it was read
+	Sha256 sha256{};       ///< archive, remove, replace: what the raw file must hold
+	FileIdentity identity; ///< of the same: what the raw file was when it was read
 	std::string raw_root;  ///< archive, remove: up to which folder empty ones are removed
 };
 
@@ -75,6 +78,10 @@ std::string part_name(const std::string &folder, int64_t file_id, const char *ki
 /// Where the contents of a file are that an action which is not carried out yet will put at path:
 /// under their present name; path itself when there is no such action.
 std::string pending_source(const std::string &path);
+/// The same for many paths: final path to present name, of all actions of this transaction.
+std::unordered_map<std::string, std::string> pending_sources();
+/// Files that actions of this transaction will move or remove.
+std::unordered_set<std::string> pending_files();
 
 /// Whether such an action will put a file there.
 bool destination_taken(const std::string &path);

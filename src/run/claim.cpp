@@ -129,7 +129,8 @@ claim_files(const Definition &definition, const pg::Settings &settings, const Ru
 			std::vector<FileTask> &tasks, int64_t run_time)
 {
 	std::vector<StagedFile> staged = list_staged_files(settings.raw_dir);
-	std::erase_if(staged, [&](const StagedFile &f)
+	std::erase_if(staged,
+				  [&](const StagedFile &f)
 				  {
 					  // loaded, but not moved yet: a run in this very transaction, or the archive
 					  // is full
@@ -153,8 +154,9 @@ claim_files(const Definition &definition, const pg::Settings &settings, const Ru
 	if (!paths.empty())
 	{
 		const pg::Rows rows = pg::query(
-			"SELECT f.path, f.sha256 FROM etl.file f JOIN unnest($2::text[]) p(path) USING (path)"
-			" WHERE f.dataset = $1 AND f.status IN ('loaded', 'archived') AND f.sha256 IS NOT NULL",
+			"SELECT f.path, h.sha256 FROM etl.file f JOIN unnest($2::text[]) p(path) USING (path)"
+			" CROSS JOIN LATERAL (VALUES (f.sha256), (f.archived_sha256)) h(sha256)"
+			" WHERE f.dataset = $1 AND f.status IN ('loaded', 'archived') AND h.sha256 IS NOT NULL",
 			{pg::param(definition.dataset), pg::param_array(paths)});
 		for (uint64_t i = 0; i < rows.size(); ++i)
 		{

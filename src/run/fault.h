@@ -3,8 +3,9 @@
 // `make faults` builds build/faults/pg_etl.so, in which ETL_FAULT("name") looks at the setting
 // etl_fault.point: "name:action" or "name:action:N" for the N-th time that the point is passed.
 // Actions: kill (SIGKILL to the backend), immediate (an immediate shutdown of the server), error,
-// sleep (until it is cancelled), wait (while the file that follows is missing). Any name with the action "trace" appends the names of the points
-// that are passed to the file that follows: "*:trace:/path".
+// sleep (until it is cancelled), wait (while the file that follows is missing). Any name with the
+// action "trace" appends the names of the points that are passed to the file that follows:
+// "*:trace:/path".
 #pragma once
 
 #ifdef ETL_FAULTS

@@ -219,13 +219,70 @@ remove(const FileAction &action)
 	return {};
 }
 
+/// A raw file that names an erased person gets its treated copy. What another delivery has put in
+/// its place stays: the next run knows whom to treat on their way in.
+ActionResult
+replace(const FileAction &action)
+{
+	static const char *const failed = "staged file could not be rewritten for an erasure";
+	FileAction raw = action;
+	raw.from = action.to;
+	const std::string held = held_name(raw);
+	FileIdentity now;
+	const bool is_held = identify(held, now);
+	if (!file_exists(action.from))
+	{
+		if (is_held)
+			beneath::unlink(held); // the copy has its name
+		return {};
+	}
+	if (!is_held)
+	{
+		if (!identify(action.to, now) ||
+			(!(now == action.identity) && !holds(action.to, action.sha256)))
+		{
+			beneath::unlink(action.from);
+			return {};
+		}
+		ActionResult result;
+		if (!hold(raw, now, failed, result))
+			return result;
+	}
+	ETL_FAULT("replace_held");
+	const std::string part =
+		folder_of(action.to) + "/.pg_etl." + std::to_string(action.file_id) + ".part";
+	bool placed = rename_new(action.from, action.to);
+	if (!placed && errno == EXDEV)
+	{
+		beneath::unlink(part);
+		placed = copy_file(action.from, part, nullptr) && rename_new(part, action.to) &&
+				 sync_parents(action.to);
+	}
+	if (!placed)
+	{
+		const ActionResult result = not_done(failed);
+		beneath::unlink(part);
+		(void)rename_new(held, action.to); // in sight again until the fault is gone
+		return result;
+	}
+	ETL_FAULT("replace_placed");
+	beneath::unlink(held);
+	beneath::unlink(action.from);
+	return {};
+}
+
 } // namespace
 
 std::string
 held_name(const FileAction &action)
 {
-	return folder_of(action.from) + "/.pg_etl." + std::to_string(MyDatabaseId) + "." +
-		   std::to_string(action.file_id);
+	const std::string folder = folder_of(action.from);
+	std::string name =
+		folder + "/.pg_etl." + std::to_string(MyDatabaseId) + "." + std::to_string(action.file_id);
+	// a file that is not in the catalog yet has no number of its own
+	if (action.file_id == 0)
+		name += "." + action.from.substr(folder.size() + 1);
+	return name;
 }
 
 ActionResult
@@ -237,6 +294,8 @@ carry_out(const FileAction &action, bool thorough)
 		return publish(action);
 	case FileAction::Kind::archive:
 		return archive(action, thorough);
+	case FileAction::Kind::replace:
+		return replace(action);
 	case FileAction::Kind::remove:
 		break;
 	}

@@ -123,7 +123,7 @@ update_rows(const Definition &definition, const std::vector<LoadRow> &rows)
 	} reset;
 	const std::string key = key_of(definition);
 	return pg::execute("UPDATE " + quoted(table) + " t SET " + assignments + " FROM " +
-				staged_rows(table) + " WHERE t." + key + " = s." + key + newer);
+					   staged_rows(table) + " WHERE t." + key + " = s." + key + newer);
 }
 
 /// Positions of rows whose key is not in the table: somebody has deleted it since it was looked up.

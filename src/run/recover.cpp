@@ -47,6 +47,7 @@ committed_actions(const std::string &dataset, const pg::Settings &settings)
 		const std::string kind = rows.text(i, 1);
 		action.kind = kind == "publish"   ? FileAction::Kind::publish
 					  : kind == "archive" ? FileAction::Kind::archive
+					  : kind == "replace" ? FileAction::Kind::replace
 										  : FileAction::Kind::remove;
 		action.from = rows.text(i, 2);
 		action.to = rows.text(i, 3);

@@ -5,8 +5,11 @@
 
 #include <unistd.h>
 
+#include "core/file_rewriter.h"
 #include "erase/erase.h"
 #include "erase/journal.h"
+#include "erase/subject_index.h"
+#include "erase/tombstone.h"
 #include "run/actions.h"
 #include "run/batch.h"
 #include "run/claim.h"
@@ -50,6 +53,9 @@ class Replay
 				ensure_tables(*parent);
 		if (definition_.erases)
 			erasure_.emplace(catalog_, definition_, pg::secret(), result_.run_id);
+		if (definition_.subject)
+			people_.emplace(pg::secret());
+		tombstones_ = Tombstones::load(definition_);
 		const std::vector<int64_t> records = open_records(ids);
 		for (size_t from = 0; from < records.size(); from += chunk_size)
 			process({records.begin() + static_cast<ptrdiff_t>(from),
@@ -59,6 +65,7 @@ class Replay
 			erasure_->execute();
 		ETL_FAULT("replay_released");
 		complete_files();
+		add_subject_files(definition_.dataset, std::move(subjects_));
 		ETL_FAULT("replay_completed");
 		return loaded_;
 	}
@@ -91,12 +98,14 @@ class Replay
 		batch.pieces.push_back(std::make_unique<Piece>());
 		Piece &piece = *batch.pieces.back();
 		std::vector<int64_t> file_ids;
-		RecordStager stager(definition_, catalog_.key_types());
+		std::vector<std::string> known_subjects;
+		RecordStager stager(definition_, catalog_.key_types(),
+							tombstones_ ? tombstones_->erased() : nullptr);
 		{
 			const pg::Rows rows = pg::query(
 				"SELECT q.quarantine_id, q.record, q.record_bytes, coalesce(q.line, 0),"
 				" coalesce(q.file_id, 0), f.record_date - date '2000-01-01', f.record_hour,"
-				" q.code = 'duplicate', coalesce(q.key, '')"
+				" q.code = 'duplicate', coalesce(q.key, ''), coalesce(q.subject, '')"
 				" FROM unnest($1::bigint[]) WITH ORDINALITY i(id, n)"
 				" JOIN etl.quarantine q ON q.quarantine_id = i.id"
 				" LEFT JOIN etl.file f USING (file_id) ORDER BY i.n",
@@ -128,6 +137,7 @@ class Replay
 					record.loadable = false;
 				}
 				file_ids.push_back(rows.integer(i, 4));
+				known_subjects.push_back(rows.text(i, 9));
 			}
 		}
 		batch.collect();
@@ -137,7 +147,7 @@ class Replay
 		if (erasure_)
 			erasure_->collect(batch, {});
 		ETL_FAULT("replay_loaded");
-		update_quarantine(batch, result_.run_id, erasure_.has_value());
+		update_quarantine(batch, result_.run_id, erasure_.has_value() || tombstones_ != nullptr);
 		for (size_t i = 0; i < batch.records.size(); ++i)
 		{
 			const BatchRecord &r = batch.records[i];
@@ -149,6 +159,11 @@ class Replay
 				continue;
 			}
 			++result_.loaded;
+			// mended, it may be about somebody else, whom the index does not know in this file
+			if (people_ && r.record->subject.data() != nullptr && file_ids[i] != 0 &&
+				r.record->subject != known_subjects[i])
+				subjects_.push_back(
+					{static_cast<int64_t>(people_->subject_hash(r.record->subject)), file_ids[i]});
 			if (r.record->key.data() != nullptr)
 				loaded_.emplace(r.record->key);
 			if (file_ids[i] != 0)
@@ -230,7 +245,7 @@ class Replay
 			// blank lines: only the file knows where
 			const std::string source = pending_source(archived);
 			FileReader reader(source, is_gzip(archived), UINT64_MAX);
-			RecordSplitter splitter(settings_.max_record_size, is_whole_json(archived),
+			RecordSplitter splitter(max_rewritten_record, is_whole_json(archived),
 									[&](const RawRecord &raw) { lines.push_back(raw.line); });
 			std::vector<char> buffer(256 * 1024);
 			while (const size_t got = reader.read(buffer.data(), buffer.size()))
@@ -293,6 +308,9 @@ class Replay
 	RunResult &result_;
 	const pg::Settings settings_;
 	std::optional<ErasureRun> erasure_;
+	std::unique_ptr<Tombstones> tombstones_;
+	std::optional<Identities> people_;
+	std::vector<SubjectFile> subjects_;
 	Keys loaded_;
 	Released released_;
 };

@@ -22,6 +22,11 @@ class CatalogRows : public pg::RowSource
 		append_int16(bytes_, columns);
 	}
 	void null() { append_int32(bytes_, -1); }
+	void boolean(bool value)
+	{
+		append_int32(bytes_, 1);
+		bytes_ += value ? '\1' : '\0';
+	}
 	void int2(int16_t value)
 	{
 		append_int32(bytes_, 2);

@@ -12,6 +12,8 @@
 #include "core/rewrite.h"
 #include "erase/erase.h"
 #include "erase/journal.h"
+#include "erase/subject_index.h"
+#include "erase/tombstone.h"
 #include "run/actions.h"
 #include "run/batch.h"
 #include "run/claim.h"
@@ -136,6 +138,7 @@ class Run
 		options.memory = settings_.batch_memory / 3;
 		options.max_record_size = settings_.max_record_size;
 		options.max_file_size = settings_.max_file_size;
+		options.erased = tombstones_ ? tombstones_->erased() : nullptr;
 		Stager stager(definition_, catalog_.key_types(), std::move(tasks), options);
 		const StopOnExit stop_staging(stager);
 		const StopOnExit stop_writing(
@@ -173,6 +176,7 @@ class Run
 		}
 		if (definition_.erases)
 			erasure_.emplace(catalog_, definition_, secret_, result_.run_id);
+		tombstones_ = Tombstones::load(definition_);
 		part_folder_ = part_folder(settings_, definition_.dataset);
 	}
 
@@ -251,6 +255,7 @@ class Run
 		{
 			RunFile &file = files_[r.record->file];
 			++(r.accepted ? file.loaded : file.quarantined);
+			file.treated = file.treated || r.record->treated;
 			if (r.record->subject.data() != nullptr)
 				file.subjects.push_back(siphash(hash_key_, r.record->subject));
 		}
@@ -265,8 +270,8 @@ class Run
 	}
 
 	/// One file after the other: the writer reads their pipes in order, so a file must be closed
-	/// before the next one is written, or both would wait for each other once a pipe is full. Only a
-	/// batch's last file may go on in the next batch.
+	/// before the next one is written, or both would wait for each other once a pipe is full. Only
+	/// a batch's last file may go on in the next batch.
 	void export_accepted(const Batch &batch, const std::vector<uint32_t> &ended)
 	{
 		std::vector<std::string_view> lines;
@@ -347,6 +352,8 @@ class Run
 	{
 		std::vector<FileAction> actions;
 		std::vector<std::string_view> failed;
+		std::vector<SubjectFile> subjects;
+		treat_raw_files();
 		size_t failures = 0;
 		std::string first_error;
 		CatalogRows rows;
@@ -366,6 +373,8 @@ class Run
 			else
 				plan_file(file, actions);
 			add_row(file, rows);
+			for (const uint64_t subject : file.subjects)
+				subjects.push_back({static_cast<int64_t>(subject), file.file_id});
 		}
 		if (!failed.empty())
 			pg::execute(
@@ -375,15 +384,67 @@ class Run
 					{"file_id", "run_id", "dataset", "path", "record_date", "record_hour",
 					 "size_bytes", "sha256", "records", "loaded", "quarantined", "status", "error",
 					 "processed_path", "archived_path", "started_at", "finished_at", "last_line",
-					 "subjects"},
+					 "archived_sha256"},
 					rows);
 		ETL_FAULT("files_recorded");
+		add_subject_files(definition_.dataset, std::move(subjects));
 		plan_actions(definition_.dataset, std::move(actions));
 		if (failures > 0)
 		{
 			result_.status = failures == files_.size() ? "failed" : "partial";
 			result_.error = std::to_string(failures) + " of " + std::to_string(files_.size()) +
 							" files failed, the first: " + first_error;
+		}
+	}
+
+	/// Files with records of people who have been erased; of one whose bytes are known nothing was
+	/// read, and it may be from before the erasure.
+	void treat_raw_files()
+	{
+		std::vector<RewriteTask> tasks;
+		std::vector<RunFile *> files;
+		for (RunFile &file : files_)
+			if (tombstones_ && !erasure_ && file.status != "failed" &&
+				(file.treated || file.status == "duplicate"))
+			{
+				RewriteTask task;
+				task.source = file.absolute;
+				task.part = part_name(part_folder_, file.file_id, "treated");
+				task.gzip = is_gzip(file.path);
+				task.whole_json = is_whole_json(file.path);
+				remove_on_rollback(task.part);
+				tasks.push_back(std::move(task));
+				files.push_back(&file);
+			}
+		if (tasks.empty())
+			return;
+		const ErasedPeople *erased = tombstones_->erased();
+		FileRewriter rewriter(
+			std::move(tasks),
+			[&](size_t) -> FileRewriter::Transform
+			{
+				const auto eraser = std::make_shared<RecordEraser>(
+					definition_, catalog_.key_types(), erased->people, erased->secret,
+					erased->dataset, false);
+				return [eraser](std::string_view text, std::string &out, RewriteOutcome &)
+				{ return eraser->erase(text, out); };
+			},
+			settings_.threads);
+		const StopOnExit stop_on_exit(rewriter);
+		while (!rewriter.wait(std::chrono::milliseconds(100)))
+			pg::check_for_interrupts();
+		for (size_t i = 0; i < files.size(); ++i)
+		{
+			const RewriteOutcome &outcome = rewriter.outcomes()[i];
+			if (!outcome.error.empty())
+				throw pg::Error(outcome.sqlstate,
+								"could not rewrite a file about people who have been erased: " +
+									outcome.error,
+								"File \"" + storable_text(files[i]->path) + "\".");
+			if (!outcome.changed)
+				continue;
+			files[i]->treated_part = rewriter.tasks()[i].part;
+			files[i]->treated_sha256 = outcome.new_sha256;
 		}
 	}
 
@@ -406,12 +467,13 @@ class Run
 		archive.sha256 = file.outcome.sha256;
 		archive.identity = file.identity;
 		archive.raw_root = settings_.raw_dir;
-		if (erasure_)
 		{
-			// the request names the person who wants to be forgotten: the archive gets a copy in
-			// which a pseudonym stands for them
-			if (const std::string part = erasure_->rewritten_raw_file(file, part_folder_);
-				!part.empty())
+			// a request names the person who wants to be forgotten: the archive gets a copy in
+			// which a pseudonym stands for them; so it does of a file about somebody who has been
+			// erased before
+			const std::string part =
+				erasure_ ? erasure_->rewritten_raw_file(file, part_folder_) : file.treated_part;
+			if (!part.empty())
 			{
 				FileAction publish;
 				publish.file_id = file.file_id;
@@ -451,11 +513,11 @@ class Run
 		rows.int8(file.started_at);
 		rows.int8(file.finished_at != 0 ? file.finished_at : GetCurrentTimestamp());
 		rows.int8(static_cast<int64_t>(file.outcome.last_line));
-		if (file.subjects.empty())
+		if (file.treated_part.empty())
 			rows.null();
 		else
-			rows.text({reinterpret_cast<const char *>(file.subjects.data()),
-					   file.subjects.size() * sizeof(uint64_t)});
+			rows.text({reinterpret_cast<const char *>(file.treated_sha256.data()),
+					   file.treated_sha256.size()});
 	}
 
 	/// Ends the pipes that are still open, so that the writing thread can be joined.
@@ -480,6 +542,7 @@ class Run
 	std::string secret_, part_folder_;
 	std::array<uint8_t, 16> hash_key_{};
 	std::optional<ErasureRun> erasure_;
+	std::unique_ptr<Tombstones> tombstones_;
 	std::optional<ExportWriter> writer_;
 	OpenFds open_fds_; // after writer_: closed before it is joined
 	std::vector<std::string> processed_taken_;
@@ -498,8 +561,8 @@ run_stable_files(const Catalog &catalog, const Definition &definition, const Run
 		const RunResult before = result;
 		try
 		{
-			if (const auto error = pg::subtransaction(
-					[&] { Run(catalog, definition, left, result).execute(); }))
+			if (const auto error =
+					pg::subtransaction([&] { Run(catalog, definition, left, result).execute(); }))
 				throw *error;
 			return;
 		}

@@ -28,6 +28,9 @@ struct RunFile
 	std::string processed_part;                ///< absolute: under what name it is written
 	int processed_fd = -1;                     ///< pipe to the thread that writes it
 	std::vector<uint64_t> subjects;            ///< keyed hashes of the people in it
+	bool treated = false;                      ///< holds records of people who have been erased
+	std::string treated_part;                  ///< the archive's copy without them, and its hash
+	Sha256 treated_sha256{};
 	int64_t started_at = 0, finished_at = 0;
 };
 
@@ -76,7 +79,7 @@ void finish_run(RunResult &result);
 /// Numbers from the sequence of an identity column, e.g. ("etl.file_file_id_seq", 10).
 std::vector<int64_t> allocate_ids(const std::string &sequence, size_t count);
 
-/// The key of the hashes in etl.file.subjects.
+/// The key of the hashes in etl.subject_page.
 std::array<uint8_t, 16> subject_hash_key(const std::string &secret);
 
 } // namespace etl

@@ -28,9 +28,9 @@ StopOnExit::StopOnExit(std::function<void()> stop) : stop_(std::move(stop)), out
 	active = this;
 }
 
-StopOnExit::StopOnExit(Stager &stager) : StopOnExit([&stager] { stager.stop(); })
-{
-}
+StopOnExit::StopOnExit(Stager &stager) : StopOnExit([&stager] { stager.stop(); }) {}
+
+StopOnExit::StopOnExit(FileRewriter &rewriter) : StopOnExit([&rewriter] { rewriter.stop(); }) {}
 
 StopOnExit::~StopOnExit()
 {

@@ -3,6 +3,7 @@
 
 #include <functional>
 
+#include "core/file_rewriter.h"
 #include "core/stager.h"
 
 namespace etl
@@ -16,6 +17,7 @@ class StopOnExit
   public:
 	explicit StopOnExit(std::function<void()> stop);
 	explicit StopOnExit(Stager &stager);
+	explicit StopOnExit(FileRewriter &rewriter);
 	~StopOnExit();
 	StopOnExit(const StopOnExit &) = delete;
 	StopOnExit &operator=(const StopOnExit &) = delete;

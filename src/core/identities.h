@@ -1,0 +1,53 @@
+// People who are recognised in records without being known: by keyed hashes of their identifiers.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+namespace etl
+{
+
+/// A set of people, each a number that the caller gives. Emails are compared folded, keys in their
+/// canonical text.
+class Identities
+{
+  public:
+	static constexpr uint32_t nobody = UINT32_MAX;
+
+	/// secret: of etl.key_file.
+	explicit Identities(std::string_view secret);
+
+	uint64_t subject_hash(std::string_view canonical) const;
+	uint64_t email_hash(std::string_view folded) const;
+	/// The first person to have an identifier keeps it.
+	void add_subject(uint64_t hash, uint32_t person) { subjects_.emplace(hash, person); }
+	void add_email(uint64_t hash, uint32_t person) { emails_.emplace(hash, person); }
+	/// An email that others may have, too: it counts only in what names nobody otherwise.
+	void add_text_email(uint64_t hash, uint32_t person) { text_emails_.emplace(hash, person); }
+	bool empty() const { return subjects_.empty() && emails_.empty() && text_emails_.empty(); }
+	bool has_emails() const { return !emails_.empty(); }
+
+	uint32_t by_subject(std::string_view canonical) const;
+	uint32_t by_email(std::string_view folded) const;
+
+	/// Whose identifier stands in a text that need not be JSON. An email counts between characters
+	/// that no email has; a key, where keys are looked for, as a whole word (1234 is not in 51234,
+	/// 067318 is 67318), and one of less than four characters only as the value of that member:
+	/// "id": 7.
+	uint32_t named_in(std::string_view text, bool keys, std::string_view key_member) const;
+
+  private:
+	uint32_t by_any_email(std::string_view folded) const;
+	uint32_t email_in(std::string_view text) const;
+	uint32_t key_in(std::string_view text, std::string_view member) const;
+	uint32_t quoted_in(std::string_view text, bool keys, std::string_view member) const;
+	uint32_t by_word(std::string_view word) const;
+
+	std::array<uint8_t, 16> subject_key_, email_key_;
+	std::unordered_map<uint64_t, uint32_t> subjects_, emails_, text_emails_;
+};
+
+} // namespace etl

@@ -1,0 +1,171 @@
+#include "core/record_eraser.h"
+
+#include "core/encode.h"
+#include "core/rewrite.h"
+
+namespace etl
+{
+
+std::string
+text_at(const Document &document, const Path &path)
+{
+	if (path.empty())
+		return {};
+	const Value value = find(document.root(), path);
+	return value && (value.is(Kind::string) || value.is(Kind::number)) ? std::string(value.text())
+																	   : std::string();
+}
+
+std::string
+pseudonymized_request(const ErasesDefinition &erases, const std::string &secret,
+					  const Document &document)
+{
+	std::vector<Edit> edits;
+	const auto edit = [&](const Path &path, const char *kind, bool fold)
+	{
+		if (path.empty())
+			return;
+		const Value value = find(document.root(), path);
+		if (!value || (!value.is(Kind::string) && !value.is(Kind::number)))
+			return;
+		std::string identifier(value.text());
+		if (fold)
+			identifier = fold_email(identifier);
+		std::string json;
+		append_json_string(json, subject_pseudonym(secret, erases.dataset, kind, identifier));
+		edits.push_back({static_cast<size_t>(value.raw().data() - document.text().data()),
+						 value.raw().size(), json});
+	};
+	edit(erases.subject, "subject", false);
+	edit(erases.email, "email", true);
+	return apply_edits(document.text(), std::move(edits));
+}
+
+RecordEraser::RecordEraser(const Definition &definition, const KeyTypes &key_types,
+						   const Identities &people, const std::string &secret,
+						   const std::string &dataset, bool requests)
+	: definition_(definition), people_(people), secret_(secret), dataset_(dataset)
+{
+	about_ = definition.subject && definition.subject->dataset == dataset;
+	asks_ = definition.erases && definition.erases->dataset == dataset;
+	requests_ = asks_ && requests;
+	const Path *path = about_  ? &definition.subject->path
+					   : asks_ ? &definition.erases->subject
+							   : nullptr;
+	if (path != nullptr && !path->empty())
+		key_member_ = path->back();
+	static const ColumnType as_text;
+	const auto type = key_types.find(dataset);
+	key_type_ = type == key_types.end() ? &as_text : &type->second;
+}
+
+std::string
+RecordEraser::canonical(const Document &document)
+{
+	if (!about_ && !asks_)
+		return {};
+	const Path &path = about_ ? definition_.subject->path : definition_.erases->subject;
+	if (path.empty())
+		return {};
+	const Value value = find(document.root(), path);
+	if (!value || (!value.is(Kind::string) && !value.is(Kind::number)))
+		return {};
+	encoded_.clear();
+	TypeError error;
+	return encode(*key_type_, value, encoded_, error) ? canonical_text(*key_type_, encoded_)
+													  : std::string();
+}
+
+uint32_t
+RecordEraser::find_person(const Document &document, std::string_view subject, bool &by_text)
+{
+	by_text = false;
+	uint32_t person = subject.data() == nullptr ? Identities::nobody : people_.by_subject(subject);
+	if (person == Identities::nobody && people_.has_emails())
+	{
+		const Path *email = about_      ? &definition_.subject->email
+							: requests_ ? &definition_.erases->email
+										: nullptr;
+		if (email != nullptr && !email->empty())
+			person = people_.by_email(fold_email(text_at(document, *email)));
+	}
+	// a record that names nobody where it should may do so elsewhere
+	if (person == Identities::nobody && subject.data() == nullptr)
+	{
+		person = people_.named_in(document.text(), false, {});
+		by_text = person != Identities::nobody;
+	}
+	return person;
+}
+
+uint32_t
+RecordEraser::erase(const Document &document, std::string_view subject, std::string &out)
+{
+	if (asks_ && !requests_)
+		return Identities::nobody;
+	bool by_text;
+	const uint32_t person = find_person(document, subject, by_text);
+	if (person == Identities::nobody)
+		return person;
+	if (requests_)
+		out = pseudonymized_request(*definition_.erases, secret_, document);
+	else if (about_)
+	{
+		// without a key of its own the record still gets a token that agrees with itself
+		const std::string email =
+			subject.data() != nullptr
+				? std::string()
+				: "email:" + fold_email(text_at(document, definition_.subject->email));
+		// a record that goes as a whole leaves the text that stands for one
+		const std::string token =
+			subject_token(secret_, dataset_, subject.data() ? subject : email);
+		out = erased_record(document, definition_, {secret_, token})
+				  .value_or(std::string(erased_text));
+	}
+	if ((!about_ && !requests_) ||
+		(by_text && people_.named_in(out, false, {}) != Identities::nobody))
+		out = erased_text;
+	return person;
+}
+
+uint32_t
+RecordEraser::erase_malformed(std::string_view text, std::string &out) const
+{
+	if (text == erased_text)
+		return Identities::nobody;
+	const uint32_t person = people_.named_in(text, about_ || asks_, key_member_);
+	if (person != Identities::nobody)
+		out = erased_text;
+	return person;
+}
+
+uint32_t
+RecordEraser::erase(std::string_view text, std::string &out)
+{
+	ParseError error;
+	if (!document_.parse(text, error))
+		return erase_malformed(text, out);
+	const std::string subject = canonical(document_);
+	return erase(document_, subject.empty() ? std::string_view() : std::string_view(subject), out);
+}
+
+uint32_t
+RecordEraser::whose(std::string_view text)
+{
+	ParseError error;
+	if (!document_.parse(text, error))
+		return people_.named_in(text, about_ || asks_, key_member_);
+	const std::string subject = canonical(document_);
+	bool by_text;
+	return find_person(document_, subject.empty() ? std::string_view() : std::string_view(subject),
+					   by_text);
+}
+
+std::string
+RecordEraser::subject_of(std::string_view text)
+{
+	ParseError error;
+	return document_.parse(text, error) ? canonical(document_) : std::string();
+}
+
+} // namespace etl

@@ -1,0 +1,229 @@
+// The files of an erasure: processed, archived and still staged.
+#include <algorithm>
+
+#include <unistd.h>
+
+#include "erase/eraser.h"
+#include "erase/subject_index.h"
+#include "run/claim.h"
+#include "run/quarantine.h"
+#include "run/threads.h"
+
+namespace etl
+{
+
+void
+Eraser::erase_files()
+{
+	pending_ = pending_sources();
+	std::vector<int64_t> subjects;
+	for (const std::string &subject : texts_)
+		subjects.push_back(static_cast<int64_t>(people_.subject_hash(subject)));
+	for (const auto &[name, definition] : catalog_.all())
+		if (about(definition) || asks(definition))
+			find_files(definition, subjects);
+		else if (quarantined_files_.count(name) > 0)
+			find_files(definition, {});
+	find_staged();
+	rewrite_files();
+}
+
+/// Files of a dataset that hold the subjects, as the index says, or a quarantined record that was
+/// found; and those that came with the same bytes under the same name and were not loaded again.
+void
+Eraser::find_files(const Definition &definition, const std::vector<int64_t> &subjects)
+{
+	std::vector<int64_t> ids = files_of_subjects(definition.dataset, subjects);
+	const std::set<int64_t> &quarantined = quarantined_files_[definition.dataset];
+	ids.insert(ids.end(), quarantined.begin(), quarantined.end());
+	if (ids.empty())
+		return;
+	const pg::Rows rows = pg::query(
+		"WITH held AS MATERIALIZED (SELECT f.* FROM unnest($2::bigint[]) i(id)"
+		" JOIN etl.file f ON f.file_id = i.id)"
+		" SELECT file_id, coalesce(processed_path, ''), coalesce(archived_path, '') FROM held"
+		" UNION SELECT d.file_id, coalesce(d.processed_path, ''), coalesce(d.archived_path, '')"
+		" FROM held JOIN etl.file d ON d.dataset = $1 AND d.path = held.path"
+		" AND d.status = 'duplicate' ORDER BY 1",
+		{pg::param(definition.dataset), pg::param_array(ids)});
+	for (uint64_t i = 0; i < rows.size(); ++i)
+	{
+		add_copy(definition, rows.integer(i, 0), settings_.processed_dir, rows.text(i, 1),
+				 "processed");
+		add_copy(definition, rows.integer(i, 0), settings_.archive_dir, rows.text(i, 2),
+				 "archived");
+	}
+}
+
+void
+Eraser::add_copy(const Definition &definition, int64_t file_id, const std::string &root,
+				 const std::string &path, const char *kind)
+{
+	if (path.empty())
+		return;
+	Copy copy{&definition, file_id, root + "/" + path, std::string(kind) + "/" + path, kind,
+			  {},          {}};
+	// a file of this very transaction still has another name
+	const auto pending = pending_.find(copy.path);
+	copy.task.source = pending == pending_.end() ? copy.path : pending->second;
+	if (!identify(copy.task.source, copy.identity))
+	{
+		report_.held.emplace_back(copy.place, "the file is not there any more");
+		return;
+	}
+	copies_.push_back(std::move(copy));
+}
+
+/// Raw files that wait to be loaded. Nothing says what they hold: they are read.
+void
+Eraser::find_staged()
+{
+	if (settings_.raw_dir.empty())
+		return;
+	const std::unordered_set<std::string> taken = pending_files();
+	for (const StagedFile &file : list_staged_files(settings_.raw_dir))
+	{
+		const Definition *definition = catalog_.find(catalog_.claimant(file.name()));
+		const std::string path = settings_.raw_dir + "/" + file.path;
+		if (definition == nullptr || taken.count(path) > 0)
+			continue;
+		if (asks(*definition))
+			report_.held.emplace_back("staged/" + storable_text(file.path),
+									  "requests that the next run of dataset \"" +
+										  definition->dataset + "\" answers");
+		if (!about(*definition))
+			continue;
+		Copy copy{definition, 0, path, "staged/" + file.path, "staged", {}, file.identity};
+		copy.task.source = path;
+		copy.task.probe = true;
+		copies_.push_back(std::move(copy));
+	}
+}
+
+void
+Eraser::rewrite_files()
+{
+	if (copies_.empty())
+		return;
+	std::vector<RewriteTask> tasks;
+	std::vector<const Definition *> groups;
+	std::map<const Definition *, size_t> group_of;
+	std::map<const Definition *, std::string> folders;
+	for (Copy &copy : copies_)
+	{
+		const auto [group, is_new] = group_of.emplace(copy.definition, groups.size());
+		if (is_new)
+		{
+			groups.push_back(copy.definition);
+			if (mode_ == Mode::erase)
+				folders[copy.definition] = part_folder(settings_, copy.definition->dataset);
+		}
+		copy.task.group = group->second;
+		copy.task.gzip = is_gzip(copy.path);
+		// a processed file is JSON Lines whatever its name; an archived one is what came, until it
+		// is rewritten
+		copy.task.whole_json = copy.kind != std::string("processed") && is_whole_json(copy.path);
+		copy.task.collect = mode_ == Mode::collect;
+		if (mode_ == Mode::erase)
+		{
+			copy.task.part = part_name(folders[copy.definition], copy.file_id, copy.kind);
+			remove_on_rollback(copy.task.part);
+		}
+		tasks.push_back(copy.task);
+	}
+	const auto factory = [&](size_t group) -> FileRewriter::Transform
+	{
+		const auto eraser = std::make_shared<RecordEraser>(*groups[group], catalog_.key_types(),
+														   people_, secret_, dataset_);
+		if (mode_ == Mode::collect)
+			return [eraser](std::string_view text, std::string &, RewriteOutcome &)
+			{ return eraser->whose(text); };
+		// a record that goes leaves a blank line, so that the others keep theirs
+		const bool removes =
+			about(*groups[group]) && groups[group]->subject->on_erasure == OnErasure::remove;
+		return [eraser, removes](std::string_view text, std::string &out, RewriteOutcome &)
+		{
+			const uint32_t person = eraser->erase(text, out);
+			if (removes && out == erased_text)
+				out.clear();
+			return person;
+		};
+	};
+	FileRewriter rewriter(std::move(tasks), factory, settings_.threads);
+	const StopOnExit stop_on_exit(rewriter);
+	while (!rewriter.wait(std::chrono::milliseconds(100)))
+		pg::check_for_interrupts();
+	for (size_t i = 0; i < copies_.size(); ++i)
+		finish_copy(copies_[i], rewriter.outcomes()[i]);
+	for (auto &[dataset, actions] : actions_)
+		plan_actions(dataset, std::move(actions));
+	if (!rewritten_archives_.empty())
+		pg::execute("UPDATE etl.file f SET archived_sha256 = r.hash"
+					" FROM unnest($1::bigint[], $2::bytea[]) r(id, hash) WHERE f.file_id = r.id",
+					{pg::param_array(rewritten_archives_),
+					 pg::param_array(17 /* bytea */,
+									 std::vector<std::string_view>(rewritten_hashes_.begin(),
+																   rewritten_hashes_.end()))});
+}
+
+void
+Eraser::finish_copy(const Copy &copy, RewriteOutcome &outcome)
+{
+	const bool staged = copy.kind == std::string("staged");
+	const std::string place = storable_text(copy.place);
+	if (!outcome.error.empty())
+	{
+		FileIdentity now;
+		if (!identify(copy.task.source, now))
+			report_.held.emplace_back(place, "the file is not there any more");
+		else if (mode_ != Mode::erase || staged)
+			// a staged file that can't be read can't be loaded either, or not before it is whole
+			report_.held.emplace_back(place, outcome.error);
+		else
+			throw pg::Error(outcome.sqlstate,
+							"could not rewrite a file for an erasure: " + outcome.error,
+							"File \"" + storable_text(copy.path) + "\". Nothing was erased.",
+							"Mend it, or move it out of the folder and erase it by hand.");
+		return;
+	}
+	if (outcome.found.empty())
+		return;
+	ErasedPlace entry;
+	entry.place = place;
+	entry.kind = copy.kind;
+	entry.bytes = static_cast<int64_t>(outcome.size);
+	for (const PersonalDefinition &field : copy.definition->personal)
+		entry.columns.push_back(field.field);
+	for (const auto &[person, count] : outcome.found)
+	{
+		entry.rows[person] += count;
+		++requests_[person].file_count;
+	}
+	report_.places.push_back(std::move(entry));
+	for (std::string &text : outcome.texts)
+		records_.emplace_back(place, std::move(text));
+	const auto hex = [](const std::array<uint8_t, 32> &hash)
+	{ return std::string(reinterpret_cast<const char *>(hash.data()), hash.size()); };
+	if (mode_ == Mode::look)
+		report_.fingerprint.push_back(place + " " + to_hex(hex(outcome.sha256)));
+	if (mode_ != Mode::erase || !outcome.changed)
+		return;
+	FileAction action;
+	action.kind = staged ? FileAction::Kind::replace : FileAction::Kind::publish;
+	action.file_id = copy.file_id;
+	action.from = copy.task.part;
+	action.to = copy.path;
+	if (staged)
+	{
+		action.sha256 = outcome.sha256;
+		action.identity = copy.identity;
+	}
+	actions_[copy.definition->dataset].push_back(std::move(action));
+	if (copy.kind == std::string("archived"))
+	{
+		rewritten_archives_.push_back(copy.file_id);
+		rewritten_hashes_.push_back(hex(outcome.new_sha256));
+	}
+}
+
+} // namespace etl

@@ -1,0 +1,134 @@
+// The quarantined records of an erasure.
+#include "erase/eraser.h"
+
+namespace etl
+{
+
+namespace
+{
+
+/// Records that are looked through at a time.
+constexpr int64_t chunk_size = 5000;
+
+std::string
+hex_hash(const std::string &bytes)
+{
+	const auto hash = sha256(bytes);
+	return to_hex({reinterpret_cast<const char *>(hash.data()), hash.size()});
+}
+
+/// Records found, to be written back.
+struct Treated
+{
+	std::vector<int64_t> ids;
+	std::vector<std::string> records;
+
+	/// forget_key: the record is a request, whose key is an identifier.
+	void write(bool forget_key)
+	{
+		if (ids.empty())
+			return;
+		// a released record stays released: its line is in a processed file, and replay counts on
+		// that; what was given up by hand stays given up
+		pg::execute(
+			"UPDATE etl.quarantine q SET record = r.record, record_bytes = NULL,"
+			" status = CASE q.status WHEN 'open' THEN 'erased' ELSE q.status END,"
+			" key = CASE WHEN NOT $3 THEN q.key END, subject = CASE WHEN NOT $3 THEN q.subject END"
+			" FROM unnest($1::bigint[], $2::text[]) r(id, record) WHERE q.quarantine_id = r.id",
+			{pg::param_array(ids),
+			 pg::param_array(std::vector<std::string_view>(records.begin(), records.end())),
+			 pg::param(forget_key)});
+		ids.clear();
+		records.clear();
+	}
+};
+
+} // namespace
+
+void
+Eraser::erase_quarantine()
+{
+	std::set<std::string> datasets;
+	const pg::Rows rows = pg::query("SELECT DISTINCT dataset FROM etl.quarantine ORDER BY 1");
+	for (uint64_t i = 0; i < rows.size(); ++i)
+		datasets.insert(rows.text(i, 0));
+	for (const std::string &name : datasets)
+	{
+		const Definition *definition = catalog_.find(name);
+		const bool related = definition != nullptr && (about(*definition) || asks(*definition));
+		if (related && !texts_.empty())
+			erase_quarantine_of(definition, name, "q.subject = ANY ($2)");
+		// what names nobody where it should, or can't be read at all, may do so anywhere
+		erase_quarantine_of(definition, name, "q.subject IS NULL AND cardinality($2) >= 0");
+		// the email of a request may stand in a record with a key of its own
+		if (related && definition->subject && !definition->subject->email.empty() &&
+			people_.has_emails())
+			erase_quarantine_of(definition, name, "q.subject <> ALL ($2)");
+	}
+}
+
+void
+Eraser::erase_quarantine_of(const Definition *definition, const std::string &dataset,
+							const std::string &condition)
+{
+	static const Definition undefined;
+	RecordEraser eraser(definition != nullptr ? *definition : undefined, catalog_.key_types(),
+						people_, secret_, dataset_);
+	ErasedPlace place;
+	place.place = "etl.quarantine";
+	place.kind = "quarantine";
+	place.columns = {"record"};
+	Treated treated;
+	for (int64_t after = 0;;)
+	{
+		pg::check_for_interrupts();
+		const pg::Rows rows = pg::query(
+			"SELECT q.quarantine_id, q.record, coalesce(q.file_id, 0) FROM etl.quarantine q"
+			" WHERE q.dataset = $1 AND q.record IS NOT NULL AND " +
+				condition + " AND q.quarantine_id > $3 ORDER BY q.quarantine_id LIMIT $4",
+			{pg::param(dataset), texts(), pg::param(after), pg::param(chunk_size)});
+		for (uint64_t i = 0; i < rows.size(); ++i)
+		{
+			after = rows.integer(i, 0);
+			const std::string record = rows.text(i, 1);
+			if (mode_ == Mode::collect)
+			{
+				const uint32_t person = eraser.whose(record);
+				if (person != Identities::nobody)
+				{
+					note_quarantined(place, dataset, person, rows.integer(i, 2));
+					records_.emplace_back("etl.quarantine", record);
+				}
+				continue;
+			}
+			std::string out;
+			const uint32_t person = eraser.erase(record, out);
+			if (person == Identities::nobody)
+				continue;
+			note_quarantined(place, dataset, person, rows.integer(i, 2));
+			if (mode_ == Mode::look)
+				report_.fingerprint.push_back("etl.quarantine " + std::to_string(after) + " " +
+											  hex_hash(record));
+			treated.ids.push_back(after);
+			treated.records.push_back(std::move(out));
+		}
+		if (mode_ == Mode::erase)
+			treated.write(definition != nullptr && asks(*definition));
+		if (rows.size() < static_cast<uint64_t>(chunk_size))
+			break;
+	}
+	if (!place.rows.empty())
+		report_.places.push_back(std::move(place));
+}
+
+void
+Eraser::note_quarantined(ErasedPlace &place, const std::string &dataset, uint32_t person,
+						 int64_t file_id)
+{
+	++place.rows[person];
+	++requests_[person].row_count;
+	if (file_id != 0)
+		quarantined_files_[dataset].insert(file_id);
+}
+
+} // namespace etl

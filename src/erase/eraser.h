@@ -1,0 +1,103 @@
+// The engine of an erasure, in three parts: tables, quarantine, files.
+#pragma once
+
+#include <set>
+
+#include "core/file_rewriter.h"
+#include "erase/erase.h"
+
+namespace etl
+{
+
+/// One erasure of a set of people. Also looks without erasing, and hands over what it finds.
+class Eraser
+{
+  public:
+	enum class Mode
+	{
+		erase,
+		look,   ///< count only
+		collect ///< and keep the records
+	};
+	Eraser(const Catalog &catalog, const std::string &dataset, const std::string &secret,
+		   std::vector<ErasureRequest> &requests, const pg::Settings &settings, Mode mode);
+
+	void run();
+	ErasureReport &report() { return report_; }
+	const Identities &people() const { return people_; }
+	/// Mode::collect: place and record, as JSON.
+	std::vector<std::pair<std::string, std::string>> &records() { return records_; }
+
+  private:
+	/// Quarantined records that were found, by file.
+	using QuarantinedFiles = std::map<std::string, std::set<int64_t>>;
+	struct Copy;
+
+	bool about(const Definition &definition) const
+	{
+		return definition.subject && definition.subject->dataset == dataset_;
+	}
+	bool asks(const Definition &definition) const
+	{
+		return definition.erases && definition.erases->dataset == dataset_;
+	}
+	void add_people();
+	void add_held_emails();
+
+	void erase_tables(const Definition &definition);
+	void remove_rows(const Definition &definition);
+	void erase_table(const Definition &definition, const TableDefinition &table,
+					 const ColumnDefinition &subject, const ColumnDefinition *key);
+
+	void erase_quarantine();
+	void erase_quarantine_of(const Definition *definition, const std::string &dataset,
+							 const std::string &condition);
+	void note_quarantined(ErasedPlace &place, const std::string &dataset, uint32_t person,
+						  int64_t file_id);
+
+	void fingerprint_definitions();
+	void erase_files();
+	void find_files(const Definition &definition, const std::vector<int64_t> &subjects);
+	void add_copy(const Definition &definition, int64_t file_id, const std::string &root,
+				  const std::string &path, const char *kind);
+	void find_staged();
+	void rewrite_files();
+	void finish_copy(const Copy &copy, RewriteOutcome &outcome);
+
+	/// Erases, or counts, by subject: columns subject (text), count (bigint), what they are (text).
+	void count_rows(const pg::Rows &rows, ErasedPlace place);
+	pg::Param texts() const;
+
+	const Catalog &catalog_;
+	const std::string &dataset_;
+	const std::string &secret_;
+	std::vector<ErasureRequest> &requests_;
+	const pg::Settings &settings_;
+	const Mode mode_;
+	Identities people_;
+	bool anybody_ = false;
+	std::vector<std::string> texts_, tokens_;              ///< of subjects
+	std::unordered_map<std::string, uint32_t> by_subject_; ///< to index of the request
+	QuarantinedFiles quarantined_files_;
+	std::vector<Copy> copies_;
+	std::unordered_map<std::string, std::string> pending_;
+	std::vector<int64_t> rewritten_archives_;
+	std::vector<std::string> rewritten_hashes_;
+	std::map<std::string, std::vector<FileAction>> actions_;
+	ErasureReport report_;
+	std::vector<std::pair<std::string, std::string>> records_;
+};
+
+/// A copy of a file that may hold the people.
+struct Eraser::Copy
+{
+	const Definition *definition;
+	int64_t file_id;
+	std::string path;  ///< final, absolute
+	std::string place; ///< "archived/date=…"
+	const char *kind;
+	RewriteTask task;
+	FileIdentity identity;
+};
+
+} // namespace etl

@@ -1,0 +1,289 @@
+// The SQL functions of an erasure: etl_erase, etl_reinstate, etl_subject, etl.fold_email.
+#include <algorithm>
+
+#include <nlohmann/json.hpp>
+
+#include "core/casefold.h"
+#include "core/key_ring.h"
+#include "core/rewrite.h"
+#include "erase/audit.h"
+#include "erase/eraser.h"
+#include "pg/srf.h"
+#include "run/functions.h"
+#include "run/quarantine.h"
+
+extern "C"
+{
+#include "access/htup_details.h"
+#include "executor/spi.h"
+#include "funcapi.h"
+}
+
+namespace etl
+{
+
+namespace
+{
+
+std::string
+text_or_empty(FunctionCallInfo fcinfo, int n)
+{
+	return fcinfo->args[n].isnull ? std::string() : pg::text_argument(fcinfo, n);
+}
+
+/// What an erasure would do, as the DBA sees it.
+nlohmann::ordered_json
+plan_json(const std::string &dataset, const std::string &secret, const ErasureReport &report,
+		  const std::vector<ErasureRequest> &requests)
+{
+	nlohmann::ordered_json plan;
+	nlohmann::ordered_json places = nlohmann::ordered_json::array();
+	nlohmann::ordered_json held = nlohmann::ordered_json::array();
+	int64_t rows = 0, files = 0, bytes = 0;
+	std::map<std::pair<std::string, std::string>, const ErasedPlace *> sorted;
+	std::map<std::pair<std::string, std::string>, int64_t> counts;
+	for (const ErasedPlace &place : report.places)
+	{
+		sorted[{place.kind, place.place}] = &place;
+		for (const auto &[person, count] : place.rows)
+			counts[{place.kind, place.place}] += count;
+	}
+	for (const auto &[name, place] : sorted)
+	{
+		nlohmann::ordered_json entry{{"place", place->place},
+									 {"kind", place->kind},
+									 {"rows", counts[name]},
+									 {"columns", place->columns}};
+		if (place->kind == "table" || place->kind == "quarantine")
+			rows += counts[name];
+		else
+		{
+			entry["bytes"] = place->bytes;
+			bytes += place->bytes;
+			++files;
+		}
+		places.push_back(std::move(entry));
+	}
+	for (const auto &[place, reason] : report.held)
+		held.push_back({{"place", place}, {"reason", reason}});
+	for (const ErasureRequest &request : requests)
+		if (request.held)
+			held.push_back({{"place", "everywhere"}, {"reason", "legal hold (etl.hold)"}});
+	// keyed: nobody can try out whether it fits a record that they guess
+	std::vector<std::string> lines = report.fingerprint;
+	std::sort(lines.begin(), lines.end());
+	std::string canonical = dataset + "\n";
+	for (const ErasureRequest &request : requests)
+		canonical += request.pseudonym + " " + request.email_pseudonym +
+					 (request.duplicate ? " duplicate" : "") + (request.held ? " held" : "") + "\n";
+	for (const std::string &line : lines)
+		canonical += line + "\n";
+	const auto mac = hmac_sha256(erasure_key(secret), "etl plan\n" + canonical);
+	plan["hash"] = to_hex({reinterpret_cast<const char *>(mac.data()), mac.size()});
+	plan["rows"] = rows;
+	plan["files"] = files;
+	plan["bytes"] = bytes;
+	plan["places"] = std::move(places);
+	plan["held"] = std::move(held);
+	plan["not_covered"] = {"backups", "replicas", "server logs",
+						   "old row versions until etl_erasure_purge()"};
+	return plan;
+}
+
+/// A row of etl.erasure that does not exist, for a dry run.
+Datum
+planned_row(const std::string &dataset, const ErasureRequest &request, int64_t rows, int64_t files,
+			const std::string &plan)
+{
+	const pg::Rows row = pg::query(
+		"SELECT jsonb_populate_record(NULL::etl.erasure, jsonb_build_object('dataset', $1,"
+		" 'received_at', now(), 'source', 'dry run', 'subject', nullif($2, ''), 'email',"
+		" nullif($3, ''), 'status', $4, 'row_count', $5, 'file_count', $6, 'conflict', $7,"
+		" 'plan', $8::jsonb))",
+		{pg::param(dataset), pg::param(request.pseudonym), pg::param(request.email_pseudonym),
+		 pg::param(request.duplicate         ? "duplicate"
+				   : request.held            ? "held"
+				   : rows == 0 && files == 0 ? "not_found"
+											 : "completed"),
+		 pg::param(rows), pg::param(files), pg::param(request.conflict), pg::param(plan)});
+	bool null;
+	const Datum value = row.datum(0, 0, null);
+	return pg::call([=] { return SPI_datumTransfer(value, false, -1); });
+}
+
+Datum
+erasure_row(int64_t erasure_id)
+{
+	const pg::Rows rows =
+		pg::query("SELECT e FROM etl.erasure e WHERE erasure_id = $1", {pg::param(erasure_id)});
+	bool null;
+	const Datum value = rows.datum(0, 0, null);
+	return pg::call([=] { return SPI_datumTransfer(value, false, -1); });
+}
+
+void
+tell(const std::vector<ErasureRequest> &requests, const ErasureReport &report)
+{
+	const ErasureRequest &first = requests[0];
+	if (requests.size() > 1)
+		pg::notice(NOTICE, std::to_string(requests.size()) + " people have this email",
+				   "All of them were asked to be erased; etl.erasure has a row for each.");
+	if (first.duplicate)
+		pg::notice(NOTICE, "erasure of this person was asked for before; nothing was changed", "",
+				   "Data that have come since by other ways than pg_etl's are erased after "
+				   "etl_reinstate.");
+	if (first.conflict)
+		pg::notice(NOTICE, "subject and email belong to different people",
+				   "The subject was erased, the owner of the email was not.");
+	if (first.held)
+		pg::notice(NOTICE, "the request waits: the person or the dataset is on legal hold");
+	for (const auto &[place, reason] : report.held)
+		pg::notice(NOTICE, "\"" + place + "\" stays as it is: " + reason);
+	if (!report.journal && !first.duplicate)
+		pg::notice(NOTICE, "no erasure journal is kept",
+				   "A restored backup brings the person back.",
+				   "Set etl.journal_dir to a folder outside the data directory.");
+}
+
+} // namespace
+
+} // namespace etl
+
+using namespace etl;
+
+PG_ETL_ENTRY(etl_fold_email)
+{
+	return pg::text_datum(fold_email(pg::text_argument(fcinfo, 0)));
+}
+
+PG_ETL_ENTRY(etl_erase)
+{
+	if (PG_ARGISNULL(0))
+		throw pg::Error("22004", "dataset must not be null");
+	const std::string dataset = pg::text_argument(fcinfo, 0);
+	const std::string subject = text_or_empty(fcinfo, 1), email = text_or_empty(fcinfo, 2);
+	const bool dry_run = !PG_ARGISNULL(3) && PG_GETARG_BOOL(3);
+	const std::string expected = text_or_empty(fcinfo, 4);
+	require_utf8();
+	const pg::Spi spi;
+	const Catalog catalog = Catalog::load();
+	people_definition(catalog, dataset);
+	ErasureRequest request;
+	request.source = "sql";
+	request.email = fold_email(email);
+	if (!subject.empty())
+		request.subject = canonical_person(catalog, dataset, subject);
+	if (request.subject.empty() && request.email.empty())
+		throw pg::Error("22004", "neither subject nor email is given", "",
+						"SELECT etl_erase('" + dataset + "', subject => '…');");
+	const pg::Settings settings = pg::Settings::current();
+	settings.require_folders();
+	const std::string secret = pg::secret();
+	lock_for_erasure(catalog);
+	std::vector<ErasureRequest> requests{request};
+	std::unordered_set<std::string> seen;
+	resolve_requests(catalog, dataset, secret, requests, seen);
+
+	std::string plan;
+	if (dry_run || !expected.empty())
+	{
+		std::vector<ErasureRequest> looked = requests;
+		const ErasureReport report =
+			erase_subjects(catalog, dataset, secret, looked, settings, true);
+		const nlohmann::ordered_json json = plan_json(dataset, secret, report, looked);
+		plan = json.dump();
+		if (dry_run)
+			return planned_row(dataset, looked[0], json["rows"], json["files"], plan);
+		if (json["hash"] != expected)
+			throw pg::Error("55000", "the plan no longer fits: something has changed since",
+							"Nothing was erased.",
+							"Look at the new plan: SELECT (etl_erase('" + dataset +
+								"', …, dry_run => true)).plan;");
+	}
+	const ErasureReport report = erase_subjects(catalog, dataset, secret, requests, settings);
+	tell(requests, report);
+	if (!plan.empty())
+		pg::execute("UPDATE etl.erasure SET plan = $2::jsonb WHERE erasure_id = $1",
+					{pg::param(requests[0].erasure_id), pg::param(plan)});
+	return erasure_row(requests[0].erasure_id);
+}
+
+PG_ETL_ENTRY(etl_reinstate)
+{
+	if (PG_ARGISNULL(0))
+		throw pg::Error("22004", "dataset must not be null");
+	const std::string dataset = pg::text_argument(fcinfo, 0);
+	const std::string subject = text_or_empty(fcinfo, 1), reason = text_or_empty(fcinfo, 2);
+	const std::string email = fold_email(text_or_empty(fcinfo, 3));
+	const pg::Spi spi;
+	const Catalog catalog = Catalog::load();
+	people_definition(catalog, dataset);
+	if (trim_unicode(reason).empty())
+		throw pg::Error("22004", "the reason must be given",
+						"It is kept in etl.tombstone; no personal data belongs in it.",
+						"SELECT etl_reinstate('" + dataset + "', '…', reason => '…');");
+	if (subject.empty() && email.empty())
+		throw pg::Error("22004", "neither subject nor email is given");
+	const std::string secret = pg::secret();
+	lock_for_erasure(catalog);
+	std::string by_subject, by_email;
+	if (!subject.empty())
+		by_subject = subject_pseudonym(secret, dataset, "subject",
+									   canonical_person(catalog, dataset, subject));
+	if (!email.empty())
+		by_email = subject_pseudonym(secret, dataset, "email", email);
+	// with the subject, the email of the same request
+	const pg::Rows rows = pg::query(
+		"UPDATE etl.tombstone t SET reinstated_at = now(), reinstated_by = session_user,"
+		" reason = $4 WHERE t.dataset = $1 AND t.reinstated_at IS NULL AND t.erasure_id IN"
+		" (SELECT s.erasure_id FROM etl.tombstone s WHERE s.dataset = $1"
+		" AND s.reinstated_at IS NULL AND ((s.kind = 'subject' AND s.pseudonym = $2)"
+		" OR (s.kind = 'email' AND s.pseudonym = $3))) RETURNING t.erasure_id",
+		{pg::param(dataset), pg::param(by_subject), pg::param(by_email), pg::param(reason)});
+	if (rows.empty())
+	{
+		pg::notice(NOTICE, "this person was not erased; nothing was changed");
+		return Int64GetDatum(0);
+	}
+	append_audit({{rows.integer(0, 0),
+				   "reinstate",
+				   "etl.tombstone",
+				   {},
+				   static_cast<int64_t>(rows.size())}});
+	return Int64GetDatum(static_cast<int64_t>(rows.size()));
+}
+
+PG_ETL_ENTRY(etl_subject)
+{
+	const std::string dataset = pg::text_argument(fcinfo, 0),
+					  subject = pg::text_argument(fcinfo, 1);
+	require_utf8();
+	pg::ResultSet result(fcinfo);
+	const pg::Spi spi;
+	const Catalog catalog = Catalog::load();
+	people_definition(catalog, dataset);
+	const pg::Settings settings = pg::Settings::current();
+	settings.require_folders();
+	std::vector<ErasureRequest> requests(1);
+	requests[0].subject = canonical_person(catalog, dataset, subject);
+	const std::string secret = pg::secret();
+	Eraser eraser(catalog, dataset, secret, requests, settings, Eraser::Mode::collect);
+	eraser.run();
+	Document document;
+	for (const auto &[place, text] : eraser.records())
+	{
+		ParseError error;
+		std::string json = storable_text(text);
+		if (!document.parse(json, error) || json.find("\\u0000") != std::string::npos)
+		{
+			// what is no JSON, or not PostgreSQL's, as a string
+			std::string quoted;
+			append_json_string(quoted, json);
+			json = quoted;
+		}
+		result.add({pg::Cell::text(place), pg::Cell::jsonb(json)});
+	}
+	for (const auto &[place, reason] : eraser.report().held)
+		pg::notice(NOTICE, "\"" + place + "\" was not looked into: " + reason);
+	return static_cast<Datum>(0);
+}

@@ -1,0 +1,73 @@
+#include "erase/tombstone.h"
+
+#include "pg/settings.h"
+#include "pg/spi.h"
+
+namespace etl
+{
+
+std::unique_ptr<Tombstones>
+Tombstones::load(const Definition &definition)
+{
+	// of a dataset that has nothing to do with people only what can't be read is looked through,
+	// for anybody's email
+	const std::string dataset = definition.subject  ? definition.subject->dataset
+								: definition.erases ? definition.erases->dataset
+													: "";
+	const pg::Rows rows = pg::query("SELECT kind = 'email', hash FROM etl.tombstone"
+									" WHERE reinstated_at IS NULL AND (dataset = $1 OR $1 = '')"
+									" AND ($1 <> '' OR kind = 'email')",
+									{pg::param(dataset)});
+	if (rows.empty())
+		return nullptr;
+	std::unique_ptr<Tombstones> tombstones(new Tombstones(pg::secret(), dataset));
+	for (uint64_t i = 0; i < rows.size(); ++i)
+	{
+		const uint64_t hash = static_cast<uint64_t>(rows.integer(i, 1));
+		rows.boolean(i, 0) ? tombstones->people_.add_email(hash, 0)
+						   : tombstones->people_.add_subject(hash, 0);
+	}
+	return tombstones;
+}
+
+void
+add_tombstones(const std::string &dataset, const std::vector<NewTombstone> &tombstones)
+{
+	if (tombstones.empty())
+		return;
+	std::vector<std::string_view> kinds, pseudonyms;
+	std::vector<int64_t> hashes, ids;
+	for (const NewTombstone &t : tombstones)
+	{
+		kinds.push_back(t.kind);
+		pseudonyms.push_back(t.pseudonym);
+		hashes.push_back(static_cast<int64_t>(t.hash));
+		ids.push_back(t.erasure_id);
+	}
+	pg::execute("INSERT INTO etl.tombstone (dataset, kind, pseudonym, hash, erasure_id)"
+				" SELECT $1, t.kind, t.pseudonym, t.hash, t.erasure_id"
+				" FROM unnest($2::text[], $3::text[], $4::bigint[], $5::bigint[])"
+				" t(kind, pseudonym, hash, erasure_id) ORDER BY t.pseudonym"
+				" ON CONFLICT (pseudonym, dataset, kind) WHERE reinstated_at IS NULL DO NOTHING",
+				{pg::param(dataset), pg::param_array(kinds), pg::param_array(pseudonyms),
+				 pg::param_array(hashes), pg::param_array(ids)});
+}
+
+std::vector<bool>
+have_tombstones(const std::string &dataset, const char *kind,
+				const std::vector<std::string_view> &pseudonyms)
+{
+	std::vector<bool> have(pseudonyms.size());
+	if (pseudonyms.empty())
+		return have;
+	const pg::Rows rows =
+		pg::query("SELECT p.i FROM unnest($3::text[]) WITH ORDINALITY p(pseudonym, i)"
+				  " JOIN etl.tombstone t ON t.pseudonym = p.pseudonym AND t.dataset = $1"
+				  " AND t.kind = $2 AND t.reinstated_at IS NULL",
+				  {pg::param(dataset), pg::param(kind), pg::param_array(pseudonyms)});
+	for (uint64_t i = 0; i < rows.size(); ++i)
+		have[static_cast<size_t>(rows.integer(i, 0) - 1)] = true;
+	return have;
+}
+
+} // namespace etl

@@ -1,0 +1,46 @@
+// Tombstones: who has been erased, so that nobody comes back by a late delivery.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/identities.h"
+#include "core/staged_record.h"
+
+namespace etl
+{
+
+/// The people whose records a dataset must not let in as they come.
+class Tombstones
+{
+  public:
+	/// Null when there are none.
+	static std::unique_ptr<Tombstones> load(const Definition &definition);
+	const ErasedPeople *erased() const { return &erased_; }
+
+  private:
+	Tombstones(const std::string &secret, const std::string &dataset)
+		: people_(secret), erased_{people_, secret, dataset}
+	{
+	}
+	Identities people_;
+	ErasedPeople erased_;
+};
+
+struct NewTombstone
+{
+	const char *kind; ///< "subject", "email"
+	std::string pseudonym;
+	uint64_t hash;
+	int64_t erasure_id;
+};
+
+/// Those that are there already stay as they are.
+void add_tombstones(const std::string &dataset, const std::vector<NewTombstone> &tombstones);
+
+/// For each pseudonym: is there a tombstone?
+std::vector<bool> have_tombstones(const std::string &dataset, const char *kind,
+								  const std::vector<std::string_view> &pseudonyms);
+
+} // namespace etl

@@ -24,13 +24,13 @@ my $input = $node->basedir . '/input';
 make_path($input);
 if (defined(my $real = real_data()))
 {
-	my @days = (sort glob "$real/date=*")[ 0 .. 2 ];
+	my @days = (sort glob "$real/date=*")[ 0 .. 1 ];
 	system_or_bail('cp', '-rL', @days, $input);
 	system_or_bail('chmod', '-R', 'u+w', $input);
 }
 elsif (-x ($ENV{ETL_GENERATE} // ''))
 {
-	system_or_bail($ENV{ETL_GENERATE}, '--transactions', 2000, '--files', 72, '--defects', '0.05', $input);
+	system_or_bail($ENV{ETL_GENERATE}, '--transactions', 1000, '--files', 48, '--defects', '0.05', $input);
 }
 else
 {

@@ -303,8 +303,7 @@ sub crash_round
 	return (\@diff, $crashes, \%missed);
 }
 
-# One world whose every step is killed at a random moment, sometimes twice: the backend, or the
-# server. Returns the differences and the number of kills that met a running step.
+# One world whose every step is killed at random moments, several times: the backend, or the server. Returns the differences and the number of kills that met a running step.
 sub random_kill_round
 {
 	my ($node, $expected, $seconds, %options) = @_;
@@ -314,11 +313,10 @@ sub random_kill_round
 	{
 		my (undef, @work) = @$step;
 		if (ref $work[0]) { my $stage = shift @work; $stage->($world) }
-		for my $attempt (1 .. 3)
+		for my $attempt (1 .. 6)
 		{
-			my $killed = kill_while_running($world, \@work, $seconds->{ $step->[0] }) or last;
-			$kills += $killed;
-			last if rand() < 0.5;
+			$kills += kill_while_running($world, \@work, $seconds->{ $step->[0] });
+			last if rand() < 0.2;
 		}
 		my ($good, $err) = run_step($world, [ $step->[0], @work ]);
 		push @diff, "step $step->[0] after a kill: $err" unless $good;

@@ -3,12 +3,12 @@
 
 # These do not need PGXS (and make check must not be PGXS's own, which only says that it is not
 # supported): they install what is missing first and then call make again for the rest.
-SCRIPTED = check demo setup bench/generate
+SCRIPTED = check fuzz demo setup bench/generate
 
 ifneq (,$(filter $(SCRIPTED),$(MAKECMDGOALS)))
 
-.PHONY: check demo setup
-check demo setup:
+.PHONY: check fuzz demo setup
+check fuzz demo setup:
 	scripts/$@
 
 bench/generate: bench/generate.cpp $(wildcard bench/*.h)

@@ -65,7 +65,7 @@ unlink "$raw/date=2020-01-01/hour=0/products.json.gz";
 # ---- one line that never ends, within the limit
 $node->append_conf('postgresql.conf', "etl.max_file_size = 20GB\n");
 $node->reload;
-my $long_mb = $soak ? 10 * 1024 : 200;
+my $long_mb = $soak ? 10 * 1024 : 64;
 for my $name ('products.json.gz')
 {
 	bomb("date=2020-01-01/hour=1/$name", $long_mb, '[');
@@ -82,7 +82,7 @@ is_sql($node, q{SELECT octet_length(record) <= 1024, violations -> 0 ->> 'keywor
 within_memory($kb, "a line of $long_mb MB of no JSON");
 
 # ---- a large file of good records
-my $large_mb = $soak ? 1024 : 80;
+my $large_mb = $soak ? 1024 : 24;
 make_path("$raw/date=2020-01-01/hour=3");
 system($^X, '-e', <<'PERL', $large_mb, "$raw/date=2020-01-01/hour=3/products.json") == 0 or die;
 my ($mb, $path) = @ARGV;
@@ -95,7 +95,7 @@ like($result, qr/^succeeded\|1\|(\d+)\|\1\|0$/, "a file of $large_mb MB is loade
 within_memory($kb, "a file of $large_mb MB");
 
 # ---- very many tiny files
-my $many = $soak ? 100_000 : 2_000;
+my $many = $soak ? 100_000 : 300;
 my $made = 0;
 DAY: for my $day (0 .. 999)
 {
@@ -222,6 +222,12 @@ for my $path ('date=2020-02-01/hour=3/products.json', 'date=2020-02-02/hour=3/pr
 	my ($rc, $out, $err) = $node->psql('postgres', "SELECT etl_read('$path')", extra_params => [ '-U', 'clerk' ]);
 	like($err, qr/permission denied to read file|not a regular file/, "an operator reads nothing through $path");
 	is($out, '', 'nothing at all');
+}
+# a setting that was set before the library is loaded, by somebody who may not
+{
+	my ($rc, $out, $err) = $node->psql('postgres', "SET etl.raw_dir = '/etc'; SELECT count(*) > 0 FROM etl_read('passwd'); SHOW etl.raw_dir", extra_params => [ '-U', 'clerk' ], on_error_stop => 0);
+	like($err, qr/permission denied to set parameter "etl.raw_dir"/, 'an early SET of a folder is refused when it matters');
+	unlike($out, qr{^t$|^/etc$}m, 'and changes nothing');
 }
 # a hard link is a file like others; what it shares stays
 link("$outside/secret.json", "$raw/date=2020-02-03/hour=0/customers.json") or die;

@@ -3,12 +3,12 @@
 
 # These do not need PGXS (and make check must not be PGXS's own, which only says that it is not
 # supported): they install what is missing first and then call make again for the rest.
-SCRIPTED = check soak demo setup bench/generate
+SCRIPTED = check fuzz soak demo setup bench/generate
 
 ifneq (,$(filter $(SCRIPTED),$(MAKECMDGOALS)))
 
-.PHONY: check soak demo setup
-check soak demo setup:
+.PHONY: check fuzz soak demo setup
+check fuzz soak demo setup:
 	scripts/$@
 
 bench/generate: bench/generate.cpp $(wildcard bench/*.h)

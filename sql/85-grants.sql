@@ -51,7 +51,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         SELECT 3, format('GRANT USAGE, SELECT ON SEQUENCE %s TO %s', m.name, role) FROM member m WHERE kind = 'operator' AND m.relkind = 'S'
         UNION ALL
         SELECT 3, format('GRANT SELECT%s ON TABLE %s TO %s',
-                         (SELECT format(' (%s)', string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum))
+                         (SELECT ' (' || string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) || ')'
                             FROM pg_attribute a
                            WHERE a.attrelid = m.oid AND a.attnum > 0 AND NOT a.attisdropped
                              AND EXISTS (SELECT FROM hidden h WHERE h.relation = m.oid)

@@ -1,0 +1,276 @@
+# Input that is meant to do harm: it is refused, quarantined or listed; nothing outside the three
+# folders is read or written, nothing hangs, and memory stays bounded. ETL_SOAK=1: the sizes of
+# docs/hostile-input.md.
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::Bin;
+use EtlTest;
+use File::Path qw(make_path);
+use IO::Compress::Gzip qw(gzip $GzipError);
+use POSIX qw(mkfifo);
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $soak = $ENV{ETL_SOAK};
+my $batch_memory_kb = 64 * 1024;
+my $node = etl_node(conf => "etl.batch_memory = ${batch_memory_kb}kB\netl.max_file_size = 300MB\nstatement_timeout = 600s\nautovacuum = off\n");
+my $root = $node->{etl_root};
+my $raw = "$root/raw";
+
+sub product { my ($sku, $name) = @_; $name //= 'n'; return qq({"sku": $sku, "name": "$name", "price": 1, "category": "c", "popularity": 1}\n) }
+
+# A run in a session of its own: its result and the highest resident memory of the backend, in kB.
+sub run_measured
+{
+	my ($call) = @_;
+	my ($result, $status) = split /\n/, $node->safe_psql('postgres', <<"SQL"), 2;
+SELECT status, files, records, loaded, quarantined FROM $call;
+SELECT substring(pg_read_file('/proc/' || pg_backend_pid() || '/status') from 'VmHWM:\\s*(\\d+)');
+SQL
+	return ($result, $status);
+}
+
+# Memory beside etl.batch_memory: the backend itself, shared buffers it touched, threads, and for
+# each thread the pieces that it has begun.
+my $constant_kb = 300 * 1024;
+
+sub within_memory
+{
+	my ($kb, $what) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	note("$what: VmHWM $kb kB");
+	cmp_ok($kb, '<', $batch_memory_kb + $constant_kb, "$what: memory stays under etl.batch_memory and a constant");
+	return;
+}
+
+sub file_row { my ($path) = @_; return $node->safe_psql('postgres', "SELECT status, records, error FROM etl.file WHERE path = '$path'") }
+
+# ---- a gzip bomb: 1 MB that is 1 GB. Written through gzip, for a Perl of its own would take minutes.
+sub bomb
+{
+	my ($path, $mb, $fill) = @_;
+	make_path("$raw/$path" =~ s{/[^/]+$}{}r);
+	system('bash', '-c', "head -c ${mb}M /dev/zero | tr '\\0' '$fill' | gzip -1 > '$raw/$path'") == 0 or die 'gzip';
+	return;
+}
+bomb('date=2020-01-01/hour=0/products.json.gz', 400, 'x');
+my ($result, $kb) = run_measured("etl_run('products')");
+is($result, 'failed|1|0|0|0', 'a file that expands past etl.max_file_size fails');
+is(file_row('date=2020-01-01/hour=0/products.json.gz'), 'failed|0|file expands to more than 314572800 bytes', 'and says so');
+within_memory($kb, 'a gzip bomb');
+unlink "$raw/date=2020-01-01/hour=0/products.json.gz";
+
+# ---- one line that never ends, within the limit
+$node->append_conf('postgresql.conf', "etl.max_file_size = 20GB\n");
+$node->reload;
+my $long_mb = $soak ? 10 * 1024 : 64;
+for my $name ('products.json.gz')
+{
+	bomb("date=2020-01-01/hour=1/$name", $long_mb, '[');
+	($result, $kb) = run_measured("etl_run('products')");
+	like($result, qr/^(succeeded\|1\|1\|0\|1|failed\|1\|0\|0\|0)$/, "a line of $long_mb MB that opens brackets is one bad record or one bad file");
+	within_memory($kb, "a line of $long_mb MB");
+	unlink "$raw/date=2020-01-01/hour=1/$name";
+}
+bomb('date=2020-01-01/hour=2/products.json.gz', $long_mb, 'y');
+($result, $kb) = run_measured("etl_run('products')");
+is($result, 'succeeded|1|1|0|1', "a line of $long_mb MB is one malformed record");
+is_sql($node, q{SELECT octet_length(record) <= 1024, violations -> 0 ->> 'keyword' FROM etl.quarantine ORDER BY quarantine_id DESC LIMIT 1},
+	't|maxRecordSize', 'of which the beginning is kept');
+within_memory($kb, "a line of $long_mb MB of no JSON");
+
+# ---- a large file of good records
+my $large_mb = $soak ? 1024 : 24;
+make_path("$raw/date=2020-01-01/hour=3");
+system($^X, '-e', <<'PERL', $large_mb, "$raw/date=2020-01-01/hour=3/products.json") == 0 or die;
+my ($mb, $path) = @ARGV;
+open my $out, '>', $path or die;
+my ($sku, $bytes) = (1_000_000, 0);
+while ($bytes < $mb * 1048576) { my $l = sprintf qq({"sku": %d, "name": "%s", "price": 1, "category": "c", "popularity": 1}\n), $sku++, 'n' x 400; $bytes += length $l; print $out $l }
+PERL
+($result, $kb) = run_measured("etl_run('products')");
+like($result, qr/^succeeded\|1\|(\d+)\|\1\|0$/, "a file of $large_mb MB is loaded");
+within_memory($kb, "a file of $large_mb MB");
+
+# ---- very many tiny files
+my $many = $soak ? 100_000 : 300;
+my $made = 0;
+DAY: for my $day (0 .. 999)
+{
+	for my $h (0 .. 23)
+	{
+		my $folder = sprintf '%s/date=%04d-%02d-%02d/hour=%d', $raw, 2021 + int($day / 336), 1 + int($day / 28) % 12, 1 + $day % 28, $h;
+		make_path($folder);
+		# several datasets' names claim files of a folder only once each, so hours and days multiply
+		for my $name ('products.json', $soak ? 'customers.json' : ())
+		{
+			open my $fh, '>', "$folder/$name" or die $!;
+			print $fh $name eq 'products.json' ? product(100_000 + $made) : qq({"id": "$made", "first_name": "A", "last_name": "B", "email": "e"}\n);
+			close $fh;
+			last DAY if ++$made >= $many;
+		}
+	}
+}
+for my $dataset ('products', $soak ? 'customers' : ())
+{
+	my $count = $soak ? $made / 2 : $made;
+	($result, $kb) = run_measured("etl_run('$dataset')");
+	is($result, "succeeded|$made|$made|$made|0", "$made files of one record") if !$soak;
+	like($result, qr/^succeeded\|(\d+)\|\1\|\1\|0$/, "$count files of one record, $dataset") if $soak;
+	within_memory($kb, "$made small files");
+}
+is_sql($node, 'SELECT count(*) FROM etl.file_action a JOIN etl.file f USING (file_id) WHERE f.status <> $$archived$$', '0', 'all archived');
+
+# ---- JSON that is made to be slow
+my @slow = (
+	product(1, 'fine'),
+	'[' x 500_000 . "\n",
+	'{"sku": ' . '{"a":' x 100_000 . '1' . '}' x 100_000 . "}\n",
+	'{"sku": ' . '9' x 1_000_000 . ', "name": "n", "price": 1, "category": "c", "popularity": 1}' . "\n",
+	qq({"sku": 1e999999999, "name": "n", "price": 1, "category": "c", "popularity": 1}\n),
+	qq({"sku": 1e-999999999, "name": "n", "price": 1, "category": "c", "popularity": 1}\n),
+	qq({"sku": 2, "name": "n", "price": "1e999999999", "category": "c", "popularity": 1}\n),
+	qq({"sku": 2, "name": "n", "price": 1e-999999999, "category": "c", "popularity": 1}\n),
+	qq({"sku": 2, "name": "n", "price": 1, "category": "c", "popularity": 1e999999999}\n),
+	qq({"sku": 2, "name": "n", "price": ) . '0.' . '0' x 500_000 . '1' . qq(, "category": "c", "popularity": 1}\n),
+	'{"sku": 3, "name": "' . '\\u0041' x 1_000_000 . qq(", "price": 1, "category": "c", "popularity": 1}\n),
+	'{"sku": 4, "name": "' . '\\"' x 1_000_000 . qq(\n),
+	'{' . join(', ', map { qq("k$_": $_) } 1 .. 1_000_000) . "}\n",
+	'{' . join(', ', map { qq("k": $_) } 1 .. 100_000) . "}\n",
+	qq({"sku": 5, "name": "\\ud800", "price": 1, "category": "c", "popularity": 1}\n),
+	product(6, 'also fine'));
+$node->append_conf('postgresql.conf', "etl.max_record_size = 32MB\n");
+$node->reload;
+stage($node, 'date=2020-01-01/hour=5/products.json.gz', join('', @slow));
+($result, $kb) = run_measured("etl_run('products')");
+is($result, 'succeeded|1|16|3|13', 'records that are slow to read are refused one by one');
+within_memory($kb, 'slow JSON');
+is_sql($node, 'SELECT count(*) FROM data.products WHERE sku IN (1, 3, 6)', '3', 'and those that are merely long are loaded');
+
+# a pattern that a backtracking engine never finishes
+$node->safe_psql('postgres', <<'SQL');
+SELECT etl_define('{"type": "object", "properties": {"id": {"type": "integer"}, "t": {"type": "string", "pattern": "^(([a-z])+.)+[A-Z]([a-z])+$"}},
+  "x-etl": {"dataset": "slow", "files": ["slow.json"], "key": "/id", "tables": [{"schema": "data", "name": "slow", "primary_key": ["id"],
+  "columns": [{"name": "id", "type": "bigint", "from": "/id"}, {"name": "t", "from": "/t"}]}]}}');
+SQL
+stage($node, 'date=2020-01-01/hour=5/slow.json', join '', map { sprintf qq({"id": %d, "t": "%s"}\n), $_, 'a' x (10 * $_) } 1 .. 50);
+is(run_counts($node, "etl_run('slow')"), 'succeeded|1|50|0|50', 'a pattern that explodes ends');
+
+# a key that no index takes: the server refuses the row with 54000
+$node->safe_psql('postgres', <<'SQL');
+SELECT etl_define('{"type": "object", "x-etl": {"dataset": "longkey", "files": ["longkey.json"], "key": "/id", "tables": [{"schema": "data", "name": "longkey",
+  "primary_key": ["id"], "columns": [{"name": "id", "from": "/id"}]}]}}');
+SQL
+srand(1);
+stage($node, 'date=2020-01-01/hour=5/longkey.json', qq({"id": "short"}\n{"id": ") . join('', map { chr(97 + int rand 26) } 1 .. 20_000) . qq("}\n{"id": "other"}\n));
+is(run_counts($node, "etl_run('longkey')"), 'succeeded|1|3|2|1', 'a key that is too long for an index is one bad record');
+is_sql($node, q{SELECT code, violations -> 0 ->> 'sqlstate' FROM etl.quarantine WHERE dataset = 'longkey'}, 'constraint|54000', 'refused by the table');
+
+# ---- names
+my $hour = 'date=2020-01-02/hour=0';
+my @names = ("new\nline.json", 'quo"te.json', "quo'te.json", 'back\\slash.json', '$(touch pwned).json', '`touch pwned`.json', '; rm -rf x.json', "tab\t.json", '%s%n%d.json',
+	"bad\xff\xfeutf8.json", "\xc0\xaf..\xc0\xaf.json", 'x' x 250 . '.json', '-rf', '*', '..json', 'products.json ', 'Products.json', 'products.json.gz.gz');
+for my $name (@names)
+{
+	make_path("$raw/$hour");
+	open my $fh, '>', "$raw/$hour/$name" or die "$name: $!";
+	print $fh product(900);
+	close $fh;
+}
+my @folders = ("date=2020-01-02\n/hour=0", 'date=2020-01-02/hour=0;x', "date=2020-01-02/hour=\xff", 'date=2020-01-02 /hour=0', 'DATE=2020-01-02/hour=0', 'date=2020-01-02/hour=+1',
+	'date=2020-01-02/hour=1/deeper', '$(touch pwned)/hour=0', 'x' x 255 . '/' . 'y' x 255, 'date=2020-01-02/hour=0x1');
+for my $folder (@folders)
+{
+	make_path("$raw/$folder");
+	open my $fh, '>', "$raw/$folder/products.json" or die "$folder: $!";
+	print $fh product(901);
+	close $fh;
+}
+my $deep = join '/', ('d') x 300;
+make_path("$raw/$deep");
+is(run_counts($node, "etl_run('products')"), 'succeeded|0|0|0|0', 'names that are nearly right are not taken up');
+is_sql($node, 'SELECT count(*) FROM etl.unclaimed', scalar(@names) - 1 + @folders, 'and listed (but for the hidden one)');
+is_sql($node, q{SELECT count(*) FROM etl.unclaimed WHERE path LIKE '%' || U&'\FFFD' || '%'}, '3', 'with replacement characters for what is no UTF-8');
+is_sql($node, q{SELECT count(*) FROM etl.unclaimed WHERE path LIKE '%' || chr(10) || '%' OR path LIKE '%"%' OR path LIKE '%''%' OR path LIKE '%\\\\%' OR path LIKE '%$(%'}, '7', 'and all else as it is');
+is(scalar(grep { -e "$_/pwned" } $raw, $root, $node->data_dir, '.'), 0, 'no name is run by a shell');
+is_sql($node, 'SELECT count(*) FROM etl_read(' . quote("$hour/$names[5]") . ')', '1', 'a file with an odd name is read by name');
+
+sub quote { my ($text) = @_; return q(') . $text =~ s/'/''/gr . q(') }
+
+# ---- links, FIFOs, devices
+my $outside = "$root/outside";
+make_path("$outside/hour=3");
+sub write_file { my ($path, $text) = @_; open my $fh, '>', $path or die "$path: $!"; print $fh $text; close $fh; return }
+write_file("$outside/hour=3/products.json", product(950));
+write_file("$outside/secret.json", product(951));
+symlink($outside, "$raw/date=2020-02-01") or die;
+make_path("$raw/date=2020-02-02/hour=0", "$raw/date=2020-02-03/hour=0", "$raw/date=2020-02-04/hour=0", "$raw/date=2020-02-05/hour=0");
+symlink("$outside/hour=3", "$raw/date=2020-02-02/hour=3") or die;
+symlink("$outside/secret.json", "$raw/date=2020-02-02/hour=0/products.json") or die;
+symlink('/etc/passwd', "$raw/date=2020-02-02/hour=0/customers.json") or die;
+symlink('products.json', "$raw/date=2020-02-03/hour=0/products.json") or die; # of itself
+symlink('/nowhere', "$raw/date=2020-02-04/hour=0/products.json") or die;
+mkfifo("$raw/date=2020-02-05/hour=0/products.json", 0600) or die;
+mkfifo("$raw/fifo", 0600) or die;
+is(run_counts($node, "etl_run('products')"), 'succeeded|0|0|0|0', 'links, of files and folders, and FIFOs are not taken up, and nothing waits for them');
+is(run_counts($node, "etl_run('customers')"), 'succeeded|0|0|0|0', 'wherever they lead');
+$node->safe_psql('postgres', 'CREATE ROLE clerk LOGIN; SELECT etl_grant(\'clerk\', \'operator\')');
+for my $path ('date=2020-02-01/hour=3/products.json', 'date=2020-02-02/hour=3/products.json', 'date=2020-02-02/hour=0/products.json', '../outside/secret.json', '/etc/passwd', 'fifo')
+{
+	my ($rc, $out, $err) = $node->psql('postgres', "SELECT etl_read('$path')", extra_params => [ '-U', 'clerk' ]);
+	like($err, qr/permission denied to read file|not a regular file/, "an operator reads nothing through $path");
+	is($out, '', 'nothing at all');
+}
+# a setting that was set before the library is loaded, by somebody who may not
+{
+	my ($rc, $out, $err) = $node->psql('postgres', "SET etl.raw_dir = '/etc'; SELECT count(*) > 0 FROM etl_read('passwd'); SHOW etl.raw_dir", extra_params => [ '-U', 'clerk' ], on_error_stop => 0);
+	like($err, qr/permission denied to set parameter "etl.raw_dir"/, 'an early SET of a folder is refused when it matters');
+	unlike($out, qr{^t$|^/etc$}m, 'and changes nothing');
+}
+# a hard link is a file like others; what it shares stays
+link("$outside/secret.json", "$raw/date=2020-02-03/hour=0/customers.json") or die;
+write_file("$outside/hard.json", product(960));
+link("$outside/hard.json", "$raw/date=2020-02-05/hour=0/products.json.gz") or die;
+is(run_counts($node, "etl_run('products')"), 'failed|1|0|0|0', 'a hard link of a file that is no gzip fails as any other');
+unlink "$raw/date=2020-02-05/hour=0/products.json.gz";
+make_path("$raw/date=2020-02-06/hour=0");
+link("$outside/hard.json", "$raw/date=2020-02-06/hour=0/products.json") or die;
+is(run_counts($node, "etl_run('products')"), 'succeeded|1|1|1|0', 'a hard link is loaded');
+ok(-f "$outside/hard.json" && !-e "$raw/date=2020-02-06/hour=0/products.json", 'and moved, while its other name stays');
+
+# ---- folders that lead out of processed and archive folders
+make_path("$outside/processed", "$outside/archive");
+symlink("$outside/processed", "$root/processed/date=2020-03-01") or die;
+symlink("$outside/archive", "$root/archive/date=2020-03-01") or die;
+stage($node, 'date=2020-03-01/hour=0/products.json', product(970));
+stage($node, 'date=2020-03-02/hour=0/products.json', product(971));
+my ($rc) = $node->psql('postgres', "SELECT etl_run('products')");
+is(join(' ', files_below($outside)), 'hard.json hour=3/products.json secret.json', 'nothing is written through a link');
+ok(-f "$root/processed/date=2020-03-02/hour=0/products.json", 'other files get their place');
+unlink "$root/processed/date=2020-03-01", "$root/archive/date=2020-03-01";
+$node->psql('postgres', "SELECT etl_run('products')");
+ok(-f "$root/processed/date=2020-03-01/hour=0/products.json" && -f "$root/archive/date=2020-03-01/hour=0/products.json", 'and so do these once the links are gone');
+is_sql($node, 'SELECT count(*) FROM data.products WHERE sku IN (970, 971)', '2', 'loaded once');
+is_sql($node, 'SELECT count(*) FROM etl.file_action a', '0', 'nothing is left to do')
+  or diag($node->safe_psql('postgres', 'SELECT * FROM etl.file_action'));
+
+# ---- a folder that becomes a link between the load and the move
+write_file("$outside/hour=3/products.json", "untouched\n");
+stage($node, 'date=2020-04-01/hour=3/products.json', product(980));
+my $session = $node->background_psql('postgres') if $node->can('background_psql');
+SKIP:
+{
+	skip 'no background_psql in this PostgreSQL', 2 if !$session || !$session->can('query_safe');
+	$session->query_safe("BEGIN; SELECT etl_run('products')");
+	rename "$raw/date=2020-04-01", "$root/aside" or die;
+	symlink($outside, "$raw/date=2020-04-01") or die;
+	$session->query_safe('COMMIT');
+	$session->quit;
+	is(PostgreSQL::Test::Utils::slurp_file("$outside/hour=3/products.json"), "untouched\n", 'what the link leads to is not moved');
+	is(-e "$root/archive/date=2020-04-01/hour=3/products.json" ? 1 : 0, 0, 'nor archived');
+}
+
+$node->stop;
+done_testing();

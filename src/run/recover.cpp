@@ -29,6 +29,20 @@ struct Row
 	FileAction action;
 };
 
+/// Whoever may write to etl.file_action must not be able to move or remove other files of the
+/// server.
+bool
+lies_in_folders(const FileAction &action, const pg::Settings &settings)
+{
+	const auto inside = [&](const std::string &path)
+	{
+		const std::string root = path.substr(0, beneath::root_length(path));
+		return root == settings.raw_dir || root == settings.processed_dir ||
+			   root == settings.archive_dir;
+	};
+	return inside(action.from) && (action.to.empty() || inside(action.to));
+}
+
 /// The rows of committed transactions; those of this one wait for its commit.
 std::vector<Row>
 committed_actions(const std::string &dataset, const pg::Settings &settings)
@@ -57,7 +71,16 @@ committed_actions(const std::string &dataset, const pg::Settings &settings)
 		action.identity = {static_cast<uint64_t>(rows.integer(i, 7)),
 						   static_cast<uint64_t>(rows.integer(i, 6)), rows.integer(i, 8)};
 		action.raw_root = settings.raw_dir;
-		found.push_back(std::move(row));
+		if (lies_in_folders(action, settings))
+			found.push_back(std::move(row));
+		else
+			pg::notice(WARNING,
+					   "a file of dataset \"" + dataset + "\" waits in another folder than is set",
+					   "Action " + std::to_string(row.action_id) +
+						   " of etl.file_action is of a file outside etl.raw_dir, "
+						   "etl.processed_dir and etl.archive_dir.",
+					   "If a folder was changed, set the old one, run the dataset, and change it "
+					   "then.");
 	}
 	return found;
 }
@@ -93,7 +116,8 @@ is_written_now(const char *name)
 void
 remove_leftovers(const std::string &folder, const std::set<std::string> &wanted)
 {
-	DIR *dir = opendir(folder.c_str());
+	const int fd = beneath::open(folder + "/.", O_RDONLY | O_DIRECTORY);
+	DIR *dir = fd < 0 ? nullptr : fdopendir(fd);
 	if (dir == nullptr)
 		return;
 	std::vector<std::string> names;

@@ -62,6 +62,14 @@ storable_text(std::string_view bytes)
 namespace
 {
 
+/// A key as the catalog's indexes can hold it; a longer one is left out (a table could hardly take
+/// it either), or a single record would keep its file from being loaded for ever.
+std::string_view
+indexable(std::string_view key)
+{
+	return key.size() <= 1024 ? key : std::string_view();
+}
+
 std::vector<const BatchRecord *>
 rejected_of(const Batch &batch)
 {
@@ -81,7 +89,8 @@ copy_references(const std::vector<const BatchRecord *> &rejected, const std::vec
 	{
 		std::set<std::pair<std::string_view, std::string_view>> keys;
 		for (const Violation &v : *rejected[i]->record->violations)
-			if (v.code == Code::reference && keys.emplace(v.dataset, v.key).second)
+			if (v.code == Code::reference && v.key.size() <= 1024 &&
+				keys.emplace(v.dataset, v.key).second)
 			{
 				rows.row(3);
 				rows.int8(ids[i]);
@@ -128,8 +137,9 @@ quarantine_rejected(const Definition &definition, const Batch &batch, int64_t ru
 			rows.null();
 		else
 			rows.text(record.text);
-		record.key.data() == nullptr ? rows.null() : rows.text(record.key);
-		record.subject.data() == nullptr ? rows.null() : rows.text(record.subject);
+		const std::string_view key = indexable(record.key), subject = indexable(record.subject);
+		key.data() == nullptr ? rows.null() : rows.text(key);
+		subject.data() == nullptr ? rows.null() : rows.text(subject);
 	}
 	pg::copy_in(catalog_table("etl.quarantine"),
 				{"quarantine_id", "run_id", "file_id", "dataset", "line", "record", "code",
@@ -174,8 +184,8 @@ update_quarantine(const Batch &batch, int64_t run_id, bool with_texts)
 		codes.push_back(code_name(r->record->violations->front().code));
 		append_violations_json(texts.emplace_back(), *r->record->violations);
 		violations.push_back(texts.back());
-		keys.push_back(r->record->key);
-		subjects.push_back(r->record->subject);
+		keys.push_back(indexable(r->record->key));
+		subjects.push_back(indexable(r->record->subject));
 	}
 	pg::execute("UPDATE etl.quarantine q SET code = r.code, violations = r.violations::jsonb,"
 				" key = nullif(r.key, ''), subject = nullif(r.subject, ''), run_id = $6"

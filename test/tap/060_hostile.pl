@@ -145,10 +145,11 @@ $node->append_conf('postgresql.conf', "etl.max_record_size = 32MB\n");
 $node->reload;
 stage($node, 'date=2020-01-01/hour=5/products.json.gz', join('', @slow));
 ($result, $kb) = run_measured("etl_run('products')");
-is($result, 'succeeded|1|16|3|13', 'records that are slow to read are refused one by one');
+is($result, 'succeeded|1|16|4|12', 'records that are slow to read are refused one by one');
 within_memory($kb, 'slow JSON');
 is_sql($node, 'SELECT count(*) FROM data.products WHERE sku IN (1, 3, 6)', '3', 'and those that are merely long are loaded');
 
+# (the price that is not quite nothing is rounded to nothing, as the column says)
 # a pattern that a backtracking engine never finishes
 $node->safe_psql('postgres', <<'SQL');
 SELECT etl_define('{"type": "object", "properties": {"id": {"type": "integer"}, "t": {"type": "string", "pattern": "^(([a-z])+.)+[A-Z]([a-z])+$"}},
@@ -253,7 +254,7 @@ unlink "$root/processed/date=2020-03-01", "$root/archive/date=2020-03-01";
 $node->psql('postgres', "SELECT etl_run('products')");
 ok(-f "$root/processed/date=2020-03-01/hour=0/products.json" && -f "$root/archive/date=2020-03-01/hour=0/products.json", 'and so do these once the links are gone');
 is_sql($node, 'SELECT count(*) FROM data.products WHERE sku IN (970, 971)', '2', 'loaded once');
-is_sql($node, 'SELECT count(*) FROM etl.file_action a', '0', 'nothing is left to do')
+is_sql($node, 'SELECT count(*) FROM etl.file_action WHERE dataset = $$products$$', '0', 'nothing is left to do')
   or diag($node->safe_psql('postgres', 'SELECT * FROM etl.file_action'));
 
 # ---- a folder that becomes a link between the load and the move

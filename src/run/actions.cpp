@@ -243,6 +243,17 @@ make_parents(const std::string &path)
 	return true;
 }
 
+void
+sync_folder(const std::string &folder)
+{
+	const int fd = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	const int error = fd < 0 || fsync(fd) != 0 ? errno : 0;
+	if (fd >= 0)
+		close(fd);
+	if (error != 0)
+		throw pg::Error("58030", "could not fsync folder \"" + folder + "\": " + pg_strerror(error));
+}
+
 bool
 identify(const std::string &path, FileIdentity &identity)
 {

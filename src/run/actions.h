@@ -59,6 +59,9 @@ std::string pending_source(const std::string &path);
 /// Creates the folders above a path.
 bool make_parents(const std::string &path);
 
+/// Brings the names in a folder to disk: the files' own syncs need not.
+void sync_folder(const std::string &folder);
+
 /// The identity of a file, false when there is none.
 bool identify(const std::string &path, FileIdentity &identity);
 

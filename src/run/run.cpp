@@ -128,7 +128,10 @@ class Run
 		if (erasure_)
 			erasure_->execute();
 		if (writer_)
+		{
 			wait_for_exports(*writer_);
+			sync_folder(part_folder_);
+		}
 		finish_files();
 	}
 
@@ -235,61 +238,68 @@ class Run
 		remember_spanning(batch, ended);
 	}
 
-	/// One file after the other: the writer reads their pipes in order, so a file must be closed
-	/// before the next one is written, or both would wait for each other once a pipe is full. Only a
-	/// batch's last file may go on in the next batch.
+	/// Hands the accepted records to the threads that write processed files.
 	void export_accepted(const Batch &batch, const std::vector<uint32_t> &ended)
 	{
-		std::vector<std::string_view> lines;
-		for (size_t i = 0; i < batch.records.size();)
+		// a chunk is what COPY hands over as one row
+		constexpr size_t chunk_size = 256 * 1024;
+		std::vector<ExportChunk> chunks;
+		std::vector<ProcessedWriter::Chunk> expected;
+		for (uint32_t i = 0; i < batch.records.size();)
 		{
 			const uint32_t index = batch.records[i].record->file;
-			lines.clear();
-			for (; i < batch.records.size() && batch.records[i].record->file == index; ++i)
+			ExportChunk chunk{i, i, 0};
+			for (; i < batch.records.size() && batch.records[i].record->file == index &&
+				   chunk.size < chunk_size;
+				 ++i)
 				if (batch.records[i].accepted)
-					lines.push_back(batch.records[i].record->output);
-			if (lines.empty())
+					chunk.size += batch.records[i].record->output.size() + 1;
+			if (chunk.size == 0)
 				continue;
+			chunk.end = i;
 			RunFile &file = files_[index];
-			if (file.processed_fd < 0)
+			if (file.processed_number < 0)
 				open_processed(file);
-			export_lines(lines, file.processed_fd);
-			if (std::find(ended.begin(), ended.end(), index) != ended.end())
-				close_processed(file);
+			chunks.push_back(chunk);
+			expected.push_back({static_cast<uint32_t>(file.processed_number), false});
 		}
+		// files that end now: with their last chunk, or without one
+		std::vector<uint32_t> without;
+		auto chunk = expected.rbegin();
+		for (auto index = ended.rbegin(); index != ended.rend(); ++index)
+		{
+			if (files_[*index].processed_number < 0)
+				continue;
+			const uint32_t number = static_cast<uint32_t>(files_[*index].processed_number);
+			while (chunk != expected.rend() && chunk->file > number)
+				++chunk;
+			if (chunk != expected.rend() && chunk->file == number)
+				chunk->last = true;
+			else
+				without.push_back(number);
+		}
+		for (const uint32_t number : without)
+			writer_->end_file(number);
+		if (chunks.empty())
+			return;
+		writer_->expect(expected);
+		export_chunks(batch.records, chunks, writer_->pipe());
 	}
 
 	void open_processed(RunFile &file)
 	{
 		if (!writer_)
-			writer_.emplace();
-		while (writer_->pending() > 64) // each holds a pipe
-		{
-			(void)writer_->finished();
-			pg::check_for_interrupts();
-		}
+			writer_.emplace((settings_.threads + 1) / 2);
 		file.processed_path = free_name(settings_.processed_dir, file.path, processed_taken_);
 		processed_taken_.assign(1, file.processed_path);
 		file.processed_part = part_name(part_folder_, file.file_id, "new");
 		remove_on_rollback(file.processed_part);
-		file.processed_fd =
-			writer_->start(file.processed_part, is_gzip(file.path), Framing::copy_binary);
-		open_fds_.insert(file.processed_fd);
-	}
-
-	void close_processed(RunFile &file)
-	{
-		if (file.processed_fd < 0)
-			return;
-		close(file.processed_fd);
-		open_fds_.erase(file.processed_fd);
-		file.processed_fd = -1;
+		file.processed_number = writer_->add_file(file.processed_part, is_gzip(file.path));
 	}
 
 	void close_file(RunFile &file)
 	{
 		file.finished_at = GetCurrentTimestamp();
-		close_processed(file);
 		std::sort(file.subjects.begin(), file.subjects.end());
 		file.subjects.erase(std::unique(file.subjects.begin(), file.subjects.end()),
 							file.subjects.end());
@@ -427,19 +437,6 @@ class Run
 					   file.subjects.size() * sizeof(uint64_t)});
 	}
 
-	/// Ends the pipes that are still open, so that the writing thread can be joined.
-	struct OpenFds
-	{
-		std::set<int> fds;
-		~OpenFds()
-		{
-			for (const int fd : fds)
-				close(fd);
-		}
-		void insert(int fd) { fds.insert(fd); }
-		void erase(int fd) { fds.erase(fd); }
-	};
-
 	const Catalog &catalog_;
 	const Definition &definition_;
 	const RunOptions &options_;
@@ -449,8 +446,7 @@ class Run
 	std::string secret_, part_folder_;
 	std::array<uint8_t, 16> hash_key_{};
 	std::optional<ErasureRun> erasure_;
-	std::optional<ExportWriter> writer_;
-	OpenFds open_fds_; // after writer_: closed before it is joined
+	std::optional<ProcessedWriter> writer_;
 	std::vector<std::string> processed_taken_;
 	SpanningKeys spanning_;
 	uint32_t last_file_ = 0;

@@ -33,7 +33,7 @@ struct RunFile
 	std::string status;                        ///< as in etl.file
 	std::string processed_path, archived_path; ///< relative; empty: none
 	std::string processed_part;                ///< absolute: under what name it is written
-	int processed_fd = -1;                     ///< pipe to the thread that writes it
+	int64_t processed_number = -1;             ///< to ProcessedWriter; -1: not begun
 	std::vector<uint64_t> subjects;            ///< keyed hashes of the people in it
 	int64_t started_at = 0, finished_at = 0;
 };

@@ -154,7 +154,8 @@ class ProcessedWriter::Compressor
 		stream_->flush = last ? NO_FLUSH : FULL_FLUSH;
 		stream_->end_of_stream = last ? 1 : 0;
 		stream_->next_in = const_cast<uint8_t *>(bytes);
-		stream_->avail_in = static_cast<uint32_t>(size); // a piece is no larger than a record may be
+		stream_->avail_in =
+			static_cast<uint32_t>(size); // a piece is no larger than a record may be
 		do
 		{
 			if (used_ == output_bytes)

@@ -85,10 +85,10 @@ class ProcessedWriter
 	std::condition_variable ready_news_, room_, sync_news_, synced_, done_;
 	std::deque<File> files_; ///< addresses stay
 	std::deque<Chunk> expected_;
-	std::deque<uint32_t> ready_;      ///< files with pieces that no thread is at
-	std::vector<int> complete_;       ///< written, not yet handed to the syncing threads
+	std::deque<uint32_t> ready_; ///< files with pieces that no thread is at
+	std::vector<int> complete_;  ///< written, not yet handed to the syncing threads
 	std::deque<int> to_sync_;
-	size_t bytes_ = 0;                ///< of pieces not yet written
+	size_t bytes_ = 0; ///< of pieces not yet written
 	size_t unwritten_ = 0, unsynced_ = 0;
 	bool stopping_ = false, abandoned_ = false;
 	std::string error_, sqlstate_;

@@ -99,9 +99,10 @@ copy_and_sync(const std::string &from, const std::string &to)
 bool
 move_file(const std::string &from, const std::string &to)
 {
-	if (!make_parents(to))
-		return false;
-	if (renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0)
+	const auto move = [&]
+	{ return renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0; };
+	// most often the folders are there: they are made when they turn out to be missing
+	if (move() || (errno == ENOENT && make_parents(to) && move()))
 		return true;
 	if (errno == EXDEV)
 	{
@@ -123,12 +124,14 @@ carry_out(const FileAction &action)
 {
 	if (action.kind == FileAction::Kind::publish)
 	{
-		if (!make_parents(action.to))
-			return false;
-		if (rename(action.from.c_str(), action.to.c_str()) == 0)
+		const auto publish = [&] { return rename(action.from.c_str(), action.to.c_str()) == 0; };
+		if (publish())
 			return true;
+		if (errno != ENOENT)
+			return false;
+		// done before, or the folders are missing
 		struct stat info;
-		return errno == ENOENT && lstat(action.to.c_str(), &info) == 0;
+		return lstat(action.to.c_str(), &info) == 0 || (make_parents(action.to) && publish());
 	}
 	FileIdentity now;
 	if (!identify(action.from, now))
@@ -233,14 +236,13 @@ register_action_callbacks()
 bool
 make_parents(const std::string &path)
 {
-	for (size_t slash = path.find('/', 1); slash != std::string::npos;
-		 slash = path.find('/', slash + 1))
-	{
-		const std::string folder = path.substr(0, slash);
-		if (mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST)
-			return false;
-	}
-	return true;
+	// from below: the folders further up are there, as a rule
+	const size_t slash = path.rfind('/');
+	if (slash == std::string::npos || slash == 0)
+		return true;
+	const std::string folder = path.substr(0, slash);
+	const auto make = [&] { return mkdir(folder.c_str(), 0700) == 0 || errno == EEXIST; };
+	return make() || (errno == ENOENT && make_parents(folder) && make());
 }
 
 void
@@ -251,7 +253,8 @@ sync_folder(const std::string &folder)
 	if (fd >= 0)
 		close(fd);
 	if (error != 0)
-		throw pg::Error("58030", "could not fsync folder \"" + folder + "\": " + pg_strerror(error));
+		throw pg::Error("58030",
+						"could not fsync folder \"" + folder + "\": " + pg_strerror(error));
 }
 
 bool
@@ -358,15 +361,17 @@ recover(const std::string &dataset, const pg::Settings &settings)
 	if (!done.empty())
 	{
 		// the record of intent goes only when what it stands for is on the disk
+		std::set<dev_t> synced; // most often all three are in one file system
 		for (const std::string &root :
 			 {settings.processed_dir, settings.archive_dir, settings.raw_dir})
 		{
+			struct stat info;
 			const int fd = open(root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-			if (fd >= 0)
-			{
+			if (fd < 0)
+				continue;
+			if (fstat(fd, &info) != 0 || synced.insert(info.st_dev).second)
 				(void)syncfs(fd);
-				close(fd);
-			}
+			close(fd);
 		}
 		pg::execute("DELETE FROM etl.file_action WHERE action_id = ANY ($1)",
 					{pg::param_array(done)});

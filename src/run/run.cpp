@@ -75,14 +75,43 @@ void
 finish_run(RunResult &result)
 {
 	result.finished_at = GetCurrentTimestamp();
+	result.times.end();
 	pg::execute("INSERT INTO etl.run (run_id, dataset, status, started_at, finished_at, files,"
-				" records, loaded, quarantined, bytes, error)"
-				" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, nullif($11, ''))",
+				" records, loaded, quarantined, bytes, error, timings)"
+				" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, nullif($11, ''),"
+				" nullif($12, '')::jsonb)",
 				{pg::param(result.run_id), pg::param(result.dataset), pg::param(result.status),
 				 pg::param_timestamptz(result.started_at),
 				 pg::param_timestamptz(result.finished_at), pg::param(result.files),
 				 pg::param(result.records), pg::param(result.loaded), pg::param(result.quarantined),
-				 pg::param(result.bytes), pg::param(result.error)});
+				 pg::param(result.bytes), pg::param(result.error),
+				 pg::param(result.times.any() ? result.times.json() : std::string())});
+}
+
+void
+StageTimes::begin(Stage stage)
+{
+	const auto now = std::chrono::steady_clock::now();
+	if (now_ != count)
+		milliseconds_[now_] += std::chrono::duration<double, std::milli>(now - since_).count();
+	any_ = true;
+	now_ = stage;
+	since_ = now;
+}
+
+std::string
+StageTimes::json() const
+{
+	static const char *const names[] = {"claim",      "stage",  "check",  "load",
+										"quarantine", "export", "archive"};
+	std::string json = "{";
+	for (size_t i = 0; i < count; ++i)
+	{
+		char number[32];
+		snprintf(number, sizeof number, "%.3f", milliseconds_[i]);
+		json += std::string(i > 0 ? ", \"" : "\"") + names[i] + "\": " + number;
+	}
+	return json + "}";
 }
 
 std::array<uint8_t, 16>
@@ -110,6 +139,7 @@ class Run
 
 	void execute()
 	{
+		result_.times.begin(StageTimes::claim);
 		recover(definition_.dataset, settings_);
 		std::vector<FileTask> tasks;
 		files_ = claim_files(definition_, settings_, options_, tasks, result_.started_at);
@@ -119,7 +149,7 @@ class Run
 		prepare();
 		StagerOptions options;
 		options.threads = settings_.threads;
-		options.memory = settings_.batch_memory / 3;
+		options.memory = settings_.batch_memory / 5 * 2;
 		options.max_record_size = settings_.max_record_size;
 		options.max_file_size = settings_.max_file_size;
 		Stager stager(definition_, catalog_.key_types(), std::move(tasks), options);
@@ -127,11 +157,13 @@ class Run
 		stage_and_load(stager);
 		if (erasure_)
 			erasure_->execute();
+		result_.times.begin(StageTimes::export_);
 		if (writer_)
 		{
 			wait_for_exports(*writer_);
 			sync_folder(part_folder_);
 		}
+		result_.times.begin(StageTimes::archive);
 		finish_files();
 	}
 
@@ -153,6 +185,7 @@ class Run
 		if (definition_.erases)
 			erasure_.emplace(catalog_, definition_, secret_, result_.run_id);
 		part_folder_ = part_folder(settings_, definition_.dataset);
+		memory_.only_own_keys = !definition_.tables.empty() && !has_rows(definition_.tables[0]);
 	}
 
 	void stage_and_load(Stager &stager)
@@ -160,6 +193,7 @@ class Run
 		Batch batch;
 		std::vector<uint32_t> ended;
 		size_t memory = 0;
+		result_.times.begin(StageTimes::stage);
 		for (;;)
 		{
 			Stager::Step step = stager.next(std::chrono::milliseconds(100));
@@ -183,9 +217,10 @@ class Run
 				break;
 			}
 			const bool done = step.kind == Stager::Step::Kind::done;
-			if (memory >= settings_.batch_memory / 3 || done)
+			if (memory >= settings_.batch_memory / 5 * 2 || done)
 			{
 				process(batch, ended);
+				result_.times.begin(StageTimes::stage);
 				batch = Batch();
 				ended.clear();
 				memory = 0;
@@ -221,7 +256,15 @@ class Run
 		batch.collect();
 		if (erasure_)
 			erasure_->resolve(batch);
-		check_and_load(catalog_, definition_, batch, spanning_.keys.empty() ? nullptr : &spanning_);
+		StageTimes &times = result_.times;
+		times.begin(StageTimes::check);
+		check(catalog_, definition_, batch, spanning_.keys.empty() ? nullptr : &spanning_,
+			  &memory_);
+		times.begin(StageTimes::load);
+		load(definition_, batch);
+		memory_.note_loaded(batch);
+		memory_.forget_old();
+		times.begin(StageTimes::quarantine);
 		if (erasure_)
 			erasure_->collect(batch, files_);
 		for (const BatchRecord &r : batch.records)
@@ -232,6 +275,7 @@ class Run
 				file.subjects.push_back(siphash(hash_key_, r.record->subject));
 		}
 		quarantine_rejected(definition_, batch, result_.run_id, files_);
+		times.begin(StageTimes::export_);
 		export_accepted(batch, ended);
 		for (const uint32_t index : ended)
 			close_file(files_[index]);
@@ -449,6 +493,7 @@ class Run
 	std::optional<ProcessedWriter> writer_;
 	std::vector<std::string> processed_taken_;
 	SpanningKeys spanning_;
+	CheckMemory memory_;
 	uint32_t last_file_ = 0;
 };
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -38,6 +39,35 @@ struct RunFile
 	int64_t started_at = 0, finished_at = 0;
 };
 
+/// How long the main thread of a run was at what.
+class StageTimes
+{
+  public:
+	enum Stage
+	{
+		claim, ///< unfinished actions, listing of files, tables
+		stage, ///< waiting for the threads that stage
+		check,
+		load,
+		quarantine,
+		export_, ///< COPY TO, and at the end waiting until all is written and synced
+		archive, ///< catalog rows and plan of what is done to files after the commit
+		count
+	};
+	/// From now on, until the next call.
+	void begin(Stage stage);
+	void end() { begin(count); }
+	/// {"claim": milliseconds, …}
+	std::string json() const;
+	bool any() const { return any_; }
+
+  private:
+	std::array<double, count> milliseconds_{};
+	Stage now_ = count;
+	std::chrono::steady_clock::time_point since_;
+	bool any_ = false;
+};
+
 /// A row of etl.run.
 struct RunResult
 {
@@ -47,6 +77,7 @@ struct RunResult
 	int32_t files = 0;
 	int64_t records = 0, loaded = 0, quarantined = 0, bytes = 0;
 	std::string error;
+	StageTimes times;
 };
 
 struct RunOptions

@@ -102,8 +102,8 @@ StageTimes::begin(Stage stage)
 std::string
 StageTimes::json() const
 {
-	static const char *const names[] = {"claim",  "stage", "check",  "load", "quarantine",
-										"export", "erase", "archive"};
+	static const char *const names[] = {"claim",      "stage",  "check",  "load",
+										"quarantine", "export", "archive"};
 	std::string json = "{";
 	for (size_t i = 0; i < count; ++i)
 	{
@@ -156,10 +156,7 @@ class Run
 		const StopOnExit stop_on_exit(stager);
 		stage_and_load(stager);
 		if (erasure_)
-		{
-			result_.times.begin(StageTimes::erase);
 			erasure_->execute();
-		}
 		result_.times.begin(StageTimes::export_);
 		if (writer_)
 		{

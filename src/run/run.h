@@ -51,7 +51,6 @@ class StageTimes
 		load,
 		quarantine,
 		export_, ///< COPY TO, and at the end waiting until all is written and synced
-		erase,
 		archive, ///< catalog rows and plan of what is done to files after the commit
 		count
 	};

@@ -16,7 +16,7 @@ await db.run(`CREATE TABLE staged AS
 	SELECT *, row_number() OVER () AS n, regexp_extract(filename, 'date=[^/]*/hour=[^/]*') AS part
 	FROM read_json(${literal(raw + '/date=*/hour=*/transactions.json.gz')}, format = 'newline_delimited',
 		filename = true, columns = {
-			transaction_id: 'UUID', transaction_time: 'TIMESTAMP', customer_id: 'BIGINT',
+			transaction_id: 'UUID', transaction_time: 'VARCHAR', customer_id: 'BIGINT',
 			delivery_address: 'STRUCT(address VARCHAR, postcode VARCHAR, city VARCHAR, country VARCHAR)',
 			purchases: 'STRUCT(products STRUCT(sku BIGINT, quanitity INT, price DECIMAL(10,2), total DECIMAL(10,2))[], total_cost DECIMAL(12,2))'
 		})`);

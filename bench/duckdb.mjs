@@ -16,18 +16,18 @@ await db.run(`CREATE TABLE staged AS
 	SELECT *, row_number() OVER () AS n, regexp_extract(filename, 'date=[^/]*/hour=[^/]*') AS part
 	FROM read_json(${literal(raw + '/date=*/hour=*/transactions.json.gz')}, format = 'newline_delimited',
 		filename = true, columns = {
-			transaction_id: 'UUID', transaction_time: 'VARCHAR', customer_id: 'BIGINT',
+			transaction_id: 'UUID', transaction_time: 'VARCHAR', customer_id: 'VARCHAR',
 			delivery_address: 'STRUCT(address VARCHAR, postcode VARCHAR, city VARCHAR, country VARCHAR)',
 			purchases: 'STRUCT(products STRUCT(sku BIGINT, quanitity INT, price DECIMAL(10,2), total DECIMAL(10,2))[], total_cost DECIMAL(12,2))'
 		})`);
 await db.run(`CREATE TABLE accepted AS
 	SELECT * FROM staged s
-	WHERE customer_id IN (SELECT column0 FROM read_csv(${literal(customers)}, header = false))
+	WHERE customer_id::BIGINT IN (SELECT column0 FROM read_csv(${literal(customers)}, header = false))
 	AND NOT EXISTS (SELECT 1 FROM (SELECT unnest(s2.purchases.products).sku AS sku, n FROM staged s2) u
 		WHERE u.n = s.n AND u.sku NOT IN (SELECT column0 FROM read_csv(${literal(products)}, header = false)))
 	AND list_sum(list_transform(purchases.products, p -> p.price * p.quanitity)) = purchases.total_cost
 	QUALIFY row_number() OVER (PARTITION BY transaction_id ORDER BY n) = 1`);
-await db.run(`COPY (SELECT transaction_id, transaction_time, customer_id, delivery_address.address,
+await db.run(`COPY (SELECT transaction_id, transaction_time, customer_id::BIGINT, delivery_address.address,
 		delivery_address.postcode, delivery_address.city, delivery_address.country, purchases.total_cost,
 		regexp_extract(part, 'date=([^/]*)', 1), regexp_extract(part, 'hour=([0-9]*)', 1)
 	FROM accepted ORDER BY transaction_id) TO ${literal(out + '/transactions.csv')} (FORMAT csv, HEADER false)`);

@@ -3,13 +3,16 @@
 
 # These do not need PGXS (and make check must not be PGXS's own, which only says that it is not
 # supported): they install what is missing first and then call make again for the rest.
-SCRIPTED = check fuzz soak demo setup bench/generate
+SCRIPTED = check fuzz soak demo setup bench bench/generate
 
 ifneq (,$(filter $(SCRIPTED),$(MAKECMDGOALS)))
 
-.PHONY: check fuzz soak demo setup
+.PHONY: check fuzz soak demo setup bench
 check fuzz soak demo setup:
 	scripts/$@
+
+bench:
+	bench/run
 
 bench/generate: bench/generate.cpp $(wildcard bench/*.h)
 	$(CXX) -std=c++20 -O2 -g -Wall -Wextra -Wshadow $(if $(WERROR),-Werror) -Ibench -o $@ $< -lisal -lpthread

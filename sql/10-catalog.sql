@@ -30,7 +30,8 @@ CREATE TABLE etl.run (
     loaded      bigint NOT NULL DEFAULT 0,
     quarantined bigint NOT NULL DEFAULT 0,
     bytes       bigint NOT NULL DEFAULT 0,
-    error       text
+    error       text,
+    timings     jsonb
 );
 COMMENT ON TABLE etl.run IS 'One row for each run of a dataset (etl_run, etl_replay)';
 COMMENT ON COLUMN etl.run.run_id IS 'Identifies the run';
@@ -43,6 +44,7 @@ COMMENT ON COLUMN etl.run.records IS 'Records read';
 COMMENT ON COLUMN etl.run.loaded IS 'Records accepted';
 COMMENT ON COLUMN etl.run.quarantined IS 'Records quarantined';
 COMMENT ON COLUMN etl.run.bytes IS 'Bytes of records, after decompression';
+COMMENT ON COLUMN etl.run.timings IS 'Milliseconds that the run''s main thread spent in each stage: claim, stage (waiting for the threads that read and validate), check, load, quarantine, export (waiting for the disk included), archive (the plan of it; files move after the commit)';
 COMMENT ON COLUMN etl.run.error IS 'Why the run failed or was skipped, or how many files failed';
 
 CREATE TABLE etl.file (

@@ -12,6 +12,36 @@
 namespace etl
 {
 
+namespace
+{
+
+/// find_all without the pointers, which cost more than the walk.
+template <typename Visit>
+void
+visit_all(Value from, const Path &path, size_t step, Visit &&visit)
+{
+	for (; from && step < path.size() && path[step] != "*"; ++step)
+		from = step_into(from, path[step]);
+	if (!from)
+		return;
+	if (step == path.size())
+	{
+		visit(from);
+		return;
+	}
+	if (from.is(Kind::array))
+	{
+		Value element = from.first();
+		for (uint32_t i = 0; i < from.count(); ++i, element = element.next())
+			visit_all(element, path, step + 1, visit);
+	}
+	else if (from.is(Kind::object))
+		for (Member m(from); m; m.advance())
+			visit_all(m.value(), path, step + 1, visit);
+}
+
+} // namespace
+
 size_t
 Piece::memory() const
 {
@@ -83,6 +113,16 @@ RecordStager::RecordStager(const Definition &definition, const KeyTypes &key_typ
 		sort_columns_.push_back(column);
 	}
 	rewrites_ = !definition.normalise.empty();
+	for (size_t i = 0; i < definition.references.size(); ++i)
+	{
+		// a dataset is known by the first rule that names it
+		size_t first = 0;
+		while (definition.references[first].dataset != definition.references[i].dataset)
+			++first;
+		reference_targets_.push_back(static_cast<uint32_t>(first));
+		reference_types_.push_back(type_of(definition.references[i].dataset));
+	}
+	dictionary_ = std::make_shared<KeyDictionary>();
 }
 
 RecordStager::~RecordStager() = default;
@@ -137,18 +177,24 @@ RecordStager::stage(const RawRecord &raw, size_t readable, uint32_t file, const 
 		record.violations = std::make_unique<Violations>(std::move(violations));
 	}
 	collect_keys(record, piece);
+	if (piece.dictionary == nullptr)
+	{
+		if (dictionary_->full())
+			dictionary_ = std::make_shared<KeyDictionary>();
+		piece.dictionary = dictionary_;
+	}
 	if (eraser_ && treat_erased(raw, file, context, piece))
 		return;
 	collect_references(record, piece);
-	std::vector<size_t> rows_before;
+	rows_before_.clear();
 	for (const auto &table : piece.rows)
-		rows_before.push_back(table.size());
+		rows_before_.push_back(table.size());
 	encode_rows(record, index, context, piece);
 	record.loadable = record.violations == nullptr;
 	if (!record.loadable)
 	{
-		for (size_t i = 0; i < rows_before.size(); ++i)
-			piece.rows[i].resize(rows_before[i]);
+		for (size_t i = 0; i < rows_before_.size(); ++i)
+			piece.rows[i].resize(rows_before_[i]);
 		return;
 	}
 	run_checks(record);
@@ -251,6 +297,8 @@ RecordStager::collect_keys(StagedRecord &record, Piece &piece)
 	if (!definition_.key_field.empty())
 		canonical_key(key_type_, find(root, definition_.key), piece.arena, record.key,
 					  record.key_binary);
+	if (record.key.data() != nullptr)
+		record.key_hash = hash_bytes(record.key);
 	std::string_view binary;
 	if (definition_.subject)
 		canonical_key(type_of(definition_.subject->dataset), find(root, definition_.subject->path),
@@ -267,28 +315,60 @@ RecordStager::collect_references(StagedRecord &record, Piece &piece)
 	for (size_t i = 0; i < definition_.references.size(); ++i)
 	{
 		const ReferenceDefinition &rule = definition_.references[i];
-		const ColumnType *type = type_of(rule.dataset);
-		pointer_.clear();
-		find_all(document_.root(), rule.path, 0, pointer_,
-				 [&](Value value, const std::string &pointer)
-				 {
-					 if (value.is(Kind::null))
-						 return;
-					 StagedReference reference;
-					 reference.rule = static_cast<uint32_t>(i);
-					 if (!canonical_key(type, value, piece.arena, reference.key, reference.binary))
-						 reference.binary = {};
-					 for (size_t j = record.first_reference; j < piece.references.size(); ++j)
-						 if (piece.references[j].rule == i &&
-							 piece.references[j].key == reference.key &&
-							 reference.binary.data() != nullptr)
-							 return; // named already
-					 reference.pointer = piece.arena.copy(pointer);
-					 piece.references.push_back(reference);
-				 });
+		const ColumnType *type = reference_types_[i];
+		StagedReference reference{static_cast<uint32_t>(i), 0, 0};
+		visit_all(document_.root(), rule.path, 0,
+				  [&](Value value)
+				  {
+					  const uint32_t place = reference.place++;
+					  if (value.is(Kind::null))
+						  return;
+					  reference.key = reference_key(type, reference_targets_[i], value);
+					  if (reference.key != StagedReference::no_key)
+						  for (size_t j = record.first_reference; j < piece.references.size(); ++j)
+							  if (piece.references[j].rule == i &&
+								  piece.references[j].key == reference.key)
+								  return; // named already
+					  piece.references.push_back({reference.rule, reference.key, place});
+				  });
 	}
 	record.reference_count =
 		static_cast<uint32_t>(piece.references.size()) - record.first_reference;
+}
+
+uint32_t
+RecordStager::reference_key(const ColumnType *type, uint32_t target, Value value)
+{
+	static const ColumnType as_text;
+	if (type == nullptr)
+		type = &as_text;
+	value_.clear();
+	TypeError error;
+	if (value.is(Kind::array) || value.is(Kind::object) || !encode(*type, value, value_, error))
+		return StagedReference::no_key;
+	if (type->id == TypeId::text)
+		return dictionary_->add(target, value_, value_);
+	return dictionary_->add(target, canonical_text(*type, value_), value_);
+}
+
+std::string
+reference_pointer(const Definition &definition, const StagedReference &reference,
+				  std::string_view record)
+{
+	Document document;
+	ParseError error;
+	std::string found, pointer;
+	if (document.parse(record, error))
+	{
+		uint32_t place = 0;
+		find_all(document.root(), definition.references[reference.rule].path, 0, pointer,
+				 [&](Value, const std::string &at)
+				 {
+					 if (place++ == reference.place)
+						 found = at;
+				 });
+	}
+	return found;
 }
 
 void

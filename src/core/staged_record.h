@@ -13,6 +13,7 @@
 #include "core/arena.h"
 #include "core/definition.h"
 #include "core/json.h"
+#include "core/key_dictionary.h"
 #include "core/staged_file.h"
 #include "core/violation.h"
 
@@ -22,10 +23,10 @@ namespace etl
 /// One key that a record names in another dataset.
 struct StagedReference
 {
-	uint32_t rule;            ///< index into Definition::references
-	std::string_view key;     ///< canonical text
-	std::string_view binary;  ///< encoded; empty when the value is no key of that type
-	std::string_view pointer; ///< where in the record
+	static constexpr uint32_t no_key = UINT32_MAX;
+	uint32_t rule;  ///< index into Definition::references
+	uint32_t key;   ///< in the piece's dictionary; no_key when the value is no key of that type
+	uint32_t place; ///< which of the values that the rule's path matches
 };
 
 struct StagedRecord
@@ -37,6 +38,7 @@ struct StagedRecord
 	/// Canonical text and encoded form of the key; data() is null where the record has none (or one
 	/// that does not fit its type).
 	std::string_view key, key_binary;
+	uint64_t key_hash = 0;
 	/// Canonical key of the person the record is about; data() is null where it is about nobody.
 	std::string_view subject;
 	uint32_t first_reference = 0, reference_count = 0;
@@ -76,7 +78,8 @@ struct Piece
 	Arena arena;
 	std::vector<StagedRecord> records;
 	std::vector<StagedReference> references;
-	std::vector<std::vector<StagedRow>> rows; ///< by table
+	std::shared_ptr<const KeyDictionary> dictionary; ///< of the references' keys
+	std::vector<std::vector<StagedRow>> rows;        ///< by table
 	size_t memory() const;
 };
 
@@ -140,6 +143,7 @@ class RecordStager
 					   std::string_view &binary);
 	void collect_keys(StagedRecord &record, Piece &piece);
 	void collect_references(StagedRecord &record, Piece &piece);
+	uint32_t reference_key(const ColumnType *type, uint32_t target, Value value);
 	void run_checks(StagedRecord &record);
 	std::string_view output_text(const RowContext &context, Piece &piece, std::string_view text);
 	bool set_to_run_time(const ColumnDefinition &column) const;
@@ -150,6 +154,10 @@ class RecordStager
 	std::unique_ptr<RecordEraser> eraser_;
 	Document document_;
 	const ColumnType *key_type_;
+	std::shared_ptr<KeyDictionary> dictionary_;
+	std::vector<uint32_t> reference_targets_; ///< by rule: what the dictionary calls its dataset
+	std::vector<const ColumnType *> reference_types_;
+	std::vector<size_t> rows_before_;
 	std::vector<size_t> sort_columns_; ///< by table: the first column of its primary key
 	bool rewrites_ = false;            ///< the output may differ from the text
 	std::string row_;                  ///< buffers kept from record to record
@@ -160,6 +168,10 @@ class RecordStager
 /// The type of a dataset's key: its key column's, or where it has no tables and asks for erasure,
 /// that of the dataset whose subjects it erases.
 const ColumnType *key_type(const Definition &definition, const KeyTypes &key_types);
+
+/// Where in the record (a JSON Pointer) the reference stands.
+std::string reference_pointer(const Definition &definition, const StagedReference &reference,
+							  std::string_view record);
 
 /// ISO 8601 in UTC with microseconds: "2026-11-24T02:11:22.123456Z".
 std::string format_run_time(int64_t microseconds_since_2000);

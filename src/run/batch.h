@@ -1,6 +1,7 @@
 // Check and load: a batch of staged records meets the database.
 #pragma once
 
+#include <list>
 #include <memory>
 #include <unordered_set>
 #include <vector>
@@ -36,20 +37,61 @@ struct SpanningKeys
 	std::unordered_set<std::string> keys;
 };
 
+/// What a run has learned from batch to batch, so that the database need not be asked again.
+class CheckMemory
+{
+  public:
+	/// Whether each key of a dictionary is known to be in its dataset's table.
+	enum class Known : uint8_t
+	{
+		unknown,
+		present,
+		missing, ///< so far: the batch that comes may ask again
+		asked
+	};
+	std::vector<Known> &of(const std::shared_ptr<const KeyDictionary> &dictionary);
+	/// Forgets the dictionaries that no batch can bring any more.
+	void forget_old();
+	/// Notes what was loaded of a batch.
+	void note_loaded(const Batch &batch);
+
+	/// The table was empty when the run began: keys that are in it were loaded by the run.
+	bool only_own_keys = false;
+	/// False: the run has loaded no such key. True: it may have.
+	bool may_be_own(uint64_t hash) const;
+	bool any_own() const { return !filter_.empty(); }
+
+  private:
+	void add_own(uint64_t hash);
+
+	/// A list: what of() returned stays where it is.
+	std::list<std::pair<std::shared_ptr<const KeyDictionary>, std::vector<Known>>> known_;
+	/// A Bloom filter (Bloom 1970) whose bits for one key lie in one cache line (Putze, Sanders and
+	/// Singler 2007): 8 MB, at 13 bits a key good for 5 million keys, and for more it only asks
+	/// more often.
+	static constexpr size_t filter_words = (8 << 20) / 8;
+	std::vector<uint64_t> filter_;
+};
+
 /// Checks keys and references, set-based, then loads what is left; afterwards each record is either
 /// accepted or has its violations, sorted by code. spanning may be null.
 void check_and_load(const Catalog &catalog, const Definition &definition, Batch &batch,
 					const SpanningKeys *spanning);
 
-/// Which of the candidates (positions in records) have a key that is in the target table.
+/// Which of the candidates (positions in records) have a key that is in the target table. memory
+/// may be null.
 std::vector<uint32_t> keys_in_table(const Definition &definition,
 									const std::vector<BatchRecord> &records,
-									const std::vector<uint32_t> &candidates);
+									std::vector<uint32_t> candidates,
+									const CheckMemory *memory = nullptr);
 Violation duplicate_violation(const Definition &definition, const char *where);
 
-/// The checks alone (a dry run).
+/// The checks alone. memory may be null.
 void check(const Catalog &catalog, const Definition &definition, Batch &batch,
-		   const SpanningKeys *spanning);
+		   const SpanningKeys *spanning, CheckMemory *memory = nullptr);
+
+/// True when the target table exists and holds a row.
+bool has_rows(const TableDefinition &table);
 
 /// Loads the accepted records; those that a table refuses get a constraint violation.
 void load(const Definition &definition, Batch &batch);

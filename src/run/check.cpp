@@ -1,5 +1,8 @@
 #include <algorithm>
-#include <unordered_map>
+#include <bit>
+#include <functional>
+#include <map>
+#include <unordered_set>
 
 #include "run/batch.h"
 
@@ -13,20 +16,61 @@ duplicate_violation(const Definition &definition, const char *where)
 			"/x-etl/key",    "23505", definition.key_field + ": key " + where};
 }
 
+namespace
+{
+
+/// Records by key, the first of each. Open addressing over the hashes that the staging threads have
+/// computed: a batch has many keys, and the main thread nothing to spare.
+class KeyTable
+{
+  public:
+	KeyTable(const std::vector<BatchRecord> &records)
+		: records_(records), slots_(std::bit_ceil(records.size() * 2 + 1), no_record)
+	{
+	}
+	/// Where the record with that record's key is noted; no_record in it when there is none.
+	uint32_t &find(const StagedRecord &record)
+	{
+		const size_t mask = slots_.size() - 1;
+		for (size_t at = mix(record.key_hash) & mask;; at = (at + 1) & mask)
+			if (slots_[at] == no_record ||
+				(records_[slots_[at]].record->key_hash == record.key_hash &&
+				 records_[slots_[at]].record->key == record.key))
+				return slots_[at];
+	}
+	static constexpr uint32_t no_record = UINT32_MAX;
+
+  private:
+	static uint64_t mix(uint64_t hash) { return hash ^ hash >> 32; }
+
+	const std::vector<BatchRecord> &records_;
+	std::vector<uint32_t> slots_;
+};
+
+} // namespace
+
 std::vector<uint32_t>
 keys_in_table(const Definition &definition, const std::vector<BatchRecord> &records,
-			  const std::vector<uint32_t> &candidates)
+			  std::vector<uint32_t> candidates, const CheckMemory *memory)
 {
 	std::vector<uint32_t> found;
-	if (definition.tables.empty() || candidates.empty())
+	if (definition.tables.empty())
 		return found;
 	const TableDefinition &table = definition.tables[0];
-	if (!find_table(table))
+	if (memory != nullptr && memory->only_own_keys)
+	{
+		if (!memory->any_own())
+			return found;
+		std::erase_if(candidates,
+					  [&](uint32_t i) { return !memory->may_be_own(records[i].record->key_hash); });
+	}
+	if (candidates.empty() || !has_rows(table))
 		return found;
 	const ColumnDefinition &key = table.columns[static_cast<size_t>(definition.key_column)];
-	// nothing to compare with while the table is empty: the first load of a backlog
-	if (pg::query("SELECT 1 FROM " + quoted(table) + " LIMIT 1").empty())
-		return found;
+	// in order: where the index is asked key by key, neighbours are on the same pages
+	std::sort(candidates.begin(), candidates.end(),
+			  [&](uint32_t a, uint32_t b)
+			  { return records[a].record->key_binary < records[b].record->key_binary; });
 	std::vector<std::string_view> keys;
 	keys.reserve(candidates.size());
 	for (const uint32_t i : candidates)
@@ -84,13 +128,12 @@ keys_claimed_in_quarantine(const Definition &definition, const std::vector<Batch
 
 void
 check_keys(const Definition &definition, std::vector<BatchRecord> &records,
-		   const SpanningKeys *spanning)
+		   const SpanningKeys *spanning, const CheckMemory *memory)
 {
 	if (definition.key_field.empty())
 		return;
 	const bool update = definition.on_repeat == OnRepeat::update;
-	std::unordered_map<std::string_view, uint32_t> first;
-	first.reserve(records.size());
+	KeyTable first(records);
 	std::vector<uint32_t> candidates;
 	candidates.reserve(records.size());
 	for (uint32_t i = 0; i < records.size(); ++i)
@@ -104,18 +147,19 @@ check_keys(const Definition &definition, std::vector<BatchRecord> &records,
 			record.add(duplicate_violation(definition, "appears earlier in the same file"));
 			continue;
 		}
-		const auto [at, is_new] = first.try_emplace(record.key, i);
-		if (is_new)
+		uint32_t &at = first.find(record);
+		if (at == KeyTable::no_record)
 		{
+			at = i;
 			candidates.push_back(i);
 			continue;
 		}
-		BatchRecord &earlier = records[at->second];
+		BatchRecord &earlier = records[at];
 		if (update && (earlier.record->file != record.file || record.quarantine_id != 0))
 		{
 			// a later file's record takes the place of an earlier one's
 			earlier.superseded = true;
-			at->second = i;
+			at = i;
 			candidates.push_back(i);
 			continue;
 		}
@@ -123,7 +167,7 @@ check_keys(const Definition &definition, std::vector<BatchRecord> &records,
 													   ? "appears earlier in the same file"
 													   : "appears in an earlier file"));
 	}
-	for (const uint32_t i : keys_in_table(definition, records, candidates))
+	for (const uint32_t i : keys_in_table(definition, records, candidates, memory))
 	{
 		if (update)
 			records[i].exists = true;
@@ -136,48 +180,88 @@ check_keys(const Definition &definition, std::vector<BatchRecord> &records,
 				duplicate_violation(definition, "belongs to a record in quarantine"));
 }
 
+/// Asks the database which keys of one dataset it lacks, and notes it.
+void
+ask_for_keys(const Catalog &catalog, const std::string &dataset,
+			 const std::vector<std::pair<const KeyDictionary *, uint32_t>> &keys,
+			 const std::function<void(size_t, bool)> &note)
+{
+	const Definition *parent = catalog.find(dataset);
+	const bool exists =
+		parent != nullptr && !parent->tables.empty() && find_table(parent->tables[0]);
+	for (size_t i = 0; i < keys.size(); ++i)
+		note(i, exists);
+	if (!exists)
+		return;
+	const ColumnDefinition &key =
+		parent->tables[0].columns[static_cast<size_t>(parent->key_column)];
+	std::vector<std::string_view> binaries;
+	binaries.reserve(keys.size());
+	for (const auto &[dictionary, number] : keys)
+		binaries.push_back((*dictionary)[number].binary);
+	const pg::Rows rows = pg::query(
+		"SELECT b.i FROM unnest($1) WITH ORDINALITY b(key, i) WHERE NOT EXISTS (SELECT FROM " +
+			quoted(parent->tables[0]) + " t WHERE t." + pg::quote(key.name) + " = b.key)",
+		{pg::param_array(type_oid(key.type), binaries)});
+	for (uint64_t r = 0; r < rows.size(); ++r)
+		note(static_cast<size_t>(rows.integer(r, 0) - 1), false);
+}
+
 void
 check_references(const Catalog &catalog, const Definition &definition,
-				 std::vector<BatchRecord> &records)
+				 std::vector<BatchRecord> &records, CheckMemory &memory)
 {
-	// per dataset: each key once, and which of them the target lacks
-	std::map<std::string, std::unordered_map<std::string_view, bool>> missing;
-	std::map<std::string, std::vector<std::string_view>> texts, binaries;
+	using Known = CheckMemory::Known;
+	// per dataset: each key that is not known to be there, once
+	struct Question
+	{
+		std::vector<std::pair<const KeyDictionary *, uint32_t>> keys;
+		std::vector<std::vector<Known> *> known;
+	};
+	std::map<uint32_t, Question> ask;
+	bool all_present = true;
+	const Piece *piece = nullptr;
+	std::vector<Known> *known = nullptr;
 	for (const BatchRecord &r : records)
 	{
-		if (!r.record->loadable)
+		if (!r.record->loadable || r.record->reference_count == 0)
 			continue;
-		for (uint32_t i = 0; i < r.record->reference_count; ++i)
+		if (r.piece != piece)
 		{
-			const StagedReference &reference = r.piece->references[r.record->first_reference + i];
-			if (reference.binary.data() == nullptr)
-				continue;
-			const std::string &dataset = definition.references[reference.rule].dataset;
-			if (missing[dataset].try_emplace(reference.key, false).second)
+			piece = r.piece;
+			known = &memory.of(piece->dictionary);
+		}
+		const StagedReference *reference = &piece->references[r.record->first_reference];
+		for (uint32_t i = 0; i < r.record->reference_count; ++i, ++reference)
+		{
+			if (reference->key == StagedReference::no_key)
 			{
-				texts[dataset].push_back(reference.key);
-				binaries[dataset].push_back(reference.binary);
+				all_present = false;
+				continue;
 			}
+			if (reference->key >= known->size())
+				known->resize(std::max<size_t>(reference->key + 1, known->size() * 2));
+			Known &state = (*known)[reference->key];
+			if (state == Known::present || state == Known::asked)
+				continue;
+			state = Known::asked;
+			Question &question = ask[(*piece->dictionary)[reference->key].target];
+			question.keys.emplace_back(piece->dictionary.get(), reference->key);
+			question.known.push_back(known);
 		}
 	}
-	for (auto &[dataset, keys] : missing)
-	{
-		const Definition *parent = catalog.find(dataset);
-		if (parent == nullptr || parent->tables.empty() || !find_table(parent->tables[0]))
-		{
-			for (auto &key : keys)
-				key.second = true;
-			continue;
-		}
-		const ColumnDefinition &key =
-			parent->tables[0].columns[static_cast<size_t>(parent->key_column)];
-		const pg::Rows rows = pg::query(
-			"SELECT b.i FROM unnest($1) WITH ORDINALITY b(key, i) WHERE NOT EXISTS (SELECT FROM " +
-				quoted(parent->tables[0]) + " t WHERE t." + pg::quote(key.name) + " = b.key)",
-			{pg::param_array(type_oid(key.type), binaries[dataset])});
-		for (uint64_t r = 0; r < rows.size(); ++r)
-			keys[texts[dataset][static_cast<size_t>(rows.integer(r, 0) - 1)]] = true;
-	}
+	for (const auto &[target, question] : ask)
+		ask_for_keys(catalog, definition.references[target].dataset, question.keys,
+					 [&, q = &question](size_t i, bool present) {
+						 (*q->known[i])[q->keys[i].second] =
+							 present ? Known::present : Known::missing;
+					 });
+	for (const auto &[target, question] : ask)
+		for (size_t i = 0; i < question.keys.size(); ++i)
+			if ((*question.known[i])[question.keys[i].second] == Known::missing)
+				all_present = false;
+	if (all_present)
+		return;
 	for (BatchRecord &r : records)
 	{
 		if (!r.record->loadable)
@@ -185,14 +269,18 @@ check_references(const Catalog &catalog, const Definition &definition,
 		for (uint32_t i = 0; i < r.record->reference_count; ++i)
 		{
 			const StagedReference &reference = r.piece->references[r.record->first_reference + i];
+			std::string key;
+			if (reference.key != StagedReference::no_key)
+			{
+				if (memory.of(r.piece->dictionary)[reference.key] == Known::present)
+					continue;
+				key = (*r.piece->dictionary)[reference.key].text;
+			}
 			const std::string &dataset = definition.references[reference.rule].dataset;
-			if (reference.binary.data() != nullptr && !missing[dataset][reference.key])
-				continue;
-			const std::string pointer(reference.pointer);
+			const std::string pointer = reference_pointer(definition, reference, r.record->text);
 			r.record->add({Code::reference, "references", pointer,
 						   "/x-etl/references/" + std::to_string(reference.rule), "23503",
-						   pointer + ": no such key in dataset " + dataset, dataset,
-						   std::string(reference.key)});
+						   pointer + ": no such key in dataset " + dataset, dataset, key});
 		}
 	}
 }
@@ -217,11 +305,14 @@ Batch::accepted() const
 
 void
 check(const Catalog &catalog, const Definition &definition, Batch &batch,
-	  const SpanningKeys *spanning)
+	  const SpanningKeys *spanning, CheckMemory *memory)
 {
-	check_keys(definition, batch.records, spanning);
+	check_keys(definition, batch.records, spanning, memory);
 	if (!definition.references.empty())
-		check_references(catalog, definition, batch.records);
+	{
+		CheckMemory of_batch;
+		check_references(catalog, definition, batch.records, memory ? *memory : of_batch);
+	}
 	for (BatchRecord &r : batch.records)
 	{
 		r.accepted = r.record->loadable && r.record->violations == nullptr;
@@ -230,23 +321,23 @@ check(const Catalog &catalog, const Definition &definition, Batch &batch,
 							 [](const Violation &a, const Violation &b)
 							 { return a.code < b.code; });
 	}
+	if (definition.on_repeat != OnRepeat::update)
+		return;
 	// a record that took another's place but is refused gives it back
-	std::unordered_map<std::string_view, BatchRecord *> last;
-	if (definition.on_repeat == OnRepeat::update)
+	KeyTable last(batch.records);
+	for (uint32_t i = 0; i < batch.records.size(); ++i)
 	{
-		for (BatchRecord &r : batch.records)
+		BatchRecord &r = batch.records[i];
+		r.superseded = false;
+		if (!r.accepted || r.record->key.data() == nullptr)
+			continue;
+		uint32_t &at = last.find(*r.record);
+		if (at != KeyTable::no_record)
 		{
-			r.superseded = false;
-			if (!r.accepted || r.record->key.data() == nullptr)
-				continue;
-			const auto [at, is_new] = last.try_emplace(r.record->key, &r);
-			if (!is_new)
-			{
-				at->second->superseded = true;
-				r.exists = r.exists || at->second->exists;
-				at->second = &r;
-			}
+			batch.records[at].superseded = true;
+			r.exists = r.exists || batch.records[at].exists;
 		}
+		at = i;
 	}
 }
 
@@ -256,6 +347,79 @@ check_and_load(const Catalog &catalog, const Definition &definition, Batch &batc
 {
 	check(catalog, definition, batch, spanning);
 	load(definition, batch);
+}
+
+bool
+has_rows(const TableDefinition &table)
+{
+	return find_table(table) && !pg::query("SELECT 1 FROM " + quoted(table) + " LIMIT 1").empty();
+}
+
+std::vector<CheckMemory::Known> &
+CheckMemory::of(const std::shared_ptr<const KeyDictionary> &dictionary)
+{
+	for (auto &entry : known_)
+		if (entry.first == dictionary)
+			return entry.second;
+	return known_.emplace_back(dictionary, std::vector<Known>()).second;
+}
+
+void
+CheckMemory::forget_old()
+{
+	// the batch in hand holds its dictionaries, and the staging threads those that they fill
+	std::erase_if(known_, [](const auto &entry) { return entry.first.use_count() == 1; });
+}
+
+void
+CheckMemory::note_loaded(const Batch &batch)
+{
+	if (!only_own_keys)
+		return;
+	for (const BatchRecord &r : batch.records)
+		if (r.accepted && r.record->key.data() != nullptr)
+			add_own(r.record->key_hash);
+}
+
+namespace
+{
+
+/// Four bits of a 64-byte block.
+template <typename Visit>
+bool
+filter_bits(uint64_t hash, size_t words, Visit &&visit)
+{
+	const size_t block = (hash >> 40) % (words / 8) * 8;
+	for (int i = 0; i < 4; ++i)
+	{
+		const unsigned bit = hash >> (9 * i) & 511;
+		if (!visit(block + bit / 64, UINT64_C(1) << bit % 64))
+			return false;
+	}
+	return true;
+}
+
+} // namespace
+
+void
+CheckMemory::add_own(uint64_t hash)
+{
+	if (filter_.empty())
+		filter_.resize(filter_words);
+	filter_bits(hash, filter_words,
+				[&](size_t word, uint64_t bit)
+				{
+					filter_[word] |= bit;
+					return true;
+				});
+}
+
+bool
+CheckMemory::may_be_own(uint64_t hash) const
+{
+	return !filter_.empty() &&
+		   filter_bits(hash, filter_words,
+					   [&](size_t word, uint64_t bit) { return (filter_[word] & bit) != 0; });
 }
 
 } // namespace etl

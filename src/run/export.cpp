@@ -16,33 +16,47 @@ namespace
 /// What etl.exported_records() returns next; set while a COPY reads it.
 struct ExportSource
 {
-	const std::string_view *next, *end;
+	const BatchRecord *records;
+	const ExportChunk *next, *end;
 };
 ExportSource *current_source = nullptr;
 
-} // namespace
-
+/// Copies the chunk's lines. Those of a file from which nothing was taken and in which nothing was
+/// rewritten lie one after the other, newlines and all, and are copied in one go.
 void
-export_lines(const std::vector<std::string_view> &lines, int fd)
+fill_chunk(const BatchRecord *records, const ExportChunk &chunk, char *to)
 {
-	if (lines.empty())
-		return;
-	ExportSource source{lines.data(), lines.data() + lines.size()};
-	ExportSource *const outer = current_source;
-	struct Restore
+	const char *from = nullptr;
+	size_t size = 0;
+	for (uint32_t i = chunk.begin; i < chunk.end; ++i)
 	{
-		ExportSource *outer;
-		~Restore() { current_source = outer; }
-	} restore{outer};
-	current_source = &source;
-	// binary: text and csv would look at every byte for something to quote. The set-returning
-	// function stands in the select list, where rows are handed on one by one; in FROM they would
-	// be collected first, on disk when there are many.
-	pg::copy_out("SELECT etl.exported_records()", fd, {{"format", "binary"}});
+		if (!records[i].accepted)
+			continue;
+		const std::string_view line = records[i].record->output;
+		if (from != nullptr && line.data() == from + size + 1 && from[size] == '\n')
+		{
+			size += 1 + line.size();
+			continue;
+		}
+		if (from != nullptr)
+		{
+			memcpy(to, from, size);
+			to += size;
+			*to++ = '\n';
+		}
+		from = line.data();
+		size = line.size();
+	}
+	if (from != nullptr)
+	{
+		memcpy(to, from, size);
+		to[size] = '\n';
+	}
 }
 
+template <typename Writer>
 void
-wait_for_exports(ExportWriter &writer)
+wait_for(Writer &writer)
 {
 	while (!writer.finished())
 		pg::check_for_interrupts();
@@ -56,6 +70,41 @@ wait_for_exports(ExportWriter &writer)
 						"Nothing of this run was loaded.",
 						"See that etl.processed_dir has room and can be written, then run again.");
 	}
+}
+
+} // namespace
+
+void
+export_chunks(const std::vector<BatchRecord> &records, const std::vector<ExportChunk> &chunks,
+			  int fd)
+{
+	if (chunks.empty())
+		return;
+	ExportSource source{records.data(), chunks.data(), chunks.data() + chunks.size()};
+	ExportSource *const outer = current_source;
+	struct Restore
+	{
+		ExportSource *outer;
+		~Restore() { current_source = outer; }
+	} restore{outer};
+	current_source = &source;
+	// binary: text and csv would look at every byte for something to quote. Chunks and not records:
+	// the executor's way for a row costs more than the bytes. The set-returning function stands in
+	// the select list, where rows are handed on one by one; in FROM they would be collected first,
+	// on disk when there are many.
+	pg::copy_out("SELECT etl.exported_records()", fd, {{"format", "binary"}});
+}
+
+void
+wait_for_exports(ProcessedWriter &writer)
+{
+	wait_for(writer);
+}
+
+void
+wait_for_exports(ExportWriter &writer)
+{
+	wait_for(writer);
 }
 
 std::string
@@ -85,7 +134,7 @@ ScopedFd::~ScopedFd()
 
 } // namespace etl
 
-/// Value per call: the next record that is being exported.
+/// Value per call: the next records that are being exported, a line each.
 extern "C"
 {
 	PGDLLEXPORT Datum etl_exported_records(FunctionCallInfo fcinfo);
@@ -94,7 +143,7 @@ extern "C"
 Datum
 etl_exported_records(PG_FUNCTION_ARGS)
 {
-	// no C++ object lives in this frame, so it needs no guard; it runs once a record
+	// no C++ object lives in this frame, so it needs no guard
 	if (SRF_IS_FIRSTCALL())
 	{
 		if (etl::current_source == nullptr)
@@ -107,9 +156,9 @@ etl_exported_records(PG_FUNCTION_ARGS)
 	etl::ExportSource *source = static_cast<etl::ExportSource *>(context->user_fctx);
 	if (source->next == source->end)
 		SRF_RETURN_DONE(context);
-	const std::string_view line = *source->next++;
-	bytea *value = static_cast<bytea *>(palloc(VARHDRSZ + line.size()));
-	SET_VARSIZE(value, VARHDRSZ + line.size());
-	memcpy(VARDATA(value), line.data(), line.size());
+	const etl::ExportChunk &chunk = *source->next++;
+	bytea *value = static_cast<bytea *>(palloc(VARHDRSZ + chunk.size));
+	SET_VARSIZE(value, VARHDRSZ + chunk.size);
+	etl::fill_chunk(source->records, chunk, VARDATA(value));
 	SRF_RETURN_NEXT(context, PointerGetDatum(value));
 }

@@ -5,16 +5,26 @@
 #include <vector>
 
 #include "core/export_writer.h"
+#include "core/processed_writer.h"
+#include "run/batch.h"
 
 namespace etl
 {
 
-/// COPY (SELECT etl.exported_records()) TO the pipe: each line as COPY BINARY of one bytea. The
-/// lines must stay where they are until the call returns.
-void export_lines(const std::vector<std::string_view> &lines, int fd);
+/// A part of a processed file: some of a batch's records, one after the other.
+struct ExportChunk
+{
+	uint32_t begin, end; ///< indexes into the batch's records
+	size_t size;         ///< bytes of the accepted ones, newlines included
+};
+
+/// COPY (SELECT etl.exported_records()) TO the pipe: each chunk as COPY BINARY of one bytea.
+void export_chunks(const std::vector<BatchRecord> &records, const std::vector<ExportChunk> &chunks,
+				   int fd);
 
 /// Waits until every file is written and synced, serving interrupts. Throws pg::Error when one
 /// could not be written.
+void wait_for_exports(ProcessedWriter &writer);
 void wait_for_exports(ExportWriter &writer);
 
 /// `relative`, or with ".2", ".3" … before the first dot of its name, so that neither

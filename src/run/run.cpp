@@ -81,14 +81,43 @@ void
 finish_run(RunResult &result)
 {
 	result.finished_at = GetCurrentTimestamp();
+	result.times.end();
 	pg::execute("INSERT INTO etl.run (run_id, dataset, status, started_at, finished_at, files,"
-				" records, loaded, quarantined, bytes, error)"
-				" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, nullif($11, ''))",
+				" records, loaded, quarantined, bytes, error, timings)"
+				" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, nullif($11, ''),"
+				" nullif($12, '')::jsonb)",
 				{pg::param(result.run_id), pg::param(result.dataset), pg::param(result.status),
 				 pg::param_timestamptz(result.started_at),
 				 pg::param_timestamptz(result.finished_at), pg::param(result.files),
 				 pg::param(result.records), pg::param(result.loaded), pg::param(result.quarantined),
-				 pg::param(result.bytes), pg::param(result.error)});
+				 pg::param(result.bytes), pg::param(result.error),
+				 pg::param(result.times.any() ? result.times.json() : std::string())});
+}
+
+void
+StageTimes::begin(Stage stage)
+{
+	const auto now = std::chrono::steady_clock::now();
+	if (now_ != count)
+		milliseconds_[now_] += std::chrono::duration<double, std::milli>(now - since_).count();
+	any_ = true;
+	now_ = stage;
+	since_ = now;
+}
+
+std::string
+StageTimes::json() const
+{
+	static const char *const names[] = {"claim",      "stage",  "check",  "load",
+										"quarantine", "export", "archive"};
+	std::string json = "{";
+	for (size_t i = 0; i < count; ++i)
+	{
+		char number[32];
+		snprintf(number, sizeof number, "%.3f", milliseconds_[i]);
+		json += std::string(i > 0 ? ", \"" : "\"") + names[i] + "\": " + number;
+	}
+	return json + "}";
 }
 
 std::array<uint8_t, 16>
@@ -123,6 +152,7 @@ class Run
 
 	void execute()
 	{
+		result_.times.begin(StageTimes::claim);
 		recover(definition_.dataset, settings_);
 		std::vector<FileTask> tasks;
 		ETL_FAULT("claim");
@@ -135,7 +165,7 @@ class Run
 		ETL_FAULT("prepared");
 		StagerOptions options;
 		options.threads = settings_.threads;
-		options.memory = settings_.batch_memory / 3;
+		options.memory = settings_.batch_memory / 5 * 2;
 		options.max_record_size = settings_.max_record_size;
 		options.max_file_size = settings_.max_file_size;
 		options.erased = tombstones_ ? tombstones_->erased() : nullptr;
@@ -152,9 +182,13 @@ class Run
 		if (erasure_)
 			erasure_->execute();
 		ETL_FAULT("erased");
+		result_.times.begin(StageTimes::export_);
 		if (writer_)
+		{
 			wait_for_exports(*writer_);
-		ETL_FAULT("exported");
+			ETL_FAULT("exported");
+		}
+		result_.times.begin(StageTimes::archive);
 		finish_files();
 		ETL_FAULT("finished");
 	}
@@ -178,6 +212,7 @@ class Run
 			erasure_.emplace(catalog_, definition_, secret_, result_.run_id);
 		tombstones_ = Tombstones::load(definition_);
 		part_folder_ = part_folder(settings_, definition_.dataset);
+		memory_.only_own_keys = !definition_.tables.empty() && !has_rows(definition_.tables[0]);
 	}
 
 	void stage_and_load(Stager &stager)
@@ -185,6 +220,7 @@ class Run
 		Batch batch;
 		std::vector<uint32_t> ended;
 		size_t memory = 0;
+		result_.times.begin(StageTimes::stage);
 		for (;;)
 		{
 			Stager::Step step = stager.next(std::chrono::milliseconds(100));
@@ -210,9 +246,10 @@ class Run
 				break;
 			}
 			const bool done = step.kind == Stager::Step::Kind::done;
-			if (memory >= settings_.batch_memory / 3 || done)
+			if (memory >= settings_.batch_memory / 5 * 2 || done)
 			{
 				process(batch, ended);
+				result_.times.begin(StageTimes::stage);
 				batch = Batch();
 				ended.clear();
 				memory = 0;
@@ -248,7 +285,15 @@ class Run
 		if (erasure_)
 			erasure_->resolve(batch);
 		ETL_FAULT("load");
-		check_and_load(catalog_, definition_, batch, spanning_.keys.empty() ? nullptr : &spanning_);
+		StageTimes &times = result_.times;
+		times.begin(StageTimes::check);
+		check(catalog_, definition_, batch, spanning_.keys.empty() ? nullptr : &spanning_,
+			  &memory_);
+		times.begin(StageTimes::load);
+		load(definition_, batch);
+		memory_.note_loaded(batch);
+		memory_.forget_old();
+		times.begin(StageTimes::quarantine);
 		if (erasure_)
 			erasure_->collect(batch, files_);
 		for (const BatchRecord &r : batch.records)
@@ -262,6 +307,7 @@ class Run
 		ETL_FAULT("loaded");
 		quarantine_rejected(definition_, batch, result_.run_id, files_);
 		ETL_FAULT("quarantined");
+		times.begin(StageTimes::export_);
 		export_accepted(batch, ended);
 		ETL_FAULT("export_handed_over");
 		for (const uint32_t index : ended)
@@ -269,67 +315,69 @@ class Run
 		remember_spanning(batch, ended);
 	}
 
-	/// One file after the other: the writer reads their pipes in order, so a file must be closed
-	/// before the next one is written, or both would wait for each other once a pipe is full. Only
-	/// a batch's last file may go on in the next batch.
+	/// Hands the accepted records to the threads that write processed files.
 	void export_accepted(const Batch &batch, const std::vector<uint32_t> &ended)
 	{
-		// the last file of the batch before may have ended without more records: nothing else would
-		// close it, and the writer would wait for it
-		for (const uint32_t index : ended)
-			if (batch.records.empty() || index < batch.records.front().record->file)
-				close_processed(files_[index]);
-		std::vector<std::string_view> lines;
-		for (size_t i = 0; i < batch.records.size();)
+		// a chunk is what COPY hands over as one row
+		constexpr size_t chunk_size = 256 * 1024;
+		std::vector<ExportChunk> chunks;
+		std::vector<ProcessedWriter::Chunk> expected;
+		for (uint32_t i = 0; i < batch.records.size();)
 		{
 			const uint32_t index = batch.records[i].record->file;
-			lines.clear();
-			for (; i < batch.records.size() && batch.records[i].record->file == index; ++i)
+			ExportChunk chunk{i, i, 0};
+			for (; i < batch.records.size() && batch.records[i].record->file == index &&
+				   chunk.size < chunk_size;
+				 ++i)
 				if (batch.records[i].accepted)
-					lines.push_back(batch.records[i].record->output);
-			if (lines.empty())
+					chunk.size += batch.records[i].record->output.size() + 1;
+			if (chunk.size == 0)
 				continue;
+			chunk.end = i;
 			RunFile &file = files_[index];
-			if (file.processed_fd < 0)
+			if (file.processed_number < 0)
 				open_processed(file);
 			ETL_FAULT("export_file");
-			export_lines(lines, file.processed_fd);
-			if (std::find(ended.begin(), ended.end(), index) != ended.end())
-				close_processed(file);
+			chunks.push_back(chunk);
+			expected.push_back({static_cast<uint32_t>(file.processed_number), false});
 		}
+		// files that end now: with their last chunk, or without one
+		std::vector<uint32_t> without;
+		auto chunk = expected.rbegin();
+		for (auto index = ended.rbegin(); index != ended.rend(); ++index)
+		{
+			if (files_[*index].processed_number < 0)
+				continue;
+			const uint32_t number = static_cast<uint32_t>(files_[*index].processed_number);
+			while (chunk != expected.rend() && chunk->file > number)
+				++chunk;
+			if (chunk != expected.rend() && chunk->file == number)
+				chunk->last = true;
+			else
+				without.push_back(number);
+		}
+		for (const uint32_t number : without)
+			writer_->end_file(number);
+		if (chunks.empty())
+			return;
+		writer_->expect(expected);
+		export_chunks(batch.records, chunks, writer_->pipe());
 	}
 
 	void open_processed(RunFile &file)
 	{
 		if (!writer_)
-			writer_.emplace();
-		while (writer_->pending() > 64) // each holds a pipe
-		{
-			(void)writer_->finished();
-			pg::check_for_interrupts();
-		}
+			writer_.emplace((settings_.threads + 1) / 2);
 		file.processed_path = free_name(settings_.processed_dir, file.path, processed_taken_);
 		processed_taken_.assign(1, file.processed_path);
 		file.processed_part = part_name(part_folder_, file.file_id, "new");
 		remove_on_rollback(file.processed_part);
-		file.processed_fd =
-			writer_->start(file.processed_part, is_gzip(file.path), Framing::copy_binary);
-		open_fds_.insert(file.processed_fd);
-	}
-
-	void close_processed(RunFile &file)
-	{
-		if (file.processed_fd < 0)
-			return;
-		close(file.processed_fd);
-		open_fds_.erase(file.processed_fd);
-		file.processed_fd = -1;
+		file.processed_number = writer_->add_file(file.processed_part, is_gzip(file.path));
 	}
 
 	void close_file(RunFile &file)
 	{
 		file.finished_at = GetCurrentTimestamp();
-		close_processed(file);
 		std::sort(file.subjects.begin(), file.subjects.end());
 		file.subjects.erase(std::unique(file.subjects.begin(), file.subjects.end()),
 							file.subjects.end());
@@ -525,19 +573,6 @@ class Run
 					   file.treated_sha256.size()});
 	}
 
-	/// Ends the pipes that are still open, so that the writing thread can be joined.
-	struct OpenFds
-	{
-		std::set<int> fds;
-		~OpenFds()
-		{
-			for (const int fd : fds)
-				close(fd);
-		}
-		void insert(int fd) { fds.insert(fd); }
-		void erase(int fd) { fds.erase(fd); }
-	};
-
 	const Catalog &catalog_;
 	const Definition &definition_;
 	const RunOptions &options_;
@@ -548,10 +583,10 @@ class Run
 	std::array<uint8_t, 16> hash_key_{};
 	std::optional<ErasureRun> erasure_;
 	std::unique_ptr<Tombstones> tombstones_;
-	std::optional<ExportWriter> writer_;
-	OpenFds open_fds_; // after writer_: closed before it is joined
+	std::optional<ProcessedWriter> writer_;
 	std::vector<std::string> processed_taken_;
 	SpanningKeys spanning_;
+	CheckMemory memory_;
 	uint32_t last_file_ = 0;
 };
 

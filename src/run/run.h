@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -26,12 +27,41 @@ struct RunFile
 	std::string status;                        ///< as in etl.file
 	std::string processed_path, archived_path; ///< relative; empty: none
 	std::string processed_part;                ///< absolute: under what name it is written
-	int processed_fd = -1;                     ///< pipe to the thread that writes it
+	int64_t processed_number = -1;             ///< to ProcessedWriter; -1: not begun
 	std::vector<uint64_t> subjects;            ///< keyed hashes of the people in it
 	bool treated = false;                      ///< holds records of people who have been erased
 	std::string treated_part;                  ///< the archive's copy without them, and its hash
 	Sha256 treated_sha256{};
 	int64_t started_at = 0, finished_at = 0;
+};
+
+/// How long the main thread of a run was at what.
+class StageTimes
+{
+  public:
+	enum Stage
+	{
+		claim, ///< unfinished actions, listing of files, tables
+		stage, ///< waiting for the threads that stage
+		check,
+		load,
+		quarantine,
+		export_, ///< COPY TO, and at the end waiting until all is written and synced
+		archive, ///< catalog rows and plan of what is done to files after the commit
+		count
+	};
+	/// From now on, until the next call.
+	void begin(Stage stage);
+	void end() { begin(count); }
+	/// {"claim": milliseconds, …}
+	std::string json() const;
+	bool any() const { return any_; }
+
+  private:
+	std::array<double, count> milliseconds_{};
+	Stage now_ = count;
+	std::chrono::steady_clock::time_point since_;
+	bool any_ = false;
 };
 
 /// A row of etl.run.
@@ -43,6 +73,7 @@ struct RunResult
 	int32_t files = 0;
 	int64_t records = 0, loaded = 0, quarantined = 0, bytes = 0;
 	std::string error;
+	StageTimes times;
 };
 
 struct RunOptions

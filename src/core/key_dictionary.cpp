@@ -1,0 +1,56 @@
+#include "core/key_dictionary.h"
+
+#include <functional>
+
+namespace etl
+{
+
+uint64_t
+hash_bytes(std::string_view bytes)
+{
+	return std::hash<std::string_view>()(bytes);
+}
+
+KeyDictionary::KeyDictionary() : slots_(256) {}
+
+void
+KeyDictionary::grow()
+{
+	std::vector<Slot> larger(slots_.size() * 4);
+	const size_t mask = larger.size() - 1;
+	for (const Slot &slot : slots_)
+		if (slot.number != 0)
+		{
+			size_t at = slot.hash & mask;
+			while (larger[at].number != 0)
+				at = (at + 1) & mask;
+			larger[at] = slot;
+		}
+	slots_.swap(larger);
+}
+
+uint32_t
+KeyDictionary::add(uint32_t target, std::string_view text, std::string_view binary)
+{
+	if (size_ * 2 >= slots_.size())
+		grow();
+	const uint32_t hash = static_cast<uint32_t>(hash_bytes(text)) + target * 0x9e3779b1u;
+	const size_t mask = slots_.size() - 1;
+	size_t at = hash & mask;
+	for (; slots_[at].number != 0; at = (at + 1) & mask)
+	{
+		const Key &key = (*this)[slots_[at].number - 1];
+		if (slots_[at].hash == hash && key.target == target && key.text == text)
+			return slots_[at].number - 1;
+	}
+	const size_t in = chunk_of(size_);
+	auto &chunk = chunks_[in];
+	if (!chunk)
+		chunk = std::make_unique<Key[]>(size_t{1024} << in);
+	const std::string_view copy = arena_.copy(text);
+	chunk[size_ - first_of(in)] = {target, copy, text == binary ? copy : arena_.copy(binary)};
+	slots_[at] = {hash, ++size_};
+	return size_ - 1;
+}
+
+} // namespace etl

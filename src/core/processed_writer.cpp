@@ -1,0 +1,563 @@
+#include "core/processed_writer.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstring>
+#include <memory>
+
+#include <fcntl.h>
+#include <isa-l/crc.h>
+#include <isa-l/igzip_lib.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "core/file_error.h"
+
+namespace etl
+{
+
+namespace
+{
+
+constexpr size_t pipe_bytes = 1 << 20;
+/// Pieces that wait to be compressed; beyond that the pipe fills up and COPY waits.
+constexpr size_t max_waiting_bytes = 8 << 20;
+constexpr size_t output_bytes = 256 * 1024;
+/// Files whose fsyncs are begun together, and how many of them wait at a time.
+constexpr size_t sync_group = 64;
+constexpr unsigned sync_threads = 8;
+
+/// Reads a pipe, many small rows at once and large ones where they belong.
+class PipeReader
+{
+  public:
+	/// wake: readable once nobody waits for the pipe's contents any more. The pipe's own end may
+	/// never come, when the backend is going and COPY still has the other side open.
+	PipeReader(int fd, int wake) : fd_(fd), wake_(wake), buffer_(256 * 1024) {}
+
+	/// Reads on until the end.
+	void drain()
+	{
+		while (read_some(buffer_.data(), buffer_.size()) > 0)
+			;
+	}
+	/// False at the end of the pipe.
+	bool read(char *to, size_t size)
+	{
+		while (size > 0)
+		{
+			if (at_ == end_ && size < buffer_.size())
+			{
+				end_ = read_some(buffer_.data(), buffer_.size());
+				at_ = 0;
+				if (end_ == 0)
+					return false;
+			}
+			if (at_ < end_)
+			{
+				const size_t part = std::min(size, end_ - at_);
+				std::memcpy(to, buffer_.data() + at_, part);
+				at_ += part;
+				to += part;
+				size -= part;
+				continue;
+			}
+			const size_t got = read_some(to, size);
+			if (got == 0)
+				return false;
+			to += got;
+			size -= got;
+		}
+		return true;
+	}
+
+  private:
+	size_t read_some(char *to, size_t size)
+	{
+		for (;;)
+		{
+			const ssize_t got = ::read(fd_, to, size);
+			if (got >= 0)
+				return static_cast<size_t>(got);
+			if (errno == EAGAIN)
+			{
+				struct pollfd wait[] = {{fd_, POLLIN, 0}, {wake_, POLLIN, 0}};
+				(void)poll(wait, 2, -1);
+				if ((wait[1].revents & POLLIN) != 0)
+					return 0;
+			}
+			else if (errno != EINTR)
+				throw system_error("could not read from a pipe", errno);
+		}
+	}
+
+	int fd_, wake_;
+	std::vector<char> buffer_;
+	size_t at_ = 0, end_ = 0;
+};
+
+void
+write_all(int fd, const uint8_t *bytes, size_t size)
+{
+	while (size > 0)
+	{
+		const ssize_t wrote = ::write(fd, bytes, std::min(size, size_t{1} << 30));
+		if (wrote < 0 && errno == EINTR)
+			continue;
+		if (wrote < 0)
+			throw system_error("could not write to file", errno);
+		if (wrote == 0) // as PostgreSQL does: a write that takes nothing means a full disk
+			throw system_error("could not write to file", ENOSPC);
+		bytes += wrote;
+		size -= static_cast<size_t>(wrote);
+	}
+}
+
+} // namespace
+
+/// Makes one gzip member (RFC 1952) of a file's pieces. Each piece is compressed by itself and ends
+/// on a byte's border, so that nothing but checksum and length goes from one to the next and a
+/// thread needs one set of buffers for all files.
+class ProcessedWriter::Compressor
+{
+  public:
+	Compressor()
+		: stream_(std::make_unique<isal_zstream>()),
+		  level_buffer_(std::make_unique_for_overwrite<uint8_t[]>(ISAL_DEF_LVL1_DEFAULT)),
+		  output_(std::make_unique_for_overwrite<uint8_t[]>(output_bytes))
+	{
+		isal_deflate_init(stream_.get());
+		stream_->level = 1;
+		stream_->level_buf = level_buffer_.get();
+		stream_->level_buf_size = ISAL_DEF_LVL1_DEFAULT;
+		stream_->gzip_flag = IGZIP_DEFLATE;
+	}
+
+	void write(File &file, const Piece &piece)
+	{
+		used_ = 0;
+		if (!file.begun)
+		{
+			file.begun = true;
+			static const uint8_t header[] = {0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff};
+			append(file.fd, header, sizeof header);
+		}
+		const uint8_t *bytes = reinterpret_cast<const uint8_t *>(piece.bytes.data());
+		file.crc = crc32_gzip_refl(file.crc, bytes, piece.bytes.size());
+		file.size += static_cast<uint32_t>(piece.bytes.size());
+		deflate(file.fd, bytes, piece.bytes.size(), piece.last);
+		if (piece.last)
+		{
+			uint8_t trailer[8];
+			for (int i = 0; i < 4; ++i)
+			{
+				trailer[i] = static_cast<uint8_t>(file.crc >> (8 * i));
+				trailer[4 + i] = static_cast<uint8_t>(file.size >> (8 * i));
+			}
+			append(file.fd, trailer, sizeof trailer);
+		}
+		flush(file.fd);
+	}
+
+  private:
+	void deflate(int fd, const uint8_t *bytes, size_t size, bool last)
+	{
+		isal_deflate_reset(stream_.get());
+		stream_->flush = last ? NO_FLUSH : FULL_FLUSH;
+		stream_->end_of_stream = last ? 1 : 0;
+		stream_->next_in = const_cast<uint8_t *>(bytes);
+		stream_->avail_in =
+			static_cast<uint32_t>(size); // a piece is no larger than a record may be
+		do
+		{
+			if (used_ == output_bytes)
+				flush(fd);
+			stream_->next_out = output_.get() + used_;
+			stream_->avail_out = static_cast<uint32_t>(output_bytes - used_);
+			if (isal_deflate(stream_.get()) != COMP_OK)
+				throw FileError("58030", "could not compress file");
+			used_ = output_bytes - stream_->avail_out;
+		} while (stream_->avail_in > 0 || stream_->avail_out == 0 ||
+				 (last && stream_->internal_state.state != ZSTATE_END));
+	}
+	void append(int fd, const uint8_t *bytes, size_t size)
+	{
+		if (output_bytes - used_ < size)
+			flush(fd);
+		std::memcpy(output_.get() + used_, bytes, size);
+		used_ += size;
+	}
+	void flush(int fd)
+	{
+		write_all(fd, output_.get(), used_);
+		used_ = 0;
+	}
+
+	std::unique_ptr<isal_zstream> stream_;
+	std::unique_ptr<uint8_t[]> level_buffer_, output_;
+	size_t used_ = 0;
+};
+
+ProcessedWriter::ProcessedWriter(unsigned threads)
+{
+	int ends[2];
+	if (pipe2(ends, O_CLOEXEC) != 0)
+		throw system_error("could not make a pipe", errno);
+	read_end_ = ends[0];
+	pipe_ = ends[1];
+	(void)fcntl(read_end_, F_SETFL, O_NONBLOCK); // the reader waits in poll()
+	wake_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (wake_ < 0)
+	{
+		const int error = errno;
+		close(pipe_);
+		close(read_end_);
+		throw system_error("could not make an eventfd", error);
+	}
+	(void)fcntl(pipe_, F_SETPIPE_SZ, pipe_bytes); // fewer switches; the default works too
+	try
+	{
+		start_threads(1, &ProcessedWriter::read_pipe);
+		start_threads(std::max(1u, threads), &ProcessedWriter::write);
+		start_threads(sync_threads, &ProcessedWriter::sync);
+	}
+	catch (...)
+	{
+		stop();
+		throw;
+	}
+}
+
+ProcessedWriter::~ProcessedWriter()
+{
+	stop();
+}
+
+void
+ProcessedWriter::stop()
+{
+	if (pipe_ < 0)
+		return;
+	{
+		const std::lock_guard lock(mutex_);
+		abandoned_ = unwritten_ > 0 || unsynced_ > 0;
+		stopping_ = true;
+	}
+	close(pipe_); // the reader comes to the end of the pipe, or at least wakes up
+	pipe_ = -1;
+	(void)eventfd_write(wake_, 1);
+	ready_news_.notify_all();
+	sync_news_.notify_all();
+	room_.notify_all();
+	synced_.notify_all();
+	for (std::thread &thread : threads_)
+		thread.join();
+	threads_.clear();
+	close(read_end_);
+	close(wake_);
+	for (const int fd : complete_)
+		close(fd);
+	for (const int fd : to_sync_)
+		close(fd);
+	complete_.clear();
+	to_sync_.clear();
+	for (File &file : files_)
+		if (file.fd >= 0)
+		{
+			close(file.fd);
+			file.fd = -1;
+		}
+}
+
+void
+ProcessedWriter::start_threads(unsigned count, void (ProcessedWriter::*body)())
+{
+	// signals are the main thread's: the server's handlers must not run here
+	const size_t already = threads_.size();
+	sigset_t all, before;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	try
+	{
+		for (unsigned i = 0; i < count; ++i)
+			threads_.emplace_back([this, body] { (this->*body)(); });
+	}
+	catch (const std::exception &)
+	{
+		// as many as the system gives, but one of each kind it takes
+		if (threads_.size() == already)
+		{
+			pthread_sigmask(SIG_SETMASK, &before, nullptr);
+			throw;
+		}
+	}
+	pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+uint32_t
+ProcessedWriter::add_file(const std::string &path, bool gzip)
+{
+	const std::lock_guard lock(mutex_);
+	File &file = files_.emplace_back();
+	file.path = path;
+	file.gzip = gzip;
+	return static_cast<uint32_t>(files_.size() - 1);
+}
+
+void
+ProcessedWriter::expect(const std::vector<Chunk> &chunks)
+{
+	const std::lock_guard lock(mutex_);
+	expected_.insert(expected_.end(), chunks.begin(), chunks.end());
+	unwritten_ += chunks.size();
+}
+
+void
+ProcessedWriter::end_file(uint32_t file)
+{
+	// chunks that are still in the pipe come first: COPY has returned, but the reader may be behind
+	{
+		const std::lock_guard lock(mutex_);
+		for (auto chunk = expected_.rbegin(); chunk != expected_.rend(); ++chunk)
+			if (chunk->file == file)
+			{
+				chunk->last = true;
+				return;
+			}
+		++unwritten_;
+	}
+	put(file, {{}, true});
+}
+
+void
+ProcessedWriter::fail(const FileError &error)
+{
+	const std::lock_guard lock(mutex_);
+	if (error_.empty())
+	{
+		error_ = error.what();
+		sqlstate_ = error.sqlstate();
+	}
+}
+
+/// The reader thread. After an error it reads on, so that COPY never waits for a pipe that nobody
+/// empties.
+void
+ProcessedWriter::read_pipe()
+{
+	try
+	{
+		read_chunks();
+		return;
+	}
+	catch (const FileError &e)
+	{
+		fail(e);
+	}
+	catch (const std::exception &e)
+	{
+		fail({"53200", e.what()});
+	}
+	try
+	{
+		PipeReader(read_end_, wake_).drain();
+	}
+	catch (const std::exception &)
+	{
+		// a broken pipe: nobody waits for it
+	}
+}
+
+/// COPY's binary framing: signature, flags and extension length (19 bytes), then for each row a
+/// field count (2 bytes) and a length (4 bytes) with the field, then -1 as field count. The pipe
+/// carries several COPYs, one after the other.
+void
+ProcessedWriter::read_chunks()
+{
+	PipeReader pipe(read_end_, wake_);
+	std::array<unsigned char, 19> head;
+	const auto read = [&](size_t size)
+	{ return pipe.read(reinterpret_cast<char *>(head.data()), size); };
+	while (read(19))
+		while (read(2) && head[0] != 0xff)
+		{
+			if (!read(4))
+				return;
+			const size_t size = static_cast<size_t>(head[0]) << 24 |
+								static_cast<size_t>(head[1]) << 16 |
+								static_cast<size_t>(head[2]) << 8 | head[3];
+			std::string bytes;
+			bytes.resize(size);
+			if (!pipe.read(bytes.data(), size))
+				return;
+			Chunk chunk;
+			{
+				std::unique_lock lock(mutex_);
+				room_.wait(lock, [&] { return bytes_ < max_waiting_bytes || stopping_; });
+				if (expected_.empty())
+					throw FileError("XX000", "COPY wrote more rows than were announced");
+				chunk = expected_.front();
+				expected_.pop_front();
+			}
+			put(chunk.file, {std::move(bytes), chunk.last});
+		}
+}
+
+void
+ProcessedWriter::put(uint32_t index, Piece piece)
+{
+	{
+		const std::lock_guard lock(mutex_);
+		File &file = files_[index];
+		bytes_ += piece.bytes.size();
+		file.pieces.push_back(std::move(piece));
+		if (file.busy)
+			return;
+		file.busy = true;
+		ready_.push_back(index);
+	}
+	ready_news_.notify_one();
+}
+
+/// A writing thread.
+void
+ProcessedWriter::write()
+{
+	Compressor compressor;
+	std::unique_lock lock(mutex_);
+	for (;;)
+	{
+		ready_news_.wait(lock, [&] { return stopping_ || !ready_.empty(); });
+		if (ready_.empty())
+			return;
+		File &file = files_[ready_.front()];
+		ready_.pop_front();
+		while (!file.pieces.empty())
+		{
+			const Piece piece = std::move(file.pieces.front());
+			file.pieces.pop_front();
+			const bool skip = !error_.empty() || abandoned_;
+			lock.unlock();
+			if (!skip)
+				try
+				{
+					write_piece(file, piece, compressor);
+				}
+				catch (const FileError &e)
+				{
+					fail(e);
+				}
+				catch (const std::exception &e)
+				{
+					fail({"53200", e.what()});
+				}
+			lock.lock();
+			bytes_ -= piece.bytes.size();
+			--unwritten_;
+			if (piece.last && file.fd >= 0)
+			{
+				complete_.push_back(file.fd);
+				file.fd = -1;
+				++unsynced_;
+				if (complete_.size() >= sync_group)
+					hand_to_sync();
+				// each holds a descriptor
+				synced_.wait(lock, [&] { return unsynced_ < 4 * sync_group || stopping_; });
+			}
+			room_.notify_one();
+		}
+		file.busy = false;
+		if (unwritten_ == 0)
+			done_.notify_all();
+	}
+}
+
+void
+ProcessedWriter::write_piece(File &file, const Piece &piece, Compressor &compressor)
+{
+	if (file.fd < 0)
+	{
+		do
+			file.fd = ::open(file.path.c_str(),
+							 O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY, 0600);
+		while (file.fd < 0 && errno == EINTR);
+		if (file.fd < 0)
+			throw system_error("could not create file", errno);
+	}
+	if (file.gzip)
+		compressor.write(file, piece);
+	else
+		write_all(file.fd, reinterpret_cast<const uint8_t *>(piece.bytes.data()),
+				  piece.bytes.size());
+#ifdef SYNC_FILE_RANGE_WRITE
+	// begin: the file gets its blocks now, and one commit of the journal will serve many files
+	if (piece.last)
+		(void)sync_file_range(file.fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+#endif
+}
+
+/// With the mutex held.
+void
+ProcessedWriter::hand_to_sync()
+{
+	if (complete_.empty())
+		return;
+	to_sync_.insert(to_sync_.end(), complete_.begin(), complete_.end());
+	complete_.clear();
+	sync_news_.notify_all();
+}
+
+/// A syncing thread.
+void
+ProcessedWriter::sync()
+{
+	std::unique_lock lock(mutex_);
+	for (;;)
+	{
+		sync_news_.wait(lock, [&] { return stopping_ || !to_sync_.empty(); });
+		if (stopping_)
+			return;
+		const int fd = to_sync_.front();
+		to_sync_.pop_front();
+		lock.unlock();
+		int result, error;
+		do
+		{
+			result = fsync(fd);
+			error = errno;
+		} while (result != 0 && error == EINTR);
+		if (result != 0)
+			fail(system_error("could not fsync file", error));
+		if (close(fd) != 0 && errno != EINTR) // Linux has closed it even when that was interrupted
+			fail(system_error("could not close file", errno));
+		lock.lock();
+		if (--unsynced_ == 0)
+			done_.notify_all();
+		synced_.notify_one();
+	}
+}
+
+bool
+ProcessedWriter::finished()
+{
+	std::unique_lock lock(mutex_);
+	if (!done_.wait_for(lock, std::chrono::milliseconds(100), [&] { return unwritten_ == 0; }))
+		return false;
+	hand_to_sync();
+	return done_.wait_for(lock, std::chrono::milliseconds(100), [&] { return unsynced_ == 0; });
+}
+
+void
+ProcessedWriter::check()
+{
+	const std::lock_guard lock(mutex_);
+	if (!error_.empty())
+		throw FileError(sqlstate_, error_);
+}
+
+} // namespace etl

@@ -1,0 +1,100 @@
+// Threads that turn what COPY writes into one pipe into many processed files, on disk and synced.
+//
+// The main thread announces chunks of files and lets one COPY (FORMAT binary, one bytea column)
+// write them into the pipe, in that order: one row is one chunk. A reader thread takes the framing
+// off and hands each chunk to its file; workers compress and write, one at a time for each file;
+// syncing threads sync what is complete, many files at a time, because that is what a journal is
+// good at: 64 files whose fsyncs wait together cost little more than one.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "core/staged_file.h"
+
+namespace etl
+{
+
+class ProcessedWriter
+{
+  public:
+	/// A row of COPY's output.
+	struct Chunk
+	{
+		uint32_t file;
+		bool last; ///< the file ends with it
+	};
+
+	/// threads: that compress.
+	explicit ProcessedWriter(unsigned threads);
+	/// stop()
+	~ProcessedWriter();
+	ProcessedWriter(const ProcessedWriter &) = delete;
+	ProcessedWriter &operator=(const ProcessedWriter &) = delete;
+
+	/// Gives up what is not written yet and joins the threads, even while COPY still has the
+	/// writing end of the pipe open. Files that are not complete are left to the caller to remove.
+	void stop();
+	/// Where COPY writes to.
+	int pipe() const { return pipe_; }
+	/// A new file (O_EXCL, mode 0600). It is created with its first chunk.
+	uint32_t add_file(const std::string &path, bool gzip);
+	/// Announces what the next COPY writes.
+	void expect(const std::vector<Chunk> &chunks);
+	/// Ends a file that has chunks, none of which was its last.
+	void end_file(uint32_t file);
+	/// True when all that was announced is written, and synced where its file has ended. Waits up
+	/// to 100 ms for it.
+	bool finished();
+	/// Throws FileError when a file could not be written.
+	void check();
+
+  private:
+	struct Piece
+	{
+		std::string bytes;
+		bool last;
+	};
+	struct File
+	{
+		std::string path;
+		bool gzip;
+		int fd = -1;
+		bool begun = false;         ///< has its gzip header
+		uint32_t crc = 0, size = 0; ///< of the gzip trailer
+		std::deque<Piece> pieces;
+		bool busy = false;
+	};
+	class Compressor;
+
+	void start_threads(unsigned count, void (ProcessedWriter::*body)());
+	void read_pipe();
+	void read_chunks();
+	void write();
+	void sync();
+	void put(uint32_t file, Piece piece);
+	void write_piece(File &file, const Piece &piece, Compressor &compressor);
+	void hand_to_sync();
+	void fail(const FileError &error);
+
+	int pipe_ = -1, read_end_ = -1, wake_ = -1;
+	std::mutex mutex_;
+	std::condition_variable ready_news_, room_, sync_news_, synced_, done_;
+	std::deque<File> files_; ///< addresses stay
+	std::deque<Chunk> expected_;
+	std::deque<uint32_t> ready_; ///< files with pieces that no thread is at
+	std::vector<int> complete_;  ///< written, not yet handed to the syncing threads
+	std::deque<int> to_sync_;
+	size_t bytes_ = 0; ///< of pieces not yet written
+	size_t unwritten_ = 0, unsynced_ = 0;
+	bool stopping_ = false, abandoned_ = false;
+	std::string error_, sqlstate_;
+	std::vector<std::thread> threads_;
+};
+
+} // namespace etl

@@ -82,6 +82,8 @@ find(const std::string &path, size_t root, bool make = false, bool *created = nu
 	place.folder = Fd(::open(start.c_str(), folder_flags));
 	const size_t last = path.rfind('/');
 	place.name = last == std::string::npos ? path : path.substr(last + 1);
+	if (place.name.empty())
+		place.name = "."; // "folder/"
 	for (size_t at = root; place.folder && last != std::string::npos && at < last;)
 	{
 		const size_t begin = path.find_first_not_of('/', at);

@@ -83,7 +83,7 @@ find(const std::string &path, size_t root, bool make = false, bool *created = nu
 	const size_t last = path.rfind('/');
 	place.name = last == std::string::npos ? path : path.substr(last + 1);
 	if (place.name.empty())
-		place.name = "."; // "folder/"
+		place.name.assign(1, '.'); // "folder/"
 	for (size_t at = root; place.folder && last != std::string::npos && at < last;)
 	{
 		const size_t begin = path.find_first_not_of('/', at);

@@ -25,7 +25,8 @@ namespace
 
 struct Row
 {
-	int64_t action_id;
+	int64_t action_id = 0;
+	bool is_done = false;
 	FileAction action;
 };
 
@@ -71,8 +72,16 @@ committed_actions(const std::string &dataset, const pg::Settings &settings)
 		action.identity = {static_cast<uint64_t>(rows.integer(i, 7)),
 						   static_cast<uint64_t>(rows.integer(i, 6)), rows.integer(i, 8)};
 		action.raw_root = settings.raw_dir;
+		FileIdentity now;
 		if (lies_in_folders(action, settings))
 			found.push_back(std::move(row));
+		else if (!identify(action.from, now) ||
+				 (action.kind != FileAction::Kind::publish && !(now == action.identity)))
+		{
+			// done before the folder was changed
+			row.is_done = true;
+			found.push_back(std::move(row));
+		}
 		else
 			pg::notice(WARNING,
 					   "a file of dataset \"" + dataset + "\" waits in another folder than is set",
@@ -176,7 +185,7 @@ recover(const std::string &dataset, const pg::Settings &settings)
 	for (const Row &row : rows)
 	{
 		ETL_FAULT("recover_action");
-		const ActionResult result = carry_out(row.action, true);
+		const ActionResult result = row.is_done ? ActionResult{} : carry_out(row.action, true);
 		files.insert(row.action.file_id);
 		if (result.done)
 			done.push_back(row.action_id);

@@ -5,6 +5,8 @@
 #   ETL_FAULTS_MODULE   the module with fault points
 #   ETL_CRASH_POINTS    all: the pairs of step and point all of them; else each point in one step,
 #                       which one being random (ETL_TEST_SEED)
+#   ETL_CRASH_SECONDS   how long crashes go on in each kind of world, in random order; default 75, 0 for
+#                       all of them (make soak)
 use strict;
 use warnings;
 use FindBin;
@@ -27,6 +29,7 @@ my @worlds = ([ 'one file system', 0 ]);
 push @worlds, [ 'archive on another file system', 1 ] if defined other_file_system();
 my %seen;
 my $crashes = 0;
+my $seconds = $ENV{ETL_CRASH_SECONDS} // ($ENV{ETL_CRASH_POINTS} ? 0 : 75);
 for my $kind (@worlds)
 {
 	my ($name, $remote) = @$kind;
@@ -53,8 +56,16 @@ for my $kind (@worlds)
 		push @{ $queue{ $_->[0] } }, "$_->[1]:$action:" . (1 + int rand $_->[2]) for shuffle @points;
 	}
 	my (@alone, %retried);
+	my $deadline = $seconds ? time + $seconds : undef;
 	while ((my @steps = grep { @{ $queue{$_} } } keys %queue) || @alone)
 	{
+		if (defined $deadline && time > $deadline)
+		{
+			my $left = 0;
+			$left += @{ $queue{$_} } for keys %queue;
+			note "$name: $left crashes left to make soak";
+			last;
+		}
 		my %faults = @steps ? map { $_ => shift @{ $queue{$_} } } @steps : %{ shift @alone };
 		my ($diff, $n, $missed) = crash_round($node, $expected, \%faults, remote => $remote);
 		$crashes += $n;
@@ -68,6 +79,6 @@ for my $kind (@worlds)
 		is(join("\n", @$diff), '', "$name: " . join(', ', map { "$_ at $faults{$_}" } sort keys %faults));
 	}
 }
-note "$crashes crashes";
+cmp_ok($crashes, '>', 0, "$crashes crashes");
 $node->stop;
 done_testing();

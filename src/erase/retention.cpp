@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "core/staged_file.h"
+#include "erase/subject_index.h"
 #include "pg/settings.h"
 #include "pg/srf.h"
 #include "run/actions.h"
@@ -20,7 +21,7 @@ namespace
 struct Held
 {
 	bool all = false;
-	std::set<uint64_t> hashes;
+	std::vector<int64_t> hashes;
 };
 
 Held
@@ -34,17 +35,8 @@ held_hashes(const std::string &people)
 		if (rows.boolean(i, 0))
 			held.all = true;
 		else
-			held.hashes.insert(static_cast<uint64_t>(rows.integer(i, 1)));
+			held.hashes.push_back(rows.integer(i, 1));
 	return held;
-}
-
-bool
-holds_any(const std::string &subjects, const std::set<uint64_t> &hashes)
-{
-	const uint64_t *first = reinterpret_cast<const uint64_t *>(subjects.data());
-	const uint64_t *last = first + subjects.size() / sizeof(uint64_t);
-	return std::any_of(hashes.begin(), hashes.end(),
-					   [&](uint64_t hash) { return std::binary_search(first, last, hash); });
 }
 
 Sha256
@@ -70,10 +62,11 @@ remove_files(const std::string &dataset, const std::string &people, bool archive
 	const std::string &root = archived ? settings.archive_dir : settings.processed_dir;
 	const std::string column = archived ? "archived_path" : "processed_path";
 	const Held held = held_hashes(people);
+	const std::vector<int64_t> held_files = files_of_subjects(dataset, held.hashes);
 	Removed removed;
 	const pg::Rows rows = pg::query(
 		"SELECT file_id, " + column +
-			", coalesce(subjects, '') FROM etl.file f WHERE dataset = $1"
+			" FROM etl.file f WHERE dataset = $1"
 			" AND " +
 			column +
 			" IS NOT NULL AND finished_at < $2 AND NOT EXISTS"
@@ -84,7 +77,8 @@ remove_files(const std::string &dataset, const std::string &people, bool archive
 	std::set<std::string> planned; // replays and later deliveries may share a processed file
 	for (uint64_t i = 0; i < rows.size(); ++i)
 	{
-		if (held.all || holds_any(rows.bytes(i, 2), held.hashes))
+		if (held.all ||
+			std::binary_search(held_files.begin(), held_files.end(), rows.integer(i, 0)))
 		{
 			++removed.held;
 			continue;

@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include "gzip_bytes.h"
 #include "temp_folder.h"
 
 using namespace etl;
@@ -110,6 +111,27 @@ TEST_F(StagerTest, FilesComeInOrderWhateverTheirSize)
 		ASSERT_EQ(seen[i].records.size(), counts[i]);
 		for (size_t k = 0; k < counts[i]; ++k)
 			ASSERT_EQ(seen[i].records[k] + "\n", line(i * 10000 + k, 10));
+	}
+}
+
+TEST_F(StagerTest, ATrailerMayPromiseLessThanTheFileHolds)
+{
+	// of several gzip members, the last trailer tells the length of the last one
+	std::string text;
+	for (size_t i = 0; i < 5000; ++i)
+		text += line(i, 30);
+	std::vector<FileTask> tasks;
+	tasks.push_back(task("members.gz", gzip_bytes(text) + gzip_bytes(line(5000, 30))));
+	tasks.back().gzip = true;
+	tasks.push_back(task("again.gz", gzip_bytes("") + gzip_bytes(text) + gzip_bytes("")));
+	tasks.back().gzip = true;
+	const std::vector<Seen> seen = run(std::move(tasks), {});
+	ASSERT_EQ(seen[0].records.size(), 5001u);
+	ASSERT_EQ(seen[1].records.size(), 5000u);
+	for (size_t i = 0; i < 5000; ++i)
+	{
+		ASSERT_EQ(seen[0].records[i] + "\n", line(i, 30));
+		ASSERT_EQ(seen[1].records[i], seen[0].records[i]);
 	}
 }
 

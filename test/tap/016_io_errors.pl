@@ -65,7 +65,7 @@ SKIP:
 		my $had = total();
 		fault('read', "/raw/$bad", $skip);
 		is(run(), 'partial|2|2|2|0', "$what fails alone");
-		like(file_row($bad), qr/^failed\|0\|could not read file at byte \d+: $eio\$/, "$what: etl.file says why");
+		like(file_row($bad), qr/^failed\|0\|could not read file at byte \d+: $eio$/, "$what: etl.file says why");
 		is(file_row($good), 'archived|2|', "$what: the other is loaded");
 		is(total(), $had + 2, "$what: nothing of it is loaded");
 		ok(-f "$root/raw/$bad", "$what: it stays");

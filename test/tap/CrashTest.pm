@@ -140,9 +140,15 @@ SQL
 	return $world;
 }
 
+# ETL_CRASH_KEEP: a folder for copies of the worlds that turned out otherwise.
 sub drop_world
 {
-	my ($world) = @_;
+	my ($world, $differs) = @_;
+	if ($differs && defined(my $keep = $ENV{ETL_CRASH_KEEP}))
+	{
+		make_path("$keep/$world->{name}");
+		system('cp', '-r', $world->{root}, $world->{archive}, "$keep/$world->{name}");
+	}
 	$world->{node}->safe_psql('postgres', "DROP DATABASE $world->{name}");
 	remove_tree($world->{root}, $world->{archive});
 }
@@ -300,7 +306,7 @@ sub crash_round
 	}
 	finish($world);
 	push @diff, diff_states($expected, world_state($world));
-	drop_world($world);
+	drop_world($world, scalar @diff);
 	return (\@diff, $crashes, \%missed);
 }
 
@@ -324,7 +330,7 @@ sub random_kill_round
 	}
 	finish($world);
 	push @diff, diff_states($expected, world_state($world));
-	drop_world($world);
+	drop_world($world, scalar @diff);
 	return (\@diff, $kills);
 }
 

@@ -6,6 +6,7 @@ use strict;
 use warnings;
 
 use Digest::MD5 qw(md5_hex);
+use Digest::SHA qw(sha256_hex);
 use Exporter 'import';
 use File::Path qw(make_path remove_tree);
 use File::Temp qw(tempdir);
@@ -180,15 +181,23 @@ sub run_step
 	return ($status == 0, $err);
 }
 
+# What is promised of a file: its bytes where it is archived as it came; its lines where it was
+# written by the extension (how they are compressed is not promised), and that the catalog knows its
+# bytes.
 sub content
 {
-	my ($path, $folder) = @_;
-	# its lines beside its bytes: a difference shows in which of them it is
-	return md5_hex(slurp_file($path)) . ($path =~ /\.gz$/ ? ' lines ' . (eval { md5_hex(join "\n", slurp_lines($path)) } // '-') : '') unless $folder eq 'processed';
-	# the time of the run is in it
-	my $text = join "\n", slurp_lines($path);
-	$text =~ s/("last_change"\s*:\s*)"[^"]*"/$1"-"/g;
-	return md5_hex($text);
+	my ($path, $place, $hashes) = @_;
+	my $text = join "\n", eval { slurp_lines($path) };
+	if ($place eq 'processed')
+	{
+		# the time of the run is in it
+		$text =~ s/("last_change"\s*:\s*)"[^"]*"/$1"-"/g;
+		return 'lines ' . md5_hex($text);
+	}
+	my $bytes = slurp_file($path);
+	my ($came, $rewritten) = @{ $hashes // [ '', '' ] };
+	return 'lines ' . md5_hex($text) . ', known to the catalog' if $place eq 'archive' && $rewritten eq sha256_hex($bytes) && $rewritten ne $came;
+	return 'bytes ' . md5_hex($bytes);
 }
 
 # Everything that is promised, as lines. Called when nothing is running.
@@ -209,12 +218,14 @@ SELECT 'run', dataset, sum(loaded) FROM etl.run GROUP BY 2 ORDER BY 2;
 SELECT 'erasure', dataset, subject, email, status, count(*) FROM etl.erasure GROUP BY 2, 3, 4, 5 ORDER BY 2, 3, 4, 5;
 SELECT 'file_action', count(*) FROM etl.file_action;
 SQL
+	my %hashes = map { my ($path, @two) = split /\|/, $_, -1; ($path => \@two) } split /\n/,
+	  $world->{node}->safe_psql($world->{name}, q{SELECT archived_path, encode(sha256, 'hex'), encode(archived_sha256, 'hex') FROM etl.file WHERE archived_path IS NOT NULL});
 	for my $place ([ raw => "$world->{root}/raw" ], [ processed => "$world->{root}/processed" ], [ archive => $world->{archive} ])
 	{
 		my ($folder, $root) = @$place;
 		my @files;
 		File::Find::find({ no_chdir => 1, wanted => sub { push @files, $_ if -f $_ } }, $root);
-		push @state, map { "$folder " . substr($_, length $root) . ' ' . content($_, $folder) } sort @files;
+		push @state, map { "$folder " . substr($_, length $root) . ' ' . content($_, $folder, $hashes{ substr $_, 1 + length $root }) } sort @files;
 	}
 	return \@state;
 }

@@ -331,7 +331,7 @@ sub random_kill_round
 	{
 		my (undef, @work) = @$step;
 		if (ref $work[0]) { my $stage = shift @work; $stage->($world) }
-		for my $attempt (1 .. 6)
+		for my $attempt (1 .. ($options{attempts} // 6))
 		{
 			$kills += kill_while_running($world, \@work, $seconds->{ $step->[0] });
 			last if rand() < 0.2;

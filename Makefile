@@ -90,7 +90,10 @@ FAULT_SOURCES = $(shell grep -l ETL_FAULT $(SOURCES))
 FAULT_OBJS = $(FAULT_SOURCES:%.cpp=build/faults/%.o)
 
 .PHONY: faults
-faults: build/faults/pg_etl.so
+faults: build/faults/pg_etl.so build/faults/io_fault.so
+build/faults/io_fault.so: test/io_fault/io_fault.c
+	@mkdir -p $(@D)
+	$(CC) -O1 -g -Wall -Wextra -shared -fPIC -o $@ $< -ldl
 build/faults/pg_etl.so: $(FAULT_OBJS) $(filter-out $(FAULT_SOURCES:.cpp=.o),$(OBJS))
 	$(CXX) $(CXXFLAGS) -shared -o $@ $^ $(LDFLAGS) $(LDFLAGS_SL) $(SHLIB_LINK)
 $(FAULT_OBJS): build/faults/%.o: %.cpp Makefile

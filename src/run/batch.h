@@ -3,9 +3,9 @@
 
 #include <list>
 #include <memory>
-#include <unordered_set>
 #include <vector>
 
+#include "core/key_set.h"
 #include "run/run.h"
 
 namespace etl
@@ -34,7 +34,7 @@ struct Batch
 struct SpanningKeys
 {
 	uint32_t file = 0;
-	std::unordered_set<std::string> keys;
+	KeySet keys;
 };
 
 /// What a run has learned from batch to batch, so that the database need not be asked again.

@@ -142,7 +142,7 @@ check_keys(const Definition &definition, std::vector<BatchRecord> &records,
 		if (!record.loadable || record.key.data() == nullptr)
 			continue;
 		if (spanning != nullptr && record.file == spanning->file &&
-			spanning->keys.count(std::string(record.key)) > 0)
+			spanning->keys.contains(record.key))
 		{
 			record.add(duplicate_violation(definition, "appears earlier in the same file"));
 			continue;

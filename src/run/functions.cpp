@@ -163,7 +163,7 @@ validate_file(const Catalog &catalog, const Definition &definition, const std::s
 		{
 			add_violations(result, r);
 			if (r.record->loadable && r.record->key.data() != nullptr)
-				spanning.keys.emplace(r.record->key);
+				spanning.keys.add(r.record->key);
 		}
 	}
 }

@@ -237,13 +237,20 @@ class Replay
 									   int64_t records, int64_t last_line)
 	{
 		std::vector<uint64_t> lines;
-		if (records == last_line)
+		// blank lines: only the file knows where
+		const std::string source = pending_source(archived);
+		FileIdentity identity;
+		const bool gone = records != last_line && !identify(source, identity);
+		if (gone)
+			pg::notice(WARNING, "an archived file is gone, and with it where its blank lines were",
+					   "File \"" + storable_text(archived) + "\".",
+					   "The released records are in the processed file, perhaps some lines from "
+					   "where they would stand.");
+		if (records == last_line || gone)
 			for (int64_t line = 1; line <= last_line; ++line)
 				lines.push_back(static_cast<uint64_t>(line));
 		else
 		{
-			// blank lines: only the file knows where
-			const std::string source = pending_source(archived);
 			FileReader reader(source, is_gzip(archived), UINT64_MAX);
 			RecordSplitter splitter(max_rewritten_record, is_whole_json(archived),
 									[&](const RawRecord &raw) { lines.push_back(raw.line); });

@@ -399,7 +399,7 @@ class Run
 		for (const BatchRecord &r : batch.records)
 			if (r.record->file == last_file_ && r.record->loadable &&
 				r.record->key.data() != nullptr)
-				spanning_.keys.emplace(r.record->key);
+				spanning_.keys.add(r.record->key);
 	}
 
 	void finish_files()

@@ -203,10 +203,20 @@ SELECT is(mode, '600', 'and for nobody else') FROM mode;
 \set command 'chmod 640 "' :key '"'
 COPY shell FROM PROGRAM :'command';
 SELECT throws_ok($$SELECT etl_token('customers', '1')$$, '55000', NULL, 'one that others can read is refused');
+\set command 'chmod 600 "' :key '" && printf short >"' :key '"'
+COPY shell FROM PROGRAM :'command';
+SELECT throws_ok($$SELECT etl_token('customers', '1')$$, '55000', NULL, 'one with too few bytes, too');
+SET etl.key_file = :'root';
+SELECT throws_ok($$SELECT etl_token('customers', '1')$$, '55000', NULL, 'what is no file, too');
 SELECT current_setting('data_directory') || '/etl.key' AS inside \gset
 SET etl.key_file = :'inside';
 SELECT throws_ok($$SELECT etl_token('customers', '1')$$, '55000', NULL, 'and so is one that every base backup would carry');
 RESET etl.key_file;
+
+-- ---- functions that run with their owner's rights would have to pin their search_path
+SELECT is_empty($$SELECT p.oid::regprocedure FROM pg_depend d JOIN pg_extension e ON d.refobjid = e.oid JOIN pg_proc p ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid
+     WHERE d.refclassid = 'pg_extension'::regclass AND e.extname = 'pg_etl' AND p.prosecdef
+       AND NOT coalesce(array_to_string(p.proconfig, ' ') ~ 'search_path=', false)$$, 'no function is SECURITY DEFINER without a search_path');
 
 SELECT * FROM finish();
 SET client_min_messages = error;

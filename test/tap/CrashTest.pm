@@ -6,6 +6,7 @@ use strict;
 use warnings;
 
 use Digest::MD5 qw(md5_hex);
+use Digest::SHA qw(sha256_hex);
 use Exporter 'import';
 use File::Path qw(make_path remove_tree);
 use File::Temp qw(tempdir);
@@ -140,9 +141,15 @@ SQL
 	return $world;
 }
 
+# ETL_CRASH_KEEP: a folder for copies of the worlds that turned out otherwise.
 sub drop_world
 {
-	my ($world) = @_;
+	my ($world, $differs) = @_;
+	if ($differs && defined(my $keep = $ENV{ETL_CRASH_KEEP}))
+	{
+		make_path("$keep/$world->{name}");
+		system('cp', '-r', $world->{root}, $world->{archive}, "$keep/$world->{name}");
+	}
 	$world->{node}->safe_psql('postgres', "DROP DATABASE $world->{name}");
 	remove_tree($world->{root}, $world->{archive});
 }
@@ -174,14 +181,23 @@ sub run_step
 	return ($status == 0, $err);
 }
 
+# What is promised of a file: its bytes where it is archived as it came; its lines where it was
+# written by the extension (how they are compressed is not promised), and that the catalog knows its
+# bytes.
 sub content
 {
-	my ($path, $folder) = @_;
-	return md5_hex(slurp_file($path)) unless $folder eq 'processed';
-	# the time of the run is in it
-	my $text = join "\n", slurp_lines($path);
-	$text =~ s/("last_change"\s*:\s*)"[^"]*"/$1"-"/g;
-	return md5_hex($text);
+	my ($path, $place, $hashes) = @_;
+	my $text = join "\n", eval { slurp_lines($path) };
+	if ($place eq 'processed')
+	{
+		# the time of the run is in it
+		$text =~ s/("last_change"\s*:\s*)"[^"]*"/$1"-"/g;
+		return 'lines ' . md5_hex($text);
+	}
+	my $bytes = slurp_file($path);
+	my ($came, $rewritten) = @{ $hashes // [ '', '' ] };
+	return 'lines ' . md5_hex($text) . ', known to the catalog' if $place eq 'archive' && $rewritten eq sha256_hex($bytes) && $rewritten ne $came;
+	return 'bytes ' . md5_hex($bytes);
 }
 
 # Everything that is promised, as lines. Called when nothing is running.
@@ -202,12 +218,14 @@ SELECT 'run', dataset, sum(loaded) FROM etl.run GROUP BY 2 ORDER BY 2;
 SELECT 'erasure', dataset, subject, email, status, count(*) FROM etl.erasure GROUP BY 2, 3, 4, 5 ORDER BY 2, 3, 4, 5;
 SELECT 'file_action', count(*) FROM etl.file_action;
 SQL
+	my %hashes = map { my ($path, @two) = split /\|/, $_, -1; ($path => \@two) } split /\n/,
+	  $world->{node}->safe_psql($world->{name}, q{SELECT archived_path, encode(sha256, 'hex'), encode(archived_sha256, 'hex') FROM etl.file WHERE archived_path IS NOT NULL});
 	for my $place ([ raw => "$world->{root}/raw" ], [ processed => "$world->{root}/processed" ], [ archive => $world->{archive} ])
 	{
 		my ($folder, $root) = @$place;
 		my @files;
 		File::Find::find({ no_chdir => 1, wanted => sub { push @files, $_ if -f $_ } }, $root);
-		push @state, map { "$folder " . substr($_, length $root) . ' ' . content($_, $folder) } sort @files;
+		push @state, map { "$folder " . substr($_, length $root) . ' ' . content($_, $folder, $hashes{ substr $_, 1 + length $root }) } sort @files;
 	}
 	return \@state;
 }
@@ -299,7 +317,7 @@ sub crash_round
 	}
 	finish($world);
 	push @diff, diff_states($expected, world_state($world));
-	drop_world($world);
+	drop_world($world, scalar @diff);
 	return (\@diff, $crashes, \%missed);
 }
 
@@ -313,7 +331,7 @@ sub random_kill_round
 	{
 		my (undef, @work) = @$step;
 		if (ref $work[0]) { my $stage = shift @work; $stage->($world) }
-		for my $attempt (1 .. 6)
+		for my $attempt (1 .. ($options{attempts} // 6))
 		{
 			$kills += kill_while_running($world, \@work, $seconds->{ $step->[0] });
 			last if rand() < 0.2;
@@ -323,7 +341,7 @@ sub random_kill_round
 	}
 	finish($world);
 	push @diff, diff_states($expected, world_state($world));
-	drop_world($world);
+	drop_world($world, scalar @diff);
 	return (\@diff, $kills);
 }
 

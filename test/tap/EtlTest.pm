@@ -18,12 +18,12 @@ our @EXPORT = qw(etl_node stage slurp_lines files_below real_data is_sql run_cou
   start_sql);
 
 # A running node with the extension in database postgres. Options: conf => text for
-# postgresql.conf, name.
+# postgresql.conf, name, init => options of initdb.
 sub etl_node
 {
 	my (%options) = @_;
 	my $node = PostgreSQL::Test::Cluster->new($options{name} // 'main');
-	$node->init;
+	$node->init(extra => $options{init} // []);
 	$node->append_conf('postgresql.conf', "fsync = on\nlog_min_messages = debug1\n" . ($options{conf} // ''));
 	$node->start;
 	my $root = $node->basedir . '/etl';

@@ -120,6 +120,8 @@ Eraser::add_people()
 			const uint64_t hash = people_.email_hash(request.email);
 			request.shared_email ? people_.add_text_email(hash, i) : people_.add_email(hash, i);
 		}
+		else if (request.email_hash != 0)
+			people_.add_email(request.email_hash, i);
 	}
 	anybody_ = !people_.empty();
 }

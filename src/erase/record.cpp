@@ -113,21 +113,25 @@ record_erasures(const std::string &dataset, const std::string &secret,
 		line.row_count = request.row_count;
 		if (!request.subject.empty())
 			request.subject_hash = identities.subject_hash(request.subject);
+		if (!request.email.empty() && !request.conflict && !request.shared_email)
+			request.email_hash = identities.email_hash(request.email);
 		line.file_hash = request.subject_hash;
+		line.email_hash = request.email_hash;
 		journal.push_back(std::move(line));
 		if (request.duplicate || request.held)
 			continue;
 		if (request.subject_hash != 0)
 			tombstones.push_back(
 				{"subject", request.pseudonym, request.subject_hash, request.erasure_id});
-		if (!request.email.empty() && !request.conflict && !request.shared_email)
-			tombstones.push_back({"email", request.email_pseudonym,
-								  identities.email_hash(request.email), request.erasure_id});
+		if (request.email_hash != 0)
+			tombstones.push_back(
+				{"email", request.email_pseudonym, request.email_hash, request.erasure_id});
 	}
 	insert_erasures(dataset, requests);
 	add_tombstones(dataset, tombstones);
-	audit(requests, report);
+	// who locks both, journal and audit trail, locks them in this order
 	report.journal = append_journal(journal);
+	audit(requests, report);
 }
 
 } // namespace etl

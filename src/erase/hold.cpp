@@ -76,10 +76,12 @@ namespace
 std::vector<ErasureRequest>
 released_requests(const Catalog &catalog, const std::string &dataset, const std::string &secret)
 {
-	const pg::Rows rows = pg::query(
-		"SELECT erasure_id, coalesce(subject, ''), coalesce(email, ''), source FROM etl.erasure"
-		" WHERE dataset = $1 AND status = 'held' ORDER BY erasure_id FOR UPDATE",
-		{pg::param(dataset)});
+	const pg::Rows rows =
+		pg::query("SELECT erasure_id, coalesce(subject, ''), coalesce(email, ''), source,"
+				  " to_char(received_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
+				  " FROM etl.erasure"
+				  " WHERE dataset = $1 AND status = 'held' ORDER BY erasure_id FOR UPDATE",
+				  {pg::param(dataset)});
 	std::vector<std::string> pseudonyms;
 	for (uint64_t i = 0; i < rows.size(); ++i)
 		pseudonyms.push_back(rows.text(i, 1));
@@ -111,6 +113,7 @@ released_requests(const Catalog &catalog, const std::string &dataset, const std:
 		request.pseudonym = pseudonyms[i];
 		request.email_pseudonym = rows.text(i, 2);
 		request.source = rows.text(i, 3);
+		request.received_at = rows.text(i, 4);
 		const auto subject = found.subjects.find(request.pseudonym);
 		const auto email = found.emails.find(request.email_pseudonym);
 		if (subject != found.subjects.end())

@@ -247,8 +247,6 @@ append_lines(std::vector<JournalLine> lines)
 	for (JournalLine &line : lines)
 	{
 		line.at = now;
-		if (line.received_at.empty())
-			line.received_at = now;
 		line.key_id = key;
 		line.origin = origin;
 		text += journal_text(line, end);
@@ -331,6 +329,7 @@ append_journal(const std::vector<JournalErasure> &erasures)
 		line.subject = erasure.subject;
 		line.email = erasure.email;
 		line.status = erasure.status;
+		line.received_at = erasure.received_at;
 		line.row_count = erasure.row_count;
 		line.file_hash = hex16(erasure.file_hash);
 		line.email_hash = hex16(erasure.email_hash);

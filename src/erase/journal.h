@@ -21,6 +21,7 @@ struct JournalErasure
 	std::string dataset;
 	std::string subject, email; ///< keyed pseudonyms, never identifiers
 	std::string status;         ///< as in etl.erasure
+	std::string received_at;    ///< the same, as ISO 8601, UTC, with microseconds
 	int64_t row_count = 0;
 	/// The subject's keyed hash as in etl.subject_page: finds, after a restore, the files of a
 	/// person of whom only files are left. 0: not known.

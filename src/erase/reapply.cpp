@@ -334,9 +334,7 @@ PG_ETL_ENTRY(etl_journal_check)
 		else if (!state.problem.empty())
 			row("error", "\"" + state.path + "\" can't be trusted: " + state.problem, state.hint);
 		else if (!state.missing.empty() || !state.decisions.empty())
-			row("error",
-				"the database is behind its journal: " + missing_text(state) +
-					" are not known here",
+			row("error", "the database is behind its journal by " + missing_text(state),
 				"SELECT * FROM etl_reapply();");
 		else if (state.torn)
 			row("warning",
@@ -367,7 +365,9 @@ PG_ETL_ENTRY(etl_journal_erasure)
 	const int64_t erasure_id = PG_GETARG_INT64(0);
 	const pg::Spi spi;
 	const pg::Rows rows = pg::query("SELECT dataset, coalesce(subject, ''), coalesce(email, ''),"
-									" status, row_count FROM etl.erasure WHERE erasure_id = $1",
+									" status, row_count, to_char(received_at AT TIME ZONE 'UTC',"
+									" 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
+									" FROM etl.erasure WHERE erasure_id = $1",
 									{pg::param(erasure_id)});
 	if (rows.empty())
 		throw pg::Error("42704", "there is no erasure request " + std::to_string(erasure_id));
@@ -378,6 +378,7 @@ PG_ETL_ENTRY(etl_journal_erasure)
 	line.email = rows.text(0, 2);
 	line.status = rows.text(0, 3);
 	line.row_count = rows.integer(0, 4);
+	line.received_at = rows.text(0, 5);
 	return BoolGetDatum(append_journal(std::vector<JournalErasure>{line}));
 }
 

@@ -91,6 +91,9 @@ record_erasures(const std::string &dataset, const std::string &secret,
 	for (const ErasureRequest &request : requests)
 		fresh += request.erasure_id == 0;
 	const std::vector<int64_t> ids = allocate_ids("etl.erasure_erasure_id_seq", fresh);
+	const std::string now = pg::query("SELECT to_char(now() AT TIME ZONE 'UTC',"
+									  " 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')")
+								.text(0, 0);
 	std::vector<NewTombstone> tombstones;
 	std::vector<JournalErasure> journal;
 	size_t next = 0;
@@ -98,6 +101,8 @@ record_erasures(const std::string &dataset, const std::string &secret,
 	{
 		if (request.erasure_id == 0)
 			request.erasure_id = ids[next++];
+		if (request.received_at.empty())
+			request.received_at = now;
 		fill_pseudonyms(dataset, secret, request);
 		if (request.status.empty())
 			request.status = request.duplicate                                 ? "duplicate"
@@ -110,6 +115,7 @@ record_erasures(const std::string &dataset, const std::string &secret,
 		line.subject = request.pseudonym;
 		line.email = request.email_pseudonym;
 		line.status = request.status;
+		line.received_at = request.received_at;
 		line.row_count = request.row_count;
 		if (!request.subject.empty())
 			request.subject_hash = identities.subject_hash(request.subject);

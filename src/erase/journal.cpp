@@ -11,6 +11,7 @@
 #include "erase/journal_state.h"
 #include "pg/settings.h"
 #include "pg/spi.h"
+#include "run/fault.h"
 
 extern "C"
 {
@@ -145,6 +146,7 @@ at_transaction_end(XactEvent event, void *)
 		return;
 	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT)
 	{
+		ETL_FAULT("journal_outcome");
 		write_outcome(pending_path, pending_end,
 					  event == XACT_EVENT_COMMIT ? JournalLine::Kind::committed
 												 : JournalLine::Kind::rolled_back,
@@ -252,7 +254,9 @@ append_lines(std::vector<JournalLine> lines)
 		text += journal_text(line, end);
 		flush(false);
 	}
+	ETL_FAULT("journal_write");
 	flush(true);
+	ETL_FAULT("journal_synced");
 	if (start == 0)
 		sync_folder(folder);
 	pending_path = path;

@@ -16,6 +16,7 @@
 extern "C"
 {
 #include "access/xact.h"
+#include "access/xlog.h"
 }
 
 namespace etl
@@ -197,9 +198,16 @@ append_lines(std::vector<JournalLine> lines)
 		return true;
 	const std::string path = journal_path(folder, mark);
 	const std::string key = key_id(pg::secret());
-	// the transaction's id, before the line that names it
+	// The transaction's id, before the line that names it, and on the disk: a server that crashes
+	// now must come back past this place, or it would be taken for one that was restored.
 	JournalOrigin origin = present_origin();
-	origin.xid = pg::call([] { return U64FromFullTransactionId(GetTopFullTransactionId()); });
+	pg::call(
+		[&]
+		{
+			origin.xid = U64FromFullTransactionId(GetTopFullTransactionId());
+			XLogFlush(XactLastRecEnd); // locking etl.journal has written some
+			origin.lsn = XactLastRecEnd;
+		});
 	{
 		const JournalState before = journal_state_of(mark, false);
 		require_known(before);

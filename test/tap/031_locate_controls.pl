@@ -22,9 +22,9 @@ for my $method (qw(off pglz lz4 zstd))
 	{
 		skip "this server has no wal_compression = $method", 4 if $code != 0;
 		my $text = "image.$method\@example.org";
-		# its two halves stand on the page many times: together they are two references to them
+		# its two halves stand on the page many times, before it: it is two references to them
 		sql("CREATE TABLE page_$method (n int, body text)");
-		sql("INSERT INTO page_$method SELECT i, CASE i WHEN 60 THEN '$text' WHEN 61 THEN 'last' ELSE CASE i % 2 WHEN 0 THEN 'ximage.$method' ELSE '\@example.orgx' END END FROM generate_series(1, 61) i");
+		sql("INSERT INTO page_$method SELECT i, CASE i WHEN 2 THEN '$text' WHEN 61 THEN 'last' ELSE CASE i % 2 WHEN 0 THEN 'ximage.$method' ELSE '\@example.orgx' END END FROM generate_series(1, 61) i");
 		sql('CHECKPOINT');
 		sql('SELECT pg_switch_wal()');
 		sql('CHECKPOINT');

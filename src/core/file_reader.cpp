@@ -80,6 +80,7 @@ struct FileReader::Impl
 	}
 
 	void open();
+	uint64_t expected_size() const;
 	size_t read_raw(void *buffer, size_t size);
 	bool fill();
 	void check_unchanged();
@@ -122,6 +123,21 @@ FileReader::Impl::open()
 		isal_inflate_init(inflate.get());
 		inflate->avail_in = 0;
 	}
+}
+
+uint64_t
+FileReader::Impl::expected_size() const
+{
+	const uint64_t size = static_cast<uint64_t>(opened.st_size);
+	uint8_t length[4];
+	if (!gzip)
+		return size;
+	if (size < 18 || pread(fd, length, sizeof length, opened.st_size - 4) != sizeof length)
+		return 0;
+	const uint64_t said = length[0] | static_cast<uint64_t>(length[1]) << 8 |
+						  static_cast<uint64_t>(length[2]) << 16 |
+						  static_cast<uint64_t>(length[3]) << 24;
+	return std::min(said, size * 1032); // deflate makes no more of a byte
 }
 
 size_t
@@ -321,6 +337,12 @@ FileReader::FileReader(const std::string &path, bool gzip, uint64_t max_size, si
 FileReader::~FileReader()
 {
 	delete impl_;
+}
+
+uint64_t
+FileReader::expected_size() const
+{
+	return impl_->expected_size();
 }
 
 size_t

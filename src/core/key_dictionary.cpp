@@ -37,11 +37,14 @@ KeyDictionary::add(uint32_t target, std::string_view text, std::string_view bina
 	const uint32_t hash = static_cast<uint32_t>(hash_bytes(text)) + target * 0x9e3779b1u;
 	const size_t mask = slots_.size() - 1;
 	size_t at = hash & mask;
+	const uint64_t first = first_bytes(text);
+	const uint32_t size = static_cast<uint32_t>(text.size());
 	for (; slots_[at].number != 0; at = (at + 1) & mask)
 	{
-		const Key &key = (*this)[slots_[at].number - 1];
-		if (slots_[at].hash == hash && key.target == target && key.text == text)
-			return slots_[at].number - 1;
+		const Slot &slot = slots_[at];
+		if (slot.hash == hash && slot.target == target && slot.size == size && slot.text == first &&
+			(size <= sizeof first || (*this)[slot.number - 1].text == text))
+			return slot.number - 1;
 	}
 	const size_t in = chunk_of(size_);
 	auto &chunk = chunks_[in];
@@ -49,7 +52,7 @@ KeyDictionary::add(uint32_t target, std::string_view text, std::string_view bina
 		chunk = std::make_unique<Key[]>(size_t{1024} << in);
 	const std::string_view copy = arena_.copy(text);
 	chunk[size_ - first_of(in)] = {target, copy, text == binary ? copy : arena_.copy(binary)};
-	slots_[at] = {hash, ++size_};
+	slots_[at] = {hash, ++size_, target, size, first};
 	return size_ - 1;
 }
 

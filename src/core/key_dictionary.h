@@ -8,6 +8,7 @@
 #include <array>
 #include <bit>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <string_view>
 #include <vector>
@@ -51,10 +52,20 @@ class KeyDictionary
 		return static_cast<size_t>(std::bit_width(number / 1024 + 1)) - 1;
 	}
 	static uint32_t first_of(size_t chunk) { return 1024 * ((1u << chunk) - 1); }
+	/// Most keys are short numbers: their text stands in the slot itself, so that finding one takes
+	/// one look into memory and not three.
 	struct Slot
 	{
 		uint32_t hash = 0, number = 0; ///< counted from 1; 0: free
+		uint32_t target = 0, size = 0;
+		uint64_t text = 0; ///< its first 8 bytes, padded with NUL
 	};
+	static uint64_t first_bytes(std::string_view text)
+	{
+		uint64_t bytes = 0;
+		std::memcpy(&bytes, text.data(), text.size() < 8 ? text.size() : 8);
+		return bytes;
+	}
 	void grow();
 
 	std::array<std::unique_ptr<Key[]>, 22> chunks_;

@@ -63,6 +63,10 @@ class FileReader
 	FileReader(const FileReader &) = delete;
 	FileReader &operator=(const FileReader &) = delete;
 
+	/// How many bytes read() will give, by what the file says of itself: its size, or the length in
+	/// its last gzip trailer (RFC 1952 section 2.3.1), which is that of the last member modulo 2^32
+	/// and may be a lie. Good for the size of a buffer, and for nothing else.
+	uint64_t expected_size() const;
 	/// Reads up to size decompressed bytes; 0 at the end of the file. After an error the reader is
 	/// of no more use.
 	size_t read(char *buffer, size_t size);

@@ -137,6 +137,33 @@ RecordStager::type_of(const std::string &dataset) const
 }
 
 void
+RecordStager::reserve(Piece &piece, size_t bytes) const
+{
+	if (filled_bytes_ == 0)
+		return;
+	// a sixteenth more, for the pieces differ
+	const double factor = static_cast<double>(bytes) / static_cast<double>(filled_bytes_) * 17 / 16;
+	const auto expected = [&](size_t filled)
+	{ return static_cast<size_t>(static_cast<double>(filled) * factor) + 1; };
+	piece.records.reserve(expected(filled_records_));
+	piece.references.reserve(expected(filled_references_));
+	piece.rows.resize(filled_rows_.size());
+	for (size_t t = 0; t < filled_rows_.size(); ++t)
+		piece.rows[t].reserve(expected(filled_rows_[t]));
+}
+
+void
+RecordStager::note_filled(const Piece &piece, size_t bytes)
+{
+	filled_bytes_ = bytes;
+	filled_records_ = piece.records.size();
+	filled_references_ = piece.references.size();
+	filled_rows_.resize(piece.rows.size());
+	for (size_t t = 0; t < piece.rows.size(); ++t)
+		filled_rows_[t] = piece.rows[t].size();
+}
+
+void
 RecordStager::stage(const RawRecord &raw, size_t readable, uint32_t file, const RowContext &context,
 					Piece &piece)
 {

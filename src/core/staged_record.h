@@ -120,6 +120,11 @@ class RecordStager
 	void stage(const RawRecord &raw, size_t readable, uint32_t file, const RowContext &context,
 			   Piece &piece);
 
+	/// Makes room for what `bytes` of text will be if they are like those of the piece filled last:
+	/// a vector that grows by doubling copies, and holds more than it needs.
+	void reserve(Piece &piece, size_t bytes) const;
+	void note_filled(const Piece &piece, size_t bytes);
+
 	/// The document of the record staged last.
 	const Document &document() const { return document_; }
 
@@ -160,7 +165,10 @@ class RecordStager
 	std::vector<size_t> rows_before_;
 	std::vector<size_t> sort_columns_; ///< by table: the first column of its primary key
 	bool rewrites_ = false;            ///< the output may differ from the text
-	std::string row_;                  ///< buffers kept from record to record
+	size_t filled_bytes_ = 0;          ///< of the piece filled last, and what they became
+	size_t filled_records_ = 0, filled_references_ = 0;
+	std::vector<size_t> filled_rows_;
+	std::string row_; ///< buffers kept from record to record
 	std::string pointer_;
 	std::string value_;
 };

@@ -14,6 +14,8 @@ namespace
 /// Decompressed bytes up to which a file is staged as one piece; larger ones are read twice, first
 /// to see that they are whole, then in pieces of this size.
 constexpr size_t piece_bytes = 8 << 20;
+/// Room in a buffer below which it grows before it is read into.
+constexpr size_t spare_bytes = 4096;
 
 /// Makes a splitter's records into staged ones.
 class PieceFiller
@@ -154,13 +156,15 @@ Stager::stage_file(uint32_t file, RecordStager &stager, FileOutcome &outcome)
 	if (!task.refused.empty())
 		throw FileError("55006", task.refused);
 	auto piece = std::make_unique<Piece>();
-	size_t size = 0, capacity = 256 * 1024;
-	piece->buffer = std::make_unique_for_overwrite<char[]>(capacity);
+	size_t size = 0;
 	{
 		FileReader reader(task.path, task.gzip, options_.max_file_size, task.root);
+		size_t capacity = std::min<size_t>(reader.expected_size(), piece_bytes) +
+						  Document::padding + 2 * spare_bytes;
+		piece->buffer = std::make_unique_for_overwrite<char[]>(capacity);
 		for (;;)
 		{
-			if (capacity - size < Document::padding + 64 * 1024)
+			if (capacity - size < Document::padding + spare_bytes)
 			{
 				if (size > piece_bytes)
 				{
@@ -190,10 +194,12 @@ Stager::stage_file(uint32_t file, RecordStager &stager, FileOutcome &outcome)
 	std::memset(piece->buffer.get() + size, 0, Document::padding);
 	piece->buffer_size = size + Document::padding;
 	PieceFiller filler(stager, task, file, outcome);
+	stager.reserve(*piece, size);
 	filler.start(*piece);
 	RecordSplitter splitter(options_.max_record_size, task.whole_json, std::ref(filler));
 	splitter.feed({piece->buffer.get(), size});
 	splitter.finish();
+	stager.note_filled(*piece, size);
 	push(file, std::move(piece));
 }
 

@@ -17,8 +17,8 @@ namespace
 constexpr size_t page_pairs = 500;
 /// Segments of a level that become one of the next.
 constexpr int64_t merge_width = 16;
-/// Pairs that a merge may hold in memory; larger segments stay as they are.
-constexpr int64_t merge_pairs = 8 << 20;
+/// Pairs that a merge may hold in memory (16 bytes each); larger segments stay as they are.
+constexpr int64_t merge_pairs = 2 << 20;
 
 int64_t
 swapped(int64_t value)

@@ -37,14 +37,16 @@ class LoadRows : public pg::RowSource
 		if (at_ == rows_.size())
 			return false;
 		// rows lie scattered over the batch: ask for the ones to come
-		if (at_ + 8 < rows_.size())
-			__builtin_prefetch(rows_[at_ + 8].bytes);
+		if (at_ + ahead < rows_.size())
+			for (uint32_t byte = 0; byte < rows_[at_ + ahead].size; byte += 64)
+				__builtin_prefetch(rows_[at_ + ahead].bytes + byte);
 		row = {rows_[at_].bytes, rows_[at_].size};
 		++at_;
 		return true;
 	}
 
   private:
+	static constexpr size_t ahead = 8;
 	const std::vector<LoadRow> &rows_;
 	size_t at_ = 0;
 };

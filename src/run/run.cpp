@@ -163,9 +163,10 @@ class Run
 		ETL_FAULT("claimed");
 		prepare();
 		ETL_FAULT("prepared");
+		const KeepFreedMemory keep_freed_memory;
 		StagerOptions options;
 		options.threads = settings_.threads;
-		options.memory = settings_.batch_memory / 5 * 2;
+		options.memory = settings_.batch_memory * 2 / 5;
 		options.max_record_size = settings_.max_record_size;
 		options.max_file_size = settings_.max_file_size;
 		options.erased = tombstones_ ? tombstones_->erased() : nullptr;
@@ -246,7 +247,7 @@ class Run
 				break;
 			}
 			const bool done = step.kind == Stager::Step::Kind::done;
-			if (memory >= settings_.batch_memory / 5 * 2 || done)
+			if (memory >= settings_.batch_memory * 2 / 5 || done)
 			{
 				process(batch, ended);
 				result_.times.begin(StageTimes::stage);

@@ -31,7 +31,7 @@ SELECT pg_catalog.pg_extension_config_dump('etl.journal', '');
 
 CREATE FUNCTION etl_reapply() RETURNS SETOF etl.erasure
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'etl_reapply';
-COMMENT ON FUNCTION etl_reapply() IS 'After a restore: applies again every erasure of the journal that the restored database does not know, and returns them. Until then etl_run refuses with 55000';
+COMMENT ON FUNCTION etl_reapply() IS 'After a restore: applies again every erasure, hold, release, refusal, extension and reinstatement of the journal that the restored database does not know, and returns the erasures. Until then etl_run refuses with 55000';
 
 CREATE FUNCTION etl_journal_renew(reason text) RETURNS uuid
 LANGUAGE plpgsql AS $$
@@ -71,3 +71,7 @@ COMMENT ON FUNCTION etl.audit_check() IS 'Are the guards of the audit trail in p
 CREATE FUNCTION etl.journal_erasure(erasure_id bigint) RETURNS boolean
 LANGUAGE c STRICT VOLATILE AS 'MODULE_PATHNAME', 'etl_journal_erasure';
 COMMENT ON FUNCTION etl.journal_erasure(bigint) IS 'Appends the present state of a row of etl.erasure to the journal; false without etl.journal_dir';
+
+CREATE FUNCTION etl.require_journal() RETURNS void
+LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'etl_require_journal';
+COMMENT ON FUNCTION etl.require_journal() IS 'Raises 55000 where the database is behind its erasure journal, or the journal can''t be trusted';

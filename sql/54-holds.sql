@@ -48,6 +48,10 @@ CREATE FUNCTION etl.subject_hash(dataset text, subject text) RETURNS bigint
 LANGUAGE c STRICT STABLE AS 'MODULE_PATHNAME', 'etl_subject_hash';
 COMMENT ON FUNCTION etl.subject_hash(text, text) IS 'The keyed hash by which etl.subject_page knows a person';
 
+CREATE FUNCTION etl.journal_decision(action text, dataset text, subject text, email text, erasure_id bigint, file_hash bigint, reason text, at timestamptz) RETURNS boolean
+LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'etl_journal_decision';
+COMMENT ON FUNCTION etl.journal_decision(text, text, text, text, bigint, bigint, text, timestamptz) IS 'Appends a hold, refusal or extension to the journal, so that a restored database learns of it; false without etl.journal_dir';
+
 CREATE FUNCTION etl.require_reason(reason text) RETURNS text
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -55,9 +59,13 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'the reason must be given',
             HINT = 'It is kept and shown in etl.erasure_report; no personal data belongs in it.';
     END IF;
+    IF octet_length(reason) > 4000 THEN
+        RAISE EXCEPTION USING ERRCODE = 'string_data_right_truncation', MESSAGE = 'the reason is too long',
+            DETAIL = 'It may have 4000 bytes.';
+    END IF;
     RETURN btrim(reason);
 END $$;
-COMMENT ON FUNCTION etl.require_reason(text) IS 'Raises 22004 where no reason is given';
+COMMENT ON FUNCTION etl.require_reason(text) IS 'Raises 22004 where no reason is given, 22001 where it is too long';
 
 CREATE FUNCTION etl_hold(dataset text, subject text DEFAULT NULL, reason text DEFAULT NULL) RETURNS etl.hold
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -82,6 +90,7 @@ BEGIN
         RAISE NOTICE 'it is on hold already, since %', held.placed_at;
         RETURN held;
     END IF;
+    PERFORM etl.journal_decision('hold', held.dataset, held.subject, NULL, NULL, held.file_hash, held.reason, held.placed_at);
     PERFORM etl.append_audit(NULL, 'hold', held.dataset, NULL, 1);
     RETURN held;
 END $$;
@@ -115,12 +124,14 @@ CREATE FUNCTION etl_refuse(erasure_id bigint, ground text) RETURNS etl.erasure
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     request etl.erasure := etl.open_request(etl_refuse.erasure_id);
+    decided etl.erasure_decision;
 BEGIN
     INSERT INTO etl.erasure_decision (erasure_id, decision, reason)
-    VALUES (request.erasure_id, 'refused', etl.require_reason(ground));
+    VALUES (request.erasure_id, 'refused', etl.require_reason(ground)) RETURNING * INTO decided;
     UPDATE etl.erasure e SET status = 'refused' WHERE e.erasure_id = request.erasure_id RETURNING e.* INTO request;
-    PERFORM etl.append_audit(request.erasure_id, 'refuse', 'etl.erasure', NULL, 1);
     PERFORM etl.journal_erasure(request.erasure_id);
+    PERFORM etl.journal_decision('refuse', request.dataset, request.subject, request.email, request.erasure_id, NULL, decided.reason, decided.at);
+    PERFORM etl.append_audit(request.erasure_id, 'refuse', 'etl.erasure', NULL, 1);
     RETURN request;
 END $$;
 COMMENT ON FUNCTION etl_refuse(bigint, text) IS 'Refuses a request that waits, on a legal ground (GDPR article 17(3)), which etl.erasure_report shows. Errors: 42704 no such request, 55000 not open, 22004 no ground';
@@ -148,6 +159,7 @@ CREATE FUNCTION etl_extend(erasure_id bigint, reason text) RETURNS timestamptz
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     request etl.erasure := etl.open_request(etl_extend.erasure_id);
+    decided etl.erasure_decision;
 BEGIN
     IF clock_timestamp() > request.received_at + interval '1 month' THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
@@ -156,12 +168,13 @@ BEGIN
     END IF;
     INSERT INTO etl.erasure_decision (erasure_id, decision, reason)
     VALUES (request.erasure_id, 'extended', etl.require_reason(etl_extend.reason))
-    ON CONFLICT DO NOTHING;
-    IF NOT FOUND THEN
+    ON CONFLICT DO NOTHING RETURNING * INTO decided;
+    IF decided.erasure_id IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = format('erasure request %s was extended before', request.erasure_id),
             DETAIL = 'A request can be extended once.';
     END IF;
+    PERFORM etl.journal_decision('extend', request.dataset, request.subject, request.email, request.erasure_id, NULL, decided.reason, decided.at);
     PERFORM etl.append_audit(request.erasure_id, 'extend', 'etl.erasure', NULL, 1);
     RETURN request.received_at + interval '3 months';
 END $$;

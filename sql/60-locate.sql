@@ -146,21 +146,31 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION etl_erasure_purge() IS 'The commands that are still needed before old row versions of erased people are physically gone, in order; run each (in psql: \gexec) and call again until there is none, which sets etl.erasure.purged_at';
 
-CREATE FUNCTION etl.schedule_purge_steps() RETURNS SETOF bigint
+CREATE FUNCTION etl.schedule_purge_steps(again boolean DEFAULT false) RETURNS SETOF bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     job record;
     command text;
+    -- each in a job of its own, but for switches of the log that follow each other
+    commands text[] := '{}';
+    switch constant text := 'SELECT pg_catalog.pg_switch_wal()%';
     step int := 0;
     zone constant text := coalesce(current_setting('cron.timezone', true), 'GMT');
     start constant timestamptz := clock_timestamp() + interval '1 minute';
 BEGIN
     PERFORM etl.require_pg_cron();
-    -- those of the last round have run
-    FOR job IN EXECUTE 'SELECT jobid FROM cron.job WHERE jobname ~ ''^pg_etl purge step [0-9]+$''' LOOP
+    -- those of the last round have run; a job that takes itself away while it runs would be called canceled
+    FOR job IN EXECUTE 'SELECT jobid FROM cron.job WHERE jobname ~ ''^pg_etl purge step [0-9]+$'' OR (jobname = ''pg_etl purge next'' AND NOT $1)' USING again LOOP
         EXECUTE 'SELECT cron.unschedule($1)' USING job.jobid;
     END LOOP;
     FOR command IN SELECT c FROM @extschema@.etl_erasure_purge() c LOOP
+        IF command LIKE switch AND commands[cardinality(commands)] LIKE switch THEN
+            commands[cardinality(commands)] := concat(commands[cardinality(commands)], '; ', command);
+        ELSE
+            commands := commands || command;
+        END IF;
+    END LOOP;
+    FOREACH command IN ARRAY commands LOOP
         step := step + 1;
         EXECUTE 'SELECT cron.schedule($1, $2, $3)' INTO job
           USING format('pg_etl purge step %s', step),
@@ -169,15 +179,14 @@ BEGIN
     END LOOP;
     IF step > 0 THEN
         -- the next round, until one finds nothing to do
-        step := step + 1;
         EXECUTE 'SELECT cron.schedule($1, $2, $3)' INTO job
-          USING format('pg_etl purge step %s', step),
-                to_char((start + step * interval '1 minute') AT TIME ZONE zone, 'FMMI FMHH24 FMDD FMMM') || ' *',
-                'SELECT etl.schedule_purge_steps()';
+          USING 'pg_etl purge next',
+                to_char((start + (step + 1) * interval '1 minute') AT TIME ZONE zone, 'FMMI FMHH24 FMDD FMMM') || ' *',
+                'SELECT etl.schedule_purge_steps(again => true)';
         RETURN NEXT job.schedule;
     END IF;
 END $$;
-COMMENT ON FUNCTION etl.schedule_purge_steps() IS 'Schedules the commands of etl_erasure_purge by pg_cron, a minute apart, each as a job of its own (VACUUM runs in no function), and itself after them until there is none';
+COMMENT ON FUNCTION etl.schedule_purge_steps(boolean) IS 'Schedules the commands of etl_erasure_purge by pg_cron, a minute apart, each as a job of its own (VACUUM runs in no function), and itself (again) after them until there is none';
 
 CREATE FUNCTION etl_schedule_purge(schedule text DEFAULT '30 3 * * 0') RETURNS bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

@@ -20,6 +20,8 @@ BEGIN
             MESSAGE = format('dataset "%s" is not defined', etl_retention.dataset),
             HINT = 'SELECT name FROM etl.dataset lists the datasets.';
     END IF;
+    -- a restored database may have lost a hold
+    PERFORM etl.require_journal();
     FOR d IN SELECT t.name, t.definition FROM etl.dataset t
               WHERE etl_retention.dataset IS NULL OR t.name = etl_retention.dataset ORDER BY t.name LOOP
         people := coalesce(d.definition #>> '{x-etl,subject,dataset}', d.definition #>> '{x-etl,erases,dataset}', d.name);
@@ -42,7 +44,9 @@ BEGIN
                            OR (q.subject IS NOT NULL
                                AND EXISTS (SELECT FROM etl.hold h WHERE h.dataset = people AND h.released_at IS NULL)
                                AND etl.subject_pseudonym(people, q.subject) IN
-                                   (SELECT h.subject FROM etl.hold h WHERE h.dataset = people AND h.subject IS NOT NULL AND h.released_at IS NULL)) AS held
+                                   (SELECT h.subject FROM etl.hold h WHERE h.dataset = people AND h.subject IS NOT NULL AND h.released_at IS NULL))
+                           -- nobody can tell whom it is about
+                           OR (q.subject IS NULL AND EXISTS (SELECT FROM etl.hold h WHERE h.dataset = people AND h.released_at IS NULL)) AS held
                       FROM etl.quarantine q
                      WHERE q.dataset = d.name AND q.quarantined_at < before),
                 gone AS (

@@ -12,7 +12,6 @@
 //   src/erase/hold.cpp         etl_release_hold, etl.subject_pseudonym, etl.subject_hash
 //   src/erase/signing_key.cpp  etl.sign, etl_signing_key
 //   src/erase/retention.cpp    etl.remove_expired_files
-//   src/pg/key_file.cpp        etl_rotate_key
 //   src/erase/locate.cpp       etl_locate
 //   src/erase/purge.cpp        etl.wal_segments_before
 #include "erase/journal.h"

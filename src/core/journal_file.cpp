@@ -19,7 +19,7 @@ namespace etl
 namespace
 {
 
-constexpr const char *kinds[] = {"begin", "erasure", "committed", "rolled_back"};
+constexpr const char *kinds[] = {"begin", "erasure", "committed", "rolled_back", "decision"};
 /// Between what is hashed and the hash itself.
 constexpr std::string_view before_hash = ",\"hash\":\"";
 constexpr size_t hash_digits = 64;
@@ -82,15 +82,26 @@ read_line(std::string_view text, JournalLine &line, std::string &previous)
 	previous = json.at("previous");
 	if (line.kind == JournalLine::Kind::begin)
 		line.text = json.at("journal");
-	else if (line.kind == JournalLine::Kind::erasure)
+	else if (line.kind == JournalLine::Kind::erasure || line.kind == JournalLine::Kind::decision)
 	{
 		line.erasure_id = json.at("erasure_id");
 		line.dataset = json.at("dataset");
 		line.subject = json.at("subject");
 		line.email = json.at("email");
-		line.status = json.at("status");
-		line.received_at = json.at("received_at");
-		line.row_count = json.at("rows");
+		if (line.kind == JournalLine::Kind::erasure)
+		{
+			line.status = json.at("status");
+			line.received_at = json.at("received_at");
+			line.row_count = json.at("rows");
+			line.email_hash = json.at("email_hash");
+		}
+		else
+		{
+			line.action = json.at("action");
+			line.reason = json.at("reason");
+			line.actor = json.at("actor");
+			line.received_at = json.at("decided_at");
+		}
 		line.file_hash = json.at("file_hash");
 		line.key_id = json.at("key");
 		line.origin.system = json.at("system");
@@ -117,15 +128,26 @@ journal_text(JournalLine &line, JournalEnd &end)
 	add_text(out, "at", line.at);
 	if (line.kind == JournalLine::Kind::begin)
 		add_text(out, "journal", line.text);
-	else if (line.kind == JournalLine::Kind::erasure)
+	else if (line.kind == JournalLine::Kind::erasure || line.kind == JournalLine::Kind::decision)
 	{
 		out += ",\"erasure_id\":" + std::to_string(line.erasure_id);
 		add_text(out, "dataset", line.dataset);
 		add_text(out, "subject", line.subject);
 		add_text(out, "email", line.email);
-		add_text(out, "status", line.status);
-		add_text(out, "received_at", line.received_at);
-		out += ",\"rows\":" + std::to_string(line.row_count);
+		if (line.kind == JournalLine::Kind::erasure)
+		{
+			add_text(out, "status", line.status);
+			add_text(out, "received_at", line.received_at);
+			out += ",\"rows\":" + std::to_string(line.row_count);
+			add_text(out, "email_hash", line.email_hash);
+		}
+		else
+		{
+			add_text(out, "action", line.action);
+			add_text(out, "reason", line.reason);
+			add_text(out, "actor", line.actor);
+			add_text(out, "decided_at", line.received_at);
+		}
 		add_text(out, "file_hash", line.file_hash);
 		add_text(out, "key", line.key_id);
 		add_number(out, "system", line.origin.system);

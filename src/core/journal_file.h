@@ -22,23 +22,29 @@ struct JournalLine
 {
 	enum class Kind : uint8_t
 	{
-		begin,      ///< the first line; text names the journal
-		erasure,    ///< an entry of etl.erasure
-		committed,  ///< the entries first to last are committed
-		rolled_back ///< they never happened
+		begin,       ///< the first line; text names the journal
+		erasure,     ///< an entry of etl.erasure
+		committed,   ///< the entries first to last are committed
+		rolled_back, ///< they never happened
+		decision     ///< a hold, a release, a refusal, an extension, a reinstatement
 	};
 	Kind kind = Kind::erasure;
 	int64_t seq = 0;
 	std::string at;   ///< when it was written, ISO 8601
 	std::string text; ///< begin: the journal's identity
-	// erasure
+	// erasure, decision
 	int64_t erasure_id = 0;
 	std::string dataset, subject, email, status;
-	std::string received_at;
+	std::string received_at; ///< of a decision: when it was made
 	int64_t row_count = 0;
 	std::string file_hash; ///< 16 hex digits: the subject's hash in etl.subject_page; may be empty
-	std::string key_id;    ///< which key the pseudonyms were made with
+	/// The same of the email by which late records are recognised; empty where it tells nobody.
+	std::string email_hash;
+	std::string key_id; ///< which key the pseudonyms were made with
 	JournalOrigin origin;
+	// decision
+	std::string action; ///< hold, release, refuse, extend, reinstate
+	std::string reason, actor;
 	// committed, rolled_back
 	int64_t first = 0, last = 0;
 };

@@ -8,6 +8,7 @@
 #include "erase/purge.h"
 #include "erase/record.h"
 #include "erase/treat.h"
+#include "run/fault.h"
 
 extern "C"
 {
@@ -77,18 +78,22 @@ void
 Eraser::run()
 {
 	add_people();
-	if (!anybody_)
-		return;
+	// also for somebody who asks again: a crash may have left the files of the first time
 	if (mode_ == Mode::erase)
 		for (const auto &[name, definition] : catalog_.all())
 			recover(name, settings_);
+	if (!anybody_)
+		return;
 	if (mode_ == Mode::look)
 		fingerprint_definitions();
 	add_held_emails();
 	for (const Definition *definition : definitions_about(catalog_, dataset_))
 		erase_tables(*definition);
+	ETL_FAULT("erase_rows");
 	erase_quarantine();
+	ETL_FAULT("erase_quarantine");
 	erase_files();
+	ETL_FAULT("erase_files");
 }
 
 /// What is done depends on them.
@@ -120,6 +125,8 @@ Eraser::add_people()
 			const uint64_t hash = people_.email_hash(request.email);
 			request.shared_email ? people_.add_text_email(hash, i) : people_.add_email(hash, i);
 		}
+		else if (request.email_hash != 0)
+			people_.add_email(request.email_hash, i);
 	}
 	anybody_ = !people_.empty();
 }

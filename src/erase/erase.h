@@ -34,7 +34,9 @@ struct ErasureRequest
 	std::string pseudonym, email_pseudonym; ///< filled where they are empty
 	std::string received_at;                ///< of a request that the journal knows
 	uint64_t subject_hash = 0; ///< Identities::subject_hash, where only the pseudonym is known
-	std::string status;                     ///< as in etl.erasure; "": it follows from the rest
+	uint64_t email_hash = 0;   ///< the same of an email that has a tombstone
+	bool reinstated = false;   ///< came back since: what is staged may be of after that
+	std::string status;        ///< as in etl.erasure; "": it follows from the rest
 };
 
 /// A place where something about the people was found.

@@ -83,7 +83,9 @@ Eraser::add_copy(const Definition &definition, int64_t file_id, const std::strin
 void
 Eraser::find_staged()
 {
-	if (settings_.raw_dir.empty())
+	if (settings_.raw_dir.empty() ||
+		std::all_of(requests_.begin(), requests_.end(),
+					[](const ErasureRequest &request) { return request.reinstated; }))
 		return;
 	const std::unordered_set<std::string> taken = pending_files();
 	for (const StagedFile &file : list_staged_files(settings_.raw_dir))

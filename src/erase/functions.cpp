@@ -8,6 +8,7 @@
 #include "core/rewrite.h"
 #include "erase/audit.h"
 #include "erase/eraser.h"
+#include "erase/journal.h"
 #include "pg/srf.h"
 #include "run/functions.h"
 #include "run/quarantine.h"
@@ -180,6 +181,9 @@ PG_ETL_ENTRY(etl_erase)
 	settings.require_folders();
 	const std::string secret = pg::secret();
 	lock_for_erasure(catalog);
+	// a hold, or an earlier erasure, may be among what a restored database does not know
+	if (!dry_run)
+		require_journal_applied();
 	std::vector<ErasureRequest> requests{request};
 	std::unordered_set<std::string> seen;
 	resolve_requests(catalog, dataset, secret, requests, seen);
@@ -222,10 +226,14 @@ PG_ETL_ENTRY(etl_reinstate)
 		throw pg::Error("22004", "the reason must be given",
 						"It is kept in etl.tombstone; no personal data belongs in it.",
 						"SELECT etl_reinstate('" + dataset + "', '…', reason => '…');");
+	if (reason.size() > max_reason)
+		throw pg::Error("22001", "the reason is too long",
+						"It may have " + std::to_string(max_reason) + " bytes.");
 	if (subject.empty() && email.empty())
 		throw pg::Error("22004", "neither subject nor email is given");
 	const std::string secret = pg::secret();
 	lock_for_erasure(catalog);
+	require_journal_applied();
 	std::string by_subject, by_email;
 	if (!subject.empty())
 		by_subject = subject_pseudonym(secret, dataset, "subject",
@@ -238,13 +246,32 @@ PG_ETL_ENTRY(etl_reinstate)
 		" reason = $4 WHERE t.dataset = $1 AND t.reinstated_at IS NULL AND t.erasure_id IN"
 		" (SELECT s.erasure_id FROM etl.tombstone s WHERE s.dataset = $1"
 		" AND s.reinstated_at IS NULL AND ((s.kind = 'subject' AND s.pseudonym = $2)"
-		" OR (s.kind = 'email' AND s.pseudonym = $3))) RETURNING t.erasure_id",
+		" OR (s.kind = 'email' AND s.pseudonym = $3))) RETURNING t.erasure_id, t.kind = 'email',"
+		" t.pseudonym, to_char(t.reinstated_at AT TIME ZONE 'UTC',"
+		" 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), t.reinstated_by::text",
 		{pg::param(dataset), pg::param(by_subject), pg::param(by_email), pg::param(reason)});
 	if (rows.empty())
 	{
 		pg::notice(NOTICE, "this person was not erased; nothing was changed");
 		return Int64GetDatum(0);
 	}
+	// a restored database must not treat the records of somebody who has come back
+	std::map<int64_t, JournalDecision> decisions;
+	for (uint64_t i = 0; i < rows.size(); ++i)
+	{
+		JournalDecision &decision = decisions[rows.integer(i, 0)];
+		decision.action = "reinstate";
+		decision.dataset = dataset;
+		decision.erasure_id = rows.integer(i, 0);
+		(rows.boolean(i, 1) ? decision.email : decision.subject) = rows.text(i, 2);
+		decision.at = rows.text(i, 3);
+		decision.actor = rows.text(i, 4);
+		decision.reason = reason;
+	}
+	std::vector<JournalDecision> lines;
+	for (auto &[erasure_id, decision] : decisions)
+		lines.push_back(std::move(decision));
+	append_journal(lines);
 	append_audit({{rows.integer(0, 0),
 				   "reinstate",
 				   "etl.tombstone",

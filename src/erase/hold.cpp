@@ -76,10 +76,12 @@ namespace
 std::vector<ErasureRequest>
 released_requests(const Catalog &catalog, const std::string &dataset, const std::string &secret)
 {
-	const pg::Rows rows = pg::query(
-		"SELECT erasure_id, coalesce(subject, ''), coalesce(email, ''), source FROM etl.erasure"
-		" WHERE dataset = $1 AND status = 'held' ORDER BY erasure_id FOR UPDATE",
-		{pg::param(dataset)});
+	const pg::Rows rows =
+		pg::query("SELECT erasure_id, coalesce(subject, ''), coalesce(email, ''), source,"
+				  " to_char(received_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
+				  " FROM etl.erasure"
+				  " WHERE dataset = $1 AND status = 'held' ORDER BY erasure_id FOR UPDATE",
+				  {pg::param(dataset)});
 	std::vector<std::string> pseudonyms;
 	for (uint64_t i = 0; i < rows.size(); ++i)
 		pseudonyms.push_back(rows.text(i, 1));
@@ -111,6 +113,7 @@ released_requests(const Catalog &catalog, const std::string &dataset, const std:
 		request.pseudonym = pseudonyms[i];
 		request.email_pseudonym = rows.text(i, 2);
 		request.source = rows.text(i, 3);
+		request.received_at = rows.text(i, 4);
 		const auto subject = found.subjects.find(request.pseudonym);
 		const auto email = found.emails.find(request.email_pseudonym);
 		if (subject != found.subjects.end())
@@ -166,27 +169,38 @@ PG_ETL_ENTRY(etl_release_hold)
 	const pg::Spi spi;
 	const Catalog catalog = Catalog::load();
 	(void)catalog.get(dataset);
+	// before anybody is looked up: what another session is loading must be there
+	lock_for_erasure(catalog);
+	require_journal_applied();
 	const std::string secret = pg::secret();
-	pg::Param subject = pg::null_param(25 /* text */);
+	std::string subject;
 	if (!PG_ARGISNULL(1))
-		subject = pg::param(
+		subject =
 			subject_pseudonym(secret, dataset, "subject",
-							  canonical_subject(catalog, dataset, pg::text_argument(fcinfo, 1))));
-	const uint64_t released = pg::execute(
+							  canonical_subject(catalog, dataset, pg::text_argument(fcinfo, 1)));
+	const pg::Rows released = pg::query(
 		"UPDATE etl.hold SET released_at = clock_timestamp(), released_by = session_user"
-		" WHERE dataset = $1 AND subject IS NOT DISTINCT FROM $2 AND released_at IS NULL",
-		{pg::param(dataset), subject});
-	if (released == 0)
+		" WHERE dataset = $1 AND coalesce(subject, '') = $2 AND released_at IS NULL"
+		" RETURNING to_char(released_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'),"
+		" released_by",
+		{pg::param(dataset), pg::param(subject)});
+	if (released.empty())
 		throw pg::Error("42704",
 						std::string(PG_ARGISNULL(1) ? "no hold on dataset \""
 													: "no hold on this person of dataset \"") +
 							dataset + "\"",
 						"", "SELECT * FROM etl.hold WHERE released_at IS NULL; lists the holds.");
-	append_audit({{0, "release", dataset, {}, static_cast<int64_t>(released)}});
+	JournalDecision decision;
+	decision.action = "release";
+	decision.dataset = dataset;
+	decision.subject = subject;
+	decision.at = released.text(0, 0);
+	decision.actor = released.text(0, 1);
+	append_journal(std::vector<JournalDecision>{std::move(decision)});
+	append_audit({{0, "release", dataset, {}, static_cast<int64_t>(released.size())}});
 	std::vector<ErasureRequest> requests = released_requests(catalog, dataset, secret);
 	if (requests.empty())
 		return static_cast<Datum>(0);
-	require_journal_applied();
 	const pg::Settings settings = pg::Settings::current();
 	settings.require_folders();
 	erase_subjects(catalog, dataset, secret, requests, settings);

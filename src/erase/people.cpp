@@ -9,6 +9,7 @@
 #include "core/staged_file.h"
 #include "pg/settings.h"
 #include "run/claim.h"
+#include "run/quarantine.h"
 #include "run/run.h"
 
 namespace etl
@@ -91,6 +92,33 @@ class Search
 		search_query("SELECT DISTINCT subject FROM etl.quarantine"
 					 " WHERE dataset = $1 AND subject IS NOT NULL",
 					 {pg::param(definition.dataset)});
+		if (complete())
+			return;
+		// a key that is too long for the index stands in the record only
+		pg::Cursor cursor(
+			"SELECT record FROM etl.quarantine WHERE dataset = $1"
+			" AND subject IS NULL AND octet_length(record) > $2",
+			{pg::param(definition.dataset), pg::param(static_cast<int64_t>(max_indexed_key))});
+		Document document;
+		for (;;)
+		{
+			const pg::MemoryScope memory;
+			const pg::Rows rows = cursor.fetch(16);
+			for (uint64_t i = 0; i < rows.size(); ++i)
+			{
+				ParseError error;
+				const std::string record = rows.text(i, 0);
+				if (!document.parse(record, error))
+					continue;
+				const std::string subject = canonical_key_of(
+					catalog_, dataset_, find(document.root(), definition.subject->path));
+				if (!subject.empty())
+					consider(subject);
+			}
+			if (rows.empty() || complete())
+				return;
+			pg::check_for_interrupts();
+		}
 	}
 
 	void search_emails()

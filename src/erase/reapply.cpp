@@ -40,6 +40,12 @@ taken_ids(const std::vector<JournalLine> &lines)
 	return taken;
 }
 
+uint64_t
+hash_of(const std::string &hex)
+{
+	return hex.empty() ? 0 : strtoull(hex.c_str(), nullptr, 16);
+}
+
 /// The request that a line of the journal stands for.
 ErasureRequest
 request_of(const JournalLine &line, const Found &found, const std::map<int64_t, bool> &taken)
@@ -50,8 +56,8 @@ request_of(const JournalLine &line, const Found &found, const std::map<int64_t, 
 	request.pseudonym = line.subject;
 	request.email_pseudonym = line.email;
 	request.received_at = line.received_at;
-	if (!line.file_hash.empty())
-		request.subject_hash = strtoull(line.file_hash.c_str(), nullptr, 16);
+	request.subject_hash = hash_of(line.file_hash);
+	request.email_hash = hash_of(line.email_hash);
 	if (line.status == "duplicate")
 		request.duplicate = true;
 	else if (line.status == "completed" || line.status == "not_found")
@@ -74,16 +80,62 @@ request_of(const JournalLine &line, const Found &found, const std::map<int64_t, 
 	return request;
 }
 
-std::vector<int64_t>
-reapply(const JournalState &state)
+/// Who came back, and was not erased again after that.
+class Reinstated
 {
-	const pg::Settings settings = pg::Settings::current();
-	settings.require_folders();
-	const std::string secret = pg::secret();
-	const std::string key = key_id(secret);
-	const Catalog catalog = Catalog::load();
-	std::map<std::string, std::vector<const JournalLine *>> by_dataset;
-	for (const JournalLine &line : state.missing)
+  public:
+	explicit Reinstated(const JournalState &state)
+	{
+		for (const JournalLine &line : state.missing)
+			if (line.status == "completed" || line.status == "not_found")
+				for (const std::string &name : names(line))
+					erased_[name] = line.seq;
+		for (const JournalLine &line : state.decisions)
+			if (line.action == "reinstate")
+				for (const std::string &name : names(line))
+					back_[name] = line.seq;
+	}
+	/// Holds for the decision, which must not lift the tombstone of a later erasure.
+	bool lasts(const JournalLine &decision) const
+	{
+		for (const std::string &name : names(decision))
+		{
+			const auto erased = erased_.find(name);
+			if (erased != erased_.end() && erased->second > decision.seq)
+				return false;
+		}
+		return true;
+	}
+	bool are(const JournalLine &erasure) const
+	{
+		for (const std::string &name : names(erasure))
+		{
+			const auto back = back_.find(name);
+			const auto erased = erased_.find(name);
+			if (back != back_.end() && erased != erased_.end() && back->second > erased->second)
+				return true;
+		}
+		return false;
+	}
+
+  private:
+	/// Of an erasure the key, the email only where no key is known.
+	static std::vector<std::string> names(const JournalLine &line)
+	{
+		std::vector<std::string> names;
+		if (!line.subject.empty())
+			names.push_back(line.dataset + " subject " + line.subject);
+		else if (!line.email.empty())
+			names.push_back(line.dataset + " email " + line.email);
+		return names;
+	}
+	std::map<std::string, int64_t> erased_, back_;
+};
+
+void
+check_lines(const Catalog &catalog, const std::string &key, const std::vector<JournalLine> &lines)
+{
+	for (const JournalLine &line : lines)
 	{
 		if (line.key_id != key)
 			throw pg::Error("55000", "the erasure journal has pseudonyms of another key",
@@ -93,11 +145,87 @@ reapply(const JournalState &state)
 		if (catalog.find(line.dataset) == nullptr)
 			throw pg::Error("42704", "dataset \"" + line.dataset + "\" is not defined",
 							"Line " + std::to_string(line.seq) +
-								" of the erasure journal erases one of its people.",
+								" of the erasure journal is about one of its people.",
 							"Define it with SELECT etl_define('…').");
-		by_dataset[line.dataset].push_back(&line);
 	}
+}
+
+/// The statement that a decision was; $1 dataset, $2 subject, $3 email, $4 when, $5 by whom,
+/// $6 why, $7 the request, $8 the hash.
+const char *
+statement_of(const std::string &action)
+{
+	if (action == "hold")
+		return "INSERT INTO etl.hold (dataset, subject, reason, placed_at, placed_by, file_hash)"
+			   " SELECT $1, nullif($2, ''), $6, $4::timestamptz, $5, nullif($8, 0)"
+			   " WHERE $3 IS NOT NULL AND $7 IS NOT NULL"
+			   " ON CONFLICT (dataset, (coalesce(subject, ''))) WHERE released_at IS NULL"
+			   " DO NOTHING";
+	if (action == "release")
+		return "UPDATE etl.hold SET released_at = $4::timestamptz, released_by = $5"
+			   " WHERE dataset = $1 AND coalesce(subject, '') = $2 AND released_at IS NULL"
+			   " AND placed_at <= $4::timestamptz"
+			   " AND $3 IS NOT NULL AND $6 IS NOT NULL AND $7 IS NOT NULL AND $8 IS NOT NULL";
+	if (action == "reinstate")
+		return "UPDATE etl.tombstone SET reinstated_at = $4::timestamptz, reinstated_by = $5::name,"
+			   " reason = $6 WHERE dataset = $1 AND reinstated_at IS NULL AND pseudonym ="
+			   " CASE kind WHEN 'subject' THEN $2 ELSE $3 END"
+			   " AND $7 IS NOT NULL AND $8 IS NOT NULL";
+	if (action == "refuse" || action == "extend")
+		return action == "refuse"
+				   ? "INSERT INTO etl.erasure_decision (erasure_id, decision, reason, at, actor)"
+					 " SELECT e.erasure_id, 'refused', $6, $4::timestamptz, $5 FROM etl.erasure e"
+					 " WHERE e.erasure_id = $7 AND e.dataset = $1"
+					 " AND coalesce(e.subject, '') = $2 AND coalesce(e.email, '') = $3"
+					 " AND $8 IS NOT NULL ON CONFLICT DO NOTHING"
+				   : "INSERT INTO etl.erasure_decision (erasure_id, decision, reason, at, actor)"
+					 " SELECT e.erasure_id, 'extended', $6, $4::timestamptz, $5 FROM etl.erasure e"
+					 " WHERE e.erasure_id = $7 AND e.dataset = $1"
+					 " AND coalesce(e.subject, '') = $2 AND coalesce(e.email, '') = $3"
+					 " AND $8 IS NOT NULL ON CONFLICT DO NOTHING";
+	throw pg::Error("0A000", "the erasure journal has a decision \"" + action + "\"",
+					"It was written by a later version of pg_etl.");
+}
+
+/// Holds, releases, refusals, extensions and reinstatements, in the order in which they were made.
+void
+reapply_decisions(const JournalState &state, const std::map<int64_t, int64_t> &renumbered,
+				  const Reinstated &reinstated, std::vector<AuditEntry> &audit)
+{
+	for (const JournalLine &line : state.decisions)
+	{
+		const char *const statement = statement_of(line.action);
+		if (line.action == "reinstate" && !reinstated.lasts(line))
+			continue;
+		const auto other = renumbered.find(line.erasure_id);
+		const int64_t id = other == renumbered.end() ? line.erasure_id : other->second;
+		const uint64_t rows = pg::execute(
+			statement, {pg::param(line.dataset), pg::param(line.subject), pg::param(line.email),
+						pg::param(line.received_at), pg::param(line.actor), pg::param(line.reason),
+						pg::param(id), pg::param(static_cast<int64_t>(hash_of(line.file_hash)))});
+		audit.push_back({id,
+						 line.action,
+						 "journal, line " + std::to_string(line.seq),
+						 {},
+						 static_cast<int64_t>(rows)});
+	}
+}
+
+std::vector<int64_t>
+reapply(const Catalog &catalog, const JournalState &state)
+{
+	const pg::Settings settings = pg::Settings::current();
+	settings.require_folders();
+	const std::string secret = pg::secret();
+	const std::string key = key_id(secret);
+	check_lines(catalog, key, state.missing);
+	check_lines(catalog, key, state.decisions);
+	std::map<std::string, std::vector<const JournalLine *>> by_dataset;
+	for (const JournalLine &line : state.missing)
+		by_dataset[line.dataset].push_back(&line);
 	const std::map<int64_t, bool> taken = taken_ids(state.missing);
+	const Reinstated reinstated(state);
+	std::map<int64_t, int64_t> renumbered;
 	std::vector<int64_t> ids;
 	const JournalPause pause;
 	for (const auto &[dataset, lines] : by_dataset)
@@ -110,23 +238,42 @@ reapply(const JournalState &state)
 			else if (!line->email.empty())
 				wanted.emails.insert(line->email);
 			if (!line->file_hash.empty())
-				wanted.file_hashes[line->subject] = strtoull(line->file_hash.c_str(), nullptr, 16);
+				wanted.file_hashes[line->subject] = hash_of(line->file_hash);
 		}
 		const Found found = find_people(catalog, dataset, secret, wanted);
-		std::vector<ErasureRequest> requests;
-		for (const JournalLine *line : lines)
-			requests.push_back(request_of(*line, found, taken));
-		erase_subjects(catalog, dataset, secret, requests, settings);
-		for (const ErasureRequest &request : requests)
-			ids.push_back(request.erasure_id);
+		// what this database holds of somebody is of before their erasure, come back or not; what
+		// is staged need not be
+		for (const bool back : {false, true})
+		{
+			std::vector<ErasureRequest> requests;
+			std::vector<int64_t> numbers;
+			for (const JournalLine *line : lines)
+				if (reinstated.are(*line) == back)
+				{
+					requests.push_back(request_of(*line, found, taken));
+					requests.back().reinstated = back;
+					numbers.push_back(line->erasure_id);
+				}
+			erase_subjects(catalog, dataset, secret, requests, settings);
+			for (size_t i = 0; i < requests.size(); ++i)
+			{
+				ids.push_back(requests[i].erasure_id);
+				renumbered[numbers[i]] = requests[i].erasure_id;
+			}
+		}
 	}
 	pg::query("SELECT setval('etl.erasure_erasure_id_seq', greatest(max(erasure_id),"
 			  " (SELECT last_value FROM etl.erasure_erasure_id_seq))) FROM etl.erasure");
+	std::vector<AuditEntry> audit;
+	reapply_decisions(state, renumbered, reinstated, audit);
 	AuditEntry entry;
 	entry.action = "reapply";
 	entry.place = "journal, lines to " + std::to_string(state.end.seq);
-	entry.row_count = static_cast<int64_t>(ids.size());
-	append_audit({entry});
+	entry.row_count = static_cast<int64_t>(ids.size() + state.decisions.size());
+	audit.push_back(std::move(entry));
+	append_audit(audit);
+	if (!state.decisions.empty())
+		pg::notice(NOTICE, missing_text(state) + " of the journal were applied again");
 	return ids;
 }
 
@@ -141,6 +288,9 @@ PG_ETL_ENTRY(etl_reapply)
 	require_utf8();
 	pg::ResultSet result(fcinfo);
 	const pg::Spi spi;
+	const Catalog catalog = Catalog::load();
+	// before anybody is looked up, and before the journal: as every erasure does
+	lock_for_erasure(catalog);
 	lock_journal();
 	const JournalState state = journal_state(true);
 	if (state.path.empty())
@@ -150,9 +300,9 @@ PG_ETL_ENTRY(etl_reapply)
 	if (!state.problem.empty())
 		throw pg::Error("55000", "erasure journal \"" + state.path + "\" can't be trusted",
 						state.problem, state.hint);
-	if (!state.missing.empty())
+	if (!state.missing.empty() || !state.decisions.empty())
 	{
-		const std::vector<int64_t> ids = reapply(state);
+		const std::vector<int64_t> ids = reapply(catalog, state);
 		const pg::Rows rows =
 			pg::query("SELECT * FROM etl.erasure WHERE erasure_id = ANY ($1) ORDER BY erasure_id",
 					  {pg::param_array(ids)});
@@ -183,10 +333,8 @@ PG_ETL_ENTRY(etl_journal_check)
 				"ALTER DATABASE … SET etl.journal_dir = '…';");
 		else if (!state.problem.empty())
 			row("error", "\"" + state.path + "\" can't be trusted: " + state.problem, state.hint);
-		else if (!state.missing.empty())
-			row("error",
-				"the database is behind its journal: " + std::to_string(state.missing.size()) +
-					" erasures are not known here",
+		else if (!state.missing.empty() || !state.decisions.empty())
+			row("error", "the database is behind its journal by " + missing_text(state),
 				"SELECT * FROM etl_reapply();");
 		else if (state.torn)
 			row("warning",
@@ -217,7 +365,9 @@ PG_ETL_ENTRY(etl_journal_erasure)
 	const int64_t erasure_id = PG_GETARG_INT64(0);
 	const pg::Spi spi;
 	const pg::Rows rows = pg::query("SELECT dataset, coalesce(subject, ''), coalesce(email, ''),"
-									" status, row_count FROM etl.erasure WHERE erasure_id = $1",
+									" status, row_count, to_char(received_at AT TIME ZONE 'UTC',"
+									" 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
+									" FROM etl.erasure WHERE erasure_id = $1",
 									{pg::param(erasure_id)});
 	if (rows.empty())
 		throw pg::Error("42704", "there is no erasure request " + std::to_string(erasure_id));
@@ -228,5 +378,38 @@ PG_ETL_ENTRY(etl_journal_erasure)
 	line.email = rows.text(0, 2);
 	line.status = rows.text(0, 3);
 	line.row_count = rows.integer(0, 4);
-	return BoolGetDatum(append_journal({line}));
+	line.received_at = rows.text(0, 5);
+	return BoolGetDatum(append_journal(std::vector<JournalErasure>{line}));
+}
+
+/// (action, dataset, subject, email, erasure_id, file_hash, reason, at): what etl_hold and its like
+/// have decided.
+PG_ETL_ENTRY(etl_journal_decision)
+{
+	const pg::Spi spi;
+	const auto text = [&](int n)
+	{ return PG_ARGISNULL(n) ? std::string() : pg::text_argument(fcinfo, n); };
+	JournalDecision decision;
+	decision.action = text(0);
+	decision.dataset = text(1);
+	decision.subject = text(2);
+	decision.email = text(3);
+	decision.erasure_id = PG_ARGISNULL(4) ? 0 : PG_GETARG_INT64(4);
+	decision.file_hash = PG_ARGISNULL(5) ? 0 : static_cast<uint64_t>(PG_GETARG_INT64(5));
+	decision.reason = text(6);
+	const pg::Rows rows = pg::query(
+		"SELECT to_char($1::timestamptz AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'),"
+		" session_user::text",
+		{{1184 /* timestamptz */, PG_GETARG_DATUM(7), bool(PG_ARGISNULL(7))}});
+	decision.at = rows.text(0, 0);
+	decision.actor = rows.text(0, 1);
+	return BoolGetDatum(append_journal(std::vector<JournalDecision>{std::move(decision)}));
+}
+
+PG_ETL_ENTRY(etl_require_journal)
+{
+	(void)fcinfo;
+	const pg::Spi spi;
+	require_journal_applied();
+	PG_RETURN_VOID();
 }

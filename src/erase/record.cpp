@@ -91,6 +91,9 @@ record_erasures(const std::string &dataset, const std::string &secret,
 	for (const ErasureRequest &request : requests)
 		fresh += request.erasure_id == 0;
 	const std::vector<int64_t> ids = allocate_ids("etl.erasure_erasure_id_seq", fresh);
+	const std::string now = pg::query("SELECT to_char(now() AT TIME ZONE 'UTC',"
+									  " 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')")
+								.text(0, 0);
 	std::vector<NewTombstone> tombstones;
 	std::vector<JournalErasure> journal;
 	size_t next = 0;
@@ -98,6 +101,8 @@ record_erasures(const std::string &dataset, const std::string &secret,
 	{
 		if (request.erasure_id == 0)
 			request.erasure_id = ids[next++];
+		if (request.received_at.empty())
+			request.received_at = now;
 		fill_pseudonyms(dataset, secret, request);
 		if (request.status.empty())
 			request.status = request.duplicate                                 ? "duplicate"
@@ -110,24 +115,29 @@ record_erasures(const std::string &dataset, const std::string &secret,
 		line.subject = request.pseudonym;
 		line.email = request.email_pseudonym;
 		line.status = request.status;
+		line.received_at = request.received_at;
 		line.row_count = request.row_count;
 		if (!request.subject.empty())
 			request.subject_hash = identities.subject_hash(request.subject);
+		if (!request.email.empty() && !request.conflict && !request.shared_email)
+			request.email_hash = identities.email_hash(request.email);
 		line.file_hash = request.subject_hash;
+		line.email_hash = request.email_hash;
 		journal.push_back(std::move(line));
 		if (request.duplicate || request.held)
 			continue;
 		if (request.subject_hash != 0)
 			tombstones.push_back(
 				{"subject", request.pseudonym, request.subject_hash, request.erasure_id});
-		if (!request.email.empty() && !request.conflict && !request.shared_email)
-			tombstones.push_back({"email", request.email_pseudonym,
-								  identities.email_hash(request.email), request.erasure_id});
+		if (request.email_hash != 0)
+			tombstones.push_back(
+				{"email", request.email_pseudonym, request.email_hash, request.erasure_id});
 	}
 	insert_erasures(dataset, requests);
 	add_tombstones(dataset, tombstones);
-	audit(requests, report);
+	// who locks both, journal and audit trail, locks them in this order
 	report.journal = append_journal(journal);
+	audit(requests, report);
 }
 
 } // namespace etl

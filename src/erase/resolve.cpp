@@ -4,7 +4,9 @@
 
 #include "core/rewrite.h"
 #include "erase/erase.h"
+#include "erase/people.h"
 #include "erase/tombstone.h"
+#include "run/quarantine.h"
 
 namespace etl
 {
@@ -66,11 +68,14 @@ class Owners
 		Document document;
 		for (int64_t after = 0;;)
 		{
-			const pg::Rows rows = pg::query(
-				"SELECT quarantine_id, record, subject FROM etl.quarantine WHERE dataset = $1"
-				" AND subject IS NOT NULL AND record IS NOT NULL AND quarantine_id > $2"
-				" ORDER BY quarantine_id LIMIT $3",
-				{pg::param(dataset_), pg::param(after), pg::param(chunk_size)});
+			const pg::Rows rows =
+				pg::query("SELECT quarantine_id, record, coalesce(subject, '') FROM etl.quarantine"
+						  " WHERE dataset = $1 AND record IS NOT NULL AND quarantine_id > $2"
+						  // a key that is too long for the index stands in the record only
+						  " AND (subject IS NOT NULL OR octet_length(record) > $4)"
+						  " ORDER BY quarantine_id LIMIT $3",
+						  {pg::param(dataset_), pg::param(after), pg::param(chunk_size),
+						   pg::param(static_cast<int64_t>(max_indexed_key))});
 			for (uint64_t i = 0; i < rows.size(); ++i)
 			{
 				after = rows.integer(i, 0);
@@ -80,8 +85,14 @@ class Owners
 					continue;
 				const auto found =
 					owners_.find(fold_email(text_at(document, people.subject->email)));
-				if (found != owners_.end())
-					found->second.insert(rows.text(i, 2));
+				if (found == owners_.end())
+					continue;
+				std::string subject = rows.text(i, 2);
+				if (subject.empty())
+					subject = canonical_key_of(catalog_, dataset_,
+											   find(document.root(), people.subject->path));
+				if (!subject.empty())
+					found->second.insert(std::move(subject));
 			}
 			if (rows.size() < static_cast<uint64_t>(chunk_size))
 				return;

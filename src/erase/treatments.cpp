@@ -1,16 +1,25 @@
 // Treatments as SQL functions: etl.treat and etl.generalize, by which tables are treated and which
 // etl_generalize wraps, and etl_partial, etl_sha256, etl_pseudonymize, etl_random and etl_token.
+// And etl_rotate_key.
 #include <nlohmann/json.hpp>
 #include <openssl/crypto.h>
 
 #include "core/generalize.h"
 #include "core/rewrite.h"
 #include "core/treatment.h"
+#include "erase/audit.h"
 #include "pg/call_cache.h"
+#include "pg/key_file.h"
 #include "pg/settings.h"
 #include "pg/spi.h"
+#include "pg/srf.h"
 #include "run/catalog.h"
 #include "run/functions.h"
+
+extern "C"
+{
+#include "access/xact.h"
+}
 
 namespace etl
 {
@@ -221,4 +230,23 @@ PG_ETL_ENTRY(etl_subject_token)
 			subject = canonical_value(tokens.key, tokens.document.root());
 	}
 	return pg::text_datum(subject_token(tokens.secret.get(), dataset, subject));
+}
+
+/// (key_file, kept_as, destroyed)
+PG_ETL_ENTRY(etl_rotate_key)
+{
+	const bool destroy = PG_GETARG_BOOL(0);
+	pg::secret(); // every check, and the first key where there is none
+	// the file changes at once, and what the audit trail says of it must not be rolled back
+	if (IsTransactionBlock() || IsSubTransaction())
+		throw pg::Error(
+			"25001", "etl_rotate_key cannot run inside a transaction block",
+			"A rollback would not undo it, and would take its entry in etl.audit back.");
+	pg::ResultSet result(fcinfo);
+	const pg::Spi spi;
+	append_audit({{0, destroy ? "destroy key" : "rotate key", "etl.key_file", {}, 1}});
+	const pg::KeyRotation rotation = pg::rotate_key_file(destroy);
+	result.add({pg::Cell::text(rotation.path), pg::Cell::text_or_null(rotation.kept_as),
+				pg::Cell::bigint(rotation.destroyed)});
+	return static_cast<Datum>(0);
 }

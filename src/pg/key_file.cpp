@@ -16,8 +16,6 @@
 #include "core/key_ring.h"
 #include "pg/guard.h"
 #include "pg/settings.h"
-#include "pg/spi.h"
-#include "pg/srf.h"
 
 namespace pg
 {
@@ -188,13 +186,3 @@ rotate_key_file(bool destroy)
 }
 
 } // namespace pg
-
-/// (key_file, kept_as, destroyed)
-PG_ETL_ENTRY(etl_rotate_key)
-{
-	const pg::KeyRotation rotation = pg::rotate_key_file(PG_GETARG_BOOL(0));
-	pg::ResultSet result(fcinfo);
-	result.add({pg::Cell::text(rotation.path), pg::Cell::text_or_null(rotation.kept_as),
-				pg::Cell::bigint(rotation.destroyed)});
-	return static_cast<Datum>(0);
-}

@@ -62,12 +62,10 @@ storable_text(std::string_view bytes)
 namespace
 {
 
-/// A key as the catalog's indexes can hold it; a longer one is left out (a table could hardly take
-/// it either), or a single record would keep its file from being loaded for ever.
 std::string_view
 indexable(std::string_view key)
 {
-	return key.size() <= 1024 ? key : std::string_view();
+	return key.size() <= max_indexed_key ? key : std::string_view();
 }
 
 std::vector<const BatchRecord *>
@@ -89,7 +87,7 @@ copy_references(const std::vector<const BatchRecord *> &rejected, const std::vec
 	{
 		std::set<std::pair<std::string_view, std::string_view>> keys;
 		for (const Violation &v : *rejected[i]->record->violations)
-			if (v.code == Code::reference && v.key.size() <= 1024 &&
+			if (v.code == Code::reference && v.key.size() <= max_indexed_key &&
 				keys.emplace(v.dataset, v.key).second)
 			{
 				rows.row(3);

@@ -6,6 +6,10 @@
 namespace etl
 {
 
+/// Bytes of a key as the catalog's indexes can hold it; a longer one is left out (a table could
+/// hardly take it either), or a single record would keep its file from being loaded for ever.
+constexpr size_t max_indexed_key = 1024;
+
 /// Inserts the records of the batch that were not accepted. file_ids: by StagedRecord::file.
 /// Returns the quarantine_ids that were given, in order.
 void quarantine_rejected(const Definition &definition, const Batch &batch, int64_t run_id,

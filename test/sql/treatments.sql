@@ -23,7 +23,7 @@ SET etl.key_file = :'key';
 SET DateStyle = 'German, DMY';
 SET TimeZone = 'Asia/Kathmandu';
 
-SELECT plan(101);
+SELECT plan(103);
 
 CREATE FUNCTION reported(sql text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -178,6 +178,8 @@ COPY (SELECT '{"customer-id": "7", "email": "seven@example.com"}') TO :'path';
 SELECT results_eq('SELECT loaded, quarantined FROM etl_run(''erasure_requests'')', 'VALUES (1::bigint, 0::bigint)', 'a request');
 CREATE TEMP TABLE before AS SELECT etl_token('customers', '7') AS token, etl_pseudonymize('x') AS pseudonym;
 SELECT is((SELECT count(*) FROM etl_rotate_key() WHERE kept_as = key_file || '.old-1' AND destroyed = 0), 1::bigint, 'etl_rotate_key keeps the old key');
+SELECT is((SELECT string_agg(action || ' ' || place, ', ') FROM etl.audit WHERE action LIKE '% key'), 'rotate key etl.key_file', 'audited');
+SELECT throws_ok('SELECT etl_rotate_key()', '25001', NULL, 'not inside a transaction block or subtransaction, which could roll back what the audit trail says');
 SELECT is((SELECT count(*) FROM before WHERE token = etl_token('customers', '7') OR pseudonym = etl_pseudonymize('x')), 0::bigint, 'tokens and pseudonyms are others now');
 SELECT is(etl_token('customers', '7'), etl_token('customers', '7'), 'and stay so');
 \set command 'mkdir -p "' :hour '"'

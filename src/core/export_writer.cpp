@@ -1,5 +1,6 @@
 #include "core/export_writer.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstring>

@@ -1,5 +1,6 @@
 #include "core/identities.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "core/key_ring.h"

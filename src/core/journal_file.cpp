@@ -1,5 +1,6 @@
 #include "core/journal_file.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>

@@ -1,5 +1,6 @@
 #include "core/schema_format.h"
 
+#include <algorithm>
 #include <array>
 #include <string>
 

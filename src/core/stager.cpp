@@ -1,5 +1,6 @@
 #include "core/stager.h"
 
+#include <algorithm>
 #include <csignal>
 #include <cstring>
 

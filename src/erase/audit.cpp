@@ -1,6 +1,8 @@
 // Appending to the audit trail and verifying it: etl.append_audit, etl_audit_verify.
 #include "erase/audit.h"
 
+#include <algorithm>
+
 #include "core/audit_chain.h"
 #include "core/staged_file.h"
 #include "pg/copy.h"

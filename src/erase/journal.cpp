@@ -1,5 +1,6 @@
 #include "erase/journal.h"
 
+#include <algorithm>
 #include <cerrno>
 
 #include <fcntl.h>

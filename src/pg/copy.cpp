@@ -1,5 +1,6 @@
 #include "pg/copy.h"
 
+#include <algorithm>
 #include <cstring>
 
 extern "C"

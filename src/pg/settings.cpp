@@ -1,5 +1,6 @@
 #include "pg/settings.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <climits>
 #include <cstring>

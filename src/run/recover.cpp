@@ -1,4 +1,5 @@
 // Recovery: what committed runs have planned and not done yet.
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 

@@ -12,9 +12,9 @@ namespace
 {
 
 constexpr const char *types[] = {
-	"smallint",		"integer",		"bigint",	   "numeric",		"numeric(10,2)", "numeric(5,-2)",
-	"real",			"double precision", "boolean", "text",			"varchar(5)",	 "char(3)",
-	"date",			"timestamp",	"timestamp(2)", "timestamptz", "uuid",			 "json",
+	"smallint", "integer",          "bigint",       "numeric",     "numeric(10,2)", "numeric(5,-2)",
+	"real",     "double precision", "boolean",      "text",        "varchar(5)",    "char(3)",
+	"date",     "timestamp",        "timestamp(2)", "timestamptz", "uuid",          "json",
 	"jsonb"};
 
 /// Bytes that every value of the type has; 0 when they differ.
@@ -94,8 +94,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!second.parse(quoted, parse_error))
 		abort();
 	std::string again;
-	if (!encode(type, second.root(), again, error) || again != encoded ||
-		canonical_text(type, again) != canonical)
+	if (!encode(type, second.root(), again, error) || canonical_text(type, again) != canonical)
+		abort();
+	// 1.50 and 1.5 are one key, but numeric keeps how many digits it was written with
+	if (again != encoded && type.id != TypeId::numeric)
 		abort();
 	return 0;
 }

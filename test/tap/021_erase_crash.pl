@@ -3,7 +3,7 @@
 # archived and staged files, and the journal's line of a transaction that was rolled back is recognised.
 #
 #   ETL_FAULTS_MODULE   the module with fault points
-#   ETL_CRASH_SECONDS   how long crashes go on, in random order (ETL_TEST_SEED); default 60, 0 for all of
+#   ETL_CRASH_SECONDS   how long crashes go on, in random order (ETL_TEST_SEED); default 30, 0 for all of
 #                       them (make soak)
 #   ETL_CRASH_RUN       only this one: "point:kill:N" or "point:immediate:N"
 use strict;
@@ -117,7 +117,7 @@ my @runs = ('planned:kill:1', 'action:kill:1');
 push @runs, shuffle(grep { !/^(planned|action):kill:1$/ } map { ("$_:kill:1", "$_:kill:$times{$_}", "$_:immediate:$times{$_}") } @points);
 @runs = ($ENV{ETL_CRASH_RUN}) if $ENV{ETL_CRASH_RUN};
 my %seen;
-my $deadline = time + ($ENV{ETL_CRASH_SECONDS} // 60);
+my $deadline = time + ($ENV{ETL_CRASH_SECONDS} // 30);
 for my $run (grep { !$seen{$_}++ } @runs)
 {
 	if (($ENV{ETL_CRASH_SECONDS} // 1) && $rolled_back && $committed && time > $deadline)

@@ -1,7 +1,5 @@
 #include "run/threads.h"
 
-#include <malloc.h>
-
 #include "pg/guard.h"
 
 extern "C"
@@ -45,38 +43,6 @@ StopOnExit::stop_all()
 	for (; active != nullptr; active = active->outer_)
 		active->stop_();
 }
-
-#ifdef __GLIBC__
-
-namespace
-{
-
-/// The defaults of mallopt(3).
-constexpr int default_threshold = 128 * 1024;
-
-} // namespace
-
-KeepFreedMemory::KeepFreedMemory()
-{
-	mallopt(M_MMAP_THRESHOLD, 32 << 20);
-	mallopt(M_TRIM_THRESHOLD, 1 << 30);
-	mallopt(M_TOP_PAD, 1 << 20);
-}
-
-KeepFreedMemory::~KeepFreedMemory()
-{
-	mallopt(M_MMAP_THRESHOLD, default_threshold);
-	mallopt(M_TRIM_THRESHOLD, default_threshold);
-	mallopt(M_TOP_PAD, default_threshold);
-	malloc_trim(0);
-}
-
-#else
-
-KeepFreedMemory::KeepFreedMemory() = default;
-KeepFreedMemory::~KeepFreedMemory() = default;
-
-#endif
 
 void
 register_exit_callback()

@@ -73,6 +73,46 @@ read_all(const std::string &text, JournalEnd from = {})
 	return result;
 }
 
+TEST(JournalFile, ADecisionComesBackAsItWasWritten)
+{
+	JournalLine line;
+	line.kind = JournalLine::Kind::decision;
+	line.at = "2026-01-02T00:00:00.000000Z";
+	line.erasure_id = 7;
+	line.dataset = "customers";
+	line.subject = "s1";
+	line.email = "e1";
+	line.action = "refuse";
+	line.reason = "a \"legal\" ground\n";
+	line.actor = "dpo";
+	line.received_at = "2026-01-01T00:00:00.000000Z";
+	line.file_hash = "00ff00ff00ff00ff";
+	line.key_id = "k1";
+	JournalEnd end;
+	std::string text;
+	JournalLine begin;
+	begin.kind = JournalLine::Kind::begin;
+	begin.at = line.at;
+	begin.text = "id";
+	text += journal_text(begin, end);
+	text += journal_text(line, end);
+	const Read read = read_all(text);
+	EXPECT_EQ(read.problem, "");
+	ASSERT_EQ(read.lines.size(), 2u);
+	const JournalLine &got = read.lines[1];
+	EXPECT_EQ(got.kind, JournalLine::Kind::decision);
+	EXPECT_EQ(got.erasure_id, 7);
+	EXPECT_EQ(got.dataset, "customers");
+	EXPECT_EQ(got.subject, "s1");
+	EXPECT_EQ(got.email, "e1");
+	EXPECT_EQ(got.action, line.action);
+	EXPECT_EQ(got.reason, line.reason);
+	EXPECT_EQ(got.actor, "dpo");
+	EXPECT_EQ(got.received_at, line.received_at);
+	EXPECT_EQ(got.file_hash, line.file_hash);
+	EXPECT_EQ(got.key_id, "k1");
+}
+
 TEST(JournalFile, ReadsWhatItWrote)
 {
 	const Read all = read_all(journal(5000)); // more than one buffer

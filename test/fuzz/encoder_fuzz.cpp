@@ -58,7 +58,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size < 2)
 		return 0;
 	ColumnType type;
-	if (!ColumnType::parse(types[data[0] % std::size(types)], type))
+	const std::string_view name = types[data[0] % std::size(types)];
+	if (!ColumnType::parse(name, type))
 		return 0;
 	static Document document;
 	ParseError parse_error;
@@ -96,8 +97,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	std::string again;
 	if (!encode(type, second.root(), again, error) || canonical_text(type, again) != canonical)
 		abort();
-	// 1.50 and 1.5 are one key, but numeric keeps how many digits it was written with
-	if (again != encoded && type.id != TypeId::numeric)
+	// 1.50 and 1.5 are one key, but numeric without a scale keeps how many digits it was written
+	// with
+	if (again != encoded && name != "numeric")
 		abort();
 	return 0;
 }

@@ -297,6 +297,8 @@ UPDATE etl.quarantine SET quarantined_at = quarantined_at - interval '40 days';
 SELECT etl_hold('customers', '109', 'docket 2');
 SQL
 ok(-e "$root/archive/$day/hour=0/customers.json.gz", 'archived');
+is($node->safe_psql('postgres', q{BEGIN; UPDATE etl.quarantine SET subject = NULL WHERE dataset = 'customers'; SELECT removed, held FROM etl_retention('customers') WHERE place = 'quarantine'; ROLLBACK}),
+	'0|1', 'a quarantined record that names nobody may be about the one on hold: it stays');
 is_sql($node, q{SELECT place, removed, held FROM etl_retention('customers') ORDER BY place}, "archived|1|1\nhistory|0|0\nprocessed|0|0\nquarantine|1|0", 'retention');
 ok(-e "$root/archive/$day/hour=0/customers.json.gz", 'a file with somebody on hold stays');
 ok(!-e "$root/archive/$day/hour=1/customers.json", 'the other one is gone');

@@ -41,13 +41,13 @@ int paused = 0;
 bool
 lock_file(int fd, int milliseconds, bool interruptible)
 {
-	for (int waited = 0; flock(fd, LOCK_EX | LOCK_NB) != 0; waited += 10)
+	for (int waited = 0; flock(fd, LOCK_EX | LOCK_NB) != 0; waited += 2)
 	{
 		if ((errno != EWOULDBLOCK && errno != EINTR) || waited >= milliseconds)
 			return false;
 		if (interruptible)
 			pg::check_for_interrupts();
-		pg_usleep(10000);
+		pg_usleep(2000);
 	}
 	return true;
 }
@@ -85,21 +85,40 @@ sync_folder(const std::string &folder)
 		fail_journal_io(errno, "sync the folder of the", folder);
 }
 
-/// Says how lines ended; known: a line before the end of the journal at path. Called while a
-/// transaction ends: nothing here may fail loudly.
+/// Takes the lines first to last out of the ranges.
+void
+subtract(std::vector<Pending> &ranges, int64_t first, int64_t last)
+{
+	std::vector<Pending> left;
+	for (const Pending &range : ranges)
+	{
+		if (range.first < first)
+			left.push_back({range.subtransaction, range.first, std::min(range.last, first - 1)});
+		if (range.last > last)
+			left.push_back({range.subtransaction, std::max(range.first, last + 1), range.last});
+	}
+	ranges = std::move(left);
+}
+
+/// Says how lines ended; known: a line before the end of the journal at path. What another session
+/// has said already is not said twice: it sees that a transaction was rolled back a moment before
+/// the transaction itself comes to write it. Called while a transaction ends: nothing here may fail
+/// loudly.
 void
 write_outcome(const std::string &path, JournalEnd &known, JournalLine::Kind kind,
-			  const std::vector<Pending> &ranges) noexcept
+			  std::vector<Pending> ranges) noexcept
 {
 	try
 	{
 		const Descriptor file(open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
-		if (file.fd < 0 || !lock_file(file.fd, 2000, false))
+		if (file.fd < 0 || !lock_file(file.fd, 10000, false))
 			return;
 		JournalReader reader(file.fd, known);
 		for (JournalLine line; reader.next(line);)
-			;
-		if (!reader.problem().empty() || reader.torn())
+			if (line.kind == JournalLine::Kind::committed ||
+				line.kind == JournalLine::Kind::rolled_back)
+				subtract(ranges, line.first, line.last);
+		if (ranges.empty() || !reader.problem().empty() || reader.torn())
 			return;
 		JournalEnd end = reader.end();
 		const uint64_t start = end.position;

@@ -248,10 +248,10 @@ is(health($node), 'ok', 'which removes it');
 append_to_file("$outside/append.sql", "BEGIN;\nSELECT etl.journal_erasure(2);\nCOMMIT;\n");
 append_to_file("$outside/roll_back.sql", "BEGIN;\nSELECT etl.journal_erasure(2);\nROLLBACK;\n");
 my @before_all = slurp_lines($journal);
-$node->command_ok([ 'pgbench', '-n', '-c', 4, '-t', 25, '-f', "$outside/append.sql\@3", '-f', "$outside/roll_back.sql\@1", 'postgres' ], 'sessions append at the same time');
+$node->command_ok([ 'pgbench', '-n', '-c', 4, '-t', 100, '-f', "$outside/append.sql\@1", '-f', "$outside/roll_back.sql\@1", 'postgres' ], 'sessions append at the same time');
 is(health($node), 'ok', 'the journal is whole');
 my @after_all = slurp_lines($journal);
-is(@after_all - @before_all, 200, 'with a line for each and one for how each ended');
+is(@after_all - @before_all, 800, 'with a line for each and one for how each ended');
 
 # ---- where a journal may not be
 $node->safe_psql('postgres', 'ALTER DATABASE postgres SET etl.journal_dir = ' . "'" . $node->data_dir . "/base'");

@@ -26,7 +26,7 @@ namespace
 
 constexpr size_t pipe_bytes = 1 << 20;
 /// Pieces that wait to be compressed; beyond that the pipe fills up and COPY waits.
-constexpr size_t max_waiting_bytes = 8 << 20;
+constexpr size_t max_waiting_bytes = 16 << 20;
 constexpr size_t output_bytes = 256 * 1024;
 /// Files whose fsyncs are begun together, and how many of them wait at a time.
 constexpr size_t sync_group = 64;

@@ -83,17 +83,27 @@ kind_name(FileAction::Kind kind)
 void
 carry_out_planned() noexcept
 {
-	for (const Planned &p : planned)
+	ActionQueue queue;
+	const auto attempt = [](const auto &step)
+	{
 		try
 		{
-			ETL_FAULT("action");
-			(void)carry_out(p.action, false);
-			ETL_FAULT("action_done");
+			step();
 		}
 		catch (...)
 		{
 			// out of memory, say: etl.file_action has it, and the next run does it
 		}
+	};
+	for (const Planned &p : planned)
+		attempt(
+			[&]
+			{
+				ETL_FAULT("action");
+				queue.carry_out(p.action);
+				ETL_FAULT("action_done");
+			});
+	attempt([&] { queue.flush(); });
 }
 
 void

@@ -90,16 +90,15 @@ refused("SELECT $_", $lost, "restored: $_ is refused", 'restored')
   q{etl_reinstate('customers', '2', 'r')}, q{etl_refuse('customers', '7', 'r')};
 like(sql(q{SELECT detail FROM etl.health WHERE "check" = 'journal'}, 'restored'), qr/7 erasures and 9 decisions/, 'health says so');
 # three sessions put it right at once, and the first one rolls back
-my ($in, $out) = ('', '');
-my $first = $node->background_psql('restored', \$in, \$out, my $timer = IPC::Run::timeout(180));
-$in = "BEGIN;\nSELECT 'applied ' || count(*) FROM etl_reapply();\n";
+my ($in, $out) = ("BEGIN;\nSELECT 'applied ' || count(*) FROM etl_reapply();\n", '');
+my $first = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('restored') ], '<', \$in, '>', \$out, IPC::Run::timeout(180));
 $first->pump until $out =~ /applied \d+$/m;
 like($out, qr/applied 7$/m, 'one session applies them');
 my @others = map { [ start_sql($node, 'SELECT count(*) FROM etl_reapply()', '\c restored') ] } 1, 2;
 ok($node->poll_query_until('postgres', q{SELECT count(*) = 2 FROM pg_stat_activity WHERE datname = 'restored' AND wait_event = 'advisory'}), 'two others wait for it');
 refused("SELECT $_", $lost, "meanwhile $_ is still refused", 'restored') for q{etl_run('customers')}, q{etl_run()}, q{etl_replay('customers')};
 is(sql(q{SELECT count(*) FROM etl.run WHERE status = 'skipped'}, 'restored'), '0', 'which is more than skipped');
-$in .= "ROLLBACK;\n\\q\n";
+$in .= "ROLLBACK;\n";
 $first->finish;
 $_->[0]->finish for @others;
 is(join('', sort map { ${ $_->[1] } } @others), "0\n7\n", 'then one of them applies all, and the other nothing')

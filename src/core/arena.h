@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "core/prefault.h"
+
 namespace etl
 {
 
@@ -28,6 +30,8 @@ class Arena
 			const size_t block = size > block_size / 4 ? size : block_size;
 			blocks_.push_back(std::make_unique_for_overwrite<char[]>(block));
 			memory_ += block;
+			if (blocks_.size() > 1) // the first may stay nearly empty
+				prefault(blocks_.back().get(), block);
 			if (block != block_size)
 				return blocks_.back().get();
 			next_ = blocks_.back().get();

@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <csignal>
 
 #include <fcntl.h>
-#include <pthread.h>
 #include <unistd.h>
+
+#include "core/signals_blocked.h"
 
 namespace etl
 {
@@ -34,10 +34,7 @@ GroupSync::~GroupSync()
 void
 GroupSync::start_threads(size_t count)
 {
-	// signals are the main thread's: the server's handlers must not run here
-	sigset_t all, before;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
+	const SignalsBlocked signals_blocked;
 	try
 	{
 		for (size_t i = 0; i < count; ++i)
@@ -47,12 +44,8 @@ GroupSync::start_threads(size_t count)
 	{
 		// as many as the system gives, but one it takes
 		if (threads_.empty())
-		{
-			pthread_sigmask(SIG_SETMASK, &before, nullptr);
 			throw;
-		}
 	}
-	pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 bool

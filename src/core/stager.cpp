@@ -1,10 +1,10 @@
 #include "core/stager.h"
 
 #include <algorithm>
-#include <csignal>
 #include <cstring>
 
-#include <pthread.h>
+#include "core/prefault.h"
+#include "core/signals_blocked.h"
 
 namespace etl
 {
@@ -58,10 +58,7 @@ Stager::Stager(const Definition &definition, const KeyTypes &key_types, std::vec
 	  slots_(files_.size())
 {
 	const size_t count = std::min<size_t>(std::max(1u, options.threads), files_.size());
-	// signals are the main thread's: the server's handlers must not run here
-	sigset_t all, before;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
+	const SignalsBlocked signals_blocked;
 	try
 	{
 		for (size_t i = 0; i < count; ++i)
@@ -69,11 +66,9 @@ Stager::Stager(const Definition &definition, const KeyTypes &key_types, std::vec
 	}
 	catch (...)
 	{
-		pthread_sigmask(SIG_SETMASK, &before, nullptr);
 		stop();
 		throw;
 	}
-	pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 Stager::~Stager()
@@ -163,6 +158,7 @@ Stager::stage_file(uint32_t file, RecordStager &stager, FileOutcome &outcome)
 		size_t capacity = std::min<size_t>(reader.expected_size(), piece_bytes) +
 						  Document::padding + 2 * spare_bytes;
 		piece->buffer = std::make_unique_for_overwrite<char[]>(capacity);
+		prefault(piece->buffer.get(), capacity);
 		for (;;)
 		{
 			if (capacity - size < Document::padding + spare_bytes)
@@ -243,6 +239,7 @@ Stager::stage_large(uint32_t file, RecordStager &stager, FileOutcome &outcome)
 	{
 		piece = std::make_unique<Piece>();
 		piece->buffer = std::make_unique_for_overwrite<char[]>(buffer_size);
+		prefault(piece->buffer.get(), buffer_size);
 		size_t size = 0;
 		while (size < piece_bytes)
 		{

@@ -1,14 +1,16 @@
 #include "run/actions.h"
-#include "core/beneath.h"
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <optional>
+#include <thread>
 #include <unordered_map>
 
 #include <unistd.h>
 
+#include "core/beneath.h"
+#include "core/signals_blocked.h"
 #include "run/fault.h"
 
 extern "C"
@@ -80,8 +82,10 @@ kind_name(FileAction::Kind kind)
 											   : "remove";
 }
 
+/// Carries out every share-th file's actions, beginning with that file; those of one file stay in
+/// order.
 void
-carry_out_planned() noexcept
+carry_out_share(size_t first, size_t share) noexcept
 {
 	ActionQueue queue;
 	const auto attempt = [](const auto &step)
@@ -96,14 +100,59 @@ carry_out_planned() noexcept
 		}
 	};
 	for (const Planned &p : planned)
-		attempt(
-			[&]
-			{
-				ETL_FAULT("action");
-				queue.carry_out(p.action);
-				ETL_FAULT("action_done");
-			});
+		if (static_cast<size_t>(p.action.file_id) % share == first)
+			attempt(
+				[&]
+				{
+					ETL_FAULT("action");
+					queue.carry_out(p.action);
+					ETL_FAULT("action_done");
+				});
 	attempt([&] { queue.flush(); });
+}
+
+/// How many threads carry the actions out. A rename is some dozen system calls, any of which may
+/// wait for the file system's journal.
+size_t
+action_threads()
+{
+#ifdef ETL_FAULTS
+	return 1; // the N-th time that a point is passed must be the same each time
+#else
+	constexpr size_t most = 4, worth_a_thread = 32;
+	// staged files that are not in the catalog have no number of their own
+	if (std::any_of(planned.begin(), planned.end(),
+					[](const Planned &p) { return p.action.file_id == 0; }))
+		return 1;
+	return std::clamp<size_t>(planned.size() / worth_a_thread, 1, most);
+#endif
+}
+
+void
+carry_out_planned() noexcept
+{
+	const size_t share = action_threads();
+	std::vector<std::thread> threads;
+	const SignalsBlocked signals_blocked; // they are the main thread's
+	size_t mine = 1;                      // the shares from 0 on that no thread has
+	try
+	{
+		threads.reserve(share);
+		for (size_t i = share; i-- > 1;)
+		{
+			mine = i + 1;
+			threads.emplace_back([i, share] { carry_out_share(i, share); });
+		}
+		mine = 1;
+	}
+	catch (...)
+	{
+		// no thread to be had: this one does the rest
+	}
+	for (size_t i = 0; i < mine; ++i)
+		carry_out_share(i, share);
+	for (std::thread &thread : threads)
+		thread.join();
 }
 
 void

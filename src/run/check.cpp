@@ -4,6 +4,7 @@
 #include <map>
 #include <unordered_set>
 
+#include "core/prefault.h"
 #include "run/batch.h"
 
 namespace etl
@@ -291,6 +292,11 @@ void
 Batch::collect()
 {
 	records.clear();
+	size_t count = 0;
+	for (const auto &piece : pieces)
+		count += piece->records.size();
+	records.reserve(count);
+	prefault(records.data(), count * sizeof(BatchRecord));
 	for (const auto &piece : pieces)
 		for (StagedRecord &record : piece->records)
 			records.push_back({&record, piece.get()});

@@ -3,6 +3,7 @@
 #include <optional>
 #include <unordered_map>
 
+#include "core/prefault.h"
 #include "pg/copy.h"
 #include "run/batch.h"
 
@@ -183,6 +184,14 @@ class Loader
 	Loader(const Definition &definition, Batch &batch) : definition_(definition), batch_(batch)
 	{
 		rows_.resize(definition.tables.size());
+		for (size_t t = 0; t < rows_.size(); ++t)
+		{
+			size_t count = 0;
+			for (const auto &piece : batch.pieces)
+				count += t < piece->rows.size() ? piece->rows[t].size() : 0;
+			rows_[t].reserve(count);
+			prefault(rows_[t].data(), count * sizeof(LoadRow));
+		}
 		uint32_t base = 0;
 		for (const auto &piece : batch.pieces)
 		{

@@ -12,6 +12,7 @@
 #include "erase/journal.h"
 #include "erase/subject_index.h"
 #include "erase/tombstone.h"
+#include "pg/shared_buffers.h"
 #include "run/actions.h"
 #include "run/batch.h"
 #include "run/claim.h"
@@ -74,6 +75,7 @@ class Run
 		options.erased = tombstones_ ? tombstones_->erased() : nullptr;
 		Stager stager(definition_, catalog_.key_types(), std::move(tasks), options);
 		const StopOnExit stop_staging(stager);
+		pg::prefault_shared_buffers(expected_bytes());
 		const StopOnExit stop_writing(
 			[this]
 			{
@@ -85,6 +87,10 @@ class Run
 		if (erasure_)
 			erasure_->execute();
 		ETL_FAULT("erased");
+		// what the catalog gets does not depend on the files that the threads are still writing
+		result_.times.begin(StageTimes::archive);
+		treat_raw_files();
+		std::vector<FileAction> actions = record_files();
 		result_.times.begin(StageTimes::export_);
 		if (writer_)
 		{
@@ -92,7 +98,7 @@ class Run
 			ETL_FAULT("exported");
 		}
 		result_.times.begin(StageTimes::archive);
-		finish_files();
+		plan_actions(definition_.dataset, std::move(actions));
 		ETL_FAULT("finished");
 	}
 
@@ -116,6 +122,16 @@ class Run
 		tombstones_ = Tombstones::load(definition_);
 		part_folder_ = part_folder(settings_, definition_.dataset);
 		memory_.only_own_keys = !definition_.tables.empty() && !has_rows(definition_.tables[0]);
+	}
+
+	/// About what the files' records will take in tables and indexes: as much as their text, and
+	/// JSON is compressed to a seventh.
+	uint64_t expected_bytes() const
+	{
+		uint64_t bytes = 0;
+		for (const RunFile &file : files_)
+			bytes += file.identity.size * (is_gzip(file.path) ? 7 : 1);
+		return bytes;
 	}
 
 	void stage_and_load(Stager &stager)
@@ -304,12 +320,12 @@ class Run
 				spanning_.keys.add(r.record->key);
 	}
 
-	void finish_files()
+	/// Rows of etl.file and who is in which file. Returns what is to be done to the files.
+	std::vector<FileAction> record_files()
 	{
 		std::vector<FileAction> actions;
 		std::vector<std::string_view> failed;
 		std::vector<SubjectFile> subjects;
-		treat_raw_files();
 		size_t failures = 0;
 		std::string first_error;
 		CatalogRows rows;
@@ -344,13 +360,13 @@ class Run
 					rows);
 		ETL_FAULT("files_recorded");
 		add_subject_files(definition_.dataset, std::move(subjects));
-		plan_actions(definition_.dataset, std::move(actions));
 		if (failures > 0)
 		{
 			result_.status = failures == files_.size() ? "failed" : "partial";
 			result_.error = std::to_string(failures) + " of " + std::to_string(files_.size()) +
 							" files failed, the first: " + first_error;
 		}
+		return actions;
 	}
 
 	/// Files with records of people who have been erased; of one whose bytes are known nothing was

@@ -194,8 +194,16 @@ Stager::stage_file(uint32_t file, RecordStager &stager, FileOutcome &outcome)
 		outcome.duplicate = true;
 		return;
 	}
-	std::memset(piece->buffer.get() + size, 0, Document::padding);
 	piece->buffer_size = size + Document::padding;
+	if (size < 2 * spare_bytes)
+	{
+		// the room that reading needs is many times what a tiny file holds, and a batch may be many
+		// of them
+		auto smaller = std::make_unique_for_overwrite<char[]>(piece->buffer_size);
+		std::memcpy(smaller.get(), piece->buffer.get(), size);
+		piece->buffer = std::move(smaller);
+	}
+	std::memset(piece->buffer.get() + size, 0, Document::padding);
 	PieceFiller filler(stager, task, file, outcome);
 	stager.reserve(*piece, size);
 	filler.start(*piece);

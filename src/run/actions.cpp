@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstring>
 #include <optional>
+#include <span>
 #include <thread>
 #include <unordered_map>
 
@@ -208,9 +209,9 @@ at_subtransaction_end(SubXactEvent event, SubTransactionId id, SubTransactionId 
 	}
 }
 
-/// Inserts the rows and returns their numbers, in the order of the actions.
-std::vector<int64_t>
-insert_actions(const std::string &dataset, const std::vector<FileAction> &actions)
+void
+insert_some(const std::string &dataset, std::span<const FileAction> actions,
+			std::span<const int64_t> ids)
 {
 	std::vector<int64_t> file_ids, sizes, inodes, times;
 	std::vector<std::string_view> kinds, froms, tos, hashes;
@@ -225,18 +226,38 @@ insert_actions(const std::string &dataset, const std::vector<FileAction> &action
 		inodes.push_back(static_cast<int64_t>(a.identity.inode));
 		times.push_back(a.identity.modified_ns);
 	}
-	const std::vector<int64_t> ids = allocate_ids("etl.file_action_action_id_seq", actions.size());
-	// a file that could not be published yet and is replaced now must not come back later
-	pg::execute("DELETE FROM etl.file_action WHERE action = 'publish' AND to_path = ANY ($1)",
-				{pg::param_array(tos)});
+	const std::vector<int64_t> action_ids(
+		ids.begin(), ids.begin() + static_cast<std::ptrdiff_t>(actions.size()));
 	pg::execute("INSERT INTO etl.file_action (dataset, action_id, file_id, action, from_path,"
 				" to_path, sha256, size_bytes, inode, modified_ns)"
 				" SELECT $1, a.* FROM unnest($2::bigint[], $3::bigint[], $4::text[], $5::text[],"
 				" $6::text[], $7::bytea[], $8::bigint[], $9::bigint[], $10::bigint[]) a",
-				{pg::param(dataset), pg::param_array(ids), pg::param_array(file_ids),
+				{pg::param(dataset), pg::param_array(action_ids), pg::param_array(file_ids),
 				 pg::param_array(kinds), pg::param_array(froms), pg::param_array(tos),
 				 pg::param_array(17 /* bytea */, hashes), pg::param_array(sizes),
 				 pg::param_array(inodes), pg::param_array(times)});
+}
+
+/// Inserts the rows and returns their numbers, in the order of the actions.
+std::vector<int64_t>
+insert_actions(const std::string &dataset, const std::vector<FileAction> &actions)
+{
+	// many at a time, but not all: the server holds a statement's rows several times over
+	constexpr size_t at_once = 1000;
+	const std::vector<int64_t> ids = allocate_ids("etl.file_action_action_id_seq", actions.size());
+	// a file that could not be published yet and is replaced now must not come back later
+	for (size_t begin = 0; begin < actions.size(); begin += at_once)
+	{
+		std::vector<std::string_view> tos;
+		for (size_t i = begin; i < std::min(begin + at_once, actions.size()); ++i)
+			tos.push_back(actions[i].to);
+		pg::execute("DELETE FROM etl.file_action WHERE action = 'publish' AND to_path = ANY ($1)",
+					{pg::param_array(tos)});
+	}
+	for (size_t begin = 0; begin < actions.size(); begin += at_once)
+		insert_some(dataset,
+					std::span(actions).subspan(begin, std::min(at_once, actions.size() - begin)),
+					std::span(ids).subspan(begin));
 	return ids;
 }
 

@@ -48,6 +48,9 @@ fault(const char *name)
 		return;
 	if (action == "wait")
 	{
+		// so that a test can tell that this is where we are
+		if (FILE *file = std::fopen((argument + ".waiting").c_str(), "w"))
+			std::fclose(file);
 		while (access(argument.c_str(), F_OK) != 0)
 		{
 			usleep(10000);

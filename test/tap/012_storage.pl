@@ -204,10 +204,14 @@ SKIP:
 	# Stops a run at a point, does something, and lets it go on. Returns its counts.
 	my $meanwhile = sub {
 		my ($point, $do) = @_;
-		unlink $go;
+		unlink $go, "$go.waiting";
 		my ($run, $out, $err, $name) = start_sql($node,
 			"SELECT status, files, records, loaded, quarantined FROM etl_run('products')", "SET etl_fault.point = '$point:wait:$go'");
-		sleep 1; # it is at the point by then, or the outcome tells
+		for (1 .. 3000)
+		{
+			last if -e "$go.waiting";
+			select undef, undef, undef, 0.02;
+		}
 		$do->();
 		open my $fh, '>', $go;
 		close $fh;

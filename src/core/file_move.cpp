@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <set>
 #include <vector>
 
 #include <fcntl.h>
@@ -129,23 +130,62 @@ rename_new(const std::string &from, const std::string &to)
 }
 
 bool
-copy_file(const std::string &from, const std::string &to, const FileIdentity *expected)
+sync_parents_of_all(const std::vector<std::string> &paths)
+{
+	std::set<std::string> folders;
+	for (const std::string &path : paths)
+		for (size_t slash = path.rfind('/'); slash != std::string::npos && slash > 0;
+			 slash = path.rfind('/', slash - 1))
+			if (!folders.insert(path.substr(0, slash)).second)
+				break; // and so are those above it
+	for (const std::string &folder : folders)
+		if (!sync_folder(folder) && errno != EACCES)
+			return false;
+	return true;
+}
+
+bool
+on_other_file_system(const std::string &from, const std::string &to)
+{
+	struct stat source, folder;
+	return beneath::lstat(from, &source) == 0 &&
+		   beneath::lstat(to.substr(0, to.rfind('/')), &folder) == 0 &&
+		   source.st_dev != folder.st_dev;
+}
+
+int
+copy_unsynced(const std::string &from, const std::string &to, const FileIdentity *expected)
 {
 	const int in = beneath::open(from, O_RDONLY | O_NONBLOCK);
 	if (in < 0)
-		return false;
+		return -1;
 	const int out = beneath::open(to, O_WRONLY | O_CREAT | O_EXCL, 0600);
 	if (out < 0)
 	{
 		const int error = errno;
 		close(in);
 		errno = error;
-		return false;
+		return -1;
 	}
-	const bool good =
-		is_still(in, expected) && copy_bytes(in, out) && is_still(in, expected) && fsync(out) == 0;
-	int error = errno;
+	const bool good = is_still(in, expected) && copy_bytes(in, out) && is_still(in, expected);
+	const int error = errno;
 	close(in);
+	if (good)
+		return out;
+	close(out);
+	beneath::unlink(to);
+	errno = error;
+	return -1;
+}
+
+bool
+copy_file(const std::string &from, const std::string &to, const FileIdentity *expected)
+{
+	const int out = copy_unsynced(from, to, expected);
+	if (out < 0)
+		return false;
+	const bool good = fsync(out) == 0;
+	int error = errno;
 	if (close(out) != 0 && good)
 		error = errno;
 	else if (good)

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "core/staged_file.h"
 
@@ -26,8 +27,18 @@ bool sync_parents(const std::string &path);
 /// rename() that never replaces: false with errno EEXIST then.
 bool rename_new(const std::string &from, const std::string &to);
 
+/// Makes the names durable of what has been renamed to those paths: as sync_parents(), but each
+/// folder once.
+bool sync_parents_of_all(const std::vector<std::string> &paths);
+
+/// Whether a rename from one path to the other would have to be a copy: false as well when that
+/// can't be told.
+bool on_other_file_system(const std::string &from, const std::string &to);
+
 /// Copies a regular file to the new file `to` and syncs it. With expected, the source must be, and
 /// stay, that file (else errno is ESTALE). False with errno, and then nothing is left behind.
 bool copy_file(const std::string &from, const std::string &to, const FileIdentity *expected);
+/// The same, but returns the copy's descriptor, not synced yet; -1 with errno.
+int copy_unsynced(const std::string &from, const std::string &to, const FileIdentity *expected);
 
 } // namespace etl

@@ -7,6 +7,8 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#include "core/beneath.h"
+
 namespace etl
 {
 
@@ -14,6 +16,11 @@ FileRewriter::FileRewriter(std::vector<RewriteTask> tasks, Factory factory, unsi
 	: tasks_(std::move(tasks)), factory_(std::move(factory)), outcomes_(tasks_.size())
 {
 	const size_t count = std::min<size_t>(std::max(1u, threads), tasks_.size());
+	const size_t parts = static_cast<size_t>(std::count_if(
+		tasks_.begin(), tasks_.end(), [](const RewriteTask &task) { return !task.part.empty(); }));
+	if (parts > 0)
+		sync_.emplace([this](size_t number, const FileError &error) { not_synced(number, error); },
+					  parts);
 	// signals are the main thread's: the server's handlers must not run here
 	sigset_t all, before;
 	sigfillset(&all);
@@ -44,6 +51,8 @@ FileRewriter::stop()
 		const std::lock_guard lock(mutex_);
 		stopping_ = true;
 	}
+	if (sync_)
+		sync_->stop(); // nobody waits for it any more
 	for (std::thread &thread : threads_)
 		if (thread.joinable())
 			thread.join();
@@ -52,8 +61,15 @@ FileRewriter::stop()
 bool
 FileRewriter::wait(std::chrono::milliseconds time)
 {
-	std::unique_lock lock(mutex_);
-	return news_.wait_for(lock, time, [&] { return done_ == tasks_.size(); });
+	{
+		std::unique_lock lock(mutex_);
+		if (!news_.wait_for(lock, time, [&] { return done_ == tasks_.size(); }))
+			return false;
+	}
+	if (!sync_)
+		return true;
+	sync_->flush();
+	return sync_->wait(time);
 }
 
 void
@@ -75,7 +91,7 @@ FileRewriter::work()
 			Transform &transform = transforms[tasks_[task].group];
 			if (!transform)
 				transform = factory_(tasks_[task].group);
-			rewrite(tasks_[task], transform, outcome);
+			rewrite(task, transform);
 		}
 		catch (const Stopped &)
 		{
@@ -105,8 +121,10 @@ FileRewriter::work()
 }
 
 void
-FileRewriter::rewrite(const RewriteTask &task, const Transform &transform, RewriteOutcome &outcome)
+FileRewriter::rewrite(size_t number, const Transform &transform)
 {
+	const RewriteTask &task = tasks_[number];
+	RewriteOutcome &outcome = outcomes_[number];
 	if (task.part.empty() || task.probe)
 	{
 		pass(task, transform, outcome, nullptr);
@@ -114,20 +132,37 @@ FileRewriter::rewrite(const RewriteTask &task, const Transform &transform, Rewri
 			return;
 		outcome = RewriteOutcome();
 	}
-	{
-		FileWriter writer(task.part, task.gzip);
-		pass(task, transform, outcome, &writer);
-		if (!outcome.changed)
-			return; // the writer removes what it has written
-		writer.close();
-	}
-	// what is on the disk now, read back: it is what the next delivery is compared with
+	write(number, transform);
+}
+
+void
+FileRewriter::write(size_t number, const Transform &transform)
+{
+	const RewriteTask &task = tasks_[number];
+	RewriteOutcome &outcome = outcomes_[number];
+	FileWriter writer(task.part, task.gzip);
+	pass(task, transform, outcome, &writer);
+	if (!outcome.changed)
+		return; // the writer removes what it has written
+	writer.finish();
+	// what is in the file now, read back: it is what the next delivery is compared with
 	FileReader reader(task.part, false, UINT64_MAX);
 	std::vector<char> buffer(256 * 1024);
 	while (reader.read(buffer.data(), buffer.size()) > 0)
 		;
 	outcome.new_sha256 = reader.sha256();
 	outcome.new_size = reader.size_on_disk();
+	// last: from here on the outcome is the syncing threads' affair
+	sync_->add(writer.release(), number);
+}
+
+/// In a syncing thread.
+void
+FileRewriter::not_synced(size_t number, const FileError &error)
+{
+	beneath::unlink(tasks_[number].part);
+	outcomes_[number].error = error.what();
+	outcomes_[number].sqlstate = error.sqlstate();
 }
 
 void

@@ -6,10 +6,12 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "core/group_sync.h"
 #include "core/staged_file.h"
 
 namespace etl
@@ -39,7 +41,7 @@ struct RewriteOutcome
 };
 
 /// Record structure stays: each record keeps its line, blank lines stay blank; an array of records
-/// becomes a line for each.
+/// becomes a line for each. New files are synced, many at a time.
 class FileRewriter
 {
   public:
@@ -67,7 +69,9 @@ class FileRewriter
 	{
 	};
 	void work();
-	void rewrite(const RewriteTask &task, const Transform &transform, RewriteOutcome &outcome);
+	void rewrite(size_t number, const Transform &transform);
+	void write(size_t number, const Transform &transform);
+	void not_synced(size_t number, const FileError &error);
 	void pass(const RewriteTask &task, const Transform &transform, RewriteOutcome &outcome,
 			  FileWriter *writer);
 
@@ -78,6 +82,7 @@ class FileRewriter
 	std::condition_variable news_;
 	size_t next_ = 0, done_ = 0;
 	bool stopping_ = false;
+	std::optional<GroupSync> sync_; ///< where something may be written
 	std::vector<std::thread> threads_;
 };
 

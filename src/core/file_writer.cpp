@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <memory>
+#include <utility>
 
 #include <fcntl.h>
 #include <isa-l/igzip_lib.h>
@@ -39,6 +40,7 @@ struct FileWriter::Impl
 	[[noreturn]] void fail(const char *what, int error);
 	void write_raw(const void *bytes, size_t size);
 	void put(std::string_view bytes, bool last);
+	void finish();
 	void close();
 	void remove();
 };
@@ -124,10 +126,16 @@ FileWriter::Impl::put(std::string_view bytes, bool last)
 }
 
 void
-FileWriter::Impl::close()
+FileWriter::Impl::finish()
 {
 	put(pending, true);
 	pending.clear();
+}
+
+void
+FileWriter::Impl::close()
+{
+	finish();
 	int result;
 	do
 		result = fsync(fd);
@@ -197,6 +205,20 @@ FileWriter::close()
 		throw std::logic_error("FileWriter::close after an error");
 	if (impl_->fd >= 0)
 		impl_->close();
+}
+
+void
+FileWriter::finish()
+{
+	if (impl_->fd < 0 || impl_->failed)
+		throw std::logic_error("FileWriter::finish after close or an error");
+	impl_->finish();
+}
+
+int
+FileWriter::release()
+{
+	return std::exchange(impl_->fd, -1);
 }
 
 } // namespace etl

@@ -7,6 +7,7 @@
 #include <csignal>
 #include <cstring>
 #include <memory>
+#include <utility>
 
 #include <fcntl.h>
 #include <isa-l/crc.h>
@@ -28,9 +29,6 @@ constexpr size_t pipe_bytes = 1 << 20;
 /// Pieces that wait to be compressed; beyond that the pipe fills up and COPY waits.
 constexpr size_t max_waiting_bytes = 16 << 20;
 constexpr size_t output_bytes = 256 * 1024;
-/// Files whose fsyncs are begun together, and how many of them wait at a time.
-constexpr size_t sync_group = 64;
-constexpr unsigned sync_threads = 8;
 
 /// Reads a pipe, many small rows at once and large ones where they belong.
 class PipeReader
@@ -204,6 +202,7 @@ class ProcessedWriter::Compressor
 };
 
 ProcessedWriter::ProcessedWriter(unsigned threads)
+	: sync_([this](size_t, const FileError &error) { fail(error); })
 {
 	int ends[2];
 	if (pipe2(ends, O_CLOEXEC) != 0)
@@ -224,7 +223,6 @@ ProcessedWriter::ProcessedWriter(unsigned threads)
 	{
 		start_threads(1, &ProcessedWriter::read_pipe);
 		start_threads(std::max(1u, threads), &ProcessedWriter::write);
-		start_threads(sync_threads, &ProcessedWriter::sync);
 	}
 	catch (...)
 	{
@@ -245,27 +243,20 @@ ProcessedWriter::stop()
 		return;
 	{
 		const std::lock_guard lock(mutex_);
-		abandoned_ = unwritten_ > 0 || unsynced_ > 0;
+		abandoned_ = unwritten_ > 0;
 		stopping_ = true;
 	}
+	sync_.stop(); // what it has not synced is given up: nobody waits for it any more
 	close(pipe_); // the reader comes to the end of the pipe, or at least wakes up
 	pipe_ = -1;
 	(void)eventfd_write(wake_, 1);
 	ready_news_.notify_all();
-	sync_news_.notify_all();
 	room_.notify_all();
-	synced_.notify_all();
 	for (std::thread &thread : threads_)
 		thread.join();
 	threads_.clear();
 	close(read_end_);
 	close(wake_);
-	for (const int fd : complete_)
-		close(fd);
-	for (const int fd : to_sync_)
-		close(fd);
-	complete_.clear();
-	to_sync_.clear();
 	for (File &file : files_)
 		if (file.fd >= 0)
 		{
@@ -456,19 +447,11 @@ ProcessedWriter::write()
 				{
 					fail({"53200", e.what()});
 				}
+			if (piece.last && file.fd >= 0)
+				sync_.add(std::exchange(file.fd, -1), 0);
 			lock.lock();
 			bytes_ -= piece.bytes.size();
 			--unwritten_;
-			if (piece.last && file.fd >= 0)
-			{
-				complete_.push_back(file.fd);
-				file.fd = -1;
-				++unsynced_;
-				if (complete_.size() >= sync_group)
-					hand_to_sync();
-				// each holds a descriptor
-				synced_.wait(lock, [&] { return unsynced_ < 4 * sync_group || stopping_; });
-			}
 			room_.notify_one();
 		}
 		file.busy = false;
@@ -494,62 +477,18 @@ ProcessedWriter::write_piece(File &file, const Piece &piece, Compressor &compres
 	else
 		write_all(file.fd, reinterpret_cast<const uint8_t *>(piece.bytes.data()),
 				  piece.bytes.size());
-#ifdef SYNC_FILE_RANGE_WRITE
-	// begin: the file gets its blocks now, and one commit of the journal will serve many files
-	if (piece.last)
-		(void)sync_file_range(file.fd, 0, 0, SYNC_FILE_RANGE_WRITE);
-#endif
-}
-
-/// With the mutex held.
-void
-ProcessedWriter::hand_to_sync()
-{
-	if (complete_.empty())
-		return;
-	to_sync_.insert(to_sync_.end(), complete_.begin(), complete_.end());
-	complete_.clear();
-	sync_news_.notify_all();
-}
-
-/// A syncing thread.
-void
-ProcessedWriter::sync()
-{
-	std::unique_lock lock(mutex_);
-	for (;;)
-	{
-		sync_news_.wait(lock, [&] { return stopping_ || !to_sync_.empty(); });
-		if (stopping_)
-			return;
-		const int fd = to_sync_.front();
-		to_sync_.pop_front();
-		lock.unlock();
-		int result, error;
-		do
-		{
-			result = fsync(fd);
-			error = errno;
-		} while (result != 0 && error == EINTR);
-		if (result != 0)
-			fail(system_error("could not fsync file", error));
-		if (close(fd) != 0 && errno != EINTR) // Linux has closed it even when that was interrupted
-			fail(system_error("could not close file", errno));
-		lock.lock();
-		if (--unsynced_ == 0)
-			done_.notify_all();
-		synced_.notify_one();
-	}
 }
 
 bool
 ProcessedWriter::finished()
 {
-	std::unique_lock lock(mutex_);
-	if (!done_.wait_for(lock, std::chrono::milliseconds(100), [&] { return unwritten_ == 0; }))
-		return false;
-	hand_to_sync();
-	return done_.wait_for(lock, std::chrono::milliseconds(100), [&] { return unsynced_ == 0; });
+	{
+		std::unique_lock lock(mutex_);
+		if (!done_.wait_for(lock, std::chrono::milliseconds(100), [&] { return unwritten_ == 0; }))
+			return false;
+	}
+	sync_.flush();
+	return sync_.wait(std::chrono::milliseconds(100));
 }
 
 void

@@ -3,8 +3,7 @@
 // The main thread announces chunks of files and lets one COPY (FORMAT binary, one bytea column)
 // write them into the pipe, in that order: one row is one chunk. A reader thread takes the framing
 // off and hands each chunk to its file; workers compress and write, one at a time for each file;
-// syncing threads sync what is complete, many files at a time, because that is what a journal is
-// good at: 64 files whose fsyncs wait together cost little more than one.
+// what is complete is synced, many files at a time.
 #pragma once
 
 #include <condition_variable>
@@ -16,6 +15,7 @@
 #include <thread>
 #include <vector>
 
+#include "core/group_sync.h"
 #include "core/staged_file.h"
 
 namespace etl
@@ -77,24 +77,21 @@ class ProcessedWriter
 	void read_pipe();
 	void read_chunks();
 	void write();
-	void sync();
 	void put(uint32_t file, Piece piece);
 	void write_piece(File &file, const Piece &piece, Compressor &compressor);
-	void hand_to_sync();
 	void fail(const FileError &error);
 
 	int pipe_ = -1, read_end_ = -1, wake_ = -1;
 	std::mutex mutex_;
-	std::condition_variable ready_news_, room_, sync_news_, synced_, done_;
+	std::condition_variable ready_news_, room_, done_;
 	std::deque<File> files_; ///< addresses stay
 	std::deque<Chunk> expected_;
 	std::deque<uint32_t> ready_; ///< files with pieces that no thread is at
-	std::vector<int> complete_;  ///< written, not yet handed to the syncing threads
-	std::deque<int> to_sync_;
-	size_t bytes_ = 0; ///< of pieces not yet written
-	size_t unwritten_ = 0, unsynced_ = 0;
+	size_t bytes_ = 0;           ///< of pieces not yet written
+	size_t unwritten_ = 0;
 	bool stopping_ = false, abandoned_ = false;
 	std::string error_, sqlstate_;
+	GroupSync sync_;
 	std::vector<std::thread> threads_;
 };
 

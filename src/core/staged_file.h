@@ -148,6 +148,11 @@ class FileWriter
 	void write(std::string_view bytes);
 	/// Flushes, fsyncs and closes.
 	void close();
+	/// Writes what is collected: nothing more comes.
+	void finish();
+	/// After finish(): hands the open file over to the caller, who syncs and closes it (GroupSync)
+	/// and removes it when that fails.
+	int release();
 
   private:
 	struct Impl;

@@ -215,7 +215,13 @@ verify(const std::string &stored_head, pg::ResultSet &result)
 void
 append_audit(const std::vector<AuditEntry> &entries)
 {
-	if (entries.empty())
+	append_audit(entries.size(), [&](size_t i) { return entries[i]; });
+}
+
+void
+append_audit(size_t count, const std::function<AuditEntry(size_t)> &entry_at)
+{
+	if (count == 0)
 		return;
 	Head head = lock_head();
 	const std::string actor =
@@ -224,12 +230,13 @@ append_audit(const std::vector<AuditEntry> &entries)
 	const std::vector<std::string> columns = {"audit_id",      "erasure_id", "at",      "actor",
 											  "action",        "place",      "columns", "row_count",
 											  "previous_hash", "hash"};
-	for (size_t from = 0; from < entries.size(); from += chunk_size)
+	for (size_t from = 0; from < count; from += chunk_size)
 	{
+		const pg::MemoryScope memory;
 		CatalogRows rows;
-		for (size_t i = from; i < std::min(entries.size(), from + chunk_size); ++i)
+		for (size_t i = from; i < std::min(count, from + chunk_size); ++i)
 		{
-			const AuditEntry &entry = entries[i];
+			const AuditEntry entry = entry_at(i);
 			AuditRow row;
 			row.audit_id = ++head.audit_id;
 			if (entry.erasure_id != 0)

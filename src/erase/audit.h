@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -22,5 +23,7 @@ struct AuditEntry
 /// Appends to etl.audit in the current transaction, in order. Other transactions that append wait
 /// until this one ends: the chain has one end. Must be called inside an SPI connection.
 void append_audit(const std::vector<AuditEntry> &entries);
+/// The same of entries that are made one by one: an erasure of a million people has many.
+void append_audit(size_t count, const std::function<AuditEntry(size_t)> &entry);
 
 } // namespace etl

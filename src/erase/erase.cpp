@@ -109,6 +109,8 @@ Eraser::fingerprint_definitions()
 void
 Eraser::add_people()
 {
+	texts_.reserve(requests_.size());
+	by_subject_.reserve(requests_.size());
 	for (uint32_t i = 0; i < requests_.size(); ++i)
 	{
 		const ErasureRequest &request = requests_[i];
@@ -117,7 +119,6 @@ Eraser::add_people()
 		if (!request.subject.empty() && by_subject_.emplace(request.subject, i).second)
 		{
 			texts_.push_back(request.subject);
-			tokens_.push_back(subject_token(secret_, dataset_, request.subject));
 			people_.add_subject(people_.subject_hash(request.subject), i);
 		}
 		if (!request.email.empty() && !request.conflict)
@@ -158,9 +159,40 @@ Eraser::add_held_emails()
 }
 
 pg::Param
-Eraser::texts() const
+Eraser::texts()
 {
-	return pg::param_array(std::vector<std::string_view>(texts_.begin(), texts_.end()));
+	if (!texts_array_)
+		texts_array_ = pg::param_array(texts_);
+	return *texts_array_;
+}
+
+pg::Param
+Eraser::tokens()
+{
+	if (!tokens_array_)
+	{
+		// one after the other in one string: each by itself would take twice the memory
+		std::string bytes;
+		std::vector<size_t> ends;
+		ends.reserve(texts_.size());
+		for (const std::string_view subject : texts_)
+		{
+			const std::string token = subject_token(secret_, dataset_, subject);
+			if (ends.empty())
+				bytes.reserve(token.size() * texts_.size());
+			bytes += token;
+			ends.push_back(bytes.size());
+		}
+		std::vector<std::string_view> tokens;
+		tokens.reserve(ends.size());
+		for (size_t from = 0; const size_t end : ends)
+		{
+			tokens.push_back(std::string_view(bytes).substr(from, end - from));
+			from = end;
+		}
+		tokens_array_ = pg::param_array(tokens);
+	}
+	return *tokens_array_;
 }
 
 void
@@ -251,13 +283,11 @@ Eraser::erase_table(const Definition &definition, const TableDefinition &table,
 		from += " JOIN " + quoted(definition.tables[0]) + " p ON p" + match;
 		where = "t." + pg::quote(parent->name) + " = p." + pg::quote(key->name);
 	}
-	const pg::Param tokens =
-		pg::param_array(std::vector<std::string_view>(tokens_.begin(), tokens_.end()));
 	if (mode_ == Mode::collect)
 	{
 		const pg::Rows rows = pg::query("SELECT to_jsonb(t)::text FROM " + from + ", " +
 											quoted(table) + " t WHERE " + where,
-										{texts(), tokens});
+										{texts(), tokens()});
 		for (uint64_t i = 0; i < rows.size(); ++i)
 			records_.emplace_back(place.place, rows.text(i, 0));
 		return;
@@ -271,14 +301,14 @@ Eraser::erase_table(const Definition &definition, const TableDefinition &table,
 							 " sum(hashtextextended(t::text, 0))::text FROM " +
 								 from + ", " + quoted(table) + " t WHERE " + where +
 								 " GROUP BY s.subject ORDER BY s.subject",
-							 {texts(), tokens}),
+							 {texts(), tokens()}),
 				   std::move(place));
 	else
 		count_rows(pg::query("WITH treated AS (UPDATE " + quoted(table) + " t SET " + set +
 								 " FROM " + from + " WHERE " + where +
 								 " RETURNING s.subject) SELECT subject, count(*), ''"
 								 " FROM treated GROUP BY subject",
-							 {texts(), tokens}),
+							 {texts(), tokens()}),
 				   std::move(place));
 }
 

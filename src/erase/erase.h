@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "core/identities.h"
+#include "core/key_set.h"
 #include "core/record_eraser.h"
 #include "run/actions.h"
 #include "run/batch.h"
@@ -23,19 +25,20 @@ struct ErasureRequest
 {
 	std::string subject; ///< canonical key; "" when only an email was given and nobody has it
 	std::string email;   ///< folded; may be empty
-	std::string source;
+	/// File of the request, "sql" …; those of one file share it. Null: "".
+	std::shared_ptr<const std::string> source;
 	bool duplicate = false;
 	bool held = false;         ///< a legal hold: nothing is erased until it is released
 	bool conflict = false;     ///< subject and email are of different people
 	bool shared_email = false; ///< others have it, too: it does not tell who is meant
+	bool reinstated = false;   ///< came back since: what is staged may be of after that
 	int64_t row_count = 0;     ///< filled by erase_subjects
 	int64_t file_count = 0;    ///< the same
 	int64_t erasure_id = 0;    ///< 0: a new one
 	std::string pseudonym, email_pseudonym; ///< filled where they are empty
-	std::string received_at;                ///< of a request that the journal knows
+	std::string received_at;                ///< of a request that the journal knows; "": now
 	uint64_t subject_hash = 0; ///< Identities::subject_hash, where only the pseudonym is known
 	uint64_t email_hash = 0;   ///< the same of an email that has a tombstone
-	bool reinstated = false;   ///< came back since: what is staged may be of after that
 	std::string status;        ///< as in etl.erasure; "": it follows from the rest
 };
 
@@ -68,8 +71,7 @@ void lock_for_erasure(const Catalog &catalog);
 /// included, the index of the request that it came from.
 std::vector<size_t> resolve_requests(const Catalog &catalog, const std::string &dataset,
 									 const std::string &secret,
-									 std::vector<ErasureRequest> &requests,
-									 std::unordered_set<std::string> &seen);
+									 std::vector<ErasureRequest> &requests, KeySet &seen);
 
 /// Erases, set-based: one statement for each table. Fills the counts, inserts rows of etl.erasure
 /// and tombstones, and writes audit and journal. dry_run: only looks.
@@ -112,9 +114,18 @@ class ErasureRun
 	const std::string secret_;
 	std::vector<ErasureRequest> requests_;
 	Identities asked_; ///< who asks: for lines that can't be read as requests
-	/// By record of the batch: what it asks for.
-	std::unordered_map<const StagedRecord *, std::vector<ErasureRequest>> resolved_;
-	std::unordered_set<std::string> seen_;
+	/// What the records of the batch ask for, in their order.
+	std::vector<ErasureRequest> resolved_;
+	/// A record that asks for something, and where that begins in resolved_. In their order, too.
+	struct Asks
+	{
+		const StagedRecord *record;
+		size_t first;
+	};
+	std::vector<Asks> asks_;
+	/// Where what asks_[k] asks for ends.
+	size_t end_of(size_t k) const;
+	KeySet seen_;
 };
 
 } // namespace etl

@@ -17,7 +17,7 @@ Eraser::erase_files()
 {
 	pending_ = pending_sources();
 	std::vector<int64_t> subjects;
-	for (const std::string &subject : texts_)
+	for (const std::string_view subject : texts_)
 		subjects.push_back(static_cast<int64_t>(people_.subject_hash(subject)));
 	for (const auto &[name, definition] : catalog_.all())
 		if (about(definition) || asks(definition))

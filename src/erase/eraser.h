@@ -66,7 +66,9 @@ class Eraser
 
 	/// Erases, or counts, by subject: columns subject (text), count (bigint), what they are (text).
 	void count_rows(const pg::Rows &rows, ErasedPlace place);
-	pg::Param texts() const;
+	/// Of the subjects, as they stand in statements: text[].
+	pg::Param texts();
+	pg::Param tokens();
 
 	const Catalog &catalog_;
 	const std::string &dataset_;
@@ -76,8 +78,9 @@ class Eraser
 	const Mode mode_;
 	Identities people_;
 	bool anybody_ = false;
-	std::vector<std::string> texts_, tokens_;              ///< of subjects
-	std::unordered_map<std::string, uint32_t> by_subject_; ///< to index of the request
+	std::vector<std::string_view> texts_;                       ///< of subjects
+	std::unordered_map<std::string_view, uint32_t> by_subject_; ///< to index of the request
+	std::optional<pg::Param> texts_array_, tokens_array_;
 	QuarantinedFiles quarantined_files_;
 	std::vector<Copy> copies_;
 	std::unordered_map<std::string, std::string> pending_;

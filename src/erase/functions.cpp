@@ -170,7 +170,7 @@ PG_ETL_ENTRY(etl_erase)
 	const Catalog catalog = Catalog::load();
 	people_definition(catalog, dataset);
 	ErasureRequest request;
-	request.source = "sql";
+	request.source = std::make_shared<const std::string>("sql");
 	request.email = fold_email(email);
 	if (!subject.empty())
 		request.subject = canonical_person(catalog, dataset, subject);
@@ -185,7 +185,7 @@ PG_ETL_ENTRY(etl_erase)
 	if (!dry_run)
 		require_journal_applied();
 	std::vector<ErasureRequest> requests{request};
-	std::unordered_set<std::string> seen;
+	KeySet seen;
 	resolve_requests(catalog, dataset, secret, requests, seen);
 
 	std::string plan;

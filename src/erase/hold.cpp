@@ -16,19 +16,18 @@ namespace etl
 {
 
 std::vector<bool>
-held(const std::string &dataset, const std::vector<std::string> &pseudonyms)
+held(const std::string &dataset, const std::vector<std::string_view> &pseudonyms)
 {
 	std::vector<bool> result(pseudonyms.size(), false);
 	if (pg::query("SELECT 1 FROM etl.hold WHERE dataset = $1 AND released_at IS NULL LIMIT 1",
 				  {pg::param(dataset)})
 			.empty())
 		return result;
-	const pg::Rows rows = pg::query(
-		"SELECT p.i FROM unnest($2::text[]) WITH ORDINALITY p(subject, i)"
-		" WHERE EXISTS (SELECT FROM etl.hold h WHERE h.dataset = $1"
-		" AND h.released_at IS NULL AND (h.subject IS NULL OR h.subject = p.subject))",
-		{pg::param(dataset),
-		 pg::param_array(std::vector<std::string_view>(pseudonyms.begin(), pseudonyms.end()))});
+	const pg::Rows rows =
+		pg::query("SELECT p.i FROM unnest($2::text[]) WITH ORDINALITY p(subject, i)"
+				  " WHERE EXISTS (SELECT FROM etl.hold h WHERE h.dataset = $1"
+				  " AND h.released_at IS NULL AND (h.subject IS NULL OR h.subject = p.subject))",
+				  {pg::param(dataset), pg::param_array(pseudonyms)});
 	for (uint64_t i = 0; i < rows.size(); ++i)
 		result[static_cast<size_t>(rows.integer(i, 0) - 1)] = true;
 	return result;
@@ -38,7 +37,9 @@ void
 mark_held(const std::string &dataset, const std::string &secret,
 		  std::vector<ErasureRequest> &requests)
 {
-	std::vector<std::string> pseudonyms;
+	const pg::MemoryScope memory;
+	std::vector<std::string_view> pseudonyms;
+	pseudonyms.reserve(requests.size());
 	for (ErasureRequest &request : requests)
 	{
 		fill_pseudonyms(dataset, secret, request);
@@ -85,7 +86,8 @@ released_requests(const Catalog &catalog, const std::string &dataset, const std:
 	std::vector<std::string> pseudonyms;
 	for (uint64_t i = 0; i < rows.size(); ++i)
 		pseudonyms.push_back(rows.text(i, 1));
-	const std::vector<bool> waits = held(dataset, pseudonyms);
+	const std::vector<bool> waits =
+		held(dataset, std::vector<std::string_view>(pseudonyms.begin(), pseudonyms.end()));
 	Wanted wanted;
 	for (uint64_t i = 0; i < rows.size(); ++i)
 		if (!waits[i])
@@ -112,7 +114,7 @@ released_requests(const Catalog &catalog, const std::string &dataset, const std:
 		request.erasure_id = rows.integer(i, 0);
 		request.pseudonym = pseudonyms[i];
 		request.email_pseudonym = rows.text(i, 2);
-		request.source = rows.text(i, 3);
+		request.source = std::make_shared<const std::string>(rows.text(i, 3));
 		request.received_at = rows.text(i, 4);
 		const auto subject = found.subjects.find(request.pseudonym);
 		const auto email = found.emails.find(request.email_pseudonym);

@@ -11,7 +11,7 @@ namespace etl
 
 /// For each subject pseudonym of a dataset: is it, or the whole dataset, on hold? "" stands for
 /// nobody known: held only where the dataset is.
-std::vector<bool> held(const std::string &dataset, const std::vector<std::string> &pseudonyms);
+std::vector<bool> held(const std::string &dataset, const std::vector<std::string_view> &pseudonyms);
 
 /// Sets held of the requests that must wait.
 void mark_held(const std::string &dataset, const std::string &secret,

@@ -205,7 +205,7 @@ at_subtransaction_end(SubXactEvent event, SubTransactionId id, SubTransactionId 
 
 /// Fills in what all lines have, appends them and syncs the journal.
 bool
-append_lines(std::vector<JournalLine> lines)
+append_lines(size_t count, const MakeLine &line_at)
 {
 	if (paused > 0)
 		return true;
@@ -214,7 +214,7 @@ append_lines(std::vector<JournalLine> lines)
 	const std::string folder = journal_folder(mark);
 	if (folder.empty())
 		return false;
-	if (lines.empty())
+	if (count == 0)
 		return true;
 	const std::string path = journal_path(folder, mark);
 	const std::string key = key_id(pg::secret());
@@ -271,11 +271,12 @@ append_lines(std::vector<JournalLine> lines)
 		text.clear();
 	};
 	if (end.seq == 0)
-		append_history(mark, key, lines, end, text);
+		append_history(mark, key, count, line_at, end, text);
 	const int64_t first = end.seq + 1;
 	const std::string now = journal_time();
-	for (JournalLine &line : lines)
+	for (size_t i = 0; i < count; ++i)
 	{
+		JournalLine line = line_at(i);
 		line.at = now;
 		line.key_id = key;
 		line.origin = origin;
@@ -350,44 +351,46 @@ require_journal_applied()
 }
 
 bool
-append_journal(const std::vector<JournalErasure> &erasures)
+append_journal(size_t count, const std::function<JournalErasure(size_t)> &erasure_at)
 {
-	std::vector<JournalLine> lines;
-	for (const JournalErasure &erasure : erasures)
-	{
-		JournalLine &line = lines.emplace_back();
-		line.erasure_id = erasure.erasure_id;
-		line.dataset = erasure.dataset;
-		line.subject = erasure.subject;
-		line.email = erasure.email;
-		line.status = erasure.status;
-		line.received_at = erasure.received_at;
-		line.row_count = erasure.row_count;
-		line.file_hash = hex16(erasure.file_hash);
-		line.email_hash = hex16(erasure.email_hash);
-	}
-	return append_lines(std::move(lines));
+	return append_lines(count,
+						[&](size_t i)
+						{
+							JournalErasure erasure = erasure_at(i);
+							JournalLine line;
+							line.erasure_id = erasure.erasure_id;
+							line.dataset = std::move(erasure.dataset);
+							line.subject = std::move(erasure.subject);
+							line.email = std::move(erasure.email);
+							line.status = std::move(erasure.status);
+							line.received_at = std::move(erasure.received_at);
+							line.row_count = erasure.row_count;
+							line.file_hash = hex16(erasure.file_hash);
+							line.email_hash = hex16(erasure.email_hash);
+							return line;
+						});
 }
 
 bool
 append_journal(const std::vector<JournalDecision> &decisions)
 {
-	std::vector<JournalLine> lines;
-	for (const JournalDecision &decision : decisions)
-	{
-		JournalLine &line = lines.emplace_back();
-		line.kind = JournalLine::Kind::decision;
-		line.action = decision.action;
-		line.erasure_id = decision.erasure_id;
-		line.dataset = decision.dataset;
-		line.subject = decision.subject;
-		line.email = decision.email;
-		line.file_hash = hex16(decision.file_hash);
-		line.reason = decision.reason;
-		line.actor = decision.actor;
-		line.received_at = decision.at;
-	}
-	return append_lines(std::move(lines));
+	return append_lines(decisions.size(),
+						[&](size_t i)
+						{
+							const JournalDecision &decision = decisions[i];
+							JournalLine line;
+							line.kind = JournalLine::Kind::decision;
+							line.action = decision.action;
+							line.erasure_id = decision.erasure_id;
+							line.dataset = decision.dataset;
+							line.subject = decision.subject;
+							line.email = decision.email;
+							line.file_hash = hex16(decision.file_hash);
+							line.reason = decision.reason;
+							line.actor = decision.actor;
+							line.received_at = decision.at;
+							return line;
+						});
 }
 
 } // namespace etl

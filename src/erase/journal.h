@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -48,8 +49,9 @@ struct JournalDecision
 
 /// Appends the erasures and syncs the journal: when this returns they are on the disk, before the
 /// transaction commits. Without etl.journal_dir nothing is written and false is returned, so that
-/// the caller can say so. Throws 55000 where require_journal_applied() would.
-bool append_journal(const std::vector<JournalErasure> &erasures);
+/// the caller can say so. Throws 55000 where require_journal_applied() would. The erasures are made
+/// one by one, once or twice: a file may ask for a million.
+bool append_journal(size_t count, const std::function<JournalErasure(size_t)> &erasure);
 
 /// The same for decisions.
 bool append_journal(const std::vector<JournalDecision> &decisions);

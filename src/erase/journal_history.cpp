@@ -111,7 +111,7 @@ add_decisions(const std::set<std::string> &own, std::vector<Dated> &history)
 } // namespace
 
 void
-append_history(const JournalMark &mark, const std::string &key, const std::vector<JournalLine> &own,
+append_history(const JournalMark &mark, const std::string &key, size_t count, const MakeLine &own,
 			   JournalEnd &end, std::string &out)
 {
 	JournalLine begin;
@@ -121,11 +121,14 @@ append_history(const JournalMark &mark, const std::string &key, const std::vecto
 	out += journal_text(begin, end);
 	std::vector<int64_t> erasures;
 	std::set<std::string> decisions;
-	for (const JournalLine &line : own)
+	for (size_t i = 0; i < count; ++i)
+	{
+		const JournalLine line = own(i);
 		if (line.kind == JournalLine::Kind::decision)
 			decisions.insert(name_of(line));
 		else
 			erasures.push_back(line.erasure_id);
+	}
 	std::vector<Dated> history;
 	add_erasures(erasures, history);
 	add_decisions(decisions, history);

@@ -1,6 +1,7 @@
 // Reading the erasure journal: what a database's own journal says about it.
 #pragma once
 
+#include <functional>
 #include <unistd.h>
 
 #include "erase/journal.h"
@@ -47,10 +48,14 @@ JournalState journal_state_of(const JournalMark &mark, bool whole);
 /// Throws 55000 unless the journal can be trusted and the database knows all of it.
 void require_known(const JournalState &state);
 
+/// Makes the n-th of the lines that are to be appended: an erasure of a million people has as many.
+using MakeLine = std::function<JournalLine(size_t)>;
+
 /// Lines for a journal that begins: its name, and the erasures and decisions that the database
-/// knows, in the order in which they were made; without those of `own`, which are to follow.
-void append_history(const JournalMark &mark, const std::string &key,
-					const std::vector<JournalLine> &own, JournalEnd &end, std::string &out);
+/// knows, in the order in which they were made; without the `count` ones of `own`, which are to
+/// follow.
+void append_history(const JournalMark &mark, const std::string &key, size_t count,
+					const MakeLine &own, JournalEnd &end, std::string &out);
 
 /// Takes out the decisions that the catalog knows.
 void drop_known_decisions(std::vector<JournalLine> &decisions);

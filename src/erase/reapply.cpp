@@ -51,7 +51,8 @@ ErasureRequest
 request_of(const JournalLine &line, const Found &found, const std::map<int64_t, bool> &taken)
 {
 	ErasureRequest request;
-	request.source = "journal";
+	static const auto source = std::make_shared<const std::string>("journal");
+	request.source = source;
 	request.erasure_id = taken.count(line.erasure_id) > 0 ? 0 : line.erasure_id;
 	request.pseudonym = line.subject;
 	request.email_pseudonym = line.email;
@@ -379,7 +380,7 @@ PG_ETL_ENTRY(etl_journal_erasure)
 	line.status = rows.text(0, 3);
 	line.row_count = rows.integer(0, 4);
 	line.received_at = rows.text(0, 5);
-	return BoolGetDatum(append_journal(std::vector<JournalErasure>{line}));
+	return BoolGetDatum(append_journal(1, [&](size_t) { return line; }));
 }
 
 /// (action, dataset, subject, email, erasure_id, file_hash, reason, at): what etl_hold and its like

@@ -1,6 +1,7 @@
 #include "erase/record.h"
 
 #include <algorithm>
+#include <span>
 
 #include "core/identities.h"
 #include "core/rewrite.h"
@@ -24,15 +25,19 @@ fill_pseudonyms(const std::string &dataset, const std::string &secret, ErasureRe
 namespace
 {
 
+/// Requests written at a time: what bounds the memory.
+constexpr size_t chunk_size = 65536;
+using Requests = std::span<const ErasureRequest>;
+
 void
-insert_erasures(const std::string &dataset, const std::vector<ErasureRequest> &requests)
+insert_erasures(const std::string &dataset, Requests requests)
 {
 	std::vector<int64_t> ids, rows, files, conflicts;
 	std::vector<std::string_view> sources, subjects, emails, statuses, received;
 	for (const ErasureRequest &request : requests)
 	{
 		ids.push_back(request.erasure_id);
-		sources.push_back(request.source);
+		sources.push_back(request.source ? std::string_view(*request.source) : std::string_view());
 		subjects.push_back(request.pseudonym);
 		emails.push_back(request.email_pseudonym);
 		statuses.push_back(request.status);
@@ -60,22 +65,75 @@ insert_erasures(const std::string &dataset, const std::vector<ErasureRequest> &r
 		 pg::param_array(received)});
 }
 
+void
+set_tombstones(const std::string &dataset, Requests requests)
+{
+	std::vector<NewTombstone> tombstones;
+	for (const ErasureRequest &request : requests)
+	{
+		if (request.duplicate || request.held)
+			continue;
+		if (request.subject_hash != 0)
+			tombstones.push_back(
+				{"subject", request.pseudonym, request.subject_hash, request.erasure_id});
+		if (request.email_hash != 0)
+			tombstones.push_back(
+				{"email", request.email_pseudonym, request.email_hash, request.erasure_id});
+	}
+	add_tombstones(dataset, tombstones);
+}
+
 /// An entry for each place and request; requests that found nothing have one that says so.
 void
 audit(const std::vector<ErasureRequest> &requests, const ErasureReport &report)
 {
-	std::vector<AuditEntry> entries;
+	struct Entry
+	{
+		const ErasureRequest *request;
+		const ErasedPlace *place; ///< null: nothing was done
+		int64_t rows;
+	};
+	size_t count = 0;
+	for (const ErasedPlace &place : report.places)
+		count += place.rows.size();
+	for (const ErasureRequest &request : requests)
+		count += request.status != "completed";
+	std::vector<Entry> entries;
+	entries.reserve(count);
 	for (const ErasedPlace &place : report.places)
 		for (const auto &[person, rows] : place.rows)
-			entries.push_back(
-				{requests[person].erasure_id, "erase", place.place, place.columns, rows});
+			entries.push_back({&requests[person], &place, rows});
 	for (const ErasureRequest &request : requests)
 		if (request.status != "completed")
-			entries.push_back({request.erasure_id, request.status, "etl.erasure", {}, 0});
+			entries.push_back({&request, nullptr, 0});
 	std::stable_sort(entries.begin(), entries.end(),
-					 [](const AuditEntry &a, const AuditEntry &b)
-					 { return a.erasure_id < b.erasure_id; });
-	append_audit(entries);
+					 [](const Entry &a, const Entry &b)
+					 { return a.request->erasure_id < b.request->erasure_id; });
+	append_audit(entries.size(),
+				 [&](size_t i) -> AuditEntry
+				 {
+					 const auto &[request, place, rows] = entries[i];
+					 if (place == nullptr)
+						 return {request->erasure_id, request->status, "etl.erasure", {}, 0};
+					 return {request->erasure_id, "erase", place->place, place->columns, rows};
+				 });
+}
+
+/// Says what became of the request, and by what it is known from now on.
+void
+complete(const std::string &dataset, const std::string &secret, const Identities &identities,
+		 ErasureRequest &request)
+{
+	fill_pseudonyms(dataset, secret, request);
+	if (request.status.empty())
+		request.status = request.duplicate                                 ? "duplicate"
+						 : request.held                                    ? "held"
+						 : request.row_count > 0 || request.file_count > 0 ? "completed"
+																		   : "not_found";
+	if (!request.subject.empty())
+		request.subject_hash = identities.subject_hash(request.subject);
+	if (!request.email.empty() && !request.conflict && !request.shared_email)
+		request.email_hash = identities.email_hash(request.email);
 }
 
 } // namespace
@@ -87,56 +145,49 @@ record_erasures(const std::string &dataset, const std::string &secret,
 	if (requests.empty())
 		return;
 	const Identities identities(secret);
-	size_t fresh = 0;
-	for (const ErasureRequest &request : requests)
-		fresh += request.erasure_id == 0;
-	const std::vector<int64_t> ids = allocate_ids("etl.erasure_erasure_id_seq", fresh);
+	const size_t fresh = static_cast<size_t>(std::count_if(requests.begin(), requests.end(),
+														   [](const ErasureRequest &r)
+														   { return r.erasure_id == 0; }));
+	{
+		const std::vector<int64_t> ids = allocate_ids("etl.erasure_erasure_id_seq", fresh);
+		size_t next = 0;
+		for (ErasureRequest &request : requests)
+		{
+			if (request.erasure_id == 0)
+				request.erasure_id = ids[next++];
+			complete(dataset, secret, identities, request);
+		}
+	}
+	for (size_t from = 0; from < requests.size(); from += chunk_size)
+	{
+		const pg::MemoryScope memory;
+		const Requests chunk =
+			Requests(requests).subspan(from, std::min(chunk_size, requests.size() - from));
+		insert_erasures(dataset, chunk);
+		set_tombstones(dataset, chunk);
+		pg::check_for_interrupts();
+	}
 	const std::string now = pg::query("SELECT to_char(now() AT TIME ZONE 'UTC',"
 									  " 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')")
 								.text(0, 0);
-	std::vector<NewTombstone> tombstones;
-	std::vector<JournalErasure> journal;
-	size_t next = 0;
-	for (ErasureRequest &request : requests)
-	{
-		if (request.erasure_id == 0)
-			request.erasure_id = ids[next++];
-		if (request.received_at.empty())
-			request.received_at = now;
-		fill_pseudonyms(dataset, secret, request);
-		if (request.status.empty())
-			request.status = request.duplicate                                 ? "duplicate"
-							 : request.held                                    ? "held"
-							 : request.row_count > 0 || request.file_count > 0 ? "completed"
-																			   : "not_found";
-		JournalErasure line;
-		line.erasure_id = request.erasure_id;
-		line.dataset = dataset;
-		line.subject = request.pseudonym;
-		line.email = request.email_pseudonym;
-		line.status = request.status;
-		line.received_at = request.received_at;
-		line.row_count = request.row_count;
-		if (!request.subject.empty())
-			request.subject_hash = identities.subject_hash(request.subject);
-		if (!request.email.empty() && !request.conflict && !request.shared_email)
-			request.email_hash = identities.email_hash(request.email);
-		line.file_hash = request.subject_hash;
-		line.email_hash = request.email_hash;
-		journal.push_back(std::move(line));
-		if (request.duplicate || request.held)
-			continue;
-		if (request.subject_hash != 0)
-			tombstones.push_back(
-				{"subject", request.pseudonym, request.subject_hash, request.erasure_id});
-		if (request.email_hash != 0)
-			tombstones.push_back(
-				{"email", request.email_pseudonym, request.email_hash, request.erasure_id});
-	}
-	insert_erasures(dataset, requests);
-	add_tombstones(dataset, tombstones);
 	// who locks both, journal and audit trail, locks them in this order
-	report.journal = append_journal(journal);
+	report.journal = append_journal(requests.size(),
+									[&](size_t i)
+									{
+										const ErasureRequest &request = requests[i];
+										JournalErasure line;
+										line.erasure_id = request.erasure_id;
+										line.dataset = dataset;
+										line.subject = request.pseudonym;
+										line.email = request.email_pseudonym;
+										line.status = request.status;
+										line.received_at =
+											request.received_at.empty() ? now : request.received_at;
+										line.row_count = request.row_count;
+										line.file_hash = request.subject_hash;
+										line.email_hash = request.email_hash;
+										return line;
+									});
 	audit(requests, report);
 }
 

@@ -43,9 +43,12 @@ ErasureRun::resolve(Batch &batch)
 	const ErasesDefinition &erases = *definition_.erases;
 	const auto type = catalog_.key_types().find(erases.dataset);
 	const std::string key_type = type == catalog_.key_types().end() ? "text" : type->second.sql;
-	resolved_.clear();
-	std::vector<ErasureRequest> requests;
+	const pg::MemoryScope memory;
 	std::vector<BatchRecord *> records;
+	asks_.clear();
+	resolved_.clear();
+	resolved_.reserve(batch.records.size());
+	records.reserve(batch.records.size());
 	Document document;
 	for (BatchRecord &r : batch.records)
 	{
@@ -55,30 +58,34 @@ ErasureRun::resolve(Batch &batch)
 		check_identifiers(erases, key_type, document, *r.record);
 		if (r.record->violations != nullptr)
 			continue;
-		ErasureRequest request;
+		ErasureRequest &request = resolved_.emplace_back();
 		if (r.record->subject.data() != nullptr)
 			request.subject = std::string(r.record->subject);
 		request.email = fold_email(text_at(document, erases.email));
-		requests.push_back(std::move(request));
 		records.push_back(&r);
 	}
 	const std::vector<size_t> origins =
-		resolve_requests(catalog_, erases.dataset, secret_, requests, seen_);
-	for (size_t i = 0; i < requests.size(); ++i)
-		resolved_[records[origins[i]]->record].push_back(std::move(requests[i]));
-	std::unordered_set<std::string_view> keys;
-	for (BatchRecord *r : records)
+		resolve_requests(catalog_, erases.dataset, secret_, resolved_, seen_);
+	asks_.reserve(records.size());
+	for (size_t i = 0; i < resolved_.size(); ++i)
+		if (i == 0 || origins[i] != origins[i - 1])
+			asks_.push_back({records[origins[i]]->record, i});
+	KeySet keys;
+	for (size_t k = 0; k < asks_.size(); ++k)
 	{
+		StagedRecord &record = *records[k]->record; // each asks for somebody
 		// the key check tells of a key that comes twice
-		if (r->record->key.data() != nullptr && !keys.insert(r->record->key).second)
-			continue;
+		if (record.key.data() != nullptr)
+		{
+			if (keys.contains(record.key))
+				continue;
+			keys.add(record.key);
+		}
 		// one that several people have asks for all of them: it is new when one of them is
-		const std::vector<ErasureRequest> &asked = resolved_[r->record];
-		if (std::all_of(asked.begin(), asked.end(),
+		if (std::all_of(resolved_.begin() + asks_[k].first, resolved_.begin() + end_of(k),
 						[](const ErasureRequest &request) { return request.duplicate; }))
-			r->record->add(
-				{Code::duplicate, "key", definition_.key_field, "/x-etl/key", "23505",
-				 definition_.key_field + ": erasure of this person was asked for before"});
+			record.add({Code::duplicate, "key", definition_.key_field, "/x-etl/key", "23505",
+						definition_.key_field + ": erasure of this person was asked for before"});
 	}
 }
 
@@ -87,32 +94,54 @@ ErasureRun::collect(Batch &batch, const std::vector<RunFile> &files)
 {
 	Document document;
 	ParseError error;
+	std::shared_ptr<const std::string> source;
+	uint32_t source_file = 0;
+	size_t k = 0;
 	for (BatchRecord &r : batch.records)
 	{
-		const auto resolved = resolved_.find(r.record);
-		if (resolved == resolved_.end())
+		if (k == asks_.size() || asks_[k].record != r.record)
 			continue; // cannot be read as a request: kept as it is until it is mended
-		if (!document.parse(r.record->text, error))
-			continue;
-		for (ErasureRequest &request : resolved->second)
+		const size_t first = asks_[k].first, end = end_of(k);
+		++k;
+		if (source == nullptr || source_file != r.record->file)
 		{
-			request.source =
-				r.record->file < files.size() ? files[r.record->file].path : "quarantine";
-			request.duplicate = request.duplicate || !r.accepted;
-			requests_.push_back(std::move(request));
+			source_file = r.record->file;
+			source = std::make_shared<const std::string>(
+				source_file < files.size() ? files[source_file].path : "quarantine");
 		}
+		for (size_t i = first; i < end; ++i)
+		{
+			resolved_[i].source = source;
+			resolved_[i].duplicate = resolved_[i].duplicate || !r.accepted;
+		}
+		(void)document.parse(r.record->text, error); // as before the checks
 		const std::string clean = pseudonymized_request(*definition_.erases, secret_, document);
 		r.record->output = r.piece->arena.copy(clean);
 		r.record->text = r.record->output;
 		r.record->subject = {};
 		r.record->key = {};
 	}
-	resolved_.clear();
+	asks_.clear();
+	if (requests_.empty())
+		requests_ = std::move(resolved_);
+	else
+		requests_.insert(requests_.end(), std::make_move_iterator(resolved_.begin()),
+						 std::make_move_iterator(resolved_.end()));
+	resolved_ = {};
+}
+
+size_t
+ErasureRun::end_of(size_t k) const
+{
+	return k + 1 < asks_.size() ? asks_[k + 1].first : resolved_.size();
 }
 
 void
 ErasureRun::execute()
 {
+	erase_subjects(catalog_, definition_.erases->dataset, secret_, requests_,
+				   pg::Settings::current());
+	// now: the erasure had its own
 	for (const ErasureRequest &request : requests_)
 	{
 		if (!request.subject.empty())
@@ -120,8 +149,7 @@ ErasureRun::execute()
 		if (!request.email.empty())
 			asked_.add_text_email(asked_.email_hash(request.email), 0);
 	}
-	erase_subjects(catalog_, definition_.erases->dataset, secret_, requests_,
-				   pg::Settings::current());
+	requests_ = {};
 }
 
 std::string

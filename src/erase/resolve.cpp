@@ -1,5 +1,6 @@
 // Whom a request means.
 #include <algorithm>
+#include <iterator>
 #include <set>
 
 #include "core/rewrite.h"
@@ -25,18 +26,26 @@ class Owners
 		   const std::vector<ErasureRequest> &requests)
 		: catalog_(catalog), dataset_(dataset)
 	{
+		const Definition *people = catalog.find(dataset);
+		if (people == nullptr || !people->subject || people->subject->email.empty())
+			return;
 		for (const ErasureRequest &request : requests)
 			if (!request.email.empty())
-				owners_[request.email];
-		const Definition *people = catalog.find(dataset);
-		if (owners_.empty() || people == nullptr || !people->subject ||
-			people->subject->email.empty())
+				emails_.push_back(request.email);
+		std::sort(emails_.begin(), emails_.end());
+		emails_.erase(std::unique(emails_.begin(), emails_.end()), emails_.end());
+		if (emails_.empty())
 			return;
 		find_in_table(*people);
 		find_in_quarantine(*people);
 	}
 
-	const std::set<std::string> &of(const std::string &email) const { return owners_.at(email); }
+	const std::set<std::string> &of(const std::string &email) const
+	{
+		static const std::set<std::string> nobody;
+		const auto found = owners_.find(email);
+		return found == owners_.end() ? nobody : found->second;
+	}
 
   private:
 	void find_in_table(const Definition &people)
@@ -46,9 +55,6 @@ class Owners
 		const TableDefinition &table = people.tables[0];
 		const std::string key =
 			pg::quote(table.columns[static_cast<size_t>(people.key_column)].name);
-		std::vector<std::string_view> emails;
-		for (const auto &entry : owners_)
-			emails.push_back(entry.first);
 		for (const ColumnDefinition &column : table.columns)
 		{
 			if (column.source != Source::field || column.path != people.subject->email)
@@ -57,7 +63,7 @@ class Owners
 				"SELECT e.email, t." + key + "::text FROM unnest($1::text[]) e(email)" + " JOIN " +
 					quoted(table) + " t ON etl.fold_email(t." + pg::quote(column.name) +
 					"::text) = e.email WHERE t." + key + " IS NOT NULL",
-				{pg::param_array(emails)});
+				{pg::param_array(emails_)});
 			for (uint64_t i = 0; i < rows.size(); ++i)
 				owners_[rows.text(i, 0)].insert(rows.text(i, 1));
 		}
@@ -83,16 +89,15 @@ class Owners
 				const std::string record = rows.text(i, 1);
 				if (!document.parse(record, error))
 					continue;
-				const auto found =
-					owners_.find(fold_email(text_at(document, people.subject->email)));
-				if (found == owners_.end())
+				const std::string email = fold_email(text_at(document, people.subject->email));
+				if (!std::binary_search(emails_.begin(), emails_.end(), std::string_view(email)))
 					continue;
 				std::string subject = rows.text(i, 2);
 				if (subject.empty())
 					subject = canonical_key_of(catalog_, dataset_,
 											   find(document.root(), people.subject->path));
 				if (!subject.empty())
-					found->second.insert(std::move(subject));
+					owners_[email].insert(std::move(subject));
 			}
 			if (rows.size() < static_cast<uint64_t>(chunk_size))
 				return;
@@ -102,49 +107,68 @@ class Owners
 
 	const Catalog &catalog_;
 	const std::string &dataset_;
+	std::vector<std::string_view> emails_; ///< of the requests, sorted
 	std::unordered_map<std::string, std::set<std::string>> owners_;
 };
+
+/// Sets the subjects of requests that give only an email, adding requests where several people have
+/// it; returns for each request which one it came from.
+std::vector<size_t>
+name_people(const Owners &owners, std::vector<ErasureRequest> &requests)
+{
+	std::vector<size_t> origins;
+	origins.reserve(requests.size());
+	// by far most requests stay as they are: no second list of a million until one does not
+	std::vector<ErasureRequest> more;
+	bool is_longer = false;
+	for (size_t i = 0; i < requests.size(); ++i)
+	{
+		ErasureRequest &request = requests[i];
+		const std::set<std::string> *people = nullptr;
+		if (!request.email.empty())
+			people = &owners.of(request.email);
+		if (people != nullptr && !people->empty())
+		{
+			if (request.subject.empty())
+			{
+				if (people->size() > 1 && !is_longer)
+				{
+					is_longer = true;
+					more.reserve(requests.size() + people->size());
+					std::move(requests.begin(), requests.begin() + static_cast<ptrdiff_t>(i),
+							  std::back_inserter(more));
+				}
+				// in their order, the last one below
+				for (auto person = people->begin(); person != std::prev(people->end()); ++person)
+				{
+					origins.push_back(i);
+					more.push_back(request);
+					more.back().subject = *person;
+				}
+				request.subject = *people->rbegin();
+			}
+			else
+			{
+				request.conflict = people->count(request.subject) == 0;
+				request.shared_email = !request.conflict && people->size() > 1;
+			}
+		}
+		origins.push_back(i);
+		if (is_longer)
+			more.push_back(std::move(request));
+	}
+	if (is_longer)
+		requests = std::move(more);
+	return origins;
+}
 
 } // namespace
 
 std::vector<size_t>
 resolve_requests(const Catalog &catalog, const std::string &dataset, const std::string &secret,
-				 std::vector<ErasureRequest> &requests, std::unordered_set<std::string> &seen)
+				 std::vector<ErasureRequest> &requests, KeySet &seen)
 {
-	const Owners owners(catalog, dataset, requests);
-	std::vector<ErasureRequest> resolved;
-	std::vector<size_t> origins;
-	for (size_t i = 0; i < requests.size(); ++i)
-	{
-		ErasureRequest &request = requests[i];
-		origins.push_back(i);
-		if (request.email.empty())
-		{
-			resolved.push_back(std::move(request));
-			continue;
-		}
-		const std::set<std::string> &people = owners.of(request.email);
-		if (!request.subject.empty())
-		{
-			request.conflict = !people.empty() && people.count(request.subject) == 0;
-			request.shared_email = !request.conflict && people.size() > 1;
-			resolved.push_back(std::move(request));
-			continue;
-		}
-		if (people.empty())
-		{
-			resolved.push_back(std::move(request));
-			continue;
-		}
-		for (const std::string &person : people)
-		{
-			if (person != *people.begin())
-				origins.push_back(i);
-			resolved.push_back(request);
-			resolved.back().subject = person;
-		}
-	}
-	requests = std::move(resolved);
+	const std::vector<size_t> origins = name_people(Owners(catalog, dataset, requests), requests);
 	// asked for before?
 	std::vector<size_t> by_subject, by_email;
 	std::vector<std::string_view> subjects, emails;
@@ -156,7 +180,9 @@ resolve_requests(const Catalog &catalog, const std::string &dataset, const std::
 			request.email_pseudonym = subject_pseudonym(secret, dataset, "email", request.email);
 		const std::string &name =
 			request.pseudonym.empty() ? request.email_pseudonym : request.pseudonym;
-		request.duplicate = !seen.insert(name).second;
+		request.duplicate = seen.contains(name);
+		if (!request.duplicate)
+			seen.add(name);
 	}
 	for (size_t i = 0; i < requests.size(); ++i)
 		if (!requests[i].duplicate && !requests[i].pseudonym.empty())

@@ -30,8 +30,8 @@ class Tombstones
 
 struct NewTombstone
 {
-	const char *kind; ///< "subject", "email"
-	std::string pseudonym;
+	const char *kind;           ///< "subject", "email"
+	std::string_view pseudonym; ///< the caller's
 	uint64_t hash;
 	int64_t erasure_id;
 };

@@ -1,5 +1,6 @@
 #include "pg/spi.h"
 
+#include <cstring>
 #include <exception>
 
 extern "C"
@@ -62,44 +63,61 @@ param_timestamptz(int64_t microseconds)
 	return {TIMESTAMPTZOID, TimestampTzGetDatum(microseconds), false};
 }
 
+namespace
+{
+
+/// A one-dimensional array without nulls, all of whose elements are zero bytes so far. No elements
+/// make an array without dimensions, as '{}' is one.
+ArrayType *
+new_array(Oid element, size_t count, size_t size)
+{
+	if (size > MaxAllocSize || count > MaxArraySize)
+		throw Error("54000", "an array of " + std::to_string(count) + " elements is too large");
+	return call(
+		[=]
+		{
+			if (count == 0)
+				return construct_empty_array(element);
+			ArrayType *const array = static_cast<ArrayType *>(palloc0(size));
+			SET_VARSIZE(array, size);
+			array->ndim = 1;
+			array->dataoffset = 0;
+			array->elemtype = element;
+			ARR_DIMS(array)[0] = static_cast<int>(count);
+			ARR_LBOUND(array)[0] = 1;
+			return array;
+		});
+}
+
+} // namespace
+
 Param
 param_array(const std::vector<std::string_view> &texts)
 {
-	const std::string_view *items = texts.data();
-	const size_t count = texts.size();
-	return {TEXTARRAYOID,
-			call(
-				[=]
-				{
-					Datum *values = static_cast<Datum *>(
-						MemoryContextAllocHuge(CurrentMemoryContext, (count + 1) * sizeof(Datum)));
-					for (size_t i = 0; i < count; ++i)
-						values[i] = PointerGetDatum(
-							cstring_to_text_with_len(items[i].data() ? items[i].data() : "",
-													 static_cast<int>(items[i].size())));
-					return PointerGetDatum(construct_array(values, static_cast<int>(count), TEXTOID,
-														   -1, false, TYPALIGN_INT));
-				}),
-			false};
+	// in one piece: construct_array() would want each element by itself first
+	size_t size = ARR_OVERHEAD_NONULLS(1);
+	for (const std::string_view text : texts)
+		size += INTALIGN(VARHDRSZ + text.size());
+	ArrayType *const array = new_array(TEXTOID, texts.size(), size);
+	char *to = ARR_DATA_PTR(array);
+	for (const std::string_view text : texts)
+	{
+		SET_VARSIZE(to, VARHDRSZ + text.size());
+		if (!text.empty())
+			std::memcpy(VARDATA(to), text.data(), text.size());
+		to += INTALIGN(VARHDRSZ + text.size()); // the padding is zero
+	}
+	return {TEXTARRAYOID, PointerGetDatum(array), false};
 }
 
 Param
 param_array(const std::vector<int64_t> &items)
 {
-	const int64_t *data = items.data();
-	const size_t count = items.size();
-	return {INT8ARRAYOID,
-			call(
-				[=]
-				{
-					Datum *values = static_cast<Datum *>(
-						MemoryContextAllocHuge(CurrentMemoryContext, (count + 1) * sizeof(Datum)));
-					for (size_t i = 0; i < count; ++i)
-						values[i] = Int64GetDatum(data[i]);
-					return PointerGetDatum(construct_array(values, static_cast<int>(count), INT8OID,
-														   8, true, TYPALIGN_DOUBLE));
-				}),
-			false};
+	const size_t bytes = items.size() * sizeof(int64_t);
+	ArrayType *const array = new_array(INT8OID, items.size(), ARR_OVERHEAD_NONULLS(1) + bytes);
+	if (bytes > 0)
+		std::memcpy(ARR_DATA_PTR(array), items.data(), bytes);
+	return {INT8ARRAYOID, PointerGetDatum(array), false};
 }
 
 Param

@@ -88,18 +88,28 @@ kind_name(FileAction::Kind kind)
 void
 carry_out_share(size_t first, size_t share) noexcept
 {
+	ActionQueue queue;
+	const auto attempt = [](const auto &step)
+	{
+		try
+		{
+			step();
+		}
+		catch (...)
+		{
+			// out of memory, say: etl.file_action has it, and the next run does it
+		}
+	};
 	for (const Planned &p : planned)
 		if (static_cast<size_t>(p.action.file_id) % share == first)
-			try
-			{
-				ETL_FAULT("action");
-				(void)carry_out(p.action, false);
-				ETL_FAULT("action_done");
-			}
-			catch (...)
-			{
-				// out of memory, say: etl.file_action has it, and the next run does it
-			}
+			attempt(
+				[&]
+				{
+					ETL_FAULT("action");
+					queue.carry_out(p.action);
+					ETL_FAULT("action_done");
+				});
+	attempt([&] { queue.flush(); });
 }
 
 /// How many threads carry the actions out. A rename is some dozen system calls, any of which may

@@ -49,6 +49,21 @@ struct ActionResult
 /// that was read is taken for it when its contents are the same.
 ActionResult carry_out(const FileAction &action, bool thorough);
 
+/// Carries out actions in their order, those that publish to another file system many at a time:
+/// one sync of a folder serves all that go there.
+class ActionQueue
+{
+  public:
+	/// The action must live until flush(). Not thorough.
+	void carry_out(const FileAction &action);
+	/// Does what is left.
+	void flush();
+
+  private:
+	std::vector<const FileAction *> group_;
+	std::unordered_set<std::string> places_; ///< where they go
+};
+
 /// The name under which a raw file stands while it is copied to another file system or removed.
 std::string held_name(const FileAction &action);
 

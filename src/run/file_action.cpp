@@ -7,6 +7,7 @@
 
 #include "core/beneath.h"
 #include "core/file_error.h"
+#include "core/group_sync.h"
 #include "run/actions.h"
 #include "run/fault.h"
 
@@ -31,6 +32,13 @@ std::string
 folder_of(const std::string &path)
 {
 	return path.substr(0, path.rfind('/'));
+}
+
+/// Where a copy from another file system is made.
+std::string
+part_beside(const FileAction &action)
+{
+	return folder_of(action.to) + "/.pg_etl." + std::to_string(action.file_id) + ".part";
 }
 
 /// SHA-256 of a file's bytes is as it should be.
@@ -65,8 +73,7 @@ publish(const FileAction &action)
 	if (errno != EXDEV)
 		return not_done(failed);
 	// a rewritten raw file goes to the archive, which may be another file system
-	const std::string part =
-		folder_of(action.to) + "/.pg_etl." + std::to_string(action.file_id) + ".part";
+	const std::string part = part_beside(action);
 	beneath::unlink(part);
 	if (!copy_file(action.from, part, nullptr))
 		return not_done(failed);
@@ -80,6 +87,42 @@ publish(const FileAction &action)
 	ETL_FAULT("publish_unlink");
 	beneath::unlink(action.from);
 	return {};
+}
+
+/// The copies of a group are on the disk before any takes its name, and their names are before any
+/// original goes: as publish() does it with one.
+void
+publish_group(const std::vector<const FileAction *> &group)
+{
+	std::vector<char> copied(group.size(), 1); // no bits: several threads write to it
+	std::vector<std::string> renamed, originals;
+	{
+		GroupSync sync([&](size_t i, const FileError &) { copied[i] = 0; }, group.size());
+		for (size_t i = 0; i < group.size(); ++i)
+		{
+			const std::string part = part_beside(*group[i]);
+			beneath::unlink(part);
+			const int fd = copy_unsynced(group[i]->from, part, nullptr);
+			fd >= 0 ? sync.add(fd, i) : void(copied[i] = 0);
+		}
+		sync.flush();
+		while (!sync.wait(std::chrono::milliseconds(1000)))
+			;
+	}
+	ETL_FAULT("publish_copied");
+	for (size_t i = 0; i < group.size(); ++i)
+		if (copied[i] != 0 && beneath::rename(part_beside(*group[i]), group[i]->to) == 0)
+		{
+			renamed.push_back(group[i]->to);
+			originals.push_back(group[i]->from);
+		}
+		else
+			beneath::unlink(part_beside(*group[i]));
+	if (!sync_parents_of_all(renamed))
+		return;
+	ETL_FAULT("publish_unlink");
+	for (const std::string &original : originals)
+		beneath::unlink(original);
 }
 
 constexpr const char *not_archived = "raw file could not be archived";
@@ -122,8 +165,7 @@ ActionResult
 archive_copy(const FileAction &action, const FileIdentity &identity, bool is_held)
 {
 	const std::string held = held_name(action);
-	const std::string part =
-		folder_of(action.to) + "/.pg_etl." + std::to_string(action.file_id) + ".part";
+	const std::string part = part_beside(action);
 	beneath::unlink(part);
 	if (!copy_file(is_held ? held : action.from, part, &identity))
 		return errno == ESTALE ? ActionResult{true, replaced} : not_done(not_archived);
@@ -249,8 +291,7 @@ replace(const FileAction &action)
 			return result;
 	}
 	ETL_FAULT("replace_held");
-	const std::string part =
-		folder_of(action.to) + "/.pg_etl." + std::to_string(action.file_id) + ".part";
+	const std::string part = part_beside(action);
 	bool placed = rename_new(action.from, action.to);
 	if (!placed && errno == EXDEV)
 	{
@@ -283,6 +324,45 @@ held_name(const FileAction &action)
 	if (action.file_id == 0)
 		name += "." + action.from.substr(folder.size() + 1);
 	return name;
+}
+
+void
+ActionQueue::carry_out(const FileAction &action)
+{
+	constexpr size_t group_size = 1024;
+	const bool publishes = action.kind == FileAction::Kind::publish;
+	// an archived file may be rewritten in the transaction that archives it, and twice
+	if (!publishes || places_.count(action.to) > 0 || places_.count(part_beside(action)) > 0)
+		flush();
+	if (!publishes || !make_parents(action.to) || !on_other_file_system(action.from, action.to))
+	{
+		(void)etl::carry_out(action, false);
+		return;
+	}
+	places_.insert(action.to);
+	places_.insert(part_beside(action));
+	group_.push_back(&action);
+	if (group_.size() == group_size)
+		flush();
+}
+
+void
+ActionQueue::flush()
+{
+	const std::vector<const FileAction *> group = std::move(group_);
+	group_.clear();
+	places_.clear();
+	if (group.size() > 1)
+		try
+		{
+			publish_group(group);
+		}
+		catch (const std::exception &)
+		{
+			// one by one, then
+		}
+	for (const FileAction *action : group)
+		(void)etl::carry_out(*action, false); // nothing is left to do for what the group has done
 }
 
 ActionResult

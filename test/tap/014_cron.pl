@@ -47,6 +47,9 @@ for my $mode (sort keys %node)
 	is_sql($node, q{SELECT count(*), count(DISTINCT xmin::text) FROM etl.run WHERE loaded > 0}, '3|3', "$mode: batch by batch, each committed");
 	is(scalar(files_below("$node->{etl_root}/archive")), 3, "$mode: and archived them");
 	like($node->safe_psql('postgres', "SELECT etl_unschedule('products')"), qr/^\d+$/, "$mode: unscheduled");
+	like($node->safe_psql('postgres', 'SELECT etl_schedule_retention()'), qr/^\d+$/, "$mode: retention is scheduled");
+	is_sql($node, 'SELECT jobname, schedule, command FROM cron.job', 'pg_etl retention|30 2 * * *|SELECT public.etl_retention()', "$mode: every night");
+	like($node->safe_psql('postgres', 'SELECT etl_unschedule()'), qr/^\d+$/, "$mode: and unscheduled with all others");
 	is_sql($node, 'SELECT count(*) FROM cron.job', '0', "$mode: no job is left");
 	$node->stop;
 }

@@ -171,12 +171,41 @@ sub check_restored
 	is($n->safe_psql($database, q{SELECT nextval('etl.erasure_erasure_id_seq') > 5}), 't', "$name: ids go on");
 	is(slurp_file($journal), $untouched, "$name: the journal is as it was");
 }
+
+# The old rows are purged as after any erasure. Then no byte of the server's files or of the folders is
+# about the people, while somebody else is found.
+sub check_purged
+{
+	my ($name, $n) = @_;
+	my $rounds = 0;
+	while (my @commands = split /\n/, $n->safe_psql('postgres', 'SELECT etl_erasure_purge()'))
+	{
+		die 'no end of purging' if ++$rounds > 8;
+		$n->safe_psql('postgres', $_) for @commands;
+	}
+	cmp_ok($rounds, '>', 0, "$name: there was something to purge");
+	$n->stop;
+	my (%hits, $files);
+	for my $folder ($n->data_dir, "$outside/folders_$name")
+	{
+		for my $file (map { "$folder/$_" } split /\n/, all_files($folder))
+		{
+			my $bytes = $file =~ /\.gz$/ ? join '', slurp_lines($file) : slurp_file($file);
+			++$files;
+			++$hits{$1} while $bytes =~ /(?:Firstname|Lastname|mail|City|PC|0700)(10[1245]|11[01])(?!\d)/g;
+			++$hits{$1} while $bytes =~ /(10[1245]|11[01]) Long Street/g;
+		}
+	}
+	cmp_ok(delete $hits{104} // 0, '>=', 3, "$name: on the disk somebody who did not ask is found");
+	is(join(' ', map { "$_: $hits{$_}" } sort keys %hits), '', "$name: and nobody who was erased, in $files files");
+}
+
 my $base = PostgreSQL::Test::Cluster->new('base');
 $base->init_from_backup($node, 'base');
 $base->append_conf('postgresql.conf', "archive_mode = off\n");
 $base->start;
 check_restored('base backup', $base, 'postgres');
-$base->stop;
+check_purged('base backup', $base);
 
 my $pitr = PostgreSQL::Test::Cluster->new('pitr');
 $pitr->init_from_backup($node, 'base', has_restoring => 1, standby => 0);
@@ -184,7 +213,7 @@ $pitr->append_conf('postgresql.conf', "recovery_target_name = 'before'\nrecovery
 $pitr->start;
 $pitr->poll_query_until('postgres', 'SELECT NOT pg_is_in_recovery()') or die 'no promotion';
 check_restored('point in time', $pitr, 'postgres');
-$pitr->stop;
+check_purged('point in time', $pitr);
 
 $node->safe_psql('postgres', 'CREATE DATABASE restored');
 $node->command_ok([ 'pg_restore', '--exit-on-error', '-d', 'restored', $dump ], 'pg_restore');

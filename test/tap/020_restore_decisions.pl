@@ -6,6 +6,7 @@ use warnings;
 use FindBin;
 use lib $FindBin::Bin;
 use EtlTest;
+use IPC::Run ();
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -88,8 +89,21 @@ refused("SELECT $_", $lost, "restored: $_ is refused", 'restored')
   for q{etl_run('customers')}, q{etl_erase('customers', '4')}, q{etl_release_hold('customers', '6')}, q{etl_retention()}, q{etl_hold('customers', '8', 'r')},
   q{etl_reinstate('customers', '2', 'r')}, q{etl_refuse('customers', '7', 'r')};
 like(sql(q{SELECT detail FROM etl.health WHERE "check" = 'journal'}, 'restored'), qr/7 erasures and 9 decisions/, 'health says so');
-is(sql('SELECT count(*) FROM etl_reapply()', 'restored'), '7', 'reapply')
-  or diag sql('SELECT erasure_id, status, source FROM etl.erasure ORDER BY 1', 'restored');
+# three sessions put it right at once, and the first one rolls back
+my ($in, $out) = ("BEGIN;\nSELECT 'applied ' || count(*) FROM etl_reapply();\n", '');
+my $first = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('restored') ], '<', \$in, '>', \$out, IPC::Run::timeout(180));
+$first->pump until $out =~ /applied \d+$/m;
+like($out, qr/applied 7$/m, 'one session applies them');
+my @others = map { [ start_sql($node, 'SELECT count(*) FROM etl_reapply()', '\c restored') ] } 1, 2;
+ok($node->poll_query_until('postgres', q{SELECT count(*) = 2 FROM pg_stat_activity WHERE datname = 'restored' AND wait_event = 'advisory'}), 'two others wait for it');
+refused("SELECT $_", $lost, "meanwhile $_ is still refused", 'restored') for q{etl_run('customers')}, q{etl_run()}, q{etl_replay('customers')};
+is(sql(q{SELECT count(*) FROM etl.run WHERE status = 'skipped'}, 'restored'), '0', 'which is more than skipped');
+$in .= "ROLLBACK;\n";
+$first->finish;
+$_->[0]->finish for @others;
+is(join('', sort map { ${ $_->[1] } } @others), "0\n7\n", 'then one of them applies all, and the other nothing')
+  or diag map({ ${ $_->[2] } } @others), sql('SELECT erasure_id, status, source FROM etl.erasure ORDER BY 1', 'restored');
+is(sql(q{SELECT count(*) FILTER (WHERE action = 'reapply'), count(*) FILTER (WHERE action = 'reinstate' AND place LIKE 'journal%') FROM etl.audit}, 'restored'), '1|2', 'the audit trail has it once');
 
 my %same = (
 	holds      => q{SELECT dataset, subject, reason, placed_at, placed_by, released_at, released_by, file_hash FROM etl.hold ORDER BY placed_at},

@@ -5,7 +5,8 @@
 #   ETL_FAULTS_MODULE   the module with fault points
 #   ETL_CRASH_SECONDS   how long crashes go on, in random order (ETL_TEST_SEED); default 30, 0 for all of
 #                       them (make soak)
-#   ETL_CRASH_RUN       only this one: "point:kill:N" or "point:immediate:N"
+#   ETL_CRASH_RUN       only this one: "point:kill:N" or "point:immediate:N", or two of them, the second
+#                       while the first is recovered from: "action:kill:2+recover_synced:kill:1"
 use strict;
 use warnings;
 use FindBin;
@@ -114,7 +115,8 @@ cmp_ok(scalar(@points), '>=', 4, 'fault points: ' . join(', ', map { "$_ ($times
 my ($rolled_back, $committed) = (0, 0);
 # one from before the commit and one from after it, then the first time and the last of each, in any order
 my @runs = ('planned:kill:1', 'action:kill:1');
-push @runs, shuffle(grep { !/^(planned|action):kill:1$/ } map { ("$_:kill:1", "$_:kill:$times{$_}", "$_:immediate:$times{$_}") } @points);
+push @runs, shuffle((map { "action:kill:2+$_" } qw(recover_action:immediate:1 recover_done:kill:1 recover_synced:immediate:1 recover_forgotten:kill:1)),
+	grep { !/^(planned|action):kill:1$/ } map { ("$_:kill:1", "$_:kill:$times{$_}", "$_:immediate:$times{$_}") } @points);
 @runs = ($ENV{ETL_CRASH_RUN}) if $ENV{ETL_CRASH_RUN};
 my %seen;
 my $deadline = time + ($ENV{ETL_CRASH_SECONDS} // 30);
@@ -126,17 +128,20 @@ for my $run (grep { !$seen{$_}++ } @runs)
 		last;
 	}
 	my $world = copy_world();
-	my ($survived, $why) = run_step($world, [ 'erase', $erase ], "$run");
-	BAIL_OUT("$run: $why") if $why =~ /ERROR/;
-	if ($survived) { fail("$run happens"); next }
-	pass("$run happens");
-	if ($run =~ /:immediate:/)
+	# a second crash comes while the first one's remains are cleared away
+	for my $crash (split /\+/, $run)
 	{
-		select undef, undef, undef, 0.05 while -e $node->data_dir . '/postmaster.pid';
-		$node->_update_pid(0);
-		$node->start;
+		my ($survived, $why) = run_step($world, [ 'erase', $erase ], $crash);
+		BAIL_OUT("$run: $why") if $why =~ /ERROR/;
+		ok(!$survived, "$run: $crash happens") or next;
+		if ($crash =~ /:immediate:/)
+		{
+			select undef, undef, undef, 0.05 while -e $node->data_dir . '/postmaster.pid';
+			$node->_update_pid(0);
+			$node->start;
+		}
+		wait_for_server($node);
 	}
-	wait_for_server($node);
 	is($node->safe_psql($world->{name}, q{SELECT status FROM etl.health WHERE "check" = 'journal'}), 'ok', "$run: the journal is well")
 	  or diag $node->safe_psql($world->{name}, q{SELECT detail FROM etl.health WHERE "check" = 'journal'});
 	my $had = $node->safe_psql($world->{name}, q{SELECT count(*) FROM etl.erasure WHERE source = 'sql'});

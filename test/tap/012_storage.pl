@@ -250,10 +250,13 @@ SKIP:
 	is(file_row($path), 'archived|2|', 'and is archived');
 
 	# a large file between its two readings, and while its pieces are loaded
+	my %hour_of = (grows => 0, shrinks => 1);
 	for my $change ([ 'grows', '>>', "\n" ], [ 'shrinks', '+<', undef ])
 	{
 		my ($what, $mode, $text) = @$change;
-		$good = stage_products(2);
+		# the other file comes later: the first piece is the large file's own, taken from its second
+		# reading, which can't go on to its end while two pieces are all that the memory holds
+		stage_products(2, "date=2023-01-01/hour=$hour_of{$what}/products.json");
 		$path = stage_products(300_000, 'date=2022-01-01/hour=0/products.json');
 		my $had = total();
 		my $spoil = sub {

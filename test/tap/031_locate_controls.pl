@@ -5,6 +5,7 @@ use warnings;
 use FindBin;
 use lib $FindBin::Bin;
 use EtlTest;
+use File::Path qw(make_path);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -55,5 +56,12 @@ SKIP:
 	is(sql(q{SELECT string_agg(place, ' ') FROM etl_locate('most.common@example.org') WHERE kind = 'statistics'}) . ' ' . sql(q{SELECT string_agg(place, ' ') FROM etl_locate('1000.histogram@example.org') WHERE kind = 'statistics'}),
 		'pg_stats of public.common (email) pg_stats of public.spread (email)', 'planner statistics: most common values and histograms');
 }
+# what it could not look into it says, and that is never nothing
+$node->psql('postgres', q{SELECT count(*) FROM etl_locate('nobody.at.all@example.org')}, stderr => \my $told);
+like($told, qr/NOTICE:  etl_locate did not search everything\n.*DETAIL:.*backups, archived WAL, replicas.*server logs/s, 'it says where it did not look');
+make_path("$node->{etl_root}/raw/date=2020-01-01/hour=0");
+append_to_file("$node->{etl_root}/raw/date=2020-01-01/hour=0/customers.json.bz2", 'BZh91AY&SY');
+$node->psql('postgres', q{SELECT count(*) FROM etl_locate('nobody.at.all@example.org')}, stderr => \$told);
+like($told, qr{date=2020-01-01/hour=0/customers\.json\.bz2.*compressed in a format that is not read}, 'and which file it could not read');
 $node->stop;
 done_testing();

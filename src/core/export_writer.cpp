@@ -2,15 +2,15 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <csignal>
 #include <cstring>
 #include <vector>
 
 #include <fcntl.h>
 #include <poll.h>
-#include <pthread.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
+
+#include "core/signals_blocked.h"
 
 namespace etl
 {
@@ -108,20 +108,16 @@ ExportWriter::ExportWriter()
 	wake_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (wake_ < 0)
 		throw FileError("58030", std::string("could not make an eventfd: ") + std::strerror(errno));
-	sigset_t all, before;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
+	const SignalsBlocked signals_blocked;
 	try
 	{
 		thread_ = std::thread([this] { work(); });
 	}
 	catch (...)
 	{
-		pthread_sigmask(SIG_SETMASK, &before, nullptr);
 		close(wake_);
 		throw;
 	}
-	pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 ExportWriter::~ExportWriter()

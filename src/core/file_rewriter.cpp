@@ -1,13 +1,12 @@
 #include "core/file_rewriter.h"
 
 #include <algorithm>
-#include <csignal>
 #include <optional>
 
-#include <pthread.h>
 #include <unistd.h>
 
 #include "core/beneath.h"
+#include "core/signals_blocked.h"
 
 namespace etl
 {
@@ -21,10 +20,7 @@ FileRewriter::FileRewriter(std::vector<RewriteTask> tasks, Factory factory, unsi
 	if (parts > 0)
 		sync_.emplace([this](size_t number, const FileError &error) { not_synced(number, error); },
 					  parts);
-	// signals are the main thread's: the server's handlers must not run here
-	sigset_t all, before;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
+	const SignalsBlocked signals_blocked;
 	try
 	{
 		for (size_t i = 0; i < count; ++i)
@@ -32,11 +28,9 @@ FileRewriter::FileRewriter(std::vector<RewriteTask> tasks, Factory factory, unsi
 	}
 	catch (...)
 	{
-		pthread_sigmask(SIG_SETMASK, &before, nullptr);
 		stop();
 		throw;
 	}
-	pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 FileRewriter::~FileRewriter()

@@ -8,9 +8,9 @@ namespace etl
 
 /// Has the kernel put memory behind the whole pages that lie in size bytes, for writing
 /// (madvise(2), MADV_POPULATE_WRITE, Linux 5.14). Contents stay as they are; pages that are there
-/// already cost next to nothing. A page that is touched first costs a page fault: half a
-/// microsecond on bare metal, and 25 where a hypervisor keeps its own page tables, of which this
-/// saves more than half. Where the kernel can't, nothing happens. For memory that will be written
+/// already cost next to nothing. A page that is touched first costs a page fault: 25 microseconds
+/// where a hypervisor keeps its own page tables, of which this saves more than half
+/// (docs/performance.md). Where the kernel can't, nothing happens. For memory that will be written
 /// in any case.
 void prefault(const void *memory, size_t size) noexcept;
 

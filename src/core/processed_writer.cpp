@@ -4,7 +4,6 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
-#include <csignal>
 #include <cstring>
 #include <memory>
 #include <utility>
@@ -13,11 +12,11 @@
 #include <isa-l/crc.h>
 #include <isa-l/igzip_lib.h>
 #include <poll.h>
-#include <pthread.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "core/file_error.h"
+#include "core/signals_blocked.h"
 
 namespace etl
 {
@@ -268,11 +267,8 @@ ProcessedWriter::stop()
 void
 ProcessedWriter::start_threads(unsigned count, void (ProcessedWriter::*body)())
 {
-	// signals are the main thread's: the server's handlers must not run here
 	const size_t already = threads_.size();
-	sigset_t all, before;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
+	const SignalsBlocked signals_blocked;
 	try
 	{
 		for (unsigned i = 0; i < count; ++i)
@@ -282,12 +278,8 @@ ProcessedWriter::start_threads(unsigned count, void (ProcessedWriter::*body)())
 	{
 		// as many as the system gives, but one of each kind it takes
 		if (threads_.size() == already)
-		{
-			pthread_sigmask(SIG_SETMASK, &before, nullptr);
 			throw;
-		}
 	}
-	pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 uint32_t

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include <signal.h>
+#include "core/signals_blocked.h"
 
 namespace etl
 {
@@ -11,10 +11,7 @@ SearchPool::SearchPool(const std::vector<SearchJob> &jobs, const Needle &needle,
 					   const SearchSizes &sizes, unsigned threads)
 	: jobs_(jobs), needle_(needle), sizes_(sizes)
 {
-	// signals are the main thread's business
-	sigset_t all, before;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
+	const SignalsBlocked signals_blocked;
 	try
 	{
 		for (size_t i = 0; i < std::min<size_t>(threads, jobs.size()); ++i)
@@ -22,12 +19,10 @@ SearchPool::SearchPool(const std::vector<SearchJob> &jobs, const Needle &needle,
 	}
 	catch (...)
 	{
-		pthread_sigmask(SIG_SETMASK, &before, nullptr);
 		if (threads_.empty())
 			throw;
-		return; // with those that could be started
+		// with those that could be started
 	}
-	pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 SearchPool::~SearchPool()

@@ -96,7 +96,8 @@ void
 Stager::work()
 {
 	// The main thread inserts and everything waits for it: where there are fewer cores than threads
-	// it goes first (Linux keeps a nice value for each thread). 8.5 s became 7.4 s on two cores.
+	// it goes first (Linux keeps a nice value for each thread); docs/performance.md has what it
+	// saves.
 	(void)setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), 10);
 	RecordStager stager(definition_, key_types_, options_.erased);
 	for (;;)

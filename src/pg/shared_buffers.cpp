@@ -15,8 +15,8 @@ namespace pg
 void
 prefault_shared_buffers(uint64_t bytes) noexcept
 {
-	// mapping a page costs a thirtieth of a page fault; which of the buffers will be used, nobody
-	// knows beforehand
+	// mapping a page this way costs little, but not nothing, and nobody knows beforehand which of
+	// the buffers will be used
 	constexpr uint64_t share = 4;
 	const uint64_t all = static_cast<uint64_t>(NBuffers) * BLCKSZ;
 	if (bytes < all / share)

@@ -176,12 +176,12 @@ sub check_restored
 # about the people, while somebody else is found.
 sub check_purged
 {
-	my ($name, $n) = @_;
+	my ($name, $n, $database) = @_;
 	my $rounds = 0;
-	while (my @commands = split /\n/, $n->safe_psql('postgres', 'SELECT etl_erasure_purge()'))
+	while (my @commands = split /\n/, $n->safe_psql($database, 'SELECT etl_erasure_purge()'))
 	{
 		die 'no end of purging' if ++$rounds > 8;
-		$n->safe_psql('postgres', $_) for @commands;
+		$n->safe_psql($database, $_) for @commands;
 	}
 	cmp_ok($rounds, '>', 0, "$name: there was something to purge");
 	$n->stop;
@@ -205,7 +205,7 @@ $base->init_from_backup($node, 'base');
 $base->append_conf('postgresql.conf', "archive_mode = off\n");
 $base->start;
 check_restored('base backup', $base, 'postgres');
-check_purged('base backup', $base);
+check_purged('base backup', $base, 'postgres');
 
 my $pitr = PostgreSQL::Test::Cluster->new('pitr');
 $pitr->init_from_backup($node, 'base', has_restoring => 1, standby => 0);
@@ -213,18 +213,23 @@ $pitr->append_conf('postgresql.conf', "recovery_target_name = 'before'\nrecovery
 $pitr->start;
 $pitr->poll_query_until('postgres', 'SELECT NOT pg_is_in_recovery()') or die 'no promotion';
 check_restored('point in time', $pitr, 'postgres');
-check_purged('point in time', $pitr);
+check_purged('point in time', $pitr, 'postgres');
 
-$node->safe_psql('postgres', 'CREATE DATABASE restored');
-$node->command_ok([ 'pg_restore', '--exit-on-error', '-d', 'restored', $dump ], 'pg_restore');
-is($node->safe_psql('restored', 'SELECT count(*) FROM etl_audit_verify()'), '0', 'dump: the audit trail is whole');
+# another server, with the same keys
+my $copy = PostgreSQL::Test::Cluster->new('copy');
+$copy->init;
+$copy->append_conf('postgresql.conf', "etl.key_file = '$outside/key'\netl.signing_key_file = '$outside/signing_key'\n");
+$copy->start;
+$copy->safe_psql('postgres', 'CREATE DATABASE restored');
+$copy->command_ok([ 'pg_restore', '--exit-on-error', '-d', 'restored', $dump ], 'pg_restore');
+is($copy->safe_psql('restored', 'SELECT count(*) FROM etl_audit_verify()'), '0', 'dump: the audit trail is whole');
 # the settings of a database are not in its dump
-like(refusal($node, "ALTER DATABASE restored SET etl.raw_dir = '$root/raw'; ALTER DATABASE restored SET etl.processed_dir = '$root/processed'; ALTER DATABASE restored SET etl.archive_dir = '$root/archive'; \\c restored\nSELECT etl_run('customers')", 'restored'),
+like(refusal($copy, "ALTER DATABASE restored SET etl.raw_dir = '$root/raw'; ALTER DATABASE restored SET etl.processed_dir = '$root/processed'; ALTER DATABASE restored SET etl.archive_dir = '$root/archive'; \\c restored\nSELECT etl_run('customers')", 'restored'),
 	qr/55000: setting "etl.journal_dir" is not set.*\Q$outside\E\/journal/s, 'dump: a journal that is not set is asked for');
-check_restored('dump', $node, 'restored');
+check_restored('dump', $copy, 'restored');
 # a copy that goes its own way
-like($node->safe_psql('restored', q{SELECT etl_journal_renew('a test system')}), qr/^[0-9a-f-]{36}$/, 'a copy gets a journal of its own');
-$node->{etl_root} = $root;
+like($copy->safe_psql('restored', q{SELECT etl_journal_renew('a test system')}), qr/^[0-9a-f-]{36}$/, 'a copy gets a journal of its own');
+check_purged('dump', $copy, 'restored');
 
 # ---- a journal that can't be trusted
 sub damaged

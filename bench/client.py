@@ -1,10 +1,13 @@
 """A row-at-a-time client: what pg_etl replaces, for comparison. Reads gzipped JSON Lines, validates
 each record with jsonschema, looks up its key and references one by one, inserts row by row, writes
-the processed file and moves the raw one. One transaction for each file.
+the processed file and moves the raw one. One transaction for each file. An erasure touches the
+customer's row only, not the files.
 
-    client.py RAW PROCESSED ARCHIVE SCHEMA [FILES]
+    client.py RAW PROCESSED ARCHIVE SCHEMAS DATASETS [FILES]
 
-Connects as libpq's environment says. Prints the seconds that it took and the records."""
+SCHEMAS is the folder of the datasets' definitions, DATASETS a list with commas, FILES how many of
+each are taken at most. Connects as libpq's environment says. Prints the seconds that it took and
+the records."""
 import decimal
 import gzip
 import json
@@ -18,49 +21,78 @@ import jsonschema
 import psycopg2
 
 
-def insert(cursor, record, date, hour):
+def missing(cursor, table, column, value):
+    cursor.execute(f"SELECT 1 FROM data.{table} WHERE {column} = %s", (value,))
+    return not cursor.fetchone()
+
+
+def put(cursor, table, values, key=None):
+    columns = ", ".join(values)
+    marks = ", ".join(["%s"] * len(values))
+    statement = f"INSERT INTO data.{table} ({columns}) VALUES ({marks})"
+    if key:
+        news = ", ".join(f"{c} = excluded.{c}" for c in values if c != key)
+        statement += f" ON CONFLICT ({key}) DO UPDATE SET {news}"
+    cursor.execute(statement, tuple(values.values()))
+
+
+def normalised(dataset, record):
+    if dataset == "products" and isinstance(record.get("price"), str):
+        return {**record, "price": float(record["price"])}
+    return record
+
+
+def products(cursor, record, date, hour):
+    put(cursor, "products", {**record, "record_date": date, "record_hour": hour}, "sku")
+
+
+def customers(cursor, record, date, hour):
+    put(cursor, "customers", {**record, "record_date": date, "record_hour": hour}, "id")
+
+
+def transactions(cursor, record, date, hour):
     key = record["transaction_id"]
-    cursor.execute("SELECT 1 FROM data.transactions WHERE transaction_id = %s", (key,))
-    if cursor.fetchone():
+    if not missing(cursor, "transactions", "transaction_id", key):
         return "duplicate"
-    cursor.execute("SELECT 1 FROM data.customers WHERE id = %s", (record["customer_id"],))
-    if not cursor.fetchone():
+    if missing(cursor, "customers", "id", record["customer_id"]):
         return "reference"
-    products = record["purchases"]["products"]
-    for product in products:
-        cursor.execute("SELECT 1 FROM data.products WHERE sku = %s", (product["sku"],))
-        if not cursor.fetchone():
+    lines = record["purchases"]["products"]
+    for line in lines:
+        if missing(cursor, "products", "sku", line["sku"]):
             return "reference"
-    total = sum(decimal.Decimal(p["price"]) * p["quanitity"] for p in products)
+    total = sum(decimal.Decimal(line["price"]) * line["quanitity"] for line in lines)
     if total != decimal.Decimal(record["purchases"]["total_cost"]):
         return "check"
-    address = record["delivery_address"]
+    put(cursor, "transactions", {
+        "transaction_id": key, "transaction_time": record["transaction_time"],
+        "customer_id": record["customer_id"], **record["delivery_address"],
+        "total_cost": record["purchases"]["total_cost"], "record_date": date,
+        "record_hour": hour})
+    for number, line in enumerate(lines, 1):
+        put(cursor, "purchases", {
+            "transaction_id": key, "line": number, "product_sku": line["sku"],
+            "quantity": line["quanitity"], "price": line["price"], "total": line["total"]})
+
+
+def erasure_requests(cursor, record, date, hour):
     cursor.execute(
-        "INSERT INTO data.transactions (transaction_id, transaction_time, customer_id, address,"
-        " postcode, city, country, total_cost, record_date, record_hour, processed_at)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, now())",
-        (key, record["transaction_time"], record["customer_id"], address["address"],
-         address["postcode"], address["city"], address["country"],
-         record["purchases"]["total_cost"], date, hour))
-    for line, p in enumerate(products, 1):
-        cursor.execute(
-            "INSERT INTO data.purchases (transaction_id, line, product_sku, quantity, price, total)"
-            " VALUES (%s, %s, %s, %s, %s, %s)",
-            (key, line, p["sku"], p["quanitity"], p["price"], p["total"]))
-    return None
+        "UPDATE data.customers SET first_name = '***', last_name = '***', address = '***',"
+        " city = '***', postcode = '***', email = md5(email), phone_number = NULL"
+        " WHERE id::text = %s OR email = %s", (record.get("customer-id"), record.get("email")))
+    if not cursor.rowcount:
+        return "reference"
 
 
-def main():
-    raw, processed, archive, schema_path = sys.argv[1:5]
-    limit = int(sys.argv[5]) if len(sys.argv) > 5 else None
-    with open(schema_path) as file:
+def run(connection, dataset, folders, schemas, limit):
+    raw, processed, archive = folders
+    with open(os.path.join(schemas, f"{dataset}.json")) as file:
         schema = json.load(file)
     validator = jsonschema.validators.validator_for(schema)(schema)
-    paths = sorted(os.path.join(folder, "transactions.json.gz")
-                   for folder, _, names in os.walk(raw) if "transactions.json.gz" in names)[:limit]
-    connection = psycopg2.connect("")
+    load = globals()[dataset]
+    name = dataset.replace("_", "-") + ".json.gz"
+    paths = sorted(os.path.join(folder, name)
+                   for folder, _, names in os.walk(raw) if name in names)[:limit]
     records = 0
-    began = time.monotonic()
     for path in paths:
         relative = os.path.relpath(path, raw)
         date, hour = re.match(r"date=([0-9-]+)/hour=(\d+)", relative).groups()
@@ -70,18 +102,27 @@ def main():
                 gzip.open(target, "wt") as out:
             for number, line in enumerate(lines, 1):
                 records += 1
-                record = json.loads(line)
+                record = normalised(dataset, json.loads(line))
                 errors = [e.message for e in validator.iter_errors(record)]
-                code = "schema" if errors else insert(cursor, record, date, hour)
+                code = "schema" if errors else load(cursor, record, date, hour)
                 if code is None:
                     out.write(line)
                 else:
                     cursor.execute(
                         "INSERT INTO etl.quarantine (run_id, dataset, line, record, code, violations)"
-                        " VALUES (0, 'transactions', %s, %s, %s, '[]')", (number, line, code))
+                        " VALUES (0, %s, %s, %s, %s, '[]')", (dataset, number, line, code))
         moved = os.path.join(archive, relative)
         os.makedirs(os.path.dirname(moved), exist_ok=True)
         shutil.move(path, moved)
+    return records
+
+
+def main():
+    folders, schemas, datasets = sys.argv[1:4], sys.argv[4], sys.argv[5].split(",")
+    limit = int(sys.argv[6]) if len(sys.argv) > 6 else None
+    connection = psycopg2.connect("")
+    began = time.monotonic()
+    records = sum(run(connection, dataset, folders, schemas, limit) for dataset in datasets)
     print(f"{time.monotonic() - began:.3f} {records}")
 
 

@@ -5,6 +5,7 @@
 //     node duckdb.mjs RAW CUSTOMERS.csv PRODUCTS.csv OUT [--export]
 //
 // Prints the seconds that it took. Needs npm's @duckdb/node-api.
+import { mkdirSync } from 'node:fs';
 import { DuckDBInstance } from '@duckdb/node-api';
 
 const [raw, customers, products, out, exporting] = process.argv.slice(2);
@@ -34,8 +35,15 @@ await db.run(`COPY (SELECT transaction_id, transaction_time, customer_id::BIGINT
 await db.run(`COPY (SELECT transaction_id, line, p.sku, p.quanitity, p.price, p.total FROM (
 		SELECT transaction_id, unnest(purchases.products) AS p, generate_subscripts(purchases.products, 1) AS line
 		FROM accepted) ORDER BY transaction_id, line) TO ${literal(out + '/purchases.csv')} (FORMAT csv, HEADER false)`);
-if (exporting === '--export')
-	await db.run(`COPY (SELECT transaction_id, transaction_time, customer_id, delivery_address, purchases, part
-		FROM accepted ORDER BY part, n) TO ${literal(out + '/json')}
-		(FORMAT json, COMPRESSION gzip, PARTITION_BY (part), WRITE_PARTITION_COLUMNS false)`);
+if (exporting === '--export') {
+	// JSON can't be written with PARTITION_BY: a COPY for each file, over a range of rows that are
+	// numbered in the files' order, so that each reads no more than its own
+	const parts = await db.runAndReadAll('SELECT part, min(n), max(n) FROM accepted GROUP BY part');
+	for (const [part, first, last] of parts.getRows()) {
+		mkdirSync(`${out}/json/${part}`, { recursive: true });
+		await db.run(`COPY (SELECT transaction_id, transaction_time, customer_id, delivery_address, purchases
+			FROM accepted WHERE n BETWEEN ${first} AND ${last} AND part = ${literal(part)} ORDER BY n)
+			TO ${literal(`${out}/json/${part}/transactions.json.gz`)} (FORMAT json, COMPRESSION gzip)`);
+	}
+}
 console.log((Number(process.hrtime.bigint() - began) / 1e9).toFixed(3));

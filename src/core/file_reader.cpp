@@ -37,6 +37,16 @@ struct FreeDigest
 	void operator()(EVP_MD_CTX *context) const { EVP_MD_CTX_free(context); }
 };
 
+struct Inflater
+{
+	inflate_state state;
+	uint8_t input[input_bytes];
+};
+
+/// One is kept for the thread's next file: the first touch of a page costs more than what is done
+/// in it (docs/performance.md, page faults).
+thread_local std::unique_ptr<Inflater> spare_inflater;
+
 } // namespace
 
 struct FileReader::Impl
@@ -62,8 +72,8 @@ struct FileReader::Impl
 	bool at_end = false;
 	uint64_t in = 0, out = 0;
 
-	std::unique_ptr<uint8_t[]> input;
-	std::unique_ptr<inflate_state> inflate;
+	std::unique_ptr<Inflater> inflater;
+	inflate_state *inflate = nullptr; ///< the inflater's
 	GzipHeader header;
 	At at = At::header;
 	bool in_header = false; ///< has taken some of the header's bytes
@@ -77,6 +87,8 @@ struct FileReader::Impl
 	{
 		if (fd >= 0)
 			::close(fd);
+		if (inflater && !spare_inflater)
+			spare_inflater = std::move(inflater);
 	}
 
 	void open();
@@ -118,9 +130,10 @@ FileReader::Impl::open()
 		throw std::runtime_error("libcrypto could not start SHA-256");
 	if (gzip)
 	{
-		input = std::make_unique_for_overwrite<uint8_t[]>(input_bytes);
-		inflate = std::make_unique<inflate_state>();
-		isal_inflate_init(inflate.get());
+		inflater = spare_inflater ? std::move(spare_inflater)
+								  : std::make_unique_for_overwrite<Inflater>();
+		inflate = &inflater->state;
+		isal_inflate_init(inflate);
 		inflate->avail_in = 0;
 	}
 }
@@ -161,8 +174,8 @@ FileReader::Impl::read_raw(void *buffer, size_t size)
 bool
 FileReader::Impl::fill()
 {
-	inflate->next_in = input.get();
-	inflate->avail_in = static_cast<uint32_t>(read_raw(input.get(), input_bytes));
+	inflate->next_in = inflater->input;
+	inflate->avail_in = static_cast<uint32_t>(read_raw(inflater->input, input_bytes));
 	return inflate->avail_in > 0;
 }
 
@@ -254,7 +267,7 @@ FileReader::Impl::read_header()
 	}
 	uint8_t *const next_in = inflate->next_in;
 	const uint32_t avail_in = inflate->avail_in;
-	isal_inflate_reset(inflate.get());
+	isal_inflate_reset(inflate);
 	inflate->next_in = next_in;
 	inflate->avail_in = avail_in;
 	inflate->crc_flag = ISAL_GZIP_NO_HDR_VER;
@@ -272,7 +285,7 @@ FileReader::Impl::inflate_some(uint8_t *buffer, size_t size)
 	inflate->next_out = buffer;
 	inflate->avail_out = static_cast<uint32_t>(std::min(size, size_t{1} << 30));
 	const uint32_t room = inflate->avail_out;
-	switch (isal_inflate(inflate.get()))
+	switch (isal_inflate(inflate))
 	{
 	case ISAL_DECOMP_OK:
 	case ISAL_END_INPUT:

@@ -86,14 +86,16 @@ leave_out_failed(const Definition &definition, int64_t failed_since,
 				  [&](const StagedFile &f) { return failed.count(storable_text(f.path)) > 0; });
 }
 
-/// The first files whose sizes come to that many bytes.
+/// The first files whose sizes come to that many bytes. A small one counts as a block of the disk:
+/// what a run keeps in memory about a file is as much, whatever the file's size.
 void
 keep_first(uint64_t max_bytes, std::vector<StagedFile> &staged)
 {
+	constexpr uint64_t block = 4096;
 	uint64_t bytes = 0;
 	for (size_t i = 0; i < staged.size(); ++i)
 	{
-		bytes += staged[i].identity.size;
+		bytes += std::max(staged[i].identity.size, block);
 		if (i > 0 && bytes > max_bytes)
 		{
 			staged.resize(i);

@@ -44,7 +44,7 @@ COMMENT ON COLUMN etl.run.records IS 'Records read';
 COMMENT ON COLUMN etl.run.loaded IS 'Records accepted';
 COMMENT ON COLUMN etl.run.quarantined IS 'Records quarantined';
 COMMENT ON COLUMN etl.run.bytes IS 'Bytes of records, after decompression';
-COMMENT ON COLUMN etl.run.timings IS 'Milliseconds that the run''s main thread spent in each stage: claim, stage (waiting for the threads that read and validate), check, load, quarantine, export (waiting for the disk included), archive (the plan of it; files move after the commit)';
+COMMENT ON COLUMN etl.run.timings IS 'Milliseconds that the run''s main thread spent in each stage: claim, stage (waiting for the threads that read and validate), check, load, quarantine, erase (a dataset of requests), export (waiting for the disk included), archive (the plan of it; files move after the commit)';
 COMMENT ON COLUMN etl.run.error IS 'Why the run failed or was skipped, or how many files failed';
 
 CREATE TABLE etl.file (

@@ -130,8 +130,8 @@ FileReader::Impl::open()
 		throw std::runtime_error("libcrypto could not start SHA-256");
 	if (gzip)
 	{
-		inflater = spare_inflater ? std::move(spare_inflater)
-								  : std::make_unique_for_overwrite<Inflater>();
+		inflater =
+			spare_inflater ? std::move(spare_inflater) : std::make_unique_for_overwrite<Inflater>();
 		inflate = &inflater->state;
 		isal_inflate_init(inflate);
 		inflate->avail_in = 0;

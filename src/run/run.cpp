@@ -85,7 +85,10 @@ class Run
 		stage_and_load(stager);
 		ETL_FAULT("staged_all");
 		if (erasure_)
+		{
+			result_.times.begin(StageTimes::erase);
 			erasure_->execute();
+		}
 		ETL_FAULT("erased");
 		// what the catalog gets does not depend on the files that the threads are still writing
 		result_.times.begin(StageTimes::archive);

@@ -46,6 +46,7 @@ class StageTimes
 		check,
 		load,
 		quarantine,
+		erase,   ///< only a dataset of requests
 		export_, ///< COPY TO, and at the end waiting until all is written and synced
 		archive, ///< catalog rows and plan of what is done to files after the commit
 		count

@@ -90,8 +90,8 @@ StageTimes::begin(Stage stage)
 std::string
 StageTimes::json() const
 {
-	static const char *const names[] = {"claim",      "stage",  "check",  "load",
-										"quarantine", "export", "archive"};
+	static const char *const names[] = {"claim",      "stage", "check",  "load",
+										"quarantine", "erase", "export", "archive"};
 	std::string json = "{";
 	for (size_t i = 0; i < count; ++i)
 	{

@@ -4,6 +4,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <utility>
 
 #include <unistd.h>
 
@@ -234,7 +235,7 @@ class Run
 			++(r.accepted ? file.loaded : file.quarantined);
 			file.treated = file.treated || r.record->treated;
 			if (r.record->subject.data() != nullptr)
-				file.subjects.push_back(siphash(hash_key_, r.record->subject));
+				note_subject(file, siphash(hash_key_, r.record->subject));
 		}
 		ETL_FAULT("loaded");
 		quarantine_rejected(definition_, batch, result_.run_id, files_);
@@ -244,6 +245,8 @@ class Run
 		ETL_FAULT("export_handed_over");
 		for (const uint32_t index : ended)
 			close_file(files_[index]);
+		if (subjects_.size() >= many_subjects)
+			write_subjects();
 		remember_spanning(batch, ended);
 	}
 
@@ -310,10 +313,31 @@ class Run
 	void close_file(RunFile &file)
 	{
 		file.finished_at = GetCurrentTimestamp();
-		std::sort(file.subjects.begin(), file.subjects.end());
-		file.subjects.erase(std::unique(file.subjects.begin(), file.subjects.end()),
-							file.subjects.end());
+		keep_distinct(file.subjects);
+		for (const uint64_t subject : file.subjects)
+			subjects_.push_back({static_cast<int64_t>(subject), file.file_id});
+		file.subjects = {};
 	}
+
+	/// A file of millions of records is often about few people.
+	static void note_subject(RunFile &file, uint64_t subject)
+	{
+		if (file.subjects.size() == file.subjects.capacity())
+		{
+			keep_distinct(file.subjects);
+			file.subjects.reserve(std::max<size_t>(64, file.subjects.size() * 2));
+		}
+		file.subjects.push_back(subject);
+	}
+
+	static void keep_distinct(std::vector<uint64_t> &subjects)
+	{
+		std::sort(subjects.begin(), subjects.end());
+		subjects.erase(std::unique(subjects.begin(), subjects.end()), subjects.end());
+	}
+
+	/// Who is in which of the files that have ended since the last time.
+	void write_subjects() { add_subject_files(definition_.dataset, std::exchange(subjects_, {})); }
 
 	/// The last file of a batch may go on in the next one: its keys must be known there.
 	void remember_spanning(const Batch &batch, const std::vector<uint32_t> &ended)
@@ -338,7 +362,6 @@ class Run
 	{
 		std::vector<FileAction> actions;
 		std::vector<std::string_view> failed;
-		std::vector<SubjectFile> subjects;
 		size_t failures = 0;
 		std::string first_error;
 		CatalogRows rows;
@@ -358,8 +381,6 @@ class Run
 			else
 				plan_file(file, actions);
 			add_row(file, rows);
-			for (const uint64_t subject : file.subjects)
-				subjects.push_back({static_cast<int64_t>(subject), file.file_id});
 		}
 		if (!failed.empty())
 			pg::execute(
@@ -372,7 +393,7 @@ class Run
 					 "archived_sha256"},
 					rows);
 		ETL_FAULT("files_recorded");
-		add_subject_files(definition_.dataset, std::move(subjects));
+		write_subjects();
 		if (failures > 0)
 		{
 			result_.status = failures == files_.size() ? "failed" : "partial";
@@ -517,6 +538,8 @@ class Run
 	std::unique_ptr<Tombstones> tombstones_;
 	std::optional<ProcessedWriter> writer_;
 	std::vector<std::string> processed_taken_;
+	static constexpr size_t many_subjects = 1 << 20; ///< 16 MB
+	std::vector<SubjectFile> subjects_;              ///< of files that have ended
 	SpanningKeys spanning_;
 	CheckMemory memory_;
 	uint32_t last_file_ = 0;

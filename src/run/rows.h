@@ -57,6 +57,14 @@ class CatalogRows : public pg::RowSource
 		bytes_ += value;
 	}
 	size_t size() const { return starts_.size(); }
+	size_t bytes() const { return bytes_.size(); }
+	/// Back to no rows; keeps the memory.
+	void clear()
+	{
+		bytes_.clear();
+		starts_.clear();
+		at_ = 0;
+	}
 
 	bool next(std::string_view &row) noexcept override
 	{

@@ -166,7 +166,9 @@ sub wait_for_server
 	BAIL_OUT('the server did not come back');
 }
 
-# Runs a step's SQL in one session. Returns whether it succeeded, and what it said.
+# Runs a step's SQL in one session. Returns whether it succeeded, and what it said. A killed backend
+# is gone a moment before the postmaster sees that and restarts the server, so that a session which
+# waited for the server may still meet the restart: without a fault of its own the step begins again.
 sub run_step
 {
 	my ($world, $step, $fault) = @_;
@@ -177,7 +179,13 @@ sub run_step
 		$stage->($world) unless $world->{staged}{$stage}++;
 	}
 	local $ENV{PGOPTIONS} = $fault ? "-c etl_fault.point=$fault" : '';
-	my ($status, $out, $err) = $world->{node}->psql($world->{name}, join(";\n", @work), on_error_stop => 1, timeout => 180);
+	my ($status, $out, $err);
+	for (1 .. 100)
+	{
+		($status, $out, $err) = $world->{node}->psql($world->{name}, join(";\n", @work), on_error_stop => 1, timeout => 180);
+		last if $fault || $status == 0 || $err !~ /the database system is |because of crash of another server process/;
+		wait_for_server($world->{node});
+	}
 	return ($status == 0, $err);
 }
 

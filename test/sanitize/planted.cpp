@@ -6,6 +6,8 @@ extern "C"
 #include "fmgr.h"
 
 	PG_MODULE_MAGIC;
+	PGDLLEXPORT Datum planted_leak(PG_FUNCTION_ARGS);
+	PGDLLEXPORT Datum planted_read(PG_FUNCTION_ARGS);
 	PG_FUNCTION_INFO_V1(planted_leak);
 	PG_FUNCTION_INFO_V1(planted_read);
 }

@@ -4,14 +4,13 @@
 #include <map>
 #include <optional>
 #include <set>
-#include <utility>
 
 #include <unistd.h>
 
 #include "core/rewrite.h"
 #include "erase/erase.h"
 #include "erase/journal.h"
-#include "erase/subject_index.h"
+#include "erase/subject_collector.h"
 #include "erase/tombstone.h"
 #include "pg/shared_buffers.h"
 #include "run/actions.h"
@@ -132,7 +131,7 @@ class Run
 	/// fifths each of what the run's files leave.
 	uint64_t batch_bytes() const
 	{
-		// names, plan and outcome of a file, measured over 100,000 (docs/hostile-input.md)
+		// about what names, plan and outcome of a file take (docs/hostile-input.md)
 		constexpr uint64_t file_bytes = 4096;
 		const uint64_t all = settings_.batch_memory;
 		return (all - std::min(all * 3 / 4, files_.size() * file_bytes)) * 2 / 5;
@@ -235,7 +234,7 @@ class Run
 			++(r.accepted ? file.loaded : file.quarantined);
 			file.treated = file.treated || r.record->treated;
 			if (r.record->subject.data() != nullptr)
-				note_subject(file, siphash(hash_key_, r.record->subject));
+				SubjectCollector::note(file.subjects, siphash(hash_key_, r.record->subject));
 		}
 		ETL_FAULT("loaded");
 		quarantine_rejected(definition_, batch, result_.run_id, files_);
@@ -245,8 +244,8 @@ class Run
 		ETL_FAULT("export_handed_over");
 		for (const uint32_t index : ended)
 			close_file(files_[index]);
-		if (subjects_.size() >= many_subjects)
-			write_subjects();
+		if (subjects_.full())
+			subjects_.write(definition_.dataset);
 		remember_spanning(batch, ended);
 	}
 
@@ -313,31 +312,8 @@ class Run
 	void close_file(RunFile &file)
 	{
 		file.finished_at = GetCurrentTimestamp();
-		keep_distinct(file.subjects);
-		for (const uint64_t subject : file.subjects)
-			subjects_.push_back({static_cast<int64_t>(subject), file.file_id});
-		file.subjects = {};
+		subjects_.end_file(file.file_id, file.subjects);
 	}
-
-	/// A file of millions of records is often about few people.
-	static void note_subject(RunFile &file, uint64_t subject)
-	{
-		if (file.subjects.size() == file.subjects.capacity())
-		{
-			keep_distinct(file.subjects);
-			file.subjects.reserve(std::max<size_t>(64, file.subjects.size() * 2));
-		}
-		file.subjects.push_back(subject);
-	}
-
-	static void keep_distinct(std::vector<uint64_t> &subjects)
-	{
-		std::sort(subjects.begin(), subjects.end());
-		subjects.erase(std::unique(subjects.begin(), subjects.end()), subjects.end());
-	}
-
-	/// Who is in which of the files that have ended since the last time.
-	void write_subjects() { add_subject_files(definition_.dataset, std::exchange(subjects_, {})); }
 
 	/// The last file of a batch may go on in the next one: its keys must be known there.
 	void remember_spanning(const Batch &batch, const std::vector<uint32_t> &ended)
@@ -393,7 +369,7 @@ class Run
 					 "archived_sha256"},
 					rows);
 		ETL_FAULT("files_recorded");
-		write_subjects();
+		subjects_.write(definition_.dataset);
 		if (failures > 0)
 		{
 			result_.status = failures == files_.size() ? "failed" : "partial";
@@ -538,8 +514,7 @@ class Run
 	std::unique_ptr<Tombstones> tombstones_;
 	std::optional<ProcessedWriter> writer_;
 	std::vector<std::string> processed_taken_;
-	static constexpr size_t many_subjects = 1 << 20; ///< 16 MB
-	std::vector<SubjectFile> subjects_;              ///< of files that have ended
+	SubjectCollector subjects_;
 	SpanningKeys spanning_;
 	CheckMemory memory_;
 	uint32_t last_file_ = 0;

@@ -1,0 +1,62 @@
+// Who is in which of a run's files, collected record by record and written as the run goes.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "erase/subject_index.h"
+
+namespace etl
+{
+
+class SubjectCollector
+{
+  public:
+	/// subjects: the file's, each a keyed hash. A file of millions of records is often about few
+	/// people, so that a list which is full is first made one of distinct people.
+	static void note(std::vector<uint64_t> &subjects, uint64_t subject)
+	{
+		if (subjects.size() == subjects.capacity())
+		{
+			keep_distinct(subjects);
+			subjects.reserve(std::max<size_t>(64, subjects.size() * 2));
+		}
+		subjects.push_back(subject);
+	}
+
+	/// Takes the people of a file that has ended.
+	void end_file(int64_t file_id, std::vector<uint64_t> &subjects)
+	{
+		keep_distinct(subjects);
+		for (const uint64_t subject : subjects)
+			pairs_.push_back({static_cast<int64_t>(subject), file_id});
+		subjects = {};
+	}
+
+	bool full() const { return pairs_.size() >= many_pairs; }
+	void write(const std::string &dataset)
+	{
+		add_subject_files(dataset, std::exchange(pairs_, {}));
+	}
+
+  private:
+	/// 16 MB; the tests that crash have no million.
+#ifdef ETL_FAULTS
+	static constexpr size_t many_pairs = 5;
+#else
+	static constexpr size_t many_pairs = 1 << 20;
+#endif
+
+	static void keep_distinct(std::vector<uint64_t> &subjects)
+	{
+		std::sort(subjects.begin(), subjects.end());
+		subjects.erase(std::unique(subjects.begin(), subjects.end()), subjects.end());
+	}
+
+	std::vector<SubjectFile> pairs_; ///< of files that have ended
+};
+
+} // namespace etl

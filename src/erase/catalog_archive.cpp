@@ -138,7 +138,8 @@ class ArchiveCatalog
 		index.erase(std::unique(index.begin(), index.end()), index.end());
 		pairs = static_cast<int64_t>(index.size());
 		clear_subject_index(definition_.dataset);
-		add_subject_files(definition_.dataset, std::move(index));
+		add_subject_files(definition_.dataset, index);
+		merge_subject_segments(definition_.dataset);
 	}
 
 	/// The file's row in etl.file; made for one that is not known.

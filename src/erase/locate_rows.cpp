@@ -52,7 +52,7 @@ template <typename Visit>
 void
 for_rows(const std::string &sql, Visit &&visit)
 {
-	const Portal portal = pg::call(
+	const Portal portal = pg::call_spi(
 		[&]
 		{
 			SPIParseOpenOptions options = {};
@@ -63,7 +63,7 @@ for_rows(const std::string &sql, Visit &&visit)
 	for (;;)
 	{
 		pg::check_for_interrupts();
-		pg::call([&] { SPI_cursor_fetch(portal, true, rows_at_once); });
+		pg::call_spi([&] { SPI_cursor_fetch(portal, true, rows_at_once); });
 		const pg::Rows rows(SPI_tuptable, SPI_processed);
 		if (rows.empty())
 			break;

@@ -88,7 +88,6 @@ remove_files(const std::string &dataset, const std::string &people, bool archive
 		action.kind = FileAction::Kind::remove;
 		action.file_id = rows.integer(i, 0);
 		action.from = root + "/" + rows.text(i, 1);
-		action.raw_root = root;
 		if (!planned.insert(action.from).second || !identify(action.from, action.identity))
 			continue; // moved away by the site
 		try

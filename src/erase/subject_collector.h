@@ -31,6 +31,8 @@ class SubjectCollector
 	void end_file(int64_t file_id, std::vector<uint64_t> &subjects)
 	{
 		keep_distinct(subjects);
+		if (pairs_.size() + subjects.size() > pairs_.capacity())
+			pairs_.reserve(std::max(many_pairs, pairs_.size() + subjects.size()));
 		for (const uint64_t subject : subjects)
 			pairs_.push_back({static_cast<int64_t>(subject), file_id});
 		subjects = {};
@@ -39,15 +41,16 @@ class SubjectCollector
 	bool full() const { return pairs_.size() >= many_pairs; }
 	void write(const std::string &dataset)
 	{
-		add_subject_files(dataset, std::exchange(pairs_, {}));
+		add_subject_files(dataset, pairs_);
+		pairs_.clear();
 	}
 
   private:
-	/// 16 MB; the tests that crash have no million.
+	/// 2 MB; the tests that crash have few people.
 #ifdef ETL_FAULTS
 	static constexpr size_t many_pairs = 5;
 #else
-	static constexpr size_t many_pairs = 1 << 20;
+	static constexpr size_t many_pairs = 1 << 17;
 #endif
 
 	static void keep_distinct(std::vector<uint64_t> &subjects)

@@ -17,8 +17,10 @@ namespace
 constexpr size_t page_pairs = 500;
 /// Segments of a level that become one of the next.
 constexpr int64_t merge_width = 16;
-/// Pairs that a merge may hold in memory (16 bytes each); larger segments stay as they are.
-constexpr int64_t merge_pairs = 2 << 20;
+/// Pairs that are merged at a time; larger segments stay as they are.
+constexpr int64_t merge_pairs = 1 << 20;
+/// Pages that a merge holds in memory at a time.
+constexpr size_t merge_pages = 256;
 
 int64_t
 swapped(int64_t value)
@@ -39,42 +41,135 @@ read_page(const std::string &entries, Visit &&visit)
 	}
 }
 
-void
-write_segment(const std::string &dataset, int level, const std::vector<SubjectFile> &pairs)
+/// The rows of a segment's pages, one at a time.
+class PageRows : public pg::RowSource
 {
-	const int64_t id =
-		pg::query(
-			"INSERT INTO etl.subject_segment (dataset, level, pairs) VALUES ($1, $2, $3)"
-			" RETURNING segment_id",
-			{pg::param(dataset), pg::param(level), pg::param(static_cast<int64_t>(pairs.size()))})
-			.integer(0, 0);
-	CatalogRows rows;
-	std::string entries;
-	for (size_t from = 0; from < pairs.size();)
+  public:
+	PageRows(int64_t segment_id, const std::vector<SubjectFile> &pairs)
+		: segment_id_(segment_id), pairs_(pairs)
 	{
-		// a person's files are on one page, however many they are
-		size_t to = std::min(from + page_pairs, pairs.size());
-		while (to < pairs.size() && pairs[to].subject == pairs[to - 1].subject)
-			++to;
-		entries.resize((to - from) * 16);
-		for (size_t i = from; i < to; ++i)
-		{
-			const int64_t pair[2] = {swapped(pairs[i].subject), swapped(pairs[i].file_id)};
-			std::memcpy(&entries[(i - from) * 16], pair, sizeof pair);
-		}
-		rows.row(3);
-		rows.int8(id);
-		rows.int8(pairs[from].subject);
-		rows.text(entries);
-		from = to;
 	}
-	pg::copy_in(catalog_table("etl.subject_page"), {"segment_id", "first_subject", "entries"},
-				rows);
+	bool next(std::string_view &row) noexcept override
+	{
+		if (at_ == pairs_.size())
+			return false;
+		// a person's files are on one page, however many they are
+		size_t end = std::min(at_ + page_pairs, pairs_.size());
+		while (end < pairs_.size() && pairs_[end].subject == pairs_[end - 1].subject)
+			++end;
+		row_.clear();
+		append_int16(row_, 3);
+		append_int32(row_, 8);
+		append_int64(row_, segment_id_);
+		append_int32(row_, 8);
+		append_int64(row_, pairs_[at_].subject);
+		append_int32(row_, static_cast<int32_t>((end - at_) * 16));
+		for (; at_ < end; ++at_)
+		{
+			append_int64(row_, pairs_[at_].subject);
+			append_int64(row_, pairs_[at_].file_id);
+		}
+		row = row_;
+		return true;
+	}
+
+  private:
+	const int64_t segment_id_;
+	const std::vector<SubjectFile> &pairs_;
+	size_t at_ = 0;
+	std::string row_;
+};
+
+/// A new segment, written some pairs at a time.
+class SegmentWriter
+{
+  public:
+	SegmentWriter(const std::string &dataset, int level)
+		: id_(pg::query("INSERT INTO etl.subject_segment (dataset, level, pairs) VALUES ($1, $2, 0)"
+						" RETURNING segment_id",
+						{pg::param(dataset), pg::param(level)})
+				  .integer(0, 0))
+	{
+	}
+	/// The next pairs, sorted; a person's must all be among them.
+	void write(const std::vector<SubjectFile> &pairs)
+	{
+		PageRows rows(id_, pairs);
+		pg::copy_in(catalog_table("etl.subject_page"), {"segment_id", "first_subject", "entries"},
+					rows);
+		count_ += static_cast<int64_t>(pairs.size());
+	}
+	void close()
+	{
+		pg::execute("UPDATE etl.subject_segment SET pairs = $2 WHERE segment_id = $1",
+					{pg::param(id_), pg::param(count_)});
+	}
+
+  private:
+	const int64_t id_;
+	int64_t count_ = 0;
+};
+
+/// Takes out the files that the catalog has forgotten.
+void
+leave_out_gone(std::vector<SubjectFile> &pairs)
+{
+	std::vector<int64_t> files, lost;
+	for (const SubjectFile &pair : pairs)
+		files.push_back(pair.file_id);
+	std::sort(files.begin(), files.end());
+	files.erase(std::unique(files.begin(), files.end()), files.end());
+	const pg::Rows gone =
+		pg::query("SELECT f.id FROM unnest($1::bigint[]) f(id)"
+				  " WHERE NOT EXISTS (SELECT FROM etl.file WHERE file_id = f.id) ORDER BY 1",
+				  {pg::param_array(files)});
+	for (uint64_t i = 0; i < gone.size(); ++i)
+		lost.push_back(gone.integer(i, 0));
+	if (!lost.empty())
+		std::erase_if(pairs, [&](const SubjectFile &pair)
+					  { return std::binary_search(lost.begin(), lost.end(), pair.file_id); });
 }
 
-/// Sixteen segments of a level become one, without the files that the catalog has forgotten.
+/// Writes the pairs of segments as one of the next level, a stretch of people at a time.
 void
-merge_segments(const std::string &dataset)
+merge(const std::string &dataset, const pg::Param &segments, int level)
+{
+	SegmentWriter writer(dataset, level);
+	pg::Cursor cursor("SELECT first_subject, entries FROM etl.subject_page"
+					  " WHERE segment_id = ANY ($1) ORDER BY first_subject",
+					  {segments});
+	std::vector<SubjectFile> pairs;
+	for (bool more = true; more;)
+	{
+		const pg::MemoryScope memory;
+		const pg::Rows pages = cursor.fetch(merge_pages);
+		more = !pages.empty();
+		for (uint64_t i = 0; i < pages.size(); ++i)
+			read_page(pages.bytes(i, 1), [&](const SubjectFile &pair) { pairs.push_back(pair); });
+		std::sort(pairs.begin(), pairs.end());
+		pairs.erase(std::unique(pairs.begin(), pairs.end()), pairs.end());
+		// the pages to come begin with the last one's first person, or a later one
+		std::vector<SubjectFile> rest;
+		if (more)
+		{
+			const SubjectFile first{pages.integer(pages.size() - 1, 0), INT64_MIN};
+			const auto complete = std::lower_bound(pairs.begin(), pairs.end(), first);
+			rest.assign(complete, pairs.end());
+			pairs.erase(complete, pairs.end());
+		}
+		leave_out_gone(pairs);
+		writer.write(pairs);
+		pairs = std::move(rest);
+		pg::check_for_interrupts();
+	}
+	writer.close();
+}
+
+} // namespace
+
+/// Sixteen segments of a level become one.
+void
+merge_subject_segments(const std::string &dataset)
 {
 	for (;;)
 	{
@@ -90,49 +185,22 @@ merge_segments(const std::string &dataset)
 		bool null;
 		const Datum segments = full.datum(0, 1, null);
 		const pg::Param ids{1016 /* bigint[] */, segments, false};
-		std::vector<SubjectFile> pairs;
-		{
-			const pg::Rows pages = pg::query(
-				"SELECT entries FROM etl.subject_page WHERE segment_id = ANY ($1)", {ids});
-			for (uint64_t i = 0; i < pages.size(); ++i)
-				read_page(pages.bytes(i, 0),
-						  [&](const SubjectFile &pair) { pairs.push_back(pair); });
-		}
-		std::sort(pairs.begin(), pairs.end());
-		pairs.erase(std::unique(pairs.begin(), pairs.end()), pairs.end());
-		std::vector<int64_t> files;
-		for (const SubjectFile &pair : pairs)
-			files.push_back(pair.file_id);
-		std::sort(files.begin(), files.end());
-		files.erase(std::unique(files.begin(), files.end()), files.end());
-		const pg::Rows gone =
-			pg::query("SELECT f.id FROM unnest($1::bigint[]) f(id)"
-					  " WHERE NOT EXISTS (SELECT FROM etl.file WHERE file_id = f.id)"
-					  " ORDER BY 1",
-					  {pg::param_array(files)});
-		std::vector<int64_t> lost;
-		for (uint64_t i = 0; i < gone.size(); ++i)
-			lost.push_back(gone.integer(i, 0));
-		if (!lost.empty())
-			std::erase_if(pairs, [&](const SubjectFile &pair)
-						  { return std::binary_search(lost.begin(), lost.end(), pair.file_id); });
+		merge(dataset, ids, full.int2(0, 0) + 1);
 		pg::execute("DELETE FROM etl.subject_page WHERE segment_id = ANY ($1)", {ids});
 		pg::execute("DELETE FROM etl.subject_segment WHERE segment_id = ANY ($1)", {ids});
-		write_segment(dataset, full.int2(0, 0) + 1, pairs);
 	}
 }
 
-} // namespace
-
 void
-add_subject_files(const std::string &dataset, std::vector<SubjectFile> pairs)
+add_subject_files(const std::string &dataset, std::vector<SubjectFile> &pairs)
 {
 	if (pairs.empty())
 		return;
 	std::sort(pairs.begin(), pairs.end());
 	pairs.erase(std::unique(pairs.begin(), pairs.end()), pairs.end());
-	write_segment(dataset, 0, pairs);
-	merge_segments(dataset);
+	SegmentWriter writer(dataset, 0);
+	writer.write(pairs);
+	writer.close();
 }
 
 std::vector<int64_t>

@@ -16,8 +16,12 @@ struct SubjectFile
 	auto operator<=>(const SubjectFile &) const = default;
 };
 
-/// Adds a segment. Merges small ones. The dataset must be locked.
-void add_subject_files(const std::string &dataset, std::vector<SubjectFile> pairs);
+/// Adds a segment. The dataset must be locked. Sorts the pairs.
+void add_subject_files(const std::string &dataset, std::vector<SubjectFile> &pairs);
+
+/// Merges small segments, and leaves out files that are not in etl.file: a run's own must be there
+/// by then. The dataset must be locked.
+void merge_subject_segments(const std::string &dataset);
 
 /// The files that hold one of these people, in order. A file that is no longer in etl.file may be
 /// among them.

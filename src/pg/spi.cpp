@@ -286,7 +286,7 @@ run(const std::string &sql, std::initializer_list<Param> params)
 {
 	Arguments a(params);
 	const char *text = sql.c_str();
-	call(
+	call_spi(
 		[&]
 		{
 			const int rc = SPI_execute_with_args(text, a.n, a.types, a.values, a.nulls, false, 0);
@@ -315,7 +315,7 @@ Cursor::Cursor(const std::string &sql, std::initializer_list<Param> params)
 {
 	Arguments a(params);
 	const char *text = sql.c_str();
-	portal_ = call(
+	portal_ = call_spi(
 		[&]
 		{
 			return SPI_cursor_open_with_args(nullptr, text, a.n, a.types, a.values, a.nulls, false,
@@ -334,7 +334,7 @@ Rows
 Cursor::fetch(size_t count)
 {
 	const long n = static_cast<long>(count);
-	call([=, this] { SPI_cursor_fetch(portal_, true, n); });
+	call_spi([=, this] { SPI_cursor_fetch(portal_, true, n); });
 	return Rows(SPI_tuptable, SPI_processed);
 }
 

@@ -97,6 +97,20 @@ class Spi
 	int guc_level_;
 };
 
+/// pg::call() for SPI's functions, which leave the connection's own memory context behind where
+/// the caller had a MemoryScope, say.
+template <typename F>
+auto
+call_spi(F &&f) -> decltype(f())
+{
+	struct Restore
+	{
+		MemoryContext context = CurrentMemoryContext;
+		~Restore() { MemoryContextSwitchTo(context); }
+	} restore;
+	return call(f);
+}
+
 /// Runs a query and returns its rows (of a statement with RETURNING too).
 Rows query(const std::string &sql, std::initializer_list<Param> params = {});
 /// Runs a statement and returns the number of rows it touched.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <deque>
 #include <optional>
 #include <span>
 #include <thread>
@@ -40,8 +41,8 @@ struct Removal
 	std::string path;
 };
 
-/// Of the current transaction. Never touched by threads.
-std::vector<Planned> planned;
+/// Of the current transaction. Never changed by threads.
+std::deque<Planned> planned; // addresses stay when it grows
 std::vector<Removal> removals;
 
 /// Of the datasets that were recovered: what could not be done yet.
@@ -50,12 +51,22 @@ std::vector<FileAction> unfinished;
 /// Actions that are not carried out yet, by path: unfinished ones, then those of this transaction.
 struct Index
 {
-	std::unordered_map<std::string, const FileAction *> from, to;
+	using Map =
+		std::unordered_map<std::string_view, const FileAction *>; // the actions' own strings
+	Map from, to;
 	void add(const FileAction &a)
 	{
-		from[a.from] = &a;
+		put(from, a.from, a);
 		if (!a.to.empty())
-			to[a.to] = &a;
+			put(to, a.to, a);
+	}
+
+  private:
+	/// The latest counts. (Its string too: an earlier action may go while it stays.)
+	static void put(Map &map, const std::string &path, const FileAction &action)
+	{
+		map.erase(path);
+		map.emplace(path, &action);
 	}
 };
 std::optional<Index> cached_index;
@@ -156,6 +167,20 @@ carry_out_planned() noexcept
 		thread.join();
 }
 
+/// Whether the action's source is a file that the run has written, and not one that was delivered.
+bool
+is_part(const FileAction &action)
+{
+	return action.kind == FileAction::Kind::publish || action.kind == FileAction::Kind::replace;
+}
+
+void
+remove_part(const FileAction &action) noexcept
+{
+	if (is_part(action))
+		beneath::unlink(action.from);
+}
+
 void
 forget_all() noexcept
 {
@@ -179,6 +204,8 @@ at_transaction_end(XactEvent event, void *)
 	{
 		for (const Removal &r : removals)
 			beneath::unlink(r.path);
+		for (const Planned &p : planned)
+			remove_part(p.action);
 		forget_all();
 	}
 	else if (event == XACT_EVENT_PRE_PREPARE && (!planned.empty() || !removals.empty()))
@@ -201,6 +228,9 @@ at_subtransaction_end(SubXactEvent event, SubTransactionId id, SubTransactionId 
 	else if (event == SUBXACT_EVENT_ABORT_SUB)
 	{
 		cached_index.reset();
+		for (const Planned &p : planned)
+			if (p.subtransaction == id)
+				remove_part(p.action);
 		std::erase_if(planned, [&](const Planned &p) { return p.subtransaction == id; });
 		for (const Removal &r : removals)
 			if (r.subtransaction == id)
@@ -261,13 +291,27 @@ insert_actions(const std::string &dataset, const std::vector<FileAction> &action
 	return ids;
 }
 
+/// What a planned action will rename is known from it: its name need not be held twice.
+void
+forget_planned_removals(SubTransactionId id)
+{
+	const Index &index = action_index();
+	std::erase_if(removals,
+				  [&](const Removal &r)
+				  {
+					  const auto found = index.from.find(r.path);
+					  return r.subtransaction == id && found != index.from.end() &&
+							 is_part(*found->second);
+				  });
+}
+
 /// After the commit the finished files must be there, whatever happens to the machine.
 void
 sync_parts(const std::vector<FileAction> &actions)
 {
 	std::set<std::string> folders;
 	for (const FileAction &a : actions)
-		if (a.kind == FileAction::Kind::publish || a.kind == FileAction::Kind::replace)
+		if (is_part(a))
 			folders.insert(a.from.substr(0, a.from.rfind('/')));
 	for (const std::string &folder : folders)
 		if (!sync_folder(folder))
@@ -302,9 +346,13 @@ plan_actions(const std::string &dataset, std::vector<FileAction> actions)
 	// with synchronous_commit off a crash could take back a commit whose files have moved already
 	pg::call([] { ForceSyncCommit(); });
 	const SubTransactionId id = GetCurrentSubTransactionId();
-	cached_index.reset();
 	for (size_t i = 0; i < actions.size(); ++i)
+	{
 		planned.push_back({id, std::move(actions[i]), ids[i]});
+		if (cached_index)
+			cached_index->add(planned.back().action);
+	}
+	forget_planned_removals(id);
 	ETL_FAULT("planned");
 }
 
@@ -359,7 +407,11 @@ pending_sources()
 {
 	std::unordered_map<std::string, std::string> sources;
 	for (const auto &[to, action] : action_index().to)
-		sources[to] = pending_source(to);
+	{
+		std::string path(to);
+		std::string source = pending_source(path);
+		sources.emplace(std::move(path), std::move(source));
+	}
 	return sources;
 }
 

@@ -35,7 +35,6 @@ struct FileAction
 	std::string from, to;  ///< absolute
 	Sha256 sha256{};       ///< archive, remove, replace: what the raw file must hold
 	FileIdentity identity; ///< of the same: what the raw file was when it was read
-	std::string raw_root;  ///< archive, remove: up to which folder empty ones are removed
 };
 
 /// What became of an action.

@@ -5,8 +5,8 @@
 #include <memory>
 #include <vector>
 
-#include "core/key_set.h"
 #include "run/run.h"
+#include "run/spanning_keys.h"
 
 namespace etl
 {
@@ -27,14 +27,9 @@ struct Batch
 	std::vector<BatchRecord> records; ///< of all pieces, in order; filled by collect()
 
 	void collect();
+	/// Back to nothing; keeps the memory of the records, which the next batch needs again.
+	void clear();
 	size_t accepted() const;
-};
-
-/// Keys that a file had in earlier batches, for a file that spans several.
-struct SpanningKeys
-{
-	uint32_t file = 0;
-	KeySet keys;
 };
 
 /// What a run has learned from batch to batch, so that the database need not be asked again.

@@ -302,6 +302,13 @@ Batch::collect()
 			records.push_back({&record, piece.get()});
 }
 
+void
+Batch::clear()
+{
+	pieces.clear();
+	records.clear();
+}
+
 size_t
 Batch::accepted() const
 {

@@ -126,9 +126,8 @@ list_staged_files(const std::string &raw_dir)
 	return files;
 }
 
-std::vector<RunFile>
-claim_files(const Definition &definition, const pg::Settings &settings, const RunOptions &options,
-			std::vector<FileTask> &tasks, int64_t run_time)
+std::vector<StagedFile>
+claim_files(const Definition &definition, const pg::Settings &settings, const RunOptions &options)
 {
 	std::vector<StagedFile> staged = list_staged_files(settings.raw_dir);
 	std::erase_if(staged,
@@ -148,7 +147,13 @@ claim_files(const Definition &definition, const pg::Settings &settings, const Ru
 			  [&](const StagedFile &a, const StagedFile &b) { return order(a) < order(b); });
 	if (options.max_bytes != 0)
 		keep_first(options.max_bytes, staged);
+	return staged;
+}
 
+std::vector<RunFile>
+take_up(const Definition &definition, const pg::Settings &settings, const RunOptions &options,
+		std::span<StagedFile> staged, int64_t run_time, std::vector<FileTask> &tasks)
+{
 	std::vector<std::string_view> paths;
 	for (const StagedFile &f : staged)
 		paths.push_back(f.path);
@@ -169,20 +174,23 @@ claim_files(const Definition &definition, const pg::Settings &settings, const Ru
 		}
 	}
 	std::vector<RunFile> files;
-	for (const StagedFile &f : staged)
+	files.reserve(staged.size());
+	tasks.reserve(staged.size());
+	for (StagedFile &f : staged)
 	{
 		RunFile file;
-		file.path = f.path;
-		file.absolute = settings.raw_dir + "/" + f.path;
+		file.path = std::move(f.path);
+		file.absolute = settings.raw_dir + "/" + file.path;
 		file.context = {f.partition->pg_date(), static_cast<int16_t>(f.partition->hour), run_time};
 		file.identity = f.identity;
 		FileTask task;
 		task.path = file.absolute;
-		task.gzip = is_gzip(f.path);
-		task.whole_json = is_whole_json(f.path);
+		task.gzip = is_gzip(file.path);
+		task.whole_json = is_whole_json(file.path);
 		task.context = file.context;
-		task.known = known[f.path];
-		if (const auto refused = options.refused.find(f.path); refused != options.refused.end())
+		if (const auto contents = known.find(file.path); contents != known.end())
+			task.known = std::move(contents->second);
+		if (const auto refused = options.refused.find(file.path); refused != options.refused.end())
 			task.refused = refused->second;
 		files.push_back(std::move(file));
 		tasks.push_back(std::move(task));

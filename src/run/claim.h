@@ -1,7 +1,8 @@
 // Claim: which staged files a run takes up.
 #pragma once
 
-#include <functional>
+#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -26,11 +27,15 @@ struct StagedFile
 /// Symbolic links, FIFOs and devices are not looked at. Unreadable folders are skipped.
 std::vector<StagedFile> list_staged_files(const std::string &raw_dir);
 
-/// The files of a dataset in order of partition and path, with what etl.file knows of contents that
-/// came under the same name before.
-std::vector<RunFile> claim_files(const Definition &definition, const pg::Settings &settings,
-								 const RunOptions &options, std::vector<FileTask> &tasks,
-								 int64_t run_time);
+/// The files of a dataset that a run takes up, in order of partition and path.
+std::vector<StagedFile> claim_files(const Definition &definition, const pg::Settings &settings,
+									const RunOptions &options);
+
+/// What a run needs to know of some of them, and what its threads do, including what etl.file knows
+/// of contents that came under the same name before. Takes the names out of staged.
+std::vector<RunFile> take_up(const Definition &definition, const pg::Settings &settings,
+							 const RunOptions &options, std::span<StagedFile> staged,
+							 int64_t run_time, std::vector<FileTask> &tasks);
 
 /// Does the name (without ".gz") end in ".json"?
 bool is_whole_json(const std::string &name);

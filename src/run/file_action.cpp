@@ -34,6 +34,13 @@ folder_of(const std::string &path)
 	return path.substr(0, path.rfind('/'));
 }
 
+/// Those above a file that is gone, but not the raw or archive folder itself.
+void
+remove_emptied_folders(const std::string &path)
+{
+	remove_empty_parents(path, path.substr(0, beneath::root_length(path)));
+}
+
 /// Where a copy from another file system is made.
 std::string
 part_beside(const FileAction &action)
@@ -233,7 +240,7 @@ archive(const FileAction &action, bool thorough)
 	else if (const ActionResult result = archive_copy(action, now, false);
 			 !result.done || !result.problem.empty())
 		return result;
-	remove_empty_parents(action.from, action.raw_root);
+	remove_emptied_folders(action.from);
 	return {};
 }
 
@@ -257,7 +264,7 @@ remove(const FileAction &action)
 	ETL_FAULT("remove_unlink");
 	if (beneath::unlink(held) != 0)
 		return not_done(failed);
-	remove_empty_parents(action.from, action.raw_root);
+	remove_emptied_folders(action.from);
 	return {};
 }
 

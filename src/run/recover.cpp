@@ -72,7 +72,6 @@ committed_actions(const std::string &dataset, const pg::Settings &settings)
 		action.file_id = rows.integer(i, 5);
 		action.identity = {static_cast<uint64_t>(rows.integer(i, 7)),
 						   static_cast<uint64_t>(rows.integer(i, 6)), rows.integer(i, 8)};
-		action.raw_root = settings.raw_dir;
 		FileIdentity now;
 		if (lies_in_folders(action, settings))
 			found.push_back(std::move(row));

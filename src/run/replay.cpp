@@ -78,7 +78,8 @@ class Replay
 			erasure_->execute();
 			complete_files(records_.size());
 		}
-		add_subject_files(definition_.dataset, std::move(subjects_));
+		add_subject_files(definition_.dataset, subjects_);
+		merge_subject_segments(definition_.dataset);
 		ETL_FAULT("replay_completed");
 		return loaded_;
 	}

@@ -57,16 +57,86 @@ class Run
 	{
 		result_.times.begin(StageTimes::claim);
 		recover(definition_.dataset, settings_);
-		std::vector<FileTask> tasks;
 		ETL_FAULT("claim");
-		files_ = claim_files(definition_, settings_, options_, tasks, result_.started_at);
-		result_.files = static_cast<int32_t>(files_.size());
-		if (files_.empty())
+		staged_ = claim_files(definition_, settings_, options_);
+		result_.files = static_cast<int32_t>(staged_.size());
+		if (staged_.empty())
 			return;
 		ETL_FAULT("claimed");
 		prepare();
 		ETL_FAULT("prepared");
 		const KeepFreedMemory keep_freed_memory;
+		pg::prefault_shared_buffers(expected_bytes());
+		for (size_t begin = 0; begin < staged_.size(); begin += group_size())
+			run_group(
+				std::span(staged_).subspan(begin, std::min(group_size(), staged_.size() - begin)));
+		conclude();
+	}
+
+  private:
+	/// How many files are taken up at a time. What a run knows of a file takes some kB; when its
+	/// group is done only what is to be done to it after the commit is left.
+	size_t group_size() const
+	{
+#ifdef ETL_FAULTS
+		constexpr size_t many = 20; // the tests that crash have few files
+#else
+		constexpr size_t many = 16384;
+#endif
+		// an erasure needs all that asks for it
+		return erasure_ ? staged_.size() : std::min(many, staged_.size());
+	}
+
+	void prepare()
+	{
+		ensure_tables(definition_);
+		for (const ReferenceDefinition &reference : definition_.references)
+			if (const Definition *parent = catalog_.find(reference.dataset))
+				ensure_tables(*parent);
+		if (definition_.subject || definition_.erases)
+		{
+			secret_ = pg::secret();
+			hash_key_ = subject_hash_key(secret_);
+		}
+		if (definition_.erases)
+			erasure_.emplace(catalog_, definition_, secret_, result_.run_id);
+		tombstones_ = Tombstones::load(definition_);
+		part_folder_ = part_folder(settings_, definition_.dataset);
+		memory_.only_own_keys = !definition_.tables.empty() && !has_rows(definition_.tables[0]);
+	}
+
+	/// Memory for the batch that is being loaded, and as much for what is staged ahead of it: two
+	/// fifths each of what the run's files leave.
+	uint64_t batch_bytes() const
+	{
+		// about what a planned action takes, two of them a file, and what names and outcome of a
+		// file take until its group is done (docs/hostile-input.md)
+		constexpr uint64_t planned_bytes = 1024, file_bytes = 3072;
+		const uint64_t all = settings_.batch_memory,
+					   files = staged_.size() * planned_bytes + group_size() * file_bytes;
+		return (all - std::min(all * 3 / 4, files)) * 2 / 5;
+	}
+
+	/// About what the files' records will take in tables and indexes: as much as their text, and
+	/// JSON is compressed to a seventh.
+	uint64_t expected_bytes() const
+	{
+		uint64_t bytes = 0;
+		for (const StagedFile &file : staged_)
+			bytes += file.identity.size * (is_gzip(file.path) ? 7 : 1);
+		return bytes;
+	}
+
+	/// Takes up some files, loads them, and plans what is done to them after the commit.
+	void run_group(std::span<StagedFile> staged)
+	{
+		result_.times.begin(StageTimes::claim);
+		std::vector<FileTask> tasks;
+		files_ = take_up(definition_, settings_, options_, staged, result_.started_at, tasks);
+		const std::vector<int64_t> ids = allocate_ids("etl.file_file_id_seq", files_.size());
+		for (size_t i = 0; i < files_.size(); ++i)
+			files_[i].file_id = ids[i];
+		ETL_FAULT("taken_up");
 		StagerOptions options;
 		options.threads = settings_.threads;
 		options.memory = batch_bytes();
@@ -75,7 +145,6 @@ class Run
 		options.erased = tombstones_ ? tombstones_->erased() : nullptr;
 		Stager stager(definition_, catalog_.key_types(), std::move(tasks), options);
 		const StopOnExit stop_staging(stager);
-		pg::prefault_shared_buffers(expected_bytes());
 		const StopOnExit stop_writing(
 			[this]
 			{
@@ -102,49 +171,20 @@ class Run
 		}
 		result_.times.begin(StageTimes::archive);
 		plan_actions(definition_.dataset, std::move(actions));
+		writer_.reset();
+		files_.clear();
 		ETL_FAULT("finished");
 	}
 
-  private:
-	void prepare()
+	void conclude()
 	{
-		ensure_tables(definition_);
-		for (const ReferenceDefinition &reference : definition_.references)
-			if (const Definition *parent = catalog_.find(reference.dataset))
-				ensure_tables(*parent);
-		const std::vector<int64_t> ids = allocate_ids("etl.file_file_id_seq", files_.size());
-		for (size_t i = 0; i < files_.size(); ++i)
-			files_[i].file_id = ids[i];
-		if (definition_.subject || definition_.erases)
-		{
-			secret_ = pg::secret();
-			hash_key_ = subject_hash_key(secret_);
-		}
-		if (definition_.erases)
-			erasure_.emplace(catalog_, definition_, secret_, result_.run_id);
-		tombstones_ = Tombstones::load(definition_);
-		part_folder_ = part_folder(settings_, definition_.dataset);
-		memory_.only_own_keys = !definition_.tables.empty() && !has_rows(definition_.tables[0]);
-	}
-
-	/// Memory for the batch that is being loaded, and as much for what is staged ahead of it: two
-	/// fifths each of what the run's files leave.
-	uint64_t batch_bytes() const
-	{
-		// about what names, plan and outcome of a file take (docs/hostile-input.md)
-		constexpr uint64_t file_bytes = 4096;
-		const uint64_t all = settings_.batch_memory;
-		return (all - std::min(all * 3 / 4, files_.size() * file_bytes)) * 2 / 5;
-	}
-
-	/// About what the files' records will take in tables and indexes: as much as their text, and
-	/// JSON is compressed to a seventh.
-	uint64_t expected_bytes() const
-	{
-		uint64_t bytes = 0;
-		for (const RunFile &file : files_)
-			bytes += file.identity.size * (is_gzip(file.path) ? 7 : 1);
-		return bytes;
+		merge_subject_segments(definition_.dataset);
+		ETL_FAULT("concluded");
+		if (failures_ == 0)
+			return;
+		result_.status = failures_ == staged_.size() ? "failed" : "partial";
+		result_.error = std::to_string(failures_) + " of " + std::to_string(staged_.size()) +
+						" files failed, the first: " + first_error_;
 	}
 
 	void stage_and_load(Stager &stager)
@@ -182,7 +222,7 @@ class Run
 			{
 				process(batch, ended);
 				result_.times.begin(StageTimes::stage);
-				batch = Batch();
+				batch.clear();
 				ended.clear();
 				memory = 0;
 			}
@@ -212,6 +252,15 @@ class Run
 	}
 
 	void process(Batch &batch, const std::vector<uint32_t> &ended)
+	{
+		{
+			const pg::MemoryScope memory_scope; // keys that the database is asked for
+			load_batch(batch, ended);
+		}
+		remember_spanning(batch, ended);
+	}
+
+	void load_batch(Batch &batch, const std::vector<uint32_t> &ended)
 	{
 		batch.collect();
 		if (erasure_)
@@ -246,7 +295,6 @@ class Run
 			close_file(files_[index]);
 		if (subjects_.full())
 			subjects_.write(definition_.dataset);
-		remember_spanning(batch, ended);
 	}
 
 	/// Hands the accepted records to the threads that write processed files.
@@ -320,13 +368,12 @@ class Run
 	{
 		if (batch.records.empty())
 			return;
-		if (!ended.empty() && ended.back() >= last_file_)
-		{
-			spanning_ = {};
+		const bool ends = !ended.empty() && ended.back() >= last_file_;
+		if (ends || spanning_.file != last_file_)
+			spanning_ = SpanningKeys();
+		if (ends)
 			return;
-		}
-		if (spanning_.file != last_file_)
-			spanning_ = {last_file_, {}};
+		spanning_.file = last_file_;
 		for (const BatchRecord &r : batch.records)
 			if (r.record->file == last_file_ && r.record->loadable &&
 				r.record->key.data() != nullptr)
@@ -338,8 +385,6 @@ class Run
 	{
 		std::vector<FileAction> actions;
 		std::vector<std::string_view> failed;
-		size_t failures = 0;
-		std::string first_error;
 		CatalogRows rows;
 		for (RunFile &file : files_)
 		{
@@ -349,10 +394,10 @@ class Run
 			result_.bytes += static_cast<int64_t>(file.outcome.bytes);
 			if (file.status == "failed")
 			{
-				++failures;
+				++failures_;
 				failed.push_back(file.path);
-				if (first_error.empty())
-					first_error = storable_text(file.path) + ": " + file.outcome.error;
+				if (first_error_.empty())
+					first_error_ = storable_text(file.path) + ": " + file.outcome.error;
 			}
 			else
 				plan_file(file, actions);
@@ -370,12 +415,6 @@ class Run
 					rows);
 		ETL_FAULT("files_recorded");
 		subjects_.write(definition_.dataset);
-		if (failures > 0)
-		{
-			result_.status = failures == files_.size() ? "failed" : "partial";
-			result_.error = std::to_string(failures) + " of " + std::to_string(files_.size()) +
-							" files failed, the first: " + first_error;
-		}
 		return actions;
 	}
 
@@ -448,7 +487,6 @@ class Run
 		archive.to = settings_.archive_dir + "/" + file.archived_path;
 		archive.sha256 = file.outcome.sha256;
 		archive.identity = file.identity;
-		archive.raw_root = settings_.raw_dir;
 		{
 			// a request names the person who wants to be forgotten: the archive gets a copy in
 			// which a pseudonym stands for them; so it does of a file about somebody who has been
@@ -507,7 +545,10 @@ class Run
 	const RunOptions &options_;
 	RunResult &result_;
 	const pg::Settings settings_;
-	std::vector<RunFile> files_;
+	std::vector<StagedFile> staged_; ///< all that the run takes up
+	std::vector<RunFile> files_;     ///< the group in hand
+	size_t failures_ = 0;
+	std::string first_error_;
 	std::string secret_, part_folder_;
 	std::array<uint8_t, 16> hash_key_{};
 	std::optional<ErasureRun> erasure_;
@@ -516,8 +557,8 @@ class Run
 	std::vector<std::string> processed_taken_;
 	SubjectCollector subjects_;
 	SpanningKeys spanning_;
+	uint32_t last_file_ = 0; ///< as is spanning_.file, of the group
 	CheckMemory memory_;
-	uint32_t last_file_ = 0;
 };
 
 /// Runs, and begins again without a file that changed half-way: one file never keeps the others.

@@ -44,7 +44,6 @@ sub stage
 	my ($node, $path, $content, $raw) = @_;
 	my $full = "$node->{etl_root}/raw/$path";
 	my ($folder) = $full =~ m{^(.*)/};
-	make_path($folder);
 	utf8::encode($content) if utf8::is_utf8($content);
 	if (!$raw && $path =~ /\.gz$/ && substr($content, 0, 2) ne "\x1f\x8b")
 	{
@@ -52,7 +51,14 @@ sub stage
 		gzip(\$content => \$zipped, Minimal => 1) or die $GzipError;
 		$content = $zipped;
 	}
-	open my $fh, '>:raw', $full or die "$full: $!";
+	# a run that empties the folder at this moment removes it
+	my $fh;
+	for my $attempt (1 .. 100)
+	{
+		make_path($folder, { error => \my $errors });
+		last if open $fh, '>:raw', $full;
+		die "$full: $!" if $attempt == 100 || !$!{ENOENT};
+	}
 	print $fh $content;
 	close $fh or die;
 	return $full;

@@ -1,0 +1,27 @@
+// A temporary file of PostgreSQL's (storage/file/buffile.c): in temp_tablespaces, within
+// temp_file_limit, gone with the transaction.
+#pragma once
+
+#include "core/key_set.h"
+
+namespace pg
+{
+
+/// Must be destroyed before the (sub)transaction and the memory context in which it was made end.
+/// Serves interrupts when it is written.
+class TempFile : public etl::SpillFile
+{
+  public:
+	TempFile();
+	~TempFile() override;
+	TempFile(const TempFile &) = delete;
+	TempFile &operator=(const TempFile &) = delete;
+	void append(const void *bytes, size_t size) override;
+	/// at: best a multiple of 8 kB.
+	void read(uint64_t at, void *to, size_t size) override;
+
+  private:
+	void *file_; ///< BufFile
+};
+
+} // namespace pg

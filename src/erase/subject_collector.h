@@ -35,7 +35,7 @@ class SubjectCollector
 			pairs_.reserve(std::max(many_pairs, pairs_.size() + subjects.size()));
 		for (const uint64_t subject : subjects)
 			pairs_.push_back({static_cast<int64_t>(subject), file_id});
-		subjects = {};
+		std::vector<uint64_t>().swap(subjects); // "= {}" would keep its memory
 	}
 
 	bool full() const { return pairs_.size() >= many_pairs; }

@@ -22,7 +22,15 @@ as_buffile(void *file)
 } // namespace
 
 TempFile::TempFile()
-	: file_(call([]() -> void * { return BufFileCreateTemp(false); }))
+	: file_(call(
+		  []() -> void *
+		  {
+			  // as long as the resource owner's files
+			  const MemoryContext outer = MemoryContextSwitchTo(CurTransactionContext);
+			  BufFile *const file = BufFileCreateTemp(false);
+			  MemoryContextSwitchTo(outer);
+			  return file;
+		  }))
 {
 }
 

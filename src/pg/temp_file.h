@@ -7,7 +7,7 @@
 namespace pg
 {
 
-/// Must be destroyed before the (sub)transaction and the memory context in which it was made end.
+/// Must be destroyed before the (sub)transaction in which it was made ends.
 /// Serves interrupts when it is written.
 class TempFile : public etl::SpillFile
 {

@@ -105,16 +105,16 @@ class Run
 		memory_.only_own_keys = !definition_.tables.empty() && !has_rows(definition_.tables[0]);
 	}
 
-	/// Memory for the batch that is being loaded, and as much for what is staged ahead of it: two
-	/// fifths each of what the run's files leave.
+	/// Memory for the batch that is being loaded, and as much for what is staged ahead of it:
+	/// three eighths each of what the run's files leave.
 	uint64_t batch_bytes() const
 	{
 		// about what a planned action takes, two of them a file, and what names and outcome of a
 		// file take until its group is done (docs/hostile-input.md)
-		constexpr uint64_t planned_bytes = 1024, file_bytes = 3072;
+		constexpr uint64_t planned_bytes = 1536, file_bytes = 3072;
 		const uint64_t all = settings_.batch_memory,
 					   files = staged_.size() * planned_bytes + group_size() * file_bytes;
-		return (all - std::min(all * 3 / 4, files)) * 2 / 5;
+		return (all - std::min(all * 3 / 4, files)) * 3 / 8;
 	}
 
 	/// About what the files' records will take in tables and indexes: as much as their text, and
@@ -131,6 +131,9 @@ class Run
 	void run_group(std::span<StagedFile> staged)
 	{
 		result_.times.begin(StageTimes::claim);
+		const pg::MemoryScope memory_scope;
+		spanning_ = SpanningKeys();
+		last_file_ = 0;
 		std::vector<FileTask> tasks;
 		files_ = take_up(definition_, settings_, options_, staged, result_.started_at, tasks);
 		const std::vector<int64_t> ids = allocate_ids("etl.file_file_id_seq", files_.size());

@@ -36,6 +36,25 @@ stage($base, 'date=2020-01-03/hour=1/customers.json', qq({"id": "5", "first_name
 stage($base, 'date=2020-01-03/hour=2/customers.json.gz', qq({"id": "5", "first_name": "Zipped", "last_name": "Bee", "email": "c5\@example.com"}\n{"id": "4", "first_name": "Zoe", "last_name": "Bee", "email": "c4\@example.com"}\n));
 my $erase = q{SELECT status FROM etl_erase('customers', '5')};
 
+# Where a run writes who is in which of its files many times (here: for twenty files at a time, more than
+# sixteen times), no merge of what it has written loses the files that it has not recorded yet.
+{
+	my $world = new_world($node);
+	for my $file (0 .. 339)
+	{
+		stage($world, sprintf('date=2021-01-%02d/hour=%d/customers.json', 1 + int($file / 24), $file % 24),
+			join '', map { sprintf qq({"id": "%d", "first_name": "Many", "last_name": "Bee", "email": "many%d\@example.com"}\n), 1000 + 6 * $file + $_, 6 * $file + $_ } 0 .. 5);
+	}
+	$node->safe_psql($world->{name}, q{SELECT etl_run('customers')});
+	is($node->safe_psql($world->{name}, q{
+		SELECT count(*), count(*) FILTER (WHERE f.path LIKE 'date=2021%') FROM etl.subject_segment s
+		JOIN etl.subject_page p USING (segment_id) CROSS JOIN generate_series(0, length(entries) / 16 - 1) n
+		JOIN etl.file f ON f.file_id = ('x' || encode(substr(entries, n * 16 + 9, 8), 'hex'))::bit(64)::bigint
+		WHERE s.dataset = 'customers'}) =~ s/^\d+\|//r, '2040', 'all people of all files are found');
+	cmp_ok($node->safe_psql($world->{name}, q{SELECT max(level) FROM etl.subject_segment WHERE dataset = 'customers'}), '>', 0, 'in merged segments');
+	drop_world($world);
+}
+
 my $copies = 0;
 
 sub copy_world

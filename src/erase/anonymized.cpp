@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "core/rewrite.h"
+#include "core/scoped_fd.h"
 #include "erase/erase.h"
 #include "erase/treat.h"
 #include "pg/copy.h"

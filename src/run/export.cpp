@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include <unistd.h>
-
 #include "pg/copy.h"
 #include "run/actions.h"
 
@@ -124,12 +122,6 @@ free_name(const std::string &root, const std::string &relative,
 			std::find(taken.begin(), taken.end(), candidate) == taken.end())
 			return candidate;
 	}
-}
-
-ScopedFd::~ScopedFd()
-{
-	if (fd_ >= 0)
-		close(fd_);
 }
 
 } // namespace etl

@@ -32,18 +32,4 @@ void wait_for_exports(ExportWriter &writer);
 std::string free_name(const std::string &root, const std::string &relative,
 					  const std::vector<std::string> &taken);
 
-/// Closes a file descriptor at the end of a scope.
-class ScopedFd
-{
-  public:
-	explicit ScopedFd(int fd) : fd_(fd) {}
-	~ScopedFd();
-	ScopedFd(const ScopedFd &) = delete;
-	ScopedFd &operator=(const ScopedFd &) = delete;
-	int get() const { return fd_; }
-
-  private:
-	int fd_;
-};
-
 } // namespace etl

@@ -7,10 +7,10 @@ CREATE TABLE etl.subject_segment (
     pairs      bigint NOT NULL
 );
 CREATE INDEX subject_segment_dataset_idx ON etl.subject_segment (dataset);
-COMMENT ON TABLE etl.subject_segment IS 'Which files hold whose records: each run adds a segment, sorted by person, and sixteen small segments become one larger one, so that finding a person''s files costs a page of each of a few segments';
+COMMENT ON TABLE etl.subject_segment IS 'Which files hold whose records: a run adds segments, sorted by person, and sixteen small segments become one larger one, so that finding a person''s files costs a page of each of a few segments';
 COMMENT ON COLUMN etl.subject_segment.segment_id IS 'Identifies the segment';
 COMMENT ON COLUMN etl.subject_segment.dataset IS 'Dataset of the files';
-COMMENT ON COLUMN etl.subject_segment.level IS '0: of one run; n + 1: merged from sixteen of level n';
+COMMENT ON COLUMN etl.subject_segment.level IS '0: as a run has written it; n + 1: merged from sixteen of level n';
 COMMENT ON COLUMN etl.subject_segment.pairs IS 'Pairs of person and file in it';
 
 CREATE TABLE etl.subject_page (

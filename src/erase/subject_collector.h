@@ -27,15 +27,22 @@ class SubjectCollector
 		subjects.push_back(subject);
 	}
 
-	/// Takes the people of a file that has ended.
-	void end_file(int64_t file_id, std::vector<uint64_t> &subjects)
+	/// Takes the people of a file, and leaves none.
+	void take(int64_t file_id, std::vector<uint64_t> &subjects)
 	{
 		keep_distinct(subjects);
-		if (pairs_.size() + subjects.size() > pairs_.capacity())
-			pairs_.reserve(std::max(many_pairs, pairs_.size() + subjects.size()));
+		// at once what is needed until they are written: growing leaves holes in malloc's memory
+		pairs_.reserve(many_pairs);
 		for (const uint64_t subject : subjects)
 			pairs_.push_back({static_cast<int64_t>(subject), file_id});
 		std::vector<uint64_t>().swap(subjects); // "= {}" would keep its memory
+	}
+
+	/// A file that goes on: so many people that they are taken before it ends. (They may come
+	/// again: the index may say a thing twice.)
+	static bool many(const std::vector<uint64_t> &subjects)
+	{
+		return subjects.size() >= many_pairs;
 	}
 
 	bool full() const { return pairs_.size() >= many_pairs; }
@@ -59,7 +66,7 @@ class SubjectCollector
 		subjects.erase(std::unique(subjects.begin(), subjects.end()), subjects.end());
 	}
 
-	std::vector<SubjectFile> pairs_; ///< of files that have ended
+	std::vector<SubjectFile> pairs_; ///< not written yet
 };
 
 } // namespace etl

@@ -17,8 +17,8 @@ namespace
 constexpr size_t page_pairs = 500;
 /// Segments of a level that become one of the next.
 constexpr int64_t merge_width = 16;
-/// Pairs that are merged at a time; larger segments stay as they are.
-constexpr int64_t merge_pairs = 1 << 20;
+/// Larger segments stay as they are: what a large run writes is not written again.
+constexpr int64_t mergeable_pairs = 1 << 16;
 /// Pages that a merge holds in memory at a time.
 constexpr size_t merge_pages = 256;
 
@@ -175,11 +175,10 @@ merge_subject_segments(const std::string &dataset)
 	{
 		const pg::Rows full = pg::query(
 			"SELECT level, array_agg(segment_id) FROM (SELECT segment_id, level, pairs,"
-			" row_number() OVER (PARTITION BY level ORDER BY segment_id) AS n,"
-			" sum(pairs) OVER (PARTITION BY level ORDER BY segment_id) AS total"
-			" FROM etl.subject_segment WHERE dataset = $1) s WHERE n <= $2 AND total <= $3"
+			" row_number() OVER (PARTITION BY level ORDER BY segment_id) AS n"
+			" FROM etl.subject_segment WHERE dataset = $1 AND pairs <= $3) s WHERE n <= $2"
 			" GROUP BY level HAVING count(*) = $2 ORDER BY level LIMIT 1",
-			{pg::param(dataset), pg::param(merge_width), pg::param(merge_pairs)});
+			{pg::param(dataset), pg::param(merge_width), pg::param(mergeable_pairs)});
 		if (full.empty())
 			return;
 		bool null;

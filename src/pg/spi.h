@@ -97,8 +97,8 @@ class Spi
 	int guc_level_;
 };
 
-/// pg::call() for SPI's functions, which leave the connection's own memory context behind where
-/// the caller had a MemoryScope, say.
+/// pg::call() for those of SPI's functions that run a query: they leave the connection's memory
+/// context current, and this puts the caller's back (a MemoryScope's, say).
 template <typename F>
 auto
 call_spi(F &&f) -> decltype(f())

@@ -42,7 +42,8 @@ TempFile::~TempFile()
 	}
 	catch (const PgError &)
 	{
-		// the end of the transaction closes it
+		// what was not written yet could not be written; nobody reads it any more, and the end of
+		// the transaction closes the file
 	}
 }
 
@@ -53,7 +54,7 @@ TempFile::append(const void *bytes, size_t size)
 		[=, this]
 		{
 			CHECK_FOR_INTERRUPTS();
-			// PostgreSQL 15 takes void *
+			// before PostgreSQL 16: void *
 			BufFileWrite(as_buffile(file_), const_cast<void *>(bytes), size);
 		});
 }
@@ -64,15 +65,11 @@ TempFile::read(uint64_t at, void *to, size_t size)
 	const size_t got = call(
 		[=, this]() -> size_t
 		{
+			CHECK_FOR_INTERRUPTS();
 			BufFile *const file = as_buffile(file_);
-			// by block: an offset would have to be split into segment and place in it
-			if (BufFileSeekBlock(file, static_cast<long>(at / BLCKSZ)) != 0)
-				ereport(ERROR, (errcode_for_file_access(),
-								errmsg("could not seek to block %ld of temporary file",
-									   static_cast<long>(at / BLCKSZ))));
-			char skipped[BLCKSZ];
-			if (at % BLCKSZ != 0)
-				(void)BufFileRead(file, skipped, at % BLCKSZ);
+			if (BufFileSeek(file, 0, static_cast<off_t>(at), SEEK_SET) != 0)
+				ereport(ERROR,
+						(errcode_for_file_access(), errmsg("could not seek in a temporary file")));
 			return BufFileRead(file, to, size);
 		});
 	if (got != size)

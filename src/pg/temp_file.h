@@ -8,7 +8,7 @@ namespace pg
 {
 
 /// Must be destroyed before the (sub)transaction in which it was made ends.
-/// Serves interrupts when it is written.
+/// Serves interrupts.
 class TempFile : public etl::SpillFile
 {
   public:
@@ -17,7 +17,6 @@ class TempFile : public etl::SpillFile
 	TempFile(const TempFile &) = delete;
 	TempFile &operator=(const TempFile &) = delete;
 	void append(const void *bytes, size_t size) override;
-	/// at: best a multiple of 8 kB.
 	void read(uint64_t at, void *to, size_t size) override;
 
   private:

@@ -213,29 +213,26 @@ at_transaction_end(XactEvent event, void *)
 						errmsg("cannot PREPARE a transaction that has run a dataset")));
 }
 
+/// What the innermost subtransaction has planned stands at the end: an outer one plans nothing
+/// while it lasts.
 void
 at_subtransaction_end(SubXactEvent event, SubTransactionId id, SubTransactionId parent, void *)
 {
 	if (event == SUBXACT_EVENT_COMMIT_SUB)
 	{
-		for (Planned &p : planned)
-			if (p.subtransaction == id)
-				p.subtransaction = parent;
-		for (Removal &r : removals)
-			if (r.subtransaction == id)
-				r.subtransaction = parent;
+		for (auto p = planned.rbegin(); p != planned.rend() && p->subtransaction == id; ++p)
+			p->subtransaction = parent;
+		for (auto r = removals.rbegin(); r != removals.rend() && r->subtransaction == id; ++r)
+			r->subtransaction = parent;
 	}
 	else if (event == SUBXACT_EVENT_ABORT_SUB)
 	{
-		cached_index.reset();
-		for (const Planned &p : planned)
-			if (p.subtransaction == id)
-				remove_part(p.action);
-		std::erase_if(planned, [&](const Planned &p) { return p.subtransaction == id; });
-		for (const Removal &r : removals)
-			if (r.subtransaction == id)
-				beneath::unlink(r.path);
-		std::erase_if(removals, [&](const Removal &r) { return r.subtransaction == id; });
+		if (!planned.empty() && planned.back().subtransaction == id)
+			cached_index.reset();
+		for (; !planned.empty() && planned.back().subtransaction == id; planned.pop_back())
+			remove_part(planned.back().action);
+		for (; !removals.empty() && removals.back().subtransaction == id; removals.pop_back())
+			beneath::unlink(removals.back().path);
 	}
 }
 

@@ -69,7 +69,8 @@ std::string held_name(const FileAction &action);
 /// Registers the transaction callbacks; called once when the library is loaded.
 void register_action_callbacks();
 
-/// Records the actions in etl.file_action and in memory.
+/// Records the actions in etl.file_action and in memory. What they publish or replace a file with
+/// must have been written by this transaction: its rollback removes it.
 void plan_actions(const std::string &dataset, std::vector<FileAction> actions);
 
 /// A file that is removed when the current (sub)transaction rolls back.

@@ -155,6 +155,7 @@ validate_file(const Catalog &catalog, const Definition &definition, const std::s
 			return;
 		if (step.kind != Stager::Step::Kind::piece)
 			continue;
+		const pg::MemoryScope memory_scope;
 		Batch batch;
 		batch.pieces.push_back(std::move(step.piece));
 		batch.collect();

@@ -4,6 +4,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <utility>
 
 #include <unistd.h>
 
@@ -66,7 +67,7 @@ class Run
 		prepare();
 		ETL_FAULT("prepared");
 		const KeepFreedMemory keep_freed_memory;
-		pg::prefault_shared_buffers(expected_bytes());
+		expected_bytes_ = expected_bytes();
 		for (size_t begin = 0; begin < staged_.size(); begin += group_size())
 			run_group(
 				std::span(staged_).subspan(begin, std::min(group_size(), staged_.size() - begin)));
@@ -148,6 +149,7 @@ class Run
 		options.erased = tombstones_ ? tombstones_->erased() : nullptr;
 		Stager stager(definition_, catalog_.key_types(), std::move(tasks), options);
 		const StopOnExit stop_staging(stager);
+		pg::prefault_shared_buffers(std::exchange(expected_bytes_, 0)); // while the threads begin
 		const StopOnExit stop_writing(
 			[this]
 			{
@@ -296,8 +298,8 @@ class Run
 		ETL_FAULT("export_handed_over");
 		for (const uint32_t index : ended)
 			close_file(files_[index]);
-		if (subjects_.full())
-			subjects_.write(definition_.dataset);
+		if (RunFile &file = files_[last_file_]; SubjectCollector::many(file.subjects))
+			collect_subjects(file);
 	}
 
 	/// Hands the accepted records to the threads that write processed files.
@@ -363,7 +365,14 @@ class Run
 	void close_file(RunFile &file)
 	{
 		file.finished_at = GetCurrentTimestamp();
-		subjects_.end_file(file.file_id, file.subjects);
+		collect_subjects(file);
+	}
+
+	void collect_subjects(RunFile &file)
+	{
+		subjects_.take(file.file_id, file.subjects);
+		if (subjects_.full())
+			subjects_.write(definition_.dataset);
 	}
 
 	/// The last file of a batch may go on in the next one: its keys must be known there.
@@ -548,7 +557,8 @@ class Run
 	const RunOptions &options_;
 	RunResult &result_;
 	const pg::Settings settings_;
-	std::vector<StagedFile> staged_; ///< all that the run takes up
+	std::vector<StagedFile> staged_; ///< all that the run takes up; taken up, without a path
+	uint64_t expected_bytes_ = 0;    ///< 0 once the shared buffers are prepared for them
 	std::vector<RunFile> files_;     ///< the group in hand
 	size_t failures_ = 0;
 	std::string first_error_;
@@ -560,7 +570,7 @@ class Run
 	std::vector<std::string> processed_taken_;
 	SubjectCollector subjects_;
 	SpanningKeys spanning_;
-	uint32_t last_file_ = 0; ///< as is spanning_.file, of the group
+	uint32_t last_file_ = 0; ///< index into files_, as is spanning_.file
 	CheckMemory memory_;
 };
 

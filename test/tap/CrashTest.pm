@@ -12,6 +12,7 @@ use File::Path qw(make_path remove_tree);
 use File::Temp qw(tempdir);
 use File::Find ();
 use List::Util qw(max);
+use POSIX qw(WNOHANG);
 use Time::HiRes qw(sleep time);
 use EtlTest;
 use PostgreSQL::Test::Cluster;
@@ -359,23 +360,32 @@ sub kill_while_running
 	my ($world, $work, $seconds) = @_;
 	my $node = $world->{node};
 	my $out = "$world->{root}/session";
-	unlink $out;
-	my $client = fork // die;
-	if ($client == 0)
+	my ($client, $backend);
+	# as in run_step, the session may meet the restart for the crash before: it begins again
+	for (1 .. 20)
 	{
-		open STDERR, '>', '/dev/null';
-		open STDOUT, '>', '/dev/null';
-		exec 'psql', '-XAtq', '-h', $node->host, '-p', $node->port, '-d', $world->{name}, '-v', 'ON_ERROR_STOP=1',
-		  '-o', $out, '-c', 'SELECT pg_backend_pid()', map { ('-c', $_) } @$work;
+		unlink $out;
+		$client = fork // die;
+		if ($client == 0)
+		{
+			open STDERR, '>', '/dev/null';
+			open STDOUT, '>', '/dev/null';
+			exec 'psql', '-XAtq', '-h', $node->host, '-p', $node->port, '-d', $world->{name}, '-v', 'ON_ERROR_STOP=1',
+			  '-o', $out, '-c', 'SELECT pg_backend_pid()', map { ('-c', $_) } @$work;
+		}
+		my $said = '';
+		for (1 .. 2000)
+		{
+			sleep 0.005;
+			$said = -s $out ? slurp_file($out) : '';
+			last if $said =~ /^\d+\n/ || waitpid($client, WNOHANG) == $client;
+		}
+		($backend) = $said =~ /^(\d+)\n/ and last;
+		kill 'KILL', $client;
+		waitpid $client, 0;
+		wait_for_server($node);
 	}
-	my $backend;
-	for (1 .. 2000)
-	{
-		sleep 0.005;
-		$backend = -s $out ? slurp_file($out) : '';
-		last if $backend =~ /^\d+\n/;
-	}
-	($backend) = $backend =~ /^(\d+)/ or BAIL_OUT('no session');
+	BAIL_OUT('no session') unless defined $backend;
 	sleep rand() * $seconds;
 	if (rand() < 0.3)
 	{

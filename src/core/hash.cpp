@@ -103,7 +103,7 @@ struct SipState
 } // namespace
 
 uint64_t
-siphash(const std::array<uint8_t, 16> &key, std::string_view bytes)
+siphash(const SipKey &key, std::string_view bytes)
 {
 	const uint64_t k0 = little_endian(key.data()), k1 = little_endian(key.data() + 8);
 	SipState s{k0 ^ UINT64_C(0x736f6d6570736575), k1 ^ UINT64_C(0x646f72616e646f6d),

@@ -98,8 +98,9 @@ format_run_time(int64_t microseconds)
 }
 
 RecordStager::RecordStager(const Definition &definition, const KeyTypes &key_types,
-						   const ErasedPeople *erased)
-	: definition_(definition), key_types_(key_types), key_type_(key_type(definition, key_types))
+						   const ErasedPeople *erased, const SipKey *subject_key)
+	: definition_(definition), key_types_(key_types), subject_key_(subject_key),
+	  key_type_(key_type(definition, key_types))
 {
 	if (erased != nullptr && !erased->people.empty())
 		eraser_ = std::make_unique<RecordEraser>(definition, key_types, erased->people,
@@ -333,6 +334,8 @@ RecordStager::collect_keys(StagedRecord &record, Piece &piece)
 	else if (definition_.erases)
 		canonical_key(type_of(definition_.erases->dataset), find(root, definition_.erases->subject),
 					  piece.arena, record.subject, binary);
+	if (subject_key_ != nullptr && record.subject.data() != nullptr)
+		record.subject_hash = siphash(*subject_key_, record.subject);
 }
 
 void

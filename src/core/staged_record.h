@@ -40,6 +40,7 @@ struct StagedRecord
 	uint64_t key_hash = 0;
 	/// Canonical key of the person the record is about; data() is null where it is about nobody.
 	std::string_view subject;
+	uint64_t subject_hash = 0; ///< keyed; where the stager was given a key
 	uint32_t first_reference = 0, reference_count = 0;
 	int64_t quarantine_id = 0; ///< of a record that is replayed
 	/// What is wrong with it so far; null when nothing is.
@@ -109,9 +110,9 @@ class RecordStager
 {
   public:
 	/// All must outlive it. erased: people whose records are treated on their way in; null for
-	/// none.
+	/// none. subject_key: of the subjects' hashes; null for none.
 	RecordStager(const Definition &definition, const KeyTypes &key_types,
-				 const ErasedPeople *erased = nullptr);
+				 const ErasedPeople *erased = nullptr, const SipKey *subject_key = nullptr);
 	~RecordStager();
 
 	/// Parses, validates, normalises, types and encodes one record into the piece.
@@ -156,6 +157,7 @@ class RecordStager
 	const Definition &definition_;
 	const KeyTypes &key_types_;
 	std::unique_ptr<RecordEraser> eraser_;
+	const SipKey *subject_key_;
 	Document document_;
 	const ColumnType *key_type_;
 	std::shared_ptr<KeyDictionary> dictionary_;

@@ -99,7 +99,7 @@ Stager::work()
 	// it goes first (Linux keeps a nice value for each thread); docs/performance.md has what it
 	// saves.
 	(void)setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), 10);
-	RecordStager stager(definition_, key_types_, options_.erased);
+	RecordStager stager(definition_, key_types_, options_.erased, options_.subject_key);
 	for (;;)
 	{
 		uint32_t file;

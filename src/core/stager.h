@@ -48,6 +48,7 @@ struct StagerOptions
 	size_t max_record_size = 16 << 20;
 	uint64_t max_file_size = UINT64_C(64) << 30;
 	const ErasedPeople *erased = nullptr; ///< see RecordStager
+	const SipKey *subject_key = nullptr;  ///< see RecordStager
 };
 
 class Stager

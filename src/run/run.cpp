@@ -97,7 +97,7 @@ class Run
 		if (definition_.subject || definition_.erases)
 		{
 			secret_ = pg::secret();
-			hash_key_ = subject_hash_key(secret_);
+			subject_key_ = subject_hash_key(secret_);
 		}
 		if (definition_.erases)
 			erasure_.emplace(catalog_, definition_, secret_, result_.run_id);
@@ -147,6 +147,7 @@ class Run
 		options.max_record_size = settings_.max_record_size;
 		options.max_file_size = settings_.max_file_size;
 		options.erased = tombstones_ ? tombstones_->erased() : nullptr;
+		options.subject_key = &subject_key_;
 		Stager stager(definition_, catalog_.key_types(), std::move(tasks), options);
 		const StopOnExit stop_staging(stager);
 		pg::prefault_shared_buffers(std::exchange(expected_bytes_, 0)); // while the threads begin
@@ -288,7 +289,7 @@ class Run
 			++(r.accepted ? file.loaded : file.quarantined);
 			file.treated = file.treated || r.record->treated;
 			if (r.record->subject.data() != nullptr)
-				SubjectCollector::note(file.subjects, siphash(hash_key_, r.record->subject));
+				SubjectCollector::note(file.subjects, r.record->subject_hash);
 		}
 		ETL_FAULT("loaded");
 		quarantine_rejected(definition_, batch, result_.run_id, files_);
@@ -563,7 +564,7 @@ class Run
 	size_t failures_ = 0;
 	std::string first_error_;
 	std::string secret_, part_folder_;
-	std::array<uint8_t, 16> hash_key_{};
+	SipKey subject_key_{};
 	std::optional<ErasureRun> erasure_;
 	std::unique_ptr<Tombstones> tombstones_;
 	std::optional<ProcessedWriter> writer_;

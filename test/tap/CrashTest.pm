@@ -160,7 +160,8 @@ sub wait_for_server
 	my ($node) = @_;
 	for (1 .. 600)
 	{
-		my ($status) = $node->psql('postgres', 'SELECT 1', timeout => 20);
+		# dies of a broken pipe where psql could not connect and is gone before it is told what to ask
+		my ($status) = eval { $node->psql('postgres', 'SELECT 1', timeout => 20) };
 		return if defined $status && $status == 0;
 		sleep 0.1;
 	}
@@ -183,8 +184,14 @@ sub run_step
 	my ($status, $out, $err);
 	for (1 .. 100)
 	{
-		($status, $out, $err) = $world->{node}->psql($world->{name}, join(";\n", @work), on_error_stop => 1, timeout => 180);
-		last if $fault || $status == 0 || $err !~ /the database system is |because of crash of another server process/;
+		($status, $out, $err) = eval { $world->{node}->psql($world->{name}, join(";\n", @work), on_error_stop => 1, timeout => 180) };
+		if (!defined $status)
+		{
+			die $@ unless $@ =~ /Broken pipe/; # as in wait_for_server
+			wait_for_server($world->{node});
+			next;
+		}
+		last if $fault || $status == 0 || $err !~ /error: connection to server |because of crash of another server process/;
 		wait_for_server($world->{node});
 	}
 	return ($status == 0, $err);

@@ -66,6 +66,7 @@ class Replay
 		open_records(ids);
 		for (size_t from = 0; from < records_.size(); from += chunk_size)
 		{
+			const pg::MemoryScope memory_scope;
 			const size_t to = std::min(records_.size(), from + chunk_size);
 			process({records_.begin() + static_cast<ptrdiff_t>(from),
 					 records_.begin() + static_cast<ptrdiff_t>(to)});

@@ -134,6 +134,8 @@ KeySet::spill()
 	Hash *const begin = places_.get();
 	Hash *const end = std::remove(begin, begin + capacity_, Hash());
 	std::sort(begin, end);
+	for (const Hash *hash = begin; hash != end; ++hash)
+		spilled_keys_.add(hash->a);
 	std::unique_ptr<SpillFile> merged = open_file_();
 	Writer writer(*merged);
 	Reader reader(file_.get(), spilled_);
@@ -182,6 +184,8 @@ KeySet::contains(std::string_view key) const
 bool
 KeySet::is_spilled(const Hash &hash) const
 {
+	if (!spilled_keys_.may_contain(hash.a))
+		return false;
 	const auto after = std::upper_bound(block_firsts_.begin(), block_firsts_.end(), hash);
 	if (after == block_firsts_.begin())
 		return false;

@@ -5,7 +5,8 @@
 // billion are taken for one with a chance of 1 in 10^20, and nobody can bring that about.
 //
 // Memory is bounded: what exceeds it goes to a file, sorted. Every 512th hash of it stays in memory
-// (32 bytes for 1,000 keys), so that looking a key up takes one read of a block.
+// (32 bytes for 1,000 keys), so that looking a key up takes one read of a block; and a filter,
+// which says of most keys that are not in the file that they are not.
 #pragma once
 
 #include <array>
@@ -14,6 +15,8 @@
 #include <memory>
 #include <string_view>
 #include <vector>
+
+#include "core/bloom_filter.h"
 
 namespace etl
 {
@@ -43,7 +46,8 @@ class KeySet
 	/// Bytes in memory.
 	size_t memory() const
 	{
-		return capacity_ * sizeof(Hash) + block_firsts_.capacity() * sizeof(Hash);
+		return capacity_ * sizeof(Hash) + block_firsts_.capacity() * sizeof(Hash) +
+			   spilled_keys_.memory();
 	}
 
   private:
@@ -72,6 +76,7 @@ class KeySet
 	std::unique_ptr<SpillFile> file_; ///< sorted, each hash once
 	uint64_t spilled_ = 0;            ///< hashes in it
 	std::vector<Hash> block_firsts_;  ///< the first hash of each of its blocks
+	BloomFilter spilled_keys_;
 };
 
 } // namespace etl

@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "core/bloom_filter.h"
 #include "run/run.h"
 #include "run/spanning_keys.h"
 
@@ -53,19 +54,13 @@ class CheckMemory
 	/// The table was empty when the run began: keys that are in it were loaded by the run.
 	bool only_own_keys = false;
 	/// False: the run has loaded no such key. True: it may have.
-	bool may_be_own(uint64_t hash) const;
-	bool any_own() const { return !filter_.empty(); }
+	bool may_be_own(uint64_t hash) const { return own_.may_contain(hash); }
+	bool any_own() const { return !own_.empty(); }
 
   private:
-	void add_own(uint64_t hash);
-
 	/// A list: what of() returned stays where it is.
 	std::list<std::pair<std::shared_ptr<const KeyDictionary>, std::vector<Known>>> known_;
-	/// A Bloom filter (Bloom 1970) whose bits for one key lie in one cache line (Putze, Sanders and
-	/// Singler 2007): 8 MB, at 13 bits a key good for 5 million keys, and for more it only asks
-	/// more often.
-	static constexpr size_t filter_words = (8 << 20) / 8;
-	std::vector<uint64_t> filter_;
+	BloomFilter own_; ///< keys that the run has loaded
 };
 
 /// Checks keys and references, set-based, then loads what is left; afterwards each record is either

@@ -391,48 +391,7 @@ CheckMemory::note_loaded(const Batch &batch)
 		return;
 	for (const BatchRecord &r : batch.records)
 		if (r.accepted && r.record->key.data() != nullptr)
-			add_own(r.record->key_hash);
-}
-
-namespace
-{
-
-/// Four bits of a 64-byte block.
-template <typename Visit>
-bool
-filter_bits(uint64_t hash, size_t words, Visit &&visit)
-{
-	const size_t block = (hash >> 40) % (words / 8) * 8;
-	for (int i = 0; i < 4; ++i)
-	{
-		const unsigned bit = hash >> (9 * i) & 511;
-		if (!visit(block + bit / 64, UINT64_C(1) << bit % 64))
-			return false;
-	}
-	return true;
-}
-
-} // namespace
-
-void
-CheckMemory::add_own(uint64_t hash)
-{
-	if (filter_.empty())
-		filter_.resize(filter_words);
-	filter_bits(hash, filter_words,
-				[&](size_t word, uint64_t bit)
-				{
-					filter_[word] |= bit;
-					return true;
-				});
-}
-
-bool
-CheckMemory::may_be_own(uint64_t hash) const
-{
-	return !filter_.empty() &&
-		   filter_bits(hash, filter_words,
-					   [&](size_t word, uint64_t bit) { return (filter_[word] & bit) != 0; });
+			own_.add(r.record->key_hash);
 }
 
 } // namespace etl

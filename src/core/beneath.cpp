@@ -8,43 +8,13 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "core/scoped_fd.h"
+
 namespace etl::beneath
 {
 
 namespace
 {
-
-class Fd
-{
-  public:
-	explicit Fd(int fd = -1) : fd_(fd) {}
-	~Fd() { reset(); }
-	Fd(Fd &&other) noexcept : fd_(other.fd_) { other.fd_ = -1; }
-	Fd &operator=(Fd &&other) noexcept
-	{
-		if (this != &other)
-		{
-			reset();
-			fd_ = other.fd_;
-			other.fd_ = -1;
-		}
-		return *this;
-	}
-	int get() const { return fd_; }
-	explicit operator bool() const { return fd_ >= 0; }
-
-  private:
-	void reset()
-	{
-		if (fd_ < 0)
-			return;
-		const int error = errno;
-		::close(fd_);
-		errno = error;
-		fd_ = -1;
-	}
-	int fd_;
-};
 
 bool
 has_parent_step(std::string_view path)
@@ -58,7 +28,7 @@ has_parent_step(std::string_view path)
 /// The folder that a path's last step is taken from, and that step.
 struct Place
 {
-	Fd folder;
+	ScopedFd folder;
 	std::string name;
 	explicit operator bool() const { return static_cast<bool>(folder); }
 };
@@ -79,7 +49,7 @@ find(const std::string &path, size_t root, bool make = false, bool *created = nu
 		root = root_length(path);
 	// an absolute path with nothing trusted begins at "/"; a relative one where we are
 	const std::string start = root > 0 ? path.substr(0, root) : path[0] == '/' ? "/" : ".";
-	place.folder = Fd(::open(start.c_str(), folder_flags));
+	place.folder = ScopedFd(::open(start.c_str(), folder_flags));
 	const size_t last = path.rfind('/');
 	place.name = last == std::string::npos ? path : path.substr(last + 1);
 	if (place.name.empty())
@@ -100,11 +70,12 @@ find(const std::string &path, size_t root, bool make = false, bool *created = nu
 			}
 			else if (errno != EEXIST)
 			{
-				place.folder = Fd();
+				place.folder = ScopedFd();
 				return place;
 			}
 		}
-		place.folder = Fd(openat(place.folder.get(), step.c_str(), folder_flags | O_NOFOLLOW));
+		place.folder =
+			ScopedFd(openat(place.folder.get(), step.c_str(), folder_flags | O_NOFOLLOW));
 		at = end;
 	}
 	return place;

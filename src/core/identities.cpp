@@ -13,11 +13,11 @@ namespace etl
 namespace
 {
 
-std::array<uint8_t, 16>
+SipKey
 derived_key(std::string_view secret, std::string_view label)
 {
 	const auto mac = hmac_sha256(erasure_key(secret), label);
-	std::array<uint8_t, 16> key;
+	SipKey key;
 	std::memcpy(key.data(), mac.data(), key.size());
 	return key;
 }

@@ -7,6 +7,8 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "core/staged_file.h"
+
 namespace etl
 {
 
@@ -46,7 +48,7 @@ class Identities
 	uint32_t quoted_in(std::string_view text, bool keys, std::string_view member) const;
 	uint32_t by_word(std::string_view word) const;
 
-	std::array<uint8_t, 16> subject_key_, email_key_;
+	SipKey subject_key_, email_key_;
 	std::unordered_map<uint64_t, uint32_t> subjects_, emails_, text_emails_;
 };
 

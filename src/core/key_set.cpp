@@ -6,8 +6,6 @@
 #include <random>
 #include <utility>
 
-#include "core/staged_file.h"
-
 namespace etl
 {
 

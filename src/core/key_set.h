@@ -17,28 +17,21 @@
 #include <vector>
 
 #include "core/bloom_filter.h"
+#include "core/spill_file.h"
+#include "core/staged_file.h"
 
 namespace etl
 {
-
-/// Bytes that are written once, one after the other, and then read anywhere.
-class SpillFile
-{
-  public:
-	virtual ~SpillFile() = default;
-	/// Both throw when it can't be done.
-	virtual void append(const void *bytes, size_t size) = 0;
-	virtual void read(uint64_t at, void *to, size_t size) = 0;
-};
 
 class KeySet
 {
   public:
 	using OpenSpillFile = std::function<std::unique_ptr<SpillFile>()>;
 
-	/// memory: bytes beyond which keys go to a file that open_file makes; without open_file all
-	/// stay in memory.
-	explicit KeySet(OpenSpillFile open_file = {}, size_t memory = size_t{16} << 20);
+	/// All keys stay in memory.
+	KeySet() : KeySet({}, 0) {}
+	/// Keys beyond `memory` bytes go to a file that open_file makes.
+	KeySet(OpenSpillFile open_file, size_t memory);
 	/// Both throw what the file throws; a set whose add() has thrown must not be used any more.
 	void add(std::string_view key);
 	bool contains(std::string_view key) const;
@@ -68,7 +61,7 @@ class KeySet
 	void spill();
 	bool is_spilled(const Hash &hash) const;
 
-	std::array<std::array<uint8_t, 16>, 2> secrets_;
+	std::array<SipKey, 2> secrets_;
 	OpenSpillFile open_file_;
 	size_t max_capacity_;
 	std::unique_ptr<Hash[]> places_;

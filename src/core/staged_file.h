@@ -163,8 +163,8 @@ class FileWriter
 std::array<uint8_t, 32> sha256(std::string_view bytes);
 std::array<uint8_t, 32> hmac_sha256(std::string_view key, std::string_view bytes);
 std::string to_hex(std::string_view bytes);
-/// SipHash-2-4 (Aumasson and Bernstein, 2012) with a 16-byte key.
 using SipKey = std::array<uint8_t, 16>;
+/// SipHash-2-4 (Aumasson and Bernstein, 2012).
 uint64_t siphash(const SipKey &key, std::string_view bytes);
 
 } // namespace etl

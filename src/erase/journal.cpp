@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "core/key_ring.h"
+#include "core/scoped_fd.h"
 #include "core/staged_file.h"
 #include "erase/journal_state.h"
 #include "pg/settings.h"
@@ -80,8 +81,8 @@ hex16(uint64_t value)
 void
 sync_folder(const std::string &folder)
 {
-	const Descriptor fd(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-	if (fd.fd < 0 || fsync(fd.fd) != 0)
+	const ScopedFd fd(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	if (fd.get() < 0 || fsync(fd.get()) != 0)
 		fail_journal_io(errno, "sync the folder of the", folder);
 }
 
@@ -110,10 +111,10 @@ write_outcome(const std::string &path, JournalEnd &known, JournalLine::Kind kind
 {
 	try
 	{
-		const Descriptor file(open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
-		if (file.fd < 0 || !lock_file(file.fd, 10000, false))
+		const ScopedFd file(open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+		if (file.get() < 0 || !lock_file(file.get(), 10000, false))
 			return;
-		JournalReader reader(file.fd, known);
+		JournalReader reader(file.get(), known);
 		for (JournalLine line; reader.next(line);)
 			if (line.kind == JournalLine::Kind::committed ||
 				line.kind == JournalLine::Kind::rolled_back)
@@ -132,14 +133,14 @@ write_outcome(const std::string &path, JournalEnd &known, JournalLine::Kind kind
 			line.last = range.last;
 			text += journal_text(line, end);
 		}
-		if (!write_all(file.fd, text, start))
+		if (!write_all(file.get(), text, start))
 		{
-			(void)!ftruncate(file.fd, static_cast<off_t>(start));
+			(void)!ftruncate(file.get(), static_cast<off_t>(start));
 			return;
 		}
 		// a commit is in the WAL; of a rollback this is the only trace
 		if (kind == JournalLine::Kind::rolled_back)
-			(void)fdatasync(file.fd);
+			(void)fdatasync(file.get());
 		known = end;
 	}
 	catch (...)
@@ -234,23 +235,23 @@ append_lines(size_t count, const MakeLine &line_at)
 		settle(before);
 	}
 
-	const Descriptor file(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-	if (file.fd < 0)
+	const ScopedFd file(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+	if (file.get() < 0)
 		fail_journal_io(errno, "open", path);
-	if (!lock_file(file.fd, 60000, true))
+	if (!lock_file(file.get(), 60000, true))
 		throw pg::Error("55P03", "could not lock erasure journal \"" + path + "\"",
 						"Another server holds it.");
 	// again, under the lock: another server may have written meanwhile
 	JournalState state;
 	state.path = path;
-	read_journal_state(file.fd, mark, false, state);
+	read_journal_state(file.get(), mark, false, state);
 	require_known(state);
 	if (state.torn)
 	{
 		pg::notice(WARNING,
 				   "removed an incomplete line at the end of erasure journal \"" + path + "\"",
 				   "The server stopped while it wrote it, before its transaction could commit.");
-		if (ftruncate(file.fd, static_cast<off_t>(state.end.position)) != 0)
+		if (ftruncate(file.get(), static_cast<off_t>(state.end.position)) != 0)
 			fail_journal_io(errno, "truncate", path);
 	}
 	JournalEnd end = state.end;
@@ -261,10 +262,10 @@ append_lines(size_t count, const MakeLine &line_at)
 	{
 		if (!last && text.size() < (1 << 20))
 			return;
-		if (!write_all(file.fd, text, written) || (last && fsync(file.fd) != 0))
+		if (!write_all(file.get(), text, written) || (last && fsync(file.get()) != 0))
 		{
 			const int error = errno;
-			(void)!ftruncate(file.fd, static_cast<off_t>(start));
+			(void)!ftruncate(file.get(), static_cast<off_t>(start));
 			fail_journal_io(error, "write", path);
 		}
 		written += text.size();

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "core/scoped_fd.h"
 #include "pg/settings.h"
 #include "pg/spi.h"
 
@@ -322,8 +323,8 @@ journal_state_of(const JournalMark &mark, bool whole)
 	if (folder.empty())
 		return state;
 	state.path = journal_path(folder, mark);
-	const Descriptor file(open(state.path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-	if (file.fd < 0)
+	const ScopedFd file(open(state.path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+	if (file.get() < 0)
 	{
 		if (errno != ENOENT)
 			fail_journal_io(errno, "open", state.path);
@@ -339,7 +340,7 @@ journal_state_of(const JournalMark &mark, bool whole)
 		return state;
 	}
 	state.exists = true;
-	read_journal_state(file.fd, mark, whole, state);
+	read_journal_state(file.get(), mark, whole, state);
 	return state;
 }
 

@@ -16,21 +16,6 @@ struct JournalMark
 	JournalEnd end;
 };
 
-/// A file descriptor that closes itself (and so gives up its lock).
-struct Descriptor
-{
-	int fd = -1;
-	Descriptor() = default;
-	explicit Descriptor(int f) : fd(f) {}
-	~Descriptor()
-	{
-		if (fd >= 0)
-			close(fd);
-	}
-	Descriptor(const Descriptor &) = delete;
-	Descriptor &operator=(const Descriptor &) = delete;
-};
-
 [[noreturn]] void fail_journal_io(int error, const std::string &what, const std::string &path);
 
 JournalMark read_journal_mark();

@@ -167,14 +167,13 @@ merge(const std::string &dataset, const pg::Param &segments, int level)
 
 } // namespace
 
-/// Sixteen segments of a level become one.
 void
 merge_subject_segments(const std::string &dataset)
 {
 	for (;;)
 	{
 		const pg::Rows full = pg::query(
-			"SELECT level, array_agg(segment_id) FROM (SELECT segment_id, level, pairs,"
+			"SELECT level, array_agg(segment_id) FROM (SELECT segment_id, level,"
 			" row_number() OVER (PARTITION BY level ORDER BY segment_id) AS n"
 			" FROM etl.subject_segment WHERE dataset = $1 AND pairs <= $3) s WHERE n <= $2"
 			" GROUP BY level HAVING count(*) = $2 ORDER BY level LIMIT 1",

@@ -14,6 +14,7 @@
 #include <openssl/crypto.h>
 
 #include "core/key_ring.h"
+#include "core/scoped_fd.h"
 #include "pg/guard.h"
 #include "pg/settings.h"
 
@@ -32,23 +33,6 @@ fail(const std::string &what, const std::string &path)
 				"The server's user must be able to write the folder of etl.key_file.");
 }
 
-class Fd
-{
-  public:
-	explicit Fd(int fd) : fd_(fd) {}
-	~Fd()
-	{
-		if (fd_ >= 0)
-			close(fd_);
-	}
-	Fd(const Fd &) = delete;
-	Fd &operator=(const Fd &) = delete;
-	int get() const { return fd_; }
-
-  private:
-	int fd_;
-};
-
 void
 write_synced(int fd, const std::string &bytes, const std::string &path)
 {
@@ -61,7 +45,7 @@ void
 sync_folder(const std::string &path)
 {
 	const std::string folder = path.substr(0, path.rfind('/') + 1);
-	const Fd fd(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	const etl::ScopedFd fd(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 	if (fd.get() < 0 || fsync(fd.get()) != 0)
 		fail("sync folder", folder);
 }
@@ -126,7 +110,7 @@ rotate_key_file(bool destroy)
 	KeyRotation result;
 	result.path = resolved; // a link stays a link
 
-	const Fd old(open(resolved, O_RDWR | O_CLOEXEC));
+	const etl::ScopedFd old(open(resolved, O_RDWR | O_CLOEXEC));
 	if (old.get() < 0)
 		fail("open", result.path);
 	struct stat opened, named;
@@ -147,7 +131,7 @@ rotate_key_file(bool destroy)
 	const std::string part = result.path + "." + std::to_string(getpid());
 	unlink(part.c_str()); // of a crash: no other process has this id
 	{
-		const Fd out(open(part.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+		const etl::ScopedFd out(open(part.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
 		if (out.get() < 0)
 			fail("create", part);
 		const Remove on_failure{part};
@@ -172,7 +156,7 @@ rotate_key_file(bool destroy)
 		++result.destroyed;
 		for (const std::string &file : kept_files(result.path))
 		{
-			const Fd fd(open(file.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+			const etl::ScopedFd fd(open(file.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
 			if (fd.get() < 0)
 				fail("open", file);
 			overwrite(fd.get(), file);

@@ -10,20 +10,9 @@ extern "C"
 namespace pg
 {
 
-namespace
-{
-
-BufFile *
-as_buffile(void *file)
-{
-	return static_cast<BufFile *>(file);
-}
-
-} // namespace
-
 TempFile::TempFile()
 	: file_(call(
-		  []() -> void *
+		  []
 		  {
 			  // as long as the resource owner's files
 			  const MemoryContext outer = MemoryContextSwitchTo(CurTransactionContext);
@@ -38,7 +27,7 @@ TempFile::~TempFile()
 {
 	try
 	{
-		call([this] { BufFileClose(as_buffile(file_)); });
+		call([this] { BufFileClose(file_); });
 	}
 	catch (const PgError &)
 	{
@@ -55,7 +44,7 @@ TempFile::append(const void *bytes, size_t size)
 		{
 			CHECK_FOR_INTERRUPTS();
 			// before PostgreSQL 16: void *
-			BufFileWrite(as_buffile(file_), const_cast<void *>(bytes), size);
+			BufFileWrite(file_, const_cast<void *>(bytes), size);
 		});
 }
 
@@ -66,11 +55,10 @@ TempFile::read(uint64_t at, void *to, size_t size)
 		[=, this]() -> size_t
 		{
 			CHECK_FOR_INTERRUPTS();
-			BufFile *const file = as_buffile(file_);
-			if (BufFileSeek(file, 0, static_cast<off_t>(at), SEEK_SET) != 0)
+			if (BufFileSeek(file_, 0, static_cast<off_t>(at), SEEK_SET) != 0)
 				ereport(ERROR,
 						(errcode_for_file_access(), errmsg("could not seek in a temporary file")));
-			return BufFileRead(file, to, size);
+			return BufFileRead(file_, to, size);
 		});
 	if (got != size)
 		throw Error("58030", "could not read from a temporary file", "It is shorter than it was.");

@@ -2,13 +2,14 @@
 // temp_file_limit, gone with the transaction.
 #pragma once
 
-#include "core/key_set.h"
+#include "core/spill_file.h"
+
+struct BufFile;
 
 namespace pg
 {
 
-/// Must be destroyed before the (sub)transaction in which it was made ends.
-/// Serves interrupts.
+/// Must be destroyed before the (sub)transaction in which it was made ends. Serves interrupts.
 class TempFile : public etl::SpillFile
 {
   public:
@@ -20,7 +21,7 @@ class TempFile : public etl::SpillFile
 	void read(uint64_t at, void *to, size_t size) override;
 
   private:
-	void *file_; ///< BufFile
+	BufFile *file_;
 };
 
 } // namespace pg

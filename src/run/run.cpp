@@ -8,7 +8,6 @@
 
 #include <unistd.h>
 
-#include "core/rewrite.h"
 #include "erase/erase.h"
 #include "erase/journal.h"
 #include "erase/subject_collector.h"
@@ -19,10 +18,11 @@
 #include "run/claim.h"
 #include "run/export.h"
 #include "run/fault.h"
+#include "run/file_rows.h"
 #include "run/freed_memory.h"
 #include "run/quarantine.h"
-#include "run/rows.h"
 #include "run/threads.h"
+#include "run/treat_raw.h"
 
 extern "C"
 {
@@ -167,7 +167,9 @@ class Run
 		ETL_FAULT("erased");
 		// what the catalog gets does not depend on the files that the threads are still writing
 		result_.times.begin(StageTimes::archive);
-		treat_raw_files();
+		if (tombstones_ && !erasure_)
+			treat_raw_files(catalog_, definition_, *tombstones_->erased(), part_folder_,
+							settings_.threads, files_);
 		std::vector<FileAction> actions = record_files();
 		result_.times.begin(StageTimes::export_);
 		if (writer_)
@@ -398,7 +400,6 @@ class Run
 	{
 		std::vector<FileAction> actions;
 		std::vector<std::string_view> failed;
-		CatalogRows rows;
 		for (RunFile &file : files_)
 		{
 			result_.records += static_cast<int64_t>(file.outcome.records);
@@ -414,72 +415,15 @@ class Run
 			}
 			else
 				plan_file(file, actions);
-			add_row(file, rows);
 		}
 		if (!failed.empty())
 			pg::execute(
 				"DELETE FROM etl.file WHERE dataset = $1 AND status = 'failed' AND path = ANY ($2)",
 				{pg::param(definition_.dataset), pg::param_array(failed)});
-		pg::copy_in(catalog_table("etl.file"),
-					{"file_id", "run_id", "dataset", "path", "record_date", "record_hour",
-					 "size_bytes", "sha256", "records", "loaded", "quarantined", "status", "error",
-					 "processed_path", "archived_path", "started_at", "finished_at", "last_line",
-					 "archived_sha256"},
-					rows);
+		insert_files(definition_.dataset, result_.run_id, files_);
 		ETL_FAULT("files_recorded");
 		subjects_.write(definition_.dataset);
 		return actions;
-	}
-
-	/// Files with records of people who have been erased; of one whose bytes are known nothing was
-	/// read, and it may be from before the erasure.
-	void treat_raw_files()
-	{
-		std::vector<RewriteTask> tasks;
-		std::vector<RunFile *> files;
-		for (RunFile &file : files_)
-			if (tombstones_ && !erasure_ && file.status != "failed" &&
-				(file.treated || file.status == "duplicate"))
-			{
-				RewriteTask task;
-				task.source = file.absolute;
-				task.part = part_name(part_folder_, file.file_id, "treated");
-				task.gzip = is_gzip(file.path);
-				task.whole_json = is_whole_json(file.path);
-				remove_on_rollback(task.part);
-				tasks.push_back(std::move(task));
-				files.push_back(&file);
-			}
-		if (tasks.empty())
-			return;
-		const ErasedPeople *erased = tombstones_->erased();
-		FileRewriter rewriter(
-			std::move(tasks),
-			[&](size_t) -> FileRewriter::Transform
-			{
-				const auto eraser = std::make_shared<RecordEraser>(
-					definition_, catalog_.key_types(), erased->people, erased->secret,
-					erased->dataset, false);
-				return [eraser](std::string_view text, std::string &out, RewriteOutcome &)
-				{ return eraser->erase(text, out); };
-			},
-			settings_.threads);
-		const StopOnExit stop_on_exit(rewriter);
-		while (!rewriter.wait(std::chrono::milliseconds(100)))
-			pg::check_for_interrupts();
-		for (size_t i = 0; i < files.size(); ++i)
-		{
-			const RewriteOutcome &outcome = rewriter.outcomes()[i];
-			if (!outcome.error.empty())
-				throw pg::Error(outcome.sqlstate,
-								"could not rewrite a file about people who have been erased: " +
-									outcome.error,
-								"File \"" + storable_text(files[i]->path) + "\".");
-			if (!outcome.changed)
-				continue;
-			files[i]->treated_part = rewriter.tasks()[i].part;
-			files[i]->treated_sha256 = outcome.new_sha256;
-		}
 	}
 
 	void plan_file(RunFile &file, std::vector<FileAction> &actions)
@@ -518,39 +462,6 @@ class Run
 			}
 		}
 		actions.push_back(std::move(archive));
-	}
-
-	void add_row(const RunFile &file, CatalogRows &rows)
-	{
-		const bool read = file.status != "failed";
-		rows.row(19);
-		rows.int8(file.file_id);
-		rows.int8(result_.run_id);
-		rows.text(definition_.dataset);
-		rows.text(storable_text(file.path));
-		rows.int4(file.context.record_date);
-		rows.int2(file.context.record_hour);
-		rows.int8(static_cast<int64_t>(file.identity.size));
-		if (read)
-			rows.text({reinterpret_cast<const char *>(file.outcome.sha256.data()),
-					   file.outcome.sha256.size()});
-		else
-			rows.null();
-		rows.int8(static_cast<int64_t>(file.outcome.records));
-		rows.int8(file.loaded);
-		rows.int8(file.quarantined);
-		rows.text(file.status);
-		rows.text_or_null(file.outcome.error);
-		rows.text_or_null(storable_text(file.processed_path));
-		rows.text_or_null(storable_text(file.archived_path));
-		rows.int8(file.started_at);
-		rows.int8(file.finished_at != 0 ? file.finished_at : GetCurrentTimestamp());
-		rows.int8(static_cast<int64_t>(file.outcome.last_line));
-		if (file.treated_part.empty())
-			rows.null();
-		else
-			rows.text({reinterpret_cast<const char *>(file.treated_sha256.data()),
-					   file.treated_sha256.size()});
 	}
 
 	const Catalog &catalog_;

@@ -112,6 +112,6 @@ void finish_run(RunResult &result);
 std::vector<int64_t> allocate_ids(const std::string &sequence, size_t count);
 
 /// The key of the hashes in etl.subject_page.
-std::array<uint8_t, 16> subject_hash_key(const std::string &secret);
+SipKey subject_hash_key(const std::string &secret);
 
 } // namespace etl

@@ -102,11 +102,11 @@ StageTimes::json() const
 	return json + "}";
 }
 
-std::array<uint8_t, 16>
+SipKey
 subject_hash_key(const std::string &secret)
 {
 	const auto mac = hmac_sha256(erasure_key(secret), "etl.file.subjects");
-	std::array<uint8_t, 16> key;
+	SipKey key;
 	std::memcpy(key.data(), mac.data(), key.size());
 	return key;
 }

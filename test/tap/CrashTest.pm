@@ -170,7 +170,8 @@ sub wait_for_server
 
 # Runs a step's SQL in one session. Returns whether it succeeded, and what it said. A killed backend
 # is gone a moment before the postmaster sees that and restarts the server, so that a session which
-# waited for the server may still meet the restart: without a fault of its own the step begins again.
+# waited for the server may still meet the restart: one that could not connect, or was told of that
+# crash and has no fault of its own, begins again.
 sub run_step
 {
 	my ($world, $step, $fault) = @_;
@@ -191,7 +192,8 @@ sub run_step
 			wait_for_server($world->{node});
 			next;
 		}
-		last if $fault || $status == 0 || $err !~ /error: connection to server |because of crash of another server process/;
+		last if $status == 0;
+		last if $err !~ /^psql: error: connection to server (?:on|at) .* failed: /m && ($fault || $err !~ /because of crash of another server process/);
 		wait_for_server($world->{node});
 	}
 	return ($status == 0, $err);
@@ -380,16 +382,15 @@ sub kill_while_running
 			exec 'psql', '-XAtq', '-h', $node->host, '-p', $node->port, '-d', $world->{name}, '-v', 'ON_ERROR_STOP=1',
 			  '-o', $out, '-c', 'SELECT pg_backend_pid()', map { ('-c', $_) } @$work;
 		}
-		my $said = '';
+		my ($said, $gone) = ('', 0);
 		for (1 .. 2000)
 		{
 			sleep 0.005;
 			$said = -s $out ? slurp_file($out) : '';
-			last if $said =~ /^\d+\n/ || waitpid($client, WNOHANG) == $client;
+			last if $said =~ /^\d+\n/ || ($gone = waitpid($client, WNOHANG) == $client);
 		}
 		($backend) = $said =~ /^(\d+)\n/ and last;
-		kill 'KILL', $client;
-		waitpid $client, 0;
+		if (!$gone) { kill 'KILL', $client; waitpid $client, 0 }
 		wait_for_server($node);
 	}
 	BAIL_OUT('no session') unless defined $backend;

@@ -1,0 +1,59 @@
+#include "run/file_rows.h"
+
+#include "run/quarantine.h"
+#include "run/rows.h"
+
+extern "C"
+{
+#include "utils/timestamp.h"
+}
+
+namespace etl
+{
+
+namespace
+{
+
+std::string_view
+bytes_of(const Sha256 &hash)
+{
+	return {reinterpret_cast<const char *>(hash.data()), hash.size()};
+}
+
+} // namespace
+
+void
+insert_files(const std::string &dataset, int64_t run_id, const std::vector<RunFile> &files)
+{
+	CatalogRows rows;
+	for (const RunFile &file : files)
+	{
+		rows.row(19);
+		rows.int8(file.file_id);
+		rows.int8(run_id);
+		rows.text(dataset);
+		rows.text(storable_text(file.path));
+		rows.int4(file.context.record_date);
+		rows.int2(file.context.record_hour);
+		rows.int8(static_cast<int64_t>(file.identity.size));
+		file.status == "failed" ? rows.null() : rows.text(bytes_of(file.outcome.sha256));
+		rows.int8(static_cast<int64_t>(file.outcome.records));
+		rows.int8(file.loaded);
+		rows.int8(file.quarantined);
+		rows.text(file.status);
+		rows.text_or_null(file.outcome.error);
+		rows.text_or_null(storable_text(file.processed_path));
+		rows.text_or_null(storable_text(file.archived_path));
+		rows.int8(file.started_at);
+		rows.int8(file.finished_at != 0 ? file.finished_at : GetCurrentTimestamp());
+		rows.int8(static_cast<int64_t>(file.outcome.last_line));
+		file.treated_part.empty() ? rows.null() : rows.text(bytes_of(file.treated_sha256));
+	}
+	pg::copy_in(catalog_table("etl.file"),
+				{"file_id", "run_id", "dataset", "path", "record_date", "record_hour", "size_bytes",
+				 "sha256", "records", "loaded", "quarantined", "status", "error", "processed_path",
+				 "archived_path", "started_at", "finished_at", "last_line", "archived_sha256"},
+				rows);
+}
+
+} // namespace etl

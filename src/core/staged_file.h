@@ -12,6 +12,8 @@
 namespace etl
 {
 
+using Sha256 = std::array<uint8_t, 32>;
+
 /// date=YYYY-MM-DD/hour=H[H] of a path relative to the raw folder.
 struct Partition
 {

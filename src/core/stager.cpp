@@ -104,8 +104,13 @@ Stager::work()
 	{
 		uint32_t file;
 		{
-			const std::lock_guard lock(mutex_);
-			if (stopping_ || next_file_ >= files_.size())
+			std::unique_lock lock(mutex_);
+			// Not before the stager goes: malloc gives the arena of the thread that ends last to
+			// the thread that begins next. So those of the next group of files find the memory that
+			// this one's have freed, and not the one that writes, whose arena would grow as large.
+			if (next_file_ >= files_.size())
+				room_.wait(lock, [this] { return stopping_; });
+			if (stopping_)
 				return;
 			file = next_file_++;
 		}

@@ -16,8 +16,6 @@
 namespace etl
 {
 
-using Sha256 = std::array<uint8_t, 32>;
-
 struct FileTask
 {
 	std::string path; ///< absolute

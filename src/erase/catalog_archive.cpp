@@ -79,17 +79,20 @@ class ArchiveCatalog
 
 	void find(const std::string &root, bool archived)
 	{
-		for (StagedFile &file : list_staged_files(root))
-		{
-			if (!file.partition || !definition_.claims(name_without_count(file.name())))
-				continue;
-			RewriteTask task;
-			task.source = root + "/" + file.path;
-			task.gzip = is_gzip(file.path);
-			task.whole_json = archived && is_whole_json(file.path);
-			tasks_.push_back(std::move(task));
-			found_.push_back({storable_text(file.path), archived, std::move(file)});
-		}
+		for_staged_files(root,
+						 [&](StagedFile file)
+						 {
+							 if (!file.partition ||
+								 !definition_.claims(name_without_count(file.name())))
+								 return;
+							 RewriteTask task;
+							 task.source = root + "/" + file.path;
+							 task.gzip = is_gzip(file.path);
+							 task.whole_json = archived && is_whole_json(file.path);
+							 tasks_.push_back(std::move(task));
+							 std::string path = storable_text(file.path);
+							 found_.push_back({std::move(path), archived, std::move(file)});
+						 });
 	}
 
 	void read_files()

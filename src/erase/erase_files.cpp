@@ -15,7 +15,6 @@ namespace etl
 void
 Eraser::erase_files()
 {
-	pending_ = pending_sources();
 	std::vector<int64_t> subjects;
 	for (const std::string_view subject : texts_)
 		subjects.push_back(static_cast<int64_t>(people_.subject_hash(subject)));
@@ -36,8 +35,16 @@ Eraser::find_files(const Definition &definition, const std::vector<int64_t> &sub
 	std::vector<int64_t> ids = files_of_subjects(definition.dataset, subjects);
 	const std::set<int64_t> &quarantined = quarantined_files_[definition.dataset];
 	ids.insert(ids.end(), quarantined.begin(), quarantined.end());
-	if (ids.empty())
-		return;
+	constexpr size_t at_once = 16384;
+	for (size_t begin = 0; begin < ids.size(); begin += at_once)
+		find_some_files(definition,
+						std::span(ids).subspan(begin, std::min(at_once, ids.size() - begin)));
+}
+
+void
+Eraser::find_some_files(const Definition &definition, std::span<const int64_t> ids)
+{
+	const pg::MemoryScope memory_scope;
 	const pg::Rows rows = pg::query(
 		"WITH held AS MATERIALIZED (SELECT f.* FROM unnest($2::bigint[]) i(id)"
 		" JOIN etl.file f ON f.file_id = i.id)"
@@ -45,38 +52,64 @@ Eraser::find_files(const Definition &definition, const std::vector<int64_t> &sub
 		" UNION SELECT d.file_id, coalesce(d.processed_path, ''), coalesce(d.archived_path, '')"
 		" FROM held JOIN etl.file d ON d.dataset = $1 AND d.path = held.path"
 		" AND d.status = 'duplicate' ORDER BY 1",
-		{pg::param(definition.dataset), pg::param_array(ids)});
+		{pg::param(definition.dataset),
+		 pg::param_array(std::vector<int64_t>(ids.begin(), ids.end()))});
+	std::vector<Copy> copies;
+	std::vector<std::string> paths;
 	for (uint64_t i = 0; i < rows.size(); ++i)
-	{
-		add_copy(definition, rows.integer(i, 0), settings_.processed_dir, rows.text(i, 1),
-				 "processed");
-		add_copy(definition, rows.integer(i, 0), settings_.archive_dir, rows.text(i, 2),
-				 "archived");
-	}
+		for (const bool archived : {false, true})
+		{
+			const std::string path = rows.text(i, archived ? 2 : 1);
+			if (path.empty())
+				continue;
+			const char *const kind = archived ? "archived" : "processed";
+			paths.push_back((archived ? settings_.archive_dir : settings_.processed_dir) + "/" +
+							path);
+			copies.push_back({&definition,
+							  rows.integer(i, 0),
+							  paths.back(),
+							  std::string(kind) + "/" + path,
+							  kind,
+							  {},
+							  {}});
+		}
+	// files of this very transaction still have other names
+	const std::unordered_map<std::string, std::string> pending = pending_sources(paths);
+	for (Copy &copy : copies)
+		add_known(std::move(copy), pending);
 }
 
 void
-Eraser::add_copy(const Definition &definition, int64_t file_id, const std::string &root,
-				 const std::string &path, const char *kind)
+Eraser::add_known(Copy copy, const std::unordered_map<std::string, std::string> &pending)
 {
-	if (path.empty())
-		return;
-	Copy copy{&definition, file_id, root + "/" + path, std::string(kind) + "/" + path, kind,
-			  {},          {}};
-	// a file of this very transaction still has another name
-	const auto pending = pending_.find(copy.path);
-	copy.task.source = pending == pending_.end() ? copy.path : pending->second;
+	const auto present = pending.find(copy.path);
+	copy.task.source = present == pending.end() ? copy.path : present->second;
 	if (mode_ == Mode::erase && waits_for_archive(copy.path))
 		throw pg::Error("55000", "a raw file could not be archived yet",
-						"File \"" + storable_text(path) + "\". Nothing was erased.",
-						"etl.file says why; mend that, and run dataset \"" + definition.dataset +
-							"\" first.");
+						"File \"" + storable_text(copy.place.substr(copy.place.find('/') + 1)) +
+							"\". Nothing was erased.",
+						"etl.file says why; mend that, and run dataset \"" +
+							copy.definition->dataset + "\" first.");
 	if (!identify(copy.task.source, copy.identity))
 	{
 		report_.held.emplace_back(copy.place, "the file is not there any more");
 		return;
 	}
+	add_copy(std::move(copy));
+}
+
+/// Many are rewritten at a time, but not all: what is known of one takes a kB.
+void
+Eraser::add_copy(Copy copy)
+{
+#ifdef ETL_FAULTS
+	constexpr size_t at_once = 20; // the tests that crash have few files
+#else
+	constexpr size_t at_once = 16384;
+#endif
 	copies_.push_back(std::move(copy));
+	if (copies_.size() >= at_once)
+		rewrite_files();
 }
 
 /// Raw files that wait to be loaded. Nothing says what they hold: they are read.
@@ -87,24 +120,26 @@ Eraser::find_staged()
 		std::all_of(requests_.begin(), requests_.end(),
 					[](const ErasureRequest &request) { return request.reinstated; }))
 		return;
-	const std::unordered_set<std::string> taken = pending_files();
-	for (const StagedFile &file : list_staged_files(settings_.raw_dir))
-	{
-		const Definition *definition = catalog_.find(catalog_.claimant(file.name()));
-		const std::string path = settings_.raw_dir + "/" + file.path;
-		if (definition == nullptr || taken.count(path) > 0)
-			continue;
-		if (asks(*definition))
-			report_.held.emplace_back("staged/" + storable_text(file.path),
-									  "requests that the next run of dataset \"" +
-										  definition->dataset + "\" answers");
-		if (!about(*definition))
-			continue;
-		Copy copy{definition, 0, path, "staged/" + file.path, "staged", {}, file.identity};
-		copy.task.source = path;
-		copy.task.probe = true;
-		copies_.push_back(std::move(copy));
-	}
+	for_staged_files(settings_.raw_dir, [this](const StagedFile &file) { add_staged(file); });
+}
+
+void
+Eraser::add_staged(const StagedFile &file)
+{
+	const Definition *definition = catalog_.find(catalog_.claimant(file.name()));
+	const std::string path = settings_.raw_dir + "/" + file.path;
+	if (definition == nullptr || is_taken_up_now(path, file.identity))
+		return;
+	if (asks(*definition))
+		report_.held.emplace_back("staged/" + storable_text(file.path),
+								  "requests that the next run of dataset \"" + definition->dataset +
+									  "\" answers");
+	if (!about(*definition))
+		return;
+	Copy copy{definition, 0, path, "staged/" + file.path, "staged", {}, file.identity};
+	copy.task.source = path;
+	copy.task.probe = true;
+	add_copy(std::move(copy));
 }
 
 void
@@ -112,6 +147,7 @@ Eraser::rewrite_files()
 {
 	if (copies_.empty())
 		return;
+	const pg::MemoryScope memory_scope;
 	std::vector<RewriteTask> tasks;
 	std::vector<const Definition *> groups;
 	std::map<const Definition *, size_t> group_of;
@@ -162,8 +198,10 @@ Eraser::rewrite_files()
 		pg::check_for_interrupts();
 	for (size_t i = 0; i < copies_.size(); ++i)
 		finish_copy(copies_[i], rewriter.outcomes()[i]);
+	copies_.clear();
 	for (auto &[dataset, actions] : actions_)
 		plan_actions(dataset, std::move(actions));
+	actions_.clear();
 	if (!rewritten_archives_.empty())
 		pg::execute("UPDATE etl.file f SET archived_sha256 = r.hash"
 					" FROM unnest($1::bigint[], $2::bytea[]) r(id, hash) WHERE f.file_id = r.id",
@@ -171,6 +209,8 @@ Eraser::rewrite_files()
 					 pg::param_array(17 /* bytea */,
 									 std::vector<std::string_view>(rewritten_hashes_.begin(),
 																   rewritten_hashes_.end()))});
+	rewritten_archives_.clear();
+	rewritten_hashes_.clear();
 }
 
 void

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <set>
+#include <span>
 
 #include "core/file_rewriter.h"
 #include "erase/erase.h"
+#include "run/claim.h"
 
 namespace etl
 {
@@ -58,9 +60,11 @@ class Eraser
 	void fingerprint_definitions();
 	void erase_files();
 	void find_files(const Definition &definition, const std::vector<int64_t> &subjects);
-	void add_copy(const Definition &definition, int64_t file_id, const std::string &root,
-				  const std::string &path, const char *kind);
+	void find_some_files(const Definition &definition, std::span<const int64_t> ids);
+	void add_known(Copy copy, const std::unordered_map<std::string, std::string> &pending);
 	void find_staged();
+	void add_staged(const StagedFile &file);
+	void add_copy(Copy copy);
 	void rewrite_files();
 	void finish_copy(const Copy &copy, RewriteOutcome &outcome);
 
@@ -82,8 +86,7 @@ class Eraser
 	std::unordered_map<std::string_view, uint32_t> by_subject_; ///< to index of the request
 	std::optional<pg::Param> texts_array_, tokens_array_;
 	QuarantinedFiles quarantined_files_;
-	std::vector<Copy> copies_;
-	std::unordered_map<std::string, std::string> pending_;
+	std::vector<Copy> copies_; ///< that are to be rewritten next
 	std::vector<int64_t> rewritten_archives_;
 	std::vector<std::string> rewritten_hashes_;
 	std::map<std::string, std::vector<FileAction>> actions_;

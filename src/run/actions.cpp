@@ -2,18 +2,19 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <cstring>
-#include <deque>
-#include <optional>
+#include <set>
 #include <span>
 #include <thread>
-#include <unordered_map>
+#include <unordered_set>
 
 #include <unistd.h>
 
 #include "core/beneath.h"
 #include "core/signals_blocked.h"
 #include "run/fault.h"
+#include "run/pending_actions.h"
 
 extern "C"
 {
@@ -26,12 +27,12 @@ namespace etl
 namespace
 {
 
-/// A step of the current transaction's plan.
-struct Planned
+/// What the current transaction plans, and when: one for each part of `planned`.
+struct Plan
 {
 	SubTransactionId subtransaction;
-	FileAction action;
-	int64_t action_id;
+	std::string dataset;
+	int64_t first_action_id;
 };
 
 /// A file to remove when the (sub)transaction rolls back.
@@ -42,48 +43,15 @@ struct Removal
 };
 
 /// Of the current transaction. Never changed by threads.
-std::deque<Planned> planned; // addresses stay when it grows
+PendingActions planned;
+std::vector<Plan> plans;
 std::vector<Removal> removals;
 
 /// Of the datasets that were recovered: what could not be done yet.
-std::vector<FileAction> unfinished;
+PendingActions unfinished;
 
-/// Actions that are not carried out yet, by path: unfinished ones, then those of this transaction.
-struct Index
-{
-	using Map =
-		std::unordered_map<std::string_view, const FileAction *>; // the actions' own strings
-	Map from, to;
-	void add(const FileAction &a)
-	{
-		put(from, a.from, a);
-		if (!a.to.empty())
-			put(to, a.to, a);
-	}
-
-  private:
-	/// The latest counts. (Its string too: an earlier action may go while it stays.)
-	static void put(Map &map, const std::string &path, const FileAction &action)
-	{
-		map.erase(path);
-		map.emplace(path, &action);
-	}
-};
-std::optional<Index> cached_index;
-
-const Index &
-action_index()
-{
-	if (!cached_index)
-	{
-		cached_index.emplace();
-		for (const FileAction &a : unfinished)
-			cached_index->add(a);
-		for (const Planned &p : planned)
-			cached_index->add(p.action);
-	}
-	return *cached_index;
-}
+/// Part files of this backend have numbers; that of the last one before the current transaction.
+uint64_t part_count = 0, parts_before = 0;
 
 const char *
 kind_name(FileAction::Kind kind)
@@ -100,6 +68,8 @@ void
 carry_out_share(size_t first, size_t share) noexcept
 {
 	ActionQueue queue;
+	const auto mine = [=](int64_t file_id)
+	{ return static_cast<size_t>(file_id) % share == first; };
 	const auto attempt = [](const auto &step)
 	{
 		try
@@ -111,15 +81,21 @@ carry_out_share(size_t first, size_t share) noexcept
 			// out of memory, say: etl.file_action has it, and the next run does it
 		}
 	};
-	for (const Planned &p : planned)
-		if (static_cast<size_t>(p.action.file_id) % share == first)
-			attempt(
-				[&]
-				{
-					ETL_FAULT("action");
-					queue.carry_out(p.action);
-					ETL_FAULT("action_done");
-				});
+	attempt(
+		[&]
+		{
+			planned.for_each(mine,
+							 [&](const FileAction &action)
+							 {
+								 attempt(
+									 [&]
+									 {
+										 ETL_FAULT("action");
+										 queue.carry_out(action);
+										 ETL_FAULT("action_done");
+									 });
+							 });
+		});
 	attempt([&] { queue.flush(); });
 }
 
@@ -133,10 +109,9 @@ action_threads()
 #else
 	constexpr size_t most = 4, worth_a_thread = 32;
 	// staged files that are not in the catalog have no number of their own
-	if (std::any_of(planned.begin(), planned.end(),
-					[](const Planned &p) { return p.action.file_id == 0; }))
-		return 1;
-	return std::clamp<size_t>(planned.size() / worth_a_thread, 1, most);
+	return planned.has_unnumbered()
+			   ? 1
+			   : std::clamp<uint64_t>(planned.size() / worth_a_thread, 1, most);
 #endif
 }
 
@@ -167,27 +142,34 @@ carry_out_planned() noexcept
 		thread.join();
 }
 
-/// Whether the action's source is a file that the run has written, and not one that was delivered.
-bool
-is_part(const FileAction &action)
-{
-	return action.kind == FileAction::Kind::publish || action.kind == FileAction::Kind::replace;
-}
-
+/// Removes what was written for parts of the plan. What can't be read or removed is left over, and
+/// the next run removes it.
 void
-remove_part(const FileAction &action) noexcept
+remove_parts(size_t first_part = 0) noexcept
 {
-	if (is_part(action))
-		beneath::unlink(action.from);
+	try
+	{
+		planned.for_each(
+			[](const FileAction &action)
+			{
+				if (action.moves_part())
+					beneath::unlink(action.from);
+			},
+			first_part);
+	}
+	catch (...)
+	{
+	}
 }
 
 void
 forget_all() noexcept
 {
-	cached_index.reset();
-	planned.clear();
+	planned = PendingActions();
+	plans.clear();
 	removals.clear();
-	unfinished.clear();
+	unfinished = PendingActions();
+	parts_before = part_count;
 }
 
 void
@@ -197,15 +179,15 @@ at_transaction_end(XactEvent event, void *)
 	{
 		// committed, and the dataset still locked: nothing here may fail. What can't be done now is
 		// done by the next run.
-		carry_out_planned();
+		if (!planned.empty())
+			carry_out_planned();
 		forget_all();
 	}
 	else if (event == XACT_EVENT_ABORT)
 	{
 		for (const Removal &r : removals)
 			beneath::unlink(r.path);
-		for (const Planned &p : planned)
-			remove_part(p.action);
+		remove_parts();
 		forget_all();
 	}
 	else if (event == XACT_EVENT_PRE_PREPARE && (!planned.empty() || !removals.empty()))
@@ -220,17 +202,19 @@ at_subtransaction_end(SubXactEvent event, SubTransactionId id, SubTransactionId 
 {
 	if (event == SUBXACT_EVENT_COMMIT_SUB)
 	{
-		for (auto p = planned.rbegin(); p != planned.rend() && p->subtransaction == id; ++p)
+		for (auto p = plans.rbegin(); p != plans.rend() && p->subtransaction == id; ++p)
 			p->subtransaction = parent;
 		for (auto r = removals.rbegin(); r != removals.rend() && r->subtransaction == id; ++r)
 			r->subtransaction = parent;
 	}
 	else if (event == SUBXACT_EVENT_ABORT_SUB)
 	{
-		if (!planned.empty() && planned.back().subtransaction == id)
-			cached_index.reset();
-		for (; !planned.empty() && planned.back().subtransaction == id; planned.pop_back())
-			remove_part(planned.back().action);
+		size_t kept = plans.size();
+		while (kept > 0 && plans[kept - 1].subtransaction == id)
+			--kept;
+		remove_parts(kept);
+		for (; plans.size() > kept; plans.pop_back())
+			planned.forget_last();
 		for (; !removals.empty() && removals.back().subtransaction == id; removals.pop_back())
 			beneath::unlink(removals.back().path);
 	}
@@ -265,8 +249,8 @@ insert_some(const std::string &dataset, std::span<const FileAction> actions,
 				 pg::param_array(inodes), pg::param_array(times)});
 }
 
-/// Inserts the rows and returns their numbers, in the order of the actions.
-std::vector<int64_t>
+/// Inserts the rows, their numbers in the order of the actions, and returns the first number.
+int64_t
 insert_actions(const std::string &dataset, const std::vector<FileAction> &actions)
 {
 	// many at a time, but not all: the server holds a statement's rows several times over
@@ -285,21 +269,18 @@ insert_actions(const std::string &dataset, const std::vector<FileAction> &action
 		insert_some(dataset,
 					std::span(actions).subspan(begin, std::min(at_once, actions.size() - begin)),
 					std::span(ids).subspan(begin));
-	return ids;
+	return ids.front();
 }
 
 /// What a planned action will rename is known from it: its name need not be held twice.
 void
-forget_planned_removals(SubTransactionId id)
+forget_planned_removals(const std::vector<FileAction> &actions)
 {
-	const Index &index = action_index();
-	std::erase_if(removals,
-				  [&](const Removal &r)
-				  {
-					  const auto found = index.from.find(r.path);
-					  return r.subtransaction == id && found != index.from.end() &&
-							 is_part(*found->second);
-				  });
+	std::unordered_set<std::string_view> parts;
+	for (const FileAction &a : actions)
+		if (a.moves_part())
+			parts.insert(a.from);
+	std::erase_if(removals, [&](const Removal &r) { return parts.count(r.path) > 0; });
 }
 
 /// After the commit the finished files must be there, whatever happens to the machine.
@@ -308,12 +289,31 @@ sync_parts(const std::vector<FileAction> &actions)
 {
 	std::set<std::string> folders;
 	for (const FileAction &a : actions)
-		if (is_part(a))
+		if (a.moves_part())
 			folders.insert(a.from.substr(0, a.from.rfind('/')));
 	for (const std::string &folder : folders)
 		if (!sync_folder(folder))
 			throw pg::Error("58030",
 							"could not fsync folder \"" + folder + "\": " + std::strerror(errno));
+}
+
+/// As part_name() makes them: of this process, and later than parts_before.
+bool
+is_own_part(const std::string &path)
+{
+	std::string_view name = std::string_view(path).substr(path.rfind('/') + 1);
+	const auto take_field = [&name]
+	{
+		const std::string_view field = name.substr(0, name.find('.'));
+		name.remove_prefix(std::min(field.size() + 1, name.size()));
+		return field;
+	};
+	take_field(); // the file's number
+	take_field(); // what it is
+	const std::string_view pid = take_field(), count = take_field();
+	uint64_t number = 0;
+	const auto read = std::from_chars(count.data(), count.data() + count.size(), number);
+	return pid == std::to_string(getpid()) && read.ec == std::errc() && number > parts_before;
 }
 
 } // namespace
@@ -339,108 +339,94 @@ plan_actions(const std::string &dataset, std::vector<FileAction> actions)
 	ETL_FAULT("plan");
 	sync_parts(actions);
 	ETL_FAULT("plan_synced");
-	const std::vector<int64_t> ids = insert_actions(dataset, actions);
+	const int64_t first_id = insert_actions(dataset, actions);
 	// with synchronous_commit off a crash could take back a commit whose files have moved already
 	pg::call([] { ForceSyncCommit(); });
-	const SubTransactionId id = GetCurrentSubTransactionId();
-	for (size_t i = 0; i < actions.size(); ++i)
+	plans.push_back({GetCurrentSubTransactionId(), dataset, first_id});
+	try
 	{
-		planned.push_back({id, std::move(actions[i]), ids[i]});
-		if (cached_index)
-			cached_index->add(planned.back().action);
+		planned.add(dataset, actions);
 	}
-	forget_planned_removals(id);
+	catch (...)
+	{
+		plans.pop_back();
+		throw;
+	}
+	forget_planned_removals(actions);
 	ETL_FAULT("planned");
 }
 
-std::vector<int64_t>
-planned_action_ids()
+int64_t
+first_planned_action(const std::string &dataset)
 {
-	std::vector<int64_t> ids;
-	for (const Planned &p : planned)
-		ids.push_back(p.action_id);
-	return ids;
+	const auto first = std::find_if(plans.begin(), plans.end(),
+									[&](const Plan &p) { return p.dataset == dataset; });
+	return first == plans.end() ? INT64_MAX : first->first_action_id;
 }
 
-std::set<std::string>
-pending_parts()
+bool
+is_pending_part(const std::string &path)
 {
-	std::set<std::string> parts;
-	for (const Planned &p : planned)
-		parts.insert(p.action.from);
-	for (const Removal &r : removals)
-		parts.insert(r.path);
-	return parts;
+	return is_own_part(path) || unfinished.publishes(path);
 }
 
 void
-set_unfinished(std::vector<FileAction> actions)
+add_unfinished(const std::string &dataset, const std::vector<FileAction> &actions)
 {
-	// an erasure recovers every dataset before it looks for files
-	cached_index.reset();
-	for (FileAction &a : actions)
-	{
-		std::erase_if(unfinished, [&](const FileAction &known)
-					  { return known.from == a.from && known.to == a.to; });
-		unfinished.push_back(std::move(a));
-	}
-}
-
-std::string
-pending_source(const std::string &path)
-{
-	const Index &index = action_index();
-	const auto found = index.to.find(path);
-	if (found == index.to.end())
-		return path;
-	const FileAction &action = *found->second;
-	if (action.kind == FileAction::Kind::archive && !file_exists(action.from))
-		return held_name(action);
-	return action.from;
+	// an erasure recovers every dataset before it looks for files, a run may have done so before
+	std::vector<FileAction> unknown;
+	for (const FileAction &a : actions)
+		if (!(a.moves_part() ? unfinished.publishes(a.from) : unfinished.takes(a.from, a.identity)))
+			unknown.push_back(a);
+	unfinished.add(dataset, unknown);
 }
 
 std::unordered_map<std::string, std::string>
-pending_sources()
+pending_sources(const std::vector<std::string> &paths)
 {
 	std::unordered_map<std::string, std::string> sources;
-	for (const auto &[to, action] : action_index().to)
-	{
-		std::string path(to);
-		std::string source = pending_source(path);
-		sources.emplace(std::move(path), std::move(source));
-	}
+	for (const std::string &path : paths)
+		if (destination_taken(path))
+			sources.emplace(path, path);
+	if (sources.empty())
+		return sources;
+	// the latest counts
+	for (const PendingActions *actions : {&unfinished, &planned})
+		actions->for_each(
+			[&](const FileAction &action)
+			{
+				const auto found = sources.find(action.to);
+				if (found != sources.end())
+					found->second =
+						action.kind == FileAction::Kind::archive && !file_exists(action.from)
+							? held_name(action)
+							: action.from;
+			});
 	return sources;
-}
-
-std::unordered_set<std::string>
-pending_files()
-{
-	std::unordered_set<std::string> files;
-	for (const Planned &p : planned)
-		files.insert(p.action.from);
-	return files;
 }
 
 bool
 destination_taken(const std::string &path)
 {
-	return action_index().to.count(path) > 0;
+	return planned.puts(path) || unfinished.puts(path);
 }
 
 bool
 waits_for_archive(const std::string &path)
 {
-	return std::any_of(unfinished.begin(), unfinished.end(),
-					   [&](const FileAction &a)
-					   { return a.kind == FileAction::Kind::archive && a.to == path; });
+	return unfinished.archives(path);
 }
 
 bool
 is_taken_up(const std::string &path, const FileIdentity &identity)
 {
-	const Index &index = action_index();
-	const auto found = index.from.find(path);
-	return found != index.from.end() && found->second->identity == identity;
+	return planned.takes(path, identity) || unfinished.takes(path, identity);
+}
+
+bool
+is_taken_up_now(const std::string &path, const FileIdentity &identity)
+{
+	return planned.takes(path, identity);
 }
 
 std::string
@@ -458,9 +444,8 @@ part_folder(const pg::Settings &settings, const std::string &dataset)
 std::string
 part_name(const std::string &folder, int64_t file_id, const char *kind)
 {
-	static uint64_t count = 0;
 	return folder + "/" + std::to_string(file_id) + "." + kind + "." + std::to_string(getpid()) +
-		   "." + std::to_string(++count) + ".part";
+		   "." + std::to_string(++part_count) + ".part";
 }
 
 } // namespace etl

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <set>
+#include <tuple>
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -30,11 +31,11 @@ ends_with(const std::string &text, const char *end)
 
 constexpr int max_depth = 16;
 
-/// Calls visit(fd, name, stat) for what is in a folder, but "." and "..", and links lead nowhere. A
-/// folder that can't be read is as good as empty.
+/// Calls visit(fd, entry) for what is in a folder, but "." and "..". A folder that can't be read is
+/// as good as empty.
 template <typename Visit>
 void
-for_entries(int parent, const char *name, Visit &&visit)
+for_names(int parent, const char *name, Visit &&visit)
 {
 	const int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
@@ -46,13 +47,23 @@ for_entries(int parent, const char *name, Visit &&visit)
 		return;
 	}
 	while (const dirent *entry = readdir(dir.get()))
-	{
-		const std::string entry_name = entry->d_name;
-		struct stat info;
-		if (entry_name != "." && entry_name != ".." &&
-			fstatat(fd, entry->d_name, &info, AT_SYMLINK_NOFOLLOW) == 0)
-			visit(fd, entry_name, info);
-	}
+		if (std::strcmp(entry->d_name, ".") != 0 && std::strcmp(entry->d_name, "..") != 0)
+			visit(fd, *entry);
+}
+
+/// Links lead nowhere.
+bool
+stat_entry(int fd, const dirent &entry, struct stat &info)
+{
+	return fstatat(fd, entry.d_name, &info, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+bool
+is_folder(int fd, const dirent &entry)
+{
+	struct stat info;
+	return entry.d_type == DT_DIR ||
+		   (entry.d_type == DT_UNKNOWN && stat_entry(fd, entry, info) && S_ISDIR(info.st_mode));
 }
 
 bool
@@ -75,59 +86,20 @@ staged_file(std::string path, const struct stat &info)
 
 void
 list_folder(int parent, const char *name, const std::string &prefix, int depth,
-			std::vector<StagedFile> &files)
+			const std::function<void(StagedFile)> &visit)
 {
-	for_entries(parent, name,
-				[&](int fd, const std::string &entry, const struct stat &info)
-				{
-					if (S_ISDIR(info.st_mode) && entry[0] != '.' && depth < max_depth)
-						list_folder(fd, entry.c_str(), prefix + entry + "/", depth + 1, files);
-					else if (is_staged(entry, info))
-						files.push_back(staged_file(prefix + entry, info));
-				});
-}
-
-/// Calls visit with the staged files of each hour, in order of time, while it returns true: who
-/// wants the first of a million need not look at them all.
-template <typename Visit>
-void
-for_hours(const std::string &raw_dir, Visit &&visit)
-{
-	std::map<int32_t, std::string> dates;
-	for_entries(AT_FDCWD, raw_dir.c_str(),
-				[&](int, const std::string &name, const struct stat &info)
-				{
-					const auto partition = parse_partition(name + "/hour=0/name");
-					if (S_ISDIR(info.st_mode) && partition)
-						dates[partition->pg_date()] = name;
-				});
-	for (const auto &[date, folder] : dates)
-	{
-		const ScopedFd fd(open((raw_dir + "/" + folder).c_str(),
-							   O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-		std::map<int, std::vector<std::string>> hours; // hour=7 and hour=07
-		for_entries(fd.get(), ".",
-					[&](int, const std::string &name, const struct stat &info)
-					{
-						const auto partition = parse_partition(folder + "/" + name + "/name");
-						if (S_ISDIR(info.st_mode) && partition)
-							hours[partition->hour].push_back(name);
-					});
-		for (const auto &[hour, names] : hours)
-		{
-			std::vector<StagedFile> files;
-			for (const std::string &name : names)
-				for_entries(fd.get(), name.c_str(),
-							[&](int, const std::string &entry, const struct stat &info)
-							{
-								if (is_staged(entry, info))
-									files.push_back(
-										staged_file(folder + "/" + name + "/" + entry, info));
-							});
-			if (!visit(files))
-				return;
-		}
-	}
+	for_names(parent, name,
+			  [&](int fd, const dirent &entry)
+			  {
+				  const std::string entry_name = entry.d_name;
+				  struct stat info;
+				  if (!stat_entry(fd, entry, info))
+					  return;
+				  if (S_ISDIR(info.st_mode) && entry_name[0] != '.' && depth < max_depth)
+					  list_folder(fd, entry.d_name, prefix + entry_name + "/", depth + 1, visit);
+				  else if (is_staged(entry_name, info))
+					  visit(staged_file(prefix + entry_name, info));
+			  });
 }
 
 /// Paths of the files that failed in this very backlog: the next one tries them again. (Even those
@@ -160,48 +132,101 @@ is_whole_json(const std::string &name)
 	return ends_with(name, ".json") || ends_with(name, ".json.gz");
 }
 
-std::vector<StagedFile>
-list_staged_files(const std::string &raw_dir)
+void
+for_staged_files(const std::string &raw_dir, const std::function<void(StagedFile)> &visit)
 {
-	std::vector<StagedFile> files;
-	list_folder(AT_FDCWD, raw_dir.c_str(), "", 0, files);
-	return files;
+	list_folder(AT_FDCWD, raw_dir.c_str(), "", 0, visit);
+}
+
+Claim::Claim(const Definition &definition, const pg::Settings &settings, const RunOptions &options)
+	: definition_(definition), settings_(settings), options_(options),
+	  failed_(failed_files(definition, options.failed_since))
+{
+	for_names(AT_FDCWD, settings.raw_dir.c_str(),
+			  [&](int fd, const dirent &entry)
+			  {
+				  if (parse_partition(std::string(entry.d_name) + "/hour=0/name") &&
+					  is_folder(fd, entry))
+					  dates_.emplace_back(entry.d_name);
+			  });
+	std::sort(dates_.begin(), dates_.end()); // date=YYYY-MM-DD
+}
+
+bool
+Claim::next_date()
+{
+	if (date_ == dates_.size())
+		return false;
+	const std::string &date = dates_[date_++];
+	date_fd_ = ScopedFd(open((settings_.raw_dir + "/" + date).c_str(),
+							 O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+	hours_.clear();
+	hour_ = 0;
+	for_names(date_fd_.get(), ".",
+			  [&](int fd, const dirent &entry)
+			  {
+				  const auto partition = parse_partition(date + "/" + entry.d_name + "/name");
+				  if (partition && is_folder(fd, entry))
+					  hours_.push_back({partition->hour, entry.d_name});
+			  });
+	std::sort(hours_.begin(), hours_.end(),
+			  [](const Hour &a, const Hour &b)
+			  { return std::tie(a.hour, a.folder) < std::tie(b.hour, b.folder); });
+	return true;
+}
+
+bool
+Claim::is_wanted(const StagedFile &file) const
+{
+	// loaded, but not moved yet: a run in this very transaction, or the archive is full
+	return file.partition && !is_taken_up(settings_.raw_dir + "/" + file.path, file.identity) &&
+		   failed_.count(storable_text(file.path)) == 0;
+}
+
+bool
+Claim::next_hour()
+{
+	while (hour_ == hours_.size())
+		if (!next_date())
+			return false;
+	const std::string &folder = hours_[hour_++].folder;
+	const std::string prefix = dates_[date_ - 1] + "/" + folder + "/";
+	for_names(date_fd_.get(), folder.c_str(),
+			  [&](int fd, const dirent &entry)
+			  {
+				  struct stat info;
+				  if (!definition_.claims(entry.d_name) || !stat_entry(fd, entry, info) ||
+					  !is_staged(entry.d_name, info))
+					  return;
+				  StagedFile file = staged_file(prefix + entry.d_name, info);
+				  if (is_wanted(file))
+					  files_.push_back(std::move(file));
+			  });
+	std::sort(files_.begin(), files_.end(),
+			  [](const StagedFile &a, const StagedFile &b) { return a.path > b.path; });
+	return true;
 }
 
 std::vector<StagedFile>
-claim_files(const Definition &definition, const pg::Settings &settings, const RunOptions &options)
+Claim::take(size_t count)
 {
 	// what a run keeps in memory about a file is as much, whatever the file's size: a small one
 	// counts as a block of the disk
 	constexpr uint64_t block = 4096;
-	const std::set<std::string> failed = failed_files(definition, options.failed_since);
-	std::vector<StagedFile> staged;
-	uint64_t bytes = 0;
-	for_hours(
-		settings.raw_dir,
-		[&](std::vector<StagedFile> &files)
-		{
-			std::erase_if(files,
-						  [&](const StagedFile &f)
-						  {
-							  // loaded, but not moved yet: a run in this very transaction, or the
-							  // archive is full
-							  return !f.partition || !definition.claims(f.name()) ||
-									 is_taken_up(settings.raw_dir + "/" + f.path, f.identity) ||
-									 failed.count(storable_text(f.path)) > 0;
-						  });
-			std::sort(files.begin(), files.end(),
-					  [](const StagedFile &a, const StagedFile &b) { return a.path < b.path; });
-			for (StagedFile &file : files)
-			{
-				bytes += std::max(file.identity.size, block);
-				if (options.max_bytes != 0 && !staged.empty() && bytes > options.max_bytes)
-					return false;
-				staged.push_back(std::move(file));
-			}
-			return true;
-		});
-	return staged;
+	std::vector<StagedFile> taken;
+	while (taken.size() < count)
+	{
+		while (files_.empty())
+			if (!next_hour())
+				return taken;
+		bytes_ += std::max(files_.back().identity.size, block);
+		if (options_.max_bytes != 0 && any_ && bytes_ > options_.max_bytes)
+			return taken;
+		any_ = true;
+		taken.push_back(std::move(files_.back()));
+		files_.pop_back();
+	}
+	return taken;
 }
 
 std::vector<RunFile>

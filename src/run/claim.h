@@ -1,11 +1,14 @@
 // Claim: which staged files a run takes up.
 #pragma once
 
+#include <functional>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "core/scoped_fd.h"
 #include "run/run.h"
 
 namespace etl
@@ -23,13 +26,44 @@ struct StagedFile
 	std::string name() const { return path.substr(path.rfind('/') + 1); }
 };
 
-/// Every regular file below the raw folder, but hidden ones and those that end in .tmp or .part.
-/// Symbolic links, FIFOs and devices are not looked at. Unreadable folders are skipped.
-std::vector<StagedFile> list_staged_files(const std::string &raw_dir);
+/// Calls visit for every regular file below the raw folder, but hidden ones and those that end in
+/// .tmp or .part. Symbolic links, FIFOs and devices are not looked at. Unreadable folders are
+/// skipped.
+void for_staged_files(const std::string &raw_dir, const std::function<void(StagedFile)> &visit);
 
-/// The files of a dataset that a run takes up, in order of partition and path.
-std::vector<StagedFile> claim_files(const Definition &definition, const pg::Settings &settings,
-									const RunOptions &options);
+/// The files of a dataset that a run takes up, in order of partition and path. Names no more of
+/// them at a time than are asked for: a definition has so many names for an hour, and hours are
+/// looked at one after the other, each once.
+class Claim
+{
+  public:
+	Claim(const Definition &definition, const pg::Settings &settings, const RunOptions &options);
+	/// The next of them, at most count; none: that was all.
+	std::vector<StagedFile> take(size_t count);
+
+  private:
+	struct Hour
+	{
+		int hour;
+		std::string folder; ///< hour=7 and hour=07 are two of one hour
+	};
+
+	bool next_date();
+	bool next_hour();
+	bool is_wanted(const StagedFile &file) const;
+
+	const Definition &definition_;
+	const pg::Settings &settings_;
+	const RunOptions &options_;
+	std::set<std::string> failed_; ///< in this very backlog
+	std::vector<std::string> dates_;
+	std::vector<Hour> hours_;       ///< of the date in hand
+	size_t date_ = 0, hour_ = 0;    ///< the next ones
+	ScopedFd date_fd_;              ///< the date in hand
+	std::vector<StagedFile> files_; ///< of the hour in hand, the first one last
+	uint64_t bytes_ = 0;
+	bool any_ = false;
+};
 
 /// What a run needs to know of some of them, and what its threads do, including what etl.file knows
 /// of contents that came under the same name before. Takes the names out of staged.

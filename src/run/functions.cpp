@@ -338,12 +338,12 @@ PG_ETL_ENTRY(etl_unclaimed_files)
 	const pg::Settings settings = pg::Settings::current();
 	if (settings.raw_dir.empty())
 		return static_cast<Datum>(0);
-	for (const StagedFile &file : list_staged_files(settings.raw_dir))
+	const auto add = [&](const StagedFile &file)
 	{
 		const std::string name = file.name();
 		std::string nearest = catalog.claimant(name);
 		if (!nearest.empty() && file.partition)
-			continue;
+			return;
 		// the dataset whose file name begins most alike
 		size_t best = 2;
 		if (nearest.empty())
@@ -366,6 +366,7 @@ PG_ETL_ENTRY(etl_unclaimed_files)
 					// the file's clock counts from 1970, PostgreSQL's from 2000
 					pg::Cell::timestamptz(file.identity.modified_ns / 1000 - unix_to_pg_epoch),
 					pg::Cell::text_or_null(nearest)});
-	}
+	};
+	for_staged_files(settings.raw_dir, add);
 	return static_cast<Datum>(0);
 }

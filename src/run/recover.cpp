@@ -2,6 +2,10 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <map>
+#include <memory>
+#include <set>
+#include <unordered_set>
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -45,15 +49,24 @@ lies_in_folders(const FileAction &action, const pg::Settings &settings)
 	return inside(action.from) && (action.to.empty() || inside(action.to));
 }
 
-/// The rows of committed transactions; those of this one wait for its commit.
+/// Some rows of committed transactions, after one; those of this one wait for its commit.
 std::vector<Row>
-committed_actions(const std::string &dataset, const pg::Settings &settings)
+committed_actions(const std::string &dataset, const pg::Settings &settings, int64_t &last)
 {
+#ifdef ETL_FAULTS
+	constexpr int32_t at_once = 5; // the tests that crash have few files
+#else
+	constexpr int32_t at_once = 10000;
+#endif
 	const pg::Rows rows = pg::query(
 		"SELECT action_id, action, from_path, coalesce(to_path, ''), sha256, coalesce(file_id, 0),"
 		" coalesce(size_bytes, 0), coalesce(inode, 0), coalesce(modified_ns, 0)"
-		" FROM etl.file_action WHERE dataset = $1 AND action_id <> ALL ($2) ORDER BY action_id",
-		{pg::param(dataset), pg::param_array(planned_action_ids())});
+		" FROM etl.file_action WHERE dataset = $1 AND action_id > $2 AND action_id < $3"
+		" ORDER BY action_id LIMIT $4",
+		{pg::param(dataset), pg::param(last), pg::param(first_planned_action(dataset)),
+		 pg::param(at_once)});
+	if (rows.size() > 0)
+		last = rows.integer(rows.size() - 1, 0);
 	std::vector<Row> found;
 	for (uint64_t i = 0; i < rows.size(); ++i)
 	{
@@ -122,33 +135,27 @@ is_written_now(const char *name)
 		   pg::call([=] { return BackendPidGetProc(number) != nullptr; });
 }
 
+/// Removes what belongs to transactions that never committed.
 void
-remove_leftovers(const std::string &folder, const std::set<std::string> &wanted)
+remove_leftovers(const std::string &folder)
 {
 	const int fd = beneath::open(folder + "/.", O_RDONLY | O_DIRECTORY);
-	DIR *dir = fd < 0 ? nullptr : fdopendir(fd);
-	if (dir == nullptr)
+	const std::unique_ptr<DIR, int (*)(DIR *)> dir(fd < 0 ? nullptr : fdopendir(fd), closedir);
+	if (!dir)
 		return;
-	std::vector<std::string> names;
-	while (const dirent *entry = readdir(dir))
-		if (entry->d_name[0] != '.')
-			names.emplace_back(entry->d_name);
-	closedir(dir);
-	for (const std::string &name : names)
-		if (wanted.count(folder + "/" + name) == 0 && !is_written_now(name.c_str()))
-			beneath::unlink(folder + "/" + name);
+	while (const dirent *entry = readdir(dir.get()))
+		if (entry->d_name[0] != '.' && !is_pending_part(folder + "/" + entry->d_name) &&
+			!is_written_now(entry->d_name))
+			beneath::unlink(folder + "/" + entry->d_name);
 }
 
 /// Says in etl.file what could not be done, and takes it back where it now could.
 void
 tell(const std::map<int64_t, std::string> &problems, const std::set<int64_t> &unarchived,
-	 const std::set<int64_t> &files)
+	 const std::vector<int64_t> &healed)
 {
-	std::vector<int64_t> healed, ids, raw;
+	std::vector<int64_t> ids, raw;
 	std::vector<std::string_view> texts;
-	for (const int64_t id : files)
-		if (problems.count(id) == 0)
-			healed.push_back(id);
 	for (const auto &[id, problem] : problems)
 	{
 		ids.push_back(id);
@@ -170,52 +177,81 @@ tell(const std::map<int64_t, std::string> &problems, const std::set<int64_t> &un
 					{pg::param_array(ids), pg::param_array(texts), pg::param_array(raw)});
 }
 
+/// Carries out committed actions, some at a time.
+class Recovery
+{
+  public:
+	Recovery(const std::string &dataset, const pg::Settings &settings)
+		: dataset_(dataset), settings_(settings)
+	{
+	}
+
+	/// False: there were none left.
+	bool step()
+	{
+		const pg::MemoryScope memory_scope;
+		const std::vector<Row> rows = committed_actions(dataset_, settings_, last_);
+		if (rows.empty())
+			return false;
+		std::vector<int64_t> done;
+		std::vector<FileAction> unfinished;
+		std::map<int64_t, std::string> problems;
+		std::set<int64_t> files, unarchived;
+		for (const Row &row : rows)
+		{
+			pg::check_for_interrupts();
+			ETL_FAULT("recover_action");
+			const ActionResult result = row.is_done ? ActionResult{} : carry_out(row.action, true);
+			files.insert(row.action.file_id);
+			if (result.done)
+				done.push_back(row.action_id);
+			else
+				unfinished.push_back(row.action);
+			if (result.problem.empty())
+				continue;
+			std::string &problem = problems[row.action.file_id];
+			problem += (problem.empty() ? "" : "; ") + result.problem;
+			if (row.action.kind != FileAction::Kind::publish)
+				unarchived.insert(row.action.file_id);
+		}
+		add_unfinished(dataset_, unfinished);
+		std::vector<int64_t> healed;
+		for (const int64_t id : files)
+			if (problems.count(id) == 0 && troubled_.count(id) == 0)
+				healed.push_back(id);
+		for (const auto &[id, problem] : problems)
+			troubled_.insert(id);
+		tell(problems, unarchived, healed);
+		ETL_FAULT("recover_done");
+		// the record of intent goes only when what it stands for is on the disk
+		if (!done.empty() && sync_roots(settings_))
+		{
+			ETL_FAULT("recover_synced");
+			pg::execute("DELETE FROM etl.file_action WHERE action_id = ANY ($1)",
+						{pg::param_array(done)});
+		}
+		return true;
+	}
+
+  private:
+	const std::string &dataset_;
+	const pg::Settings &settings_;
+	int64_t last_ = INT64_MIN;             ///< number of the last action that was looked at
+	std::unordered_set<int64_t> troubled_; ///< files with a problem so far
+};
+
 } // namespace
 
 void
 recover(const std::string &dataset, const pg::Settings &settings)
 {
 	ETL_FAULT("recover");
-	const std::vector<Row> rows = committed_actions(dataset, settings);
-	std::set<std::string> wanted = pending_parts();
-	std::vector<int64_t> done;
-	std::vector<FileAction> unfinished;
-	std::map<int64_t, std::string> problems;
-	std::set<int64_t> files, unarchived;
-	for (const Row &row : rows)
-	{
-		ETL_FAULT("recover_action");
-		const ActionResult result = row.is_done ? ActionResult{} : carry_out(row.action, true);
-		files.insert(row.action.file_id);
-		if (result.done)
-			done.push_back(row.action_id);
-		else
-		{
-			wanted.insert(row.action.from);
-			unfinished.push_back(row.action);
-		}
-		if (result.problem.empty())
-			continue;
-		std::string &problem = problems[row.action.file_id];
-		problem += (problem.empty() ? "" : "; ") + result.problem;
-		if (row.action.kind != FileAction::Kind::publish)
-			unarchived.insert(row.action.file_id);
-	}
-	set_unfinished(std::move(unfinished));
-	if (!rows.empty())
-		tell(problems, unarchived, files);
-	const std::string folder = part_folder(settings, dataset);
-	ETL_FAULT("recover_done");
-	// the record of intent goes only when what it stands for is on the disk
-	if (!done.empty() && sync_roots(settings))
-	{
-		ETL_FAULT("recover_synced");
-		pg::execute("DELETE FROM etl.file_action WHERE action_id = ANY ($1)",
-					{pg::param_array(done)});
-	}
+	Recovery recovery(dataset, settings);
+	while (recovery.step())
+		;
 	ETL_FAULT("recover_forgotten");
 	// what is left there belongs to transactions that never committed: the dataset is locked
-	remove_leftovers(folder, wanted);
+	remove_leftovers(part_folder(settings, dataset));
 }
 
 } // namespace etl

@@ -204,6 +204,13 @@ class Replay
 			" records, coalesce(last_line, 0) FROM etl.file WHERE file_id = ANY ($1) ORDER BY "
 			"file_id",
 			{pg::param_array(ids)});
+		std::vector<std::string> names;
+		for (uint64_t i = 0; i < rows.size(); ++i)
+		{
+			names.push_back(settings_.processed_dir + "/" + rows.text(i, 2));
+			names.push_back(settings_.archive_dir + "/" + rows.text(i, 3));
+		}
+		pending_ = pending_sources(names);
 		const std::string folder = part_folder(settings_, definition_.dataset);
 		std::vector<FileAction> actions;
 		std::vector<std::string> paths;
@@ -224,7 +231,7 @@ class Replay
 			ETL_FAULT("replay_merge");
 			try
 			{
-				merge(file_id, existed ? pending_source(publish.to) : std::string(),
+				merge(file_id, existed ? present_name(publish.to) : std::string(),
 					  record_lines(file_id, settings_.archive_dir + "/" + rows.text(i, 3),
 								   rows.integer(i, 4), rows.integer(i, 5)),
 					  publish.from, is_gzip(path));
@@ -251,6 +258,13 @@ class Replay
 		plan_actions(definition_.dataset, std::move(actions));
 	}
 
+	/// Of a file that an action of this transaction, say, has not given its final name yet.
+	std::string present_name(const std::string &path) const
+	{
+		const auto found = pending_.find(path);
+		return found == pending_.end() ? path : found->second;
+	}
+
 	/// The lines whose records are in the processed file already, in order: those of the raw file
 	/// that are not quarantined and were not released just now.
 	std::vector<uint64_t> record_lines(int64_t file_id, const std::string &archived,
@@ -258,7 +272,7 @@ class Replay
 	{
 		std::vector<uint64_t> lines;
 		// blank lines: only the file knows where
-		const std::string source = pending_source(archived);
+		const std::string source = present_name(archived);
 		FileIdentity identity;
 		const bool gone = records != last_line && !identify(source, identity);
 		if (gone)
@@ -342,7 +356,8 @@ class Replay
 	std::map<int64_t, size_t> file_ends_; ///< by file: the position of its last record
 	bool awaited_ = false;                ///< records of other datasets wait for keys of this one
 	Keys loaded_;
-	Released released_; ///< of files that have records to come
+	Released released_;                                    ///< of files that have records to come
+	std::unordered_map<std::string, std::string> pending_; ///< present names of the slice's files
 };
 
 /// Open records that wait for one of the keys, by dataset.

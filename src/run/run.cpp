@@ -59,33 +59,41 @@ class Run
 		result_.times.begin(StageTimes::claim);
 		recover(definition_.dataset, settings_);
 		ETL_FAULT("claim");
-		staged_ = claim_files(definition_, settings_, options_);
-		result_.files = static_cast<int32_t>(staged_.size());
-		if (staged_.empty())
+		Claim claim(definition_, settings_, options_);
+		// an erasure needs all that asks for it
+		const size_t at_a_time = definition_.erases ? SIZE_MAX : group_size(settings_.batch_memory);
+		const auto take = [&]
+		{
+			result_.times.begin(StageTimes::claim);
+			return claim.take(at_a_time);
+		};
+		std::vector<StagedFile> staged = take();
+		if (staged.empty())
 			return;
 		ETL_FAULT("claimed");
 		prepare();
 		ETL_FAULT("prepared");
 		const KeepFreedMemory keep_freed_memory;
-		expected_bytes_ = expected_bytes();
-		for (size_t begin = 0; begin < staged_.size(); begin += group_size())
-			run_group(
-				std::span(staged_).subspan(begin, std::min(group_size(), staged_.size() - begin)));
+		expected_bytes_ = expected_bytes(staged);
+		for (; !staged.empty(); staged = take())
+			run_group(staged);
 		conclude();
 	}
 
   private:
+	/// What names and outcome of a file take until its group is done (docs/hostile-input.md).
+	static constexpr uint64_t file_bytes = 3072;
+
 	/// How many files are taken up at a time. What a run knows of a file takes some kB; when its
-	/// group is done only what is to be done to it after the commit is left.
-	size_t group_size() const
+	/// group is done only what is to be done to it after the commit is left, on disk if it is much.
+	static size_t group_size(uint64_t batch_memory)
 	{
 #ifdef ETL_FAULTS
-		constexpr size_t many = 20; // the tests that crash have few files
+		(void)batch_memory;
+		return 20; // the tests that crash have few files
 #else
-		constexpr size_t many = 16384;
+		return std::clamp<uint64_t>(batch_memory / 4 / file_bytes, 1024, 16384);
 #endif
-		// an erasure needs all that asks for it
-		return erasure_ ? staged_.size() : std::min(many, staged_.size());
 	}
 
 	void prepare()
@@ -107,23 +115,19 @@ class Run
 	}
 
 	/// Memory for the batch that is being loaded, and as much for what is staged ahead of it:
-	/// three eighths each of what the run's files leave.
+	/// three eighths each of what the group's files leave.
 	uint64_t batch_bytes() const
 	{
-		// about what a planned action takes, two of them a file, and what names and outcome of a
-		// file take until its group is done (docs/hostile-input.md)
-		constexpr uint64_t planned_bytes = 1536, file_bytes = 3072;
-		const uint64_t all = settings_.batch_memory,
-					   files = staged_.size() * planned_bytes + group_size() * file_bytes;
+		const uint64_t all = settings_.batch_memory, files = files_.size() * file_bytes;
 		return (all - std::min(all * 3 / 4, files)) * 3 / 8;
 	}
 
 	/// About what the files' records will take in tables and indexes: as much as their text, and
 	/// JSON is compressed to a seventh.
-	uint64_t expected_bytes() const
+	static uint64_t expected_bytes(std::span<const StagedFile> staged)
 	{
 		uint64_t bytes = 0;
-		for (const StagedFile &file : staged_)
+		for (const StagedFile &file : staged)
 			bytes += file.identity.size * (is_gzip(file.path) ? 7 : 1);
 		return bytes;
 	}
@@ -131,12 +135,12 @@ class Run
 	/// Takes up some files, loads them, and plans what is done to them after the commit.
 	void run_group(std::span<StagedFile> staged)
 	{
-		result_.times.begin(StageTimes::claim);
 		const pg::MemoryScope memory_scope;
 		spanning_ = SpanningKeys();
 		last_file_ = 0;
 		std::vector<FileTask> tasks;
 		files_ = take_up(definition_, settings_, options_, staged, result_.started_at, tasks);
+		result_.files += static_cast<int32_t>(files_.size());
 		const std::vector<int64_t> ids = allocate_ids("etl.file_file_id_seq", files_.size());
 		for (size_t i = 0; i < files_.size(); ++i)
 			files_[i].file_id = ids[i];
@@ -190,8 +194,8 @@ class Run
 		ETL_FAULT("concluded");
 		if (failures_ == 0)
 			return;
-		result_.status = failures_ == staged_.size() ? "failed" : "partial";
-		result_.error = std::to_string(failures_) + " of " + std::to_string(staged_.size()) +
+		result_.status = failures_ == result_.files ? "failed" : "partial";
+		result_.error = std::to_string(failures_) + " of " + std::to_string(result_.files) +
 						" files failed, the first: " + first_error_;
 	}
 
@@ -469,10 +473,9 @@ class Run
 	const RunOptions &options_;
 	RunResult &result_;
 	const pg::Settings settings_;
-	std::vector<StagedFile> staged_; ///< all that the run takes up; taken up, without a path
-	uint64_t expected_bytes_ = 0;    ///< 0 once the shared buffers are prepared for them
-	std::vector<RunFile> files_;     ///< the group in hand
-	size_t failures_ = 0;
+	uint64_t expected_bytes_ = 0; ///< 0 once the shared buffers are prepared for them
+	std::vector<RunFile> files_;  ///< the group in hand
+	int32_t failures_ = 0;
 	std::string first_error_;
 	std::string secret_, part_folder_;
 	SipKey subject_key_{};

@@ -1,5 +1,5 @@
-// One step of a plan: publish, archive or remove a file, so that it can be done again after a crash
-// at any moment of it.
+#include "run/carry_out.h"
+
 #include <cerrno>
 #include <system_error>
 
@@ -7,8 +7,9 @@
 
 #include "core/beneath.h"
 #include "core/file_error.h"
+#include "core/file_move.h"
 #include "core/group_sync.h"
-#include "run/actions.h"
+#include "pg/server.h"
 #include "run/fault.h"
 
 extern "C"
@@ -99,7 +100,7 @@ publish(const FileAction &action)
 /// The copies of a group are on the disk before any takes its name, and their names are before any
 /// original goes: as publish() does it with one.
 void
-publish_group(const std::vector<const FileAction *> &group)
+publish_group(const std::vector<FileAction> &group)
 {
 	std::vector<char> copied(group.size(), 1); // no bits: several threads write to it
 	std::vector<std::string> renamed, originals;
@@ -107,9 +108,9 @@ publish_group(const std::vector<const FileAction *> &group)
 		GroupSync sync([&](size_t i, const FileError &) { copied[i] = 0; }, group.size());
 		for (size_t i = 0; i < group.size(); ++i)
 		{
-			const std::string part = part_beside(*group[i]);
+			const std::string part = part_beside(group[i]);
 			beneath::unlink(part);
-			const int fd = copy_unsynced(group[i]->from, part, nullptr);
+			const int fd = copy_unsynced(group[i].from, part, nullptr);
 			fd >= 0 ? sync.add(fd, i) : void(copied[i] = 0);
 		}
 		sync.flush();
@@ -118,13 +119,13 @@ publish_group(const std::vector<const FileAction *> &group)
 	}
 	ETL_FAULT("publish_copied");
 	for (size_t i = 0; i < group.size(); ++i)
-		if (copied[i] != 0 && beneath::rename(part_beside(*group[i]), group[i]->to) == 0)
+		if (copied[i] != 0 && beneath::rename(part_beside(group[i]), group[i].to) == 0)
 		{
-			renamed.push_back(group[i]->to);
-			originals.push_back(group[i]->from);
+			renamed.push_back(group[i].to);
+			originals.push_back(group[i].from);
 		}
 		else
-			beneath::unlink(part_beside(*group[i]));
+			beneath::unlink(part_beside(group[i]));
 	if (!sync_parents_of_all(renamed))
 		return;
 	ETL_FAULT("publish_unlink");
@@ -334,7 +335,7 @@ held_name(const FileAction &action)
 }
 
 void
-ActionQueue::carry_out(const FileAction &action)
+ActionQueue::carry_out(FileAction action)
 {
 	constexpr size_t group_size = 1024;
 	const bool publishes = action.kind == FileAction::Kind::publish;
@@ -348,7 +349,7 @@ ActionQueue::carry_out(const FileAction &action)
 	}
 	places_.insert(action.to);
 	places_.insert(part_beside(action));
-	group_.push_back(&action);
+	group_.push_back(std::move(action));
 	if (group_.size() == group_size)
 		flush();
 }
@@ -356,7 +357,7 @@ ActionQueue::carry_out(const FileAction &action)
 void
 ActionQueue::flush()
 {
-	const std::vector<const FileAction *> group = std::move(group_);
+	const std::vector<FileAction> group = std::move(group_);
 	group_.clear();
 	places_.clear();
 	if (group.size() > 1)
@@ -368,8 +369,8 @@ ActionQueue::flush()
 		{
 			// one by one, then
 		}
-	for (const FileAction *action : group)
-		(void)etl::carry_out(*action, false); // nothing is left to do for what the group has done
+	for (const FileAction &action : group)
+		(void)etl::carry_out(action, false); // nothing is left to do for what the group has done
 }
 
 ActionResult

@@ -53,7 +53,7 @@ endif
 # Hidden but for the entry points, which PostgreSQL 15 does not yet mark by itself.
 PG_CPPFLAGS = -Isrc -isystem $(shell $(PG_CONFIG) --includedir-server) '-DPGDLLEXPORT=__attribute__((visibility("default")))'
 PG_CXXFLAGS = -std=c++20 -O2 -Wall -Wextra -fPIC -fvisibility=hidden -MMD -MP $(if $(WERROR),-Werror)
-SHLIB_LINK = -lsimdjson -lisal -lcrypto -lpcre2-8 -lstdc++ -lpthread
+SHLIB_LINK = -lsimdjson -lisal -lz -lcrypto -lpcre2-8 -lstdc++ -lpthread
 EXTRA_CLEAN = build bench/generate $(OBJS:.o=.d)
 
 # JIT inlining needs bitcode, which needs clang, and would gain nothing: no function of ours is

@@ -1,5 +1,6 @@
 #include "core/encode.h"
 
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <cstring>
@@ -229,11 +230,48 @@ encode_text(const ColumnType &type, std::string_view text, std::string &out, Typ
 	return true;
 }
 
+/// What each character is as a hexadecimal digit; 0xff: none.
+constexpr std::array<uint8_t, 256> hex_digits = []
+{
+	std::array<uint8_t, 256> digits{};
+	digits.fill(0xff);
+	for (uint8_t i = 0; i < 10; ++i)
+		digits[static_cast<size_t>('0' + i)] = i;
+	for (uint8_t i = 0; i < 6; ++i)
+		digits[static_cast<size_t>('a' + i)] = digits[static_cast<size_t>('A' + i)] =
+			static_cast<uint8_t>(10 + i);
+	return digits;
+}();
+
+/// "01234567-89ab-cdef-0123-456789abcdef", as nearly all are written. False: it is not that.
+bool
+read_usual_uuid(std::string_view text, char *bytes)
+{
+	if (text.size() != 36 || text[8] != '-' || text[13] != '-' || text[18] != '-' ||
+		text[23] != '-')
+		return false;
+	static constexpr uint8_t places[] = {0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34};
+	unsigned all = 0;
+	for (int i = 0; i < 16; ++i)
+	{
+		const unsigned high = hex_digits[static_cast<uint8_t>(text[places[i]])],
+					   low = hex_digits[static_cast<uint8_t>(text[places[i] + 1u])];
+		all |= high | low;
+		bytes[i] = static_cast<char>(high << 4 | low);
+	}
+	return all < 16;
+}
+
 /// uuid_in(): 32 hexadecimal digits, a hyphen allowed after every fourth, braces around.
 bool
 encode_uuid(const ColumnType &type, std::string_view text, std::string &out, TypeError &error)
 {
 	char bytes[16];
+	if (read_usual_uuid(text, bytes))
+	{
+		out.append(bytes, sizeof(bytes));
+		return true;
+	}
 	size_t at = 0;
 	const auto peek = [&] { return at < text.size() ? text[at] : '\0'; };
 	const bool braces = peek() == '{';

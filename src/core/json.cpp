@@ -20,13 +20,25 @@ kind_name(Kind kind)
 	return names[static_cast<int>(kind)];
 }
 
+namespace
+{
+
+/// Most names that differ do so in length or in their first byte.
+bool
+same_name(std::string_view a, std::string_view b)
+{
+	return a.size() == b.size() && (a.empty() || (a[0] == b[0] && a == b));
+}
+
+} // namespace
+
 Value
 Value::member(std::string_view name) const
 {
 	if (node_ == nullptr || node_->kind != Kind::object)
 		return {};
 	for (Member m(*this); m; m.advance())
-		if (m.name() == name)
+		if (same_name(m.name(), name))
 			return m.value();
 	return {};
 }
@@ -38,11 +50,11 @@ struct Document::Impl
 	std::deque<std::string> numbers; ///< made by replace_with_number
 	std::vector<std::string_view> names;
 
-	std::vector<Node> &nodes;
+	NodeList &nodes;
 	ParseError *error = nullptr;
 	const char *end = nullptr;
 
-	explicit Impl(std::vector<Node> &n) : nodes(n) {}
+	explicit Impl(NodeList &n) : nodes(n) {}
 
 	bool fail(const std::string &message, const char *sqlstate = "22P02")
 	{
@@ -274,7 +286,7 @@ Document::Impl::names_differ(size_t self)
 		{
 			const Node *b = a + 1 + a[1].span;
 			for (const Node *c = b; c < end; c += 1 + c[1].span)
-				if (a->size == c->size && std::memcmp(a->data, c->data, a->size) == 0)
+				if (same_name({a->data, a->size}, {c->data, c->size}))
 					return repeated({a->data, a->size});
 			a = b;
 		}

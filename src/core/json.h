@@ -41,6 +41,29 @@ struct Node
 	bool truth; ///< a boolean's value
 };
 
+/// The nodes of a document; keeps its memory from one to the next.
+class NodeList
+{
+  public:
+	void clear() { size_ = 0; }
+	void push_back(const Node &node)
+	{
+		if (size_ == nodes_.size())
+			nodes_.resize(size_ < 64 ? 64 : size_ * 2);
+		nodes_[size_++] = node;
+	}
+	size_t size() const { return size_; }
+	size_t capacity() const { return nodes_.size(); }
+	Node &operator[](size_t i) { return nodes_[i]; }
+	Node &back() { return nodes_[size_ - 1]; }
+	Node *data() { return nodes_.data(); }
+	const Node *data() const { return nodes_.data(); }
+
+  private:
+	std::vector<Node> nodes_;
+	size_t size_ = 0;
+};
+
 /// A value inside a Document. As cheap to copy as a pointer; valid until the next parse.
 class Value
 {
@@ -128,7 +151,7 @@ class Document
   private:
 	struct Impl;
 	std::unique_ptr<Impl> impl_;
-	std::vector<Node> nodes_;
+	NodeList nodes_;
 	std::string_view text_;
 };
 

@@ -5,17 +5,19 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
-#include <memory>
+#include <iterator>
 #include <utility>
 
 #include <fcntl.h>
 #include <isa-l/crc.h>
-#include <isa-l/igzip_lib.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
+#include <zlib.h>
 
+#include "core/deflater.h"
 #include "core/file_error.h"
+#include "core/sealed_text.h"
 #include "core/signals_blocked.h"
 
 namespace etl
@@ -27,7 +29,6 @@ namespace
 constexpr size_t pipe_bytes = 1 << 20;
 /// Pieces that wait to be compressed; beyond that the pipe fills up and COPY waits.
 constexpr size_t max_waiting_bytes = 16 << 20;
-constexpr size_t output_bytes = 256 * 1024;
 
 /// Reads a pipe, many small rows at once and large ones where they belong.
 class PipeReader
@@ -117,87 +118,72 @@ write_all(int fd, const uint8_t *bytes, size_t size)
 
 } // namespace
 
-/// Makes one gzip member (RFC 1952) of a file's pieces. Each piece is compressed by itself and ends
-/// on a byte's border, so that nothing but checksum and length goes from one to the next and a
-/// thread needs one set of buffers for all files.
+/// Makes one gzip member (RFC 1952) of a file's pieces. Each piece is compressed by itself, so that
+/// nothing but checksum and length goes from one to the next and a thread needs one set of buffers
+/// for all files.
 class ProcessedWriter::Compressor
 {
   public:
-	Compressor()
-		: stream_(std::make_unique<isal_zstream>()),
-		  level_buffer_(std::make_unique_for_overwrite<uint8_t[]>(ISAL_DEF_LVL1_DEFAULT)),
-		  output_(std::make_unique_for_overwrite<uint8_t[]>(output_bytes))
-	{
-		isal_deflate_init(stream_.get());
-		stream_->level = 1;
-		stream_->level_buf = level_buffer_.get();
-		stream_->level_buf_size = ISAL_DEF_LVL1_DEFAULT;
-		stream_->gzip_flag = IGZIP_DEFLATE;
-	}
-
 	void write(File &file, const Piece &piece)
 	{
-		used_ = 0;
+		out_.clear();
 		if (!file.begun)
 		{
 			file.begun = true;
-			static const uint8_t header[] = {0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff};
-			append(file.fd, header, sizeof header);
+			static constexpr char header[] = "\x1f\x8b\x08\0\0\0\0\0\0\xff";
+			out_.append(header, sizeof header - 1);
 		}
-		const uint8_t *bytes = reinterpret_cast<const uint8_t *>(piece.bytes.data());
-		file.crc = crc32_gzip_refl(file.crc, bytes, piece.bytes.size());
-		file.size += static_cast<uint32_t>(piece.bytes.size());
-		deflate(file.fd, bytes, piece.bytes.size(), piece.last);
+		if (!piece.sealed)
+			add_lines(file, piece.bytes);
+		else if (piece.sealed->without.empty())
+			add_sealed(file, piece);
+		else
+			add_lines(file,
+					  without(open_sealed(piece.bytes, piece.sealed->size), piece.sealed->without));
+		deflater_.end_part(piece.last, out_);
 		if (piece.last)
-		{
-			uint8_t trailer[8];
-			for (int i = 0; i < 4; ++i)
-			{
-				trailer[i] = static_cast<uint8_t>(file.crc >> (8 * i));
-				trailer[4 + i] = static_cast<uint8_t>(file.size >> (8 * i));
-			}
-			append(file.fd, trailer, sizeof trailer);
-		}
-		flush(file.fd);
+			for (const uint32_t number : {file.crc, file.size})
+				for (int i = 0; i < 4; ++i)
+					out_ += static_cast<char>(number >> (8 * i));
+		write_all(file.fd, reinterpret_cast<const uint8_t *>(out_.data()), out_.size());
 	}
 
   private:
-	void deflate(int fd, const uint8_t *bytes, size_t size, bool last)
+	void add_lines(File &file, std::string_view lines)
 	{
-		isal_deflate_reset(stream_.get());
-		stream_->flush = last ? NO_FLUSH : FULL_FLUSH;
-		stream_->end_of_stream = last ? 1 : 0;
-		stream_->next_in = const_cast<uint8_t *>(bytes);
-		stream_->avail_in =
-			static_cast<uint32_t>(size); // a piece is no larger than a record may be
-		do
+		file.crc = crc32_gzip_refl(file.crc, reinterpret_cast<const unsigned char *>(lines.data()),
+								   lines.size());
+		file.size += static_cast<uint32_t>(lines.size());
+		deflater_.add(lines, out_);
+	}
+	void add_sealed(File &file, const Piece &piece)
+	{
+		file.crc = static_cast<uint32_t>(
+			crc32_combine(file.crc, piece.sealed->crc, static_cast<z_off_t>(piece.sealed->size)));
+		file.size += piece.sealed->size;
+		out_ += piece.bytes;
+	}
+	static std::string without(std::string lines, const std::vector<uint32_t> &numbers)
+	{
+		size_t to = 0, from = 0, next = 0;
+		for (uint32_t line = 0; from < lines.size(); ++line)
 		{
-			if (used_ == output_bytes)
-				flush(fd);
-			stream_->next_out = output_.get() + used_;
-			stream_->avail_out = static_cast<uint32_t>(output_bytes - used_);
-			if (isal_deflate(stream_.get()) != COMP_OK)
-				throw FileError("58030", "could not compress file");
-			used_ = output_bytes - stream_->avail_out;
-		} while (stream_->avail_in > 0 || stream_->avail_out == 0 ||
-				 (last && stream_->internal_state.state != ZSTATE_END));
-	}
-	void append(int fd, const uint8_t *bytes, size_t size)
-	{
-		if (output_bytes - used_ < size)
-			flush(fd);
-		std::memcpy(output_.get() + used_, bytes, size);
-		used_ += size;
-	}
-	void flush(int fd)
-	{
-		write_all(fd, output_.get(), used_);
-		used_ = 0;
+			const size_t size = lines.find('\n', from) + 1 - from;
+			if (next < numbers.size() && numbers[next] == line)
+				++next;
+			else
+			{
+				lines.replace(to, size, lines, from, size);
+				to += size;
+			}
+			from += size;
+		}
+		lines.resize(to);
+		return lines;
 	}
 
-	std::unique_ptr<isal_zstream> stream_;
-	std::unique_ptr<uint8_t[]> level_buffer_, output_;
-	size_t used_ = 0;
+	Deflater deflater_;
+	std::string out_;
 };
 
 ProcessedWriter::ProcessedWriter(unsigned threads)
@@ -293,10 +279,11 @@ ProcessedWriter::add_file(const std::string &path, bool gzip)
 }
 
 void
-ProcessedWriter::expect(const std::vector<Chunk> &chunks)
+ProcessedWriter::expect(std::vector<Chunk> chunks)
 {
 	const std::lock_guard lock(mutex_);
-	expected_.insert(expected_.end(), chunks.begin(), chunks.end());
+	expected_.insert(expected_.end(), std::make_move_iterator(chunks.begin()),
+					 std::make_move_iterator(chunks.end()));
 	unwritten_ += chunks.size();
 }
 
@@ -314,7 +301,7 @@ ProcessedWriter::end_file(uint32_t file)
 			}
 		++unwritten_;
 	}
-	put(file, {{}, true});
+	put(file, {{}, true, std::nullopt});
 }
 
 void
@@ -356,6 +343,19 @@ ProcessedWriter::read_pipe()
 	}
 }
 
+/// What the row is that was just read, once there is room for it.
+ProcessedWriter::Chunk
+ProcessedWriter::next_expected()
+{
+	std::unique_lock lock(mutex_);
+	room_.wait(lock, [&] { return bytes_ < max_waiting_bytes || stopping_; });
+	if (expected_.empty())
+		throw FileError("XX000", "COPY wrote more rows than were announced");
+	Chunk chunk = std::move(expected_.front());
+	expected_.pop_front();
+	return chunk;
+}
+
 /// COPY's binary framing: signature, flags and extension length (19 bytes), then for each row a
 /// field count (2 bytes) and a length (4 bytes) with the field, then -1 as field count. The pipe
 /// carries several COPYs, one after the other.
@@ -378,16 +378,8 @@ ProcessedWriter::read_chunks()
 			bytes.resize(size);
 			if (!pipe.read(bytes.data(), size))
 				return;
-			Chunk chunk;
-			{
-				std::unique_lock lock(mutex_);
-				room_.wait(lock, [&] { return bytes_ < max_waiting_bytes || stopping_; });
-				if (expected_.empty())
-					throw FileError("XX000", "COPY wrote more rows than were announced");
-				chunk = expected_.front();
-				expected_.pop_front();
-			}
-			put(chunk.file, {std::move(bytes), chunk.last});
+			Chunk chunk = next_expected();
+			put(chunk.file, {std::move(bytes), chunk.last, std::move(chunk.sealed)});
 		}
 }
 

@@ -11,6 +11,7 @@
 #include <deque>
 #include <list>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -24,11 +25,19 @@ namespace etl
 class ProcessedWriter
 {
   public:
+	/// What a row is that holds a sealed text's deflated bytes (core/sealed_text.h). Its file must
+	/// be gzip.
+	struct Sealed
+	{
+		uint32_t crc, size;
+		std::vector<uint32_t> without; ///< lines that the file does not get, from 0, in order
+	};
 	/// A row of COPY's output.
 	struct Chunk
 	{
 		uint32_t file;
-		bool last; ///< the file ends with it
+		bool last;                                   ///< the file ends with it
+		std::optional<Sealed> sealed = std::nullopt; ///< none: lines
 	};
 
 	/// threads: that compress.
@@ -46,7 +55,7 @@ class ProcessedWriter
 	/// A new file (O_EXCL, mode 0600). It is created with its first chunk.
 	uint32_t add_file(const std::string &path, bool gzip);
 	/// Announces what the next COPY writes.
-	void expect(const std::vector<Chunk> &chunks);
+	void expect(std::vector<Chunk> chunks);
 	/// Ends a file that has chunks, none of which was its last.
 	void end_file(uint32_t file);
 	/// True when all that was announced is written, and synced where its file has ended. Waits up
@@ -60,6 +69,7 @@ class ProcessedWriter
 	{
 		std::string bytes;
 		bool last;
+		std::optional<Sealed> sealed;
 	};
 	struct File
 	{
@@ -76,6 +86,7 @@ class ProcessedWriter
 	void start_threads(unsigned count, void (ProcessedWriter::*body)());
 	void read_pipe();
 	void read_chunks();
+	Chunk next_expected();
 	void write();
 	void put(uint32_t file, Piece piece);
 	void write_piece(File &file, const Piece &piece, Compressor &compressor);

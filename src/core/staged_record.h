@@ -5,6 +5,7 @@
 #include <atomic>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "core/definition.h"
 #include "core/json.h"
 #include "core/key_dictionary.h"
+#include "core/sealed_text.h"
 #include "core/staged_file.h"
 #include "core/violation.h"
 
@@ -30,8 +32,8 @@ struct StagedReference
 
 struct StagedRecord
 {
-	std::string_view text;   ///< as it came, on one line
-	std::string_view output; ///< normalised; what the processed file gets
+	std::string_view text;   ///< as it came, on one line; empty while it is sealed
+	std::string_view output; ///< normalised; what the processed file gets; empty when it is sealed
 	uint64_t line = 0;
 	uint32_t file = 0; ///< index into the run's files
 	/// Canonical text and encoded form of the key; data() is null where the record has none (or one
@@ -52,6 +54,8 @@ struct StagedRecord
 	bool storable = true;
 	/// It was about somebody who has been erased: text and output are treated.
 	bool treated = false;
+	/// Text and output, which are the same, are in the piece's sealed text.
+	bool sealed = false;
 
 	void add(Violation violation)
 	{
@@ -75,12 +79,31 @@ struct Piece
 {
 	std::unique_ptr<char[]> buffer; ///< decompressed bytes, with padding
 	size_t buffer_size = 0;
+	std::optional<SealedText> sealed; ///< of the records that say so, in their order
 	Arena arena;
 	std::vector<StagedRecord> records;
 	std::vector<StagedReference> references;
 	std::shared_ptr<const KeyDictionary> dictionary; ///< of the references' keys
 	std::vector<std::vector<StagedRow>> rows;        ///< by table
 	size_t memory() const;
+};
+
+/// Compresses the text of the records that nothing is wrong with so far, and lets the others keep
+/// theirs, so that the piece needs its buffer no more. False: it stays as it is, because its
+/// processed file gets something else than what came.
+bool seal(Piece &piece, TextSealer &sealer);
+
+/// Gives records of sealed pieces their text back: best piece by piece, for each is decompressed
+/// whole.
+class SealedReader
+{
+  public:
+	void restore(Piece &piece, StagedRecord &record);
+
+  private:
+	const Piece *open_ = nullptr;
+	std::string text_;
+	std::vector<std::string_view> lines_; ///< by record
 };
 
 /// What the columns take that do not come from the record itself.

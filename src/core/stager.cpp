@@ -92,6 +92,27 @@ Stager::stop()
 			thread.join();
 }
 
+struct Stager::Worker
+{
+	RecordStager stager;
+	TextSealer sealer;
+	std::unique_ptr<char[]> buffer; ///< of a piece that is sealed: the next one may have it
+	size_t capacity = 0;
+
+	/// A buffer for at least so many bytes; capacity is set to what it has room for.
+	std::unique_ptr<char[]> take_buffer(size_t &wanted)
+	{
+		if (buffer && capacity >= wanted)
+		{
+			wanted = capacity;
+			return std::move(buffer);
+		}
+		auto made = std::make_unique_for_overwrite<char[]>(wanted);
+		prefault(made.get(), wanted);
+		return made;
+	}
+};
+
 void
 Stager::work()
 {
@@ -99,7 +120,7 @@ Stager::work()
 	// it goes first (Linux keeps a nice value for each thread); docs/performance.md has what it
 	// saves.
 	(void)setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), 10);
-	RecordStager stager(definition_, key_types_, options_.erased, options_.subject_key);
+	Worker worker{{definition_, key_types_, options_.erased, options_.subject_key}, {}, {}, 0};
 	for (;;)
 	{
 		uint32_t file;
@@ -118,7 +139,7 @@ Stager::work()
 		try
 		{
 			wait_for_room(file);
-			stage_file(file, stager, outcome);
+			stage_file(file, worker, outcome);
 		}
 		catch (const Stopped &)
 		{
@@ -158,26 +179,25 @@ Stager::known(const FileTask &task, const Sha256 &sha256) const
 }
 
 void
-Stager::stage_file(uint32_t file, RecordStager &stager, FileOutcome &outcome)
+Stager::stage_file(uint32_t file, Worker &worker, FileOutcome &outcome)
 {
 	const FileTask &task = files_[file];
 	if (!task.refused.empty())
 		throw FileError("55006", task.refused);
 	auto piece = std::make_unique<Piece>();
-	size_t size = 0;
+	size_t size = 0, capacity = 0;
 	{
 		FileReader reader(task.path, task.gzip, options_.max_file_size, task.root);
-		size_t capacity = std::min<size_t>(reader.expected_size(), piece_bytes) +
-						  Document::padding + 2 * spare_bytes;
-		piece->buffer = std::make_unique_for_overwrite<char[]>(capacity);
-		prefault(piece->buffer.get(), capacity);
+		capacity = std::min<size_t>(reader.expected_size(), piece_bytes) + Document::padding +
+				   2 * spare_bytes;
+		piece->buffer = worker.take_buffer(capacity);
 		for (;;)
 		{
 			if (capacity - size < Document::padding + spare_bytes)
 			{
 				if (size > piece_bytes)
 				{
-					stage_large(file, stager, outcome);
+					stage_large(file, worker, outcome);
 					return;
 				}
 				capacity *= 2;
@@ -201,7 +221,8 @@ Stager::stage_file(uint32_t file, RecordStager &stager, FileOutcome &outcome)
 		return;
 	}
 	piece->buffer_size = size + Document::padding;
-	if (size < 2 * spare_bytes)
+	const bool seals = options_.seal && task.gzip;
+	if (!seals && capacity > 2 * size)
 	{
 		// the room that reading needs is many times what a tiny file holds, and a batch may be many
 		// of them
@@ -210,18 +231,31 @@ Stager::stage_file(uint32_t file, RecordStager &stager, FileOutcome &outcome)
 		piece->buffer = std::move(smaller);
 	}
 	std::memset(piece->buffer.get() + size, 0, Document::padding);
-	PieceFiller filler(stager, task, file, outcome);
-	stager.reserve(*piece, size);
+	PieceFiller filler(worker.stager, task, file, outcome);
+	worker.stager.reserve(*piece, size);
 	filler.start(*piece);
 	RecordSplitter splitter(options_.max_record_size, task.whole_json, std::ref(filler));
 	splitter.feed({piece->buffer.get(), size});
 	splitter.finish();
-	stager.note_filled(*piece, size);
+	worker.stager.note_filled(*piece, size);
+	if (seals)
+		seal(worker, *piece, capacity);
 	push(file, std::move(piece));
 }
 
+/// Seals a piece and takes its buffer, where it can be sealed.
 void
-Stager::stage_large(uint32_t file, RecordStager &stager, FileOutcome &outcome)
+Stager::seal(Worker &worker, Piece &piece, size_t capacity)
+{
+	if (!etl::seal(piece, worker.sealer))
+		return;
+	worker.buffer = std::move(piece.buffer);
+	worker.capacity = capacity;
+	piece.buffer_size = 0;
+}
+
+void
+Stager::stage_large(uint32_t file, Worker &worker, FileOutcome &outcome)
 {
 	const FileTask &task = files_[file];
 	const auto buffer_size = piece_bytes + Document::padding;
@@ -252,14 +286,16 @@ Stager::stage_large(uint32_t file, RecordStager &stager, FileOutcome &outcome)
 		return;
 	}
 	FileReader reader(task.path, task.gzip, options_.max_file_size, task.root);
-	PieceFiller filler(stager, task, file, outcome);
+	PieceFiller filler(worker.stager, task, file, outcome);
 	RecordSplitter splitter(options_.max_record_size, task.whole_json, std::ref(filler));
 	std::unique_ptr<Piece> piece;
+	const bool seals = options_.seal && task.gzip;
+	size_t capacity;
 	for (;;)
 	{
 		piece = std::make_unique<Piece>();
-		piece->buffer = std::make_unique_for_overwrite<char[]>(buffer_size);
-		prefault(piece->buffer.get(), buffer_size);
+		capacity = buffer_size;
+		piece->buffer = worker.take_buffer(capacity);
 		size_t size = 0;
 		while (size < piece_bytes)
 		{
@@ -275,10 +311,14 @@ Stager::stage_large(uint32_t file, RecordStager &stager, FileOutcome &outcome)
 			splitter.feed({piece->buffer.get(), size});
 		if (size < piece_bytes)
 			break;
+		if (seals)
+			seal(worker, *piece, capacity);
 		push(file, std::move(piece));
 		wait_for_room(file);
 	}
 	splitter.finish();
+	if (seals)
+		seal(worker, *piece, capacity);
 	push(file, std::move(piece));
 	outcome.identity = reader.identity();
 	if (reader.sha256() != outcome.sha256)

@@ -47,6 +47,7 @@ struct StagerOptions
 	uint64_t max_file_size = UINT64_C(64) << 30;
 	const ErasedPeople *erased = nullptr; ///< see RecordStager
 	const SipKey *subject_key = nullptr;  ///< see RecordStager
+	bool seal = false;                    ///< seal() the pieces of gzip files
 };
 
 class Stager
@@ -93,9 +94,13 @@ class Stager
 	{
 	};
 
+	/// What a thread keeps from piece to piece.
+	struct Worker;
+
 	void work();
-	void stage_file(uint32_t file, RecordStager &stager, FileOutcome &outcome);
-	void stage_large(uint32_t file, RecordStager &stager, FileOutcome &outcome);
+	void stage_file(uint32_t file, Worker &worker, FileOutcome &outcome);
+	void stage_large(uint32_t file, Worker &worker, FileOutcome &outcome);
+	static void seal(Worker &worker, Piece &piece, size_t capacity);
 	void push(uint32_t file, std::unique_ptr<Piece> piece);
 	void wait_for_room(uint32_t file);
 	bool known(const FileTask &task, const Sha256 &sha256) const;

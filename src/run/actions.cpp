@@ -257,14 +257,13 @@ insert_actions(const std::string &dataset, const std::vector<FileAction> &action
 	constexpr size_t at_once = 1000;
 	const std::vector<int64_t> ids = allocate_ids("etl.file_action_action_id_seq", actions.size());
 	// a file that could not be published yet and is replaced now must not come back later
-	for (size_t begin = 0; begin < actions.size(); begin += at_once)
-	{
-		std::vector<std::string_view> tos;
-		for (size_t i = begin; i < std::min(begin + at_once, actions.size()); ++i)
-			tos.push_back(actions[i].to);
+	std::vector<std::string_view> replaced;
+	for (const FileAction &a : actions)
+		if (!a.to.empty() && destination_taken(a.to))
+			replaced.push_back(a.to);
+	if (!replaced.empty())
 		pg::execute("DELETE FROM etl.file_action WHERE action = 'publish' AND to_path = ANY ($1)",
-					{pg::param_array(tos)});
-	}
+					{pg::param_array(replaced)});
 	for (size_t begin = 0; begin < actions.size(); begin += at_once)
 		insert_some(dataset,
 					std::span(actions).subspan(begin, std::min(at_once, actions.size() - begin)),

@@ -263,6 +263,7 @@ check_references(const Catalog &catalog, const Definition &definition,
 				all_present = false;
 	if (all_present)
 		return;
+	SealedReader sealed;
 	for (BatchRecord &r : records)
 	{
 		if (!r.record->loadable)
@@ -278,6 +279,7 @@ check_references(const Catalog &catalog, const Definition &definition,
 				key = (*r.piece->dictionary)[reference.key].text;
 			}
 			const std::string &dataset = definition.references[reference.rule].dataset;
+			sealed.restore(*r.piece, *r.record);
 			const std::string pointer = reference_pointer(definition, reference, r.record->text);
 			r.record->add({Code::reference, "references", pointer,
 						   "/x-etl/references/" + std::to_string(reference.rule), "23503",

@@ -24,6 +24,11 @@ ExportSource *current_source = nullptr;
 void
 fill_chunk(const BatchRecord *records, const ExportChunk &chunk, char *to)
 {
+	if (chunk.sealed != nullptr)
+	{
+		memcpy(to, chunk.sealed->deflated.data(), chunk.size);
+		return;
+	}
 	const char *from = nullptr;
 	size_t size = 0;
 	for (uint32_t i = chunk.begin; i < chunk.end; ++i)

@@ -14,8 +14,9 @@ namespace etl
 /// A part of a processed file: some of a batch's records, one after the other.
 struct ExportChunk
 {
-	uint32_t begin, end; ///< indexes into the batch's records
-	size_t size;         ///< bytes of the accepted ones, newlines included
+	uint32_t begin, end;                ///< indexes into the batch's records
+	size_t size;                        ///< bytes of the accepted ones, newlines included
+	const SealedText *sealed = nullptr; ///< or, of a piece whose text is sealed, that instead
 };
 
 /// COPY (SELECT etl.exported_records()) TO the pipe: each chunk as COPY BINARY of one bytea.

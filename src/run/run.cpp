@@ -152,6 +152,7 @@ class Run
 		options.max_file_size = settings_.max_file_size;
 		options.erased = tombstones_ ? tombstones_->erased() : nullptr;
 		options.subject_key = &subject_key_;
+		options.seal = !erasure_; // which looks into what the records say
 		Stager stager(definition_, catalog_.key_types(), std::move(tasks), options);
 		const StopOnExit stop_staging(stager);
 		pg::prefault_shared_buffers(std::exchange(expected_bytes_, 0)); // while the threads begin
@@ -298,6 +299,12 @@ class Run
 				SubjectCollector::note(file.subjects, r.record->subject_hash);
 		}
 		ETL_FAULT("loaded");
+		{
+			SealedReader sealed;
+			for (const BatchRecord &r : batch.records)
+				if (!r.accepted)
+					sealed.restore(*r.piece, *r.record);
+		}
 		quarantine_rejected(definition_, batch, result_.run_id, files_);
 		ETL_FAULT("quarantined");
 		times.begin(StageTimes::export_);
@@ -309,31 +316,65 @@ class Run
 			collect_subjects(file);
 	}
 
-	/// Hands the accepted records to the threads that write processed files.
-	void export_accepted(const Batch &batch, const std::vector<uint32_t> &ended)
+	/// Some of a file's accepted records, from one on; size is 0 when there are none.
+	static ExportChunk chunk_of_lines(const std::vector<BatchRecord> &records, uint32_t begin)
 	{
 		// a chunk is what COPY hands over as one row
 		constexpr size_t chunk_size = 256 * 1024;
+		ExportChunk chunk{begin, begin, 0};
+		for (uint32_t &i = chunk.end;
+			 i < records.size() && records[i].record->file == records[begin].record->file &&
+			 !records[i].piece->sealed && chunk.size < chunk_size;
+			 ++i)
+			if (records[i].accepted)
+				chunk.size += records[i].record->output.size() + 1;
+		return chunk;
+	}
+
+	/// A piece's records, from its first one on, as they are sealed; size is 0 when none is
+	/// accepted. sealed: what the writer must know.
+	static ExportChunk sealed_chunk(const std::vector<BatchRecord> &records, uint32_t begin,
+									std::optional<ProcessedWriter::Sealed> &sealed)
+	{
+		const Piece *const piece = records[begin].piece;
+		ExportChunk chunk{begin, begin, 0, &*piece->sealed};
+		sealed = {piece->sealed->crc, piece->sealed->size, {}};
+		uint32_t line = 0;
+		for (uint32_t &i = chunk.end; i < records.size() && records[i].piece == piece; ++i)
+		{
+			if (!records[i].record->sealed)
+				continue;
+			if (records[i].accepted)
+				chunk.size = piece->sealed->deflated.size();
+			else
+				sealed->without.push_back(line);
+			++line;
+		}
+		return chunk;
+	}
+
+	/// Hands the accepted records to the threads that write processed files.
+	void export_accepted(const Batch &batch, const std::vector<uint32_t> &ended)
+	{
 		std::vector<ExportChunk> chunks;
 		std::vector<ProcessedWriter::Chunk> expected;
 		for (uint32_t i = 0; i < batch.records.size();)
 		{
 			const uint32_t index = batch.records[i].record->file;
-			ExportChunk chunk{i, i, 0};
-			for (; i < batch.records.size() && batch.records[i].record->file == index &&
-				   chunk.size < chunk_size;
-				 ++i)
-				if (batch.records[i].accepted)
-					chunk.size += batch.records[i].record->output.size() + 1;
+			std::optional<ProcessedWriter::Sealed> sealed;
+			const ExportChunk chunk = batch.records[i].piece->sealed
+										  ? sealed_chunk(batch.records, i, sealed)
+										  : chunk_of_lines(batch.records, i);
+			i = chunk.end;
 			if (chunk.size == 0)
 				continue;
-			chunk.end = i;
 			RunFile &file = files_[index];
 			if (file.processed_number < 0)
 				open_processed(file);
 			ETL_FAULT("export_file");
 			chunks.push_back(chunk);
-			expected.push_back({static_cast<uint32_t>(file.processed_number), false});
+			expected.push_back(
+				{static_cast<uint32_t>(file.processed_number), false, std::move(sealed)});
 		}
 		// files that end now: with their last chunk, or without one
 		std::vector<uint32_t> without;
@@ -354,7 +395,7 @@ class Run
 			writer_->end_file(number);
 		if (chunks.empty())
 			return;
-		writer_->expect(expected);
+		writer_->expect(std::move(expected));
 		export_chunks(batch.records, chunks, writer_->pipe());
 	}
 

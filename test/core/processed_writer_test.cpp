@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/sealed_text.h"
 #include "temp_folder.h"
 
 using namespace etl;
@@ -132,6 +133,55 @@ TEST_F(ProcessedWriterTest, MakesOneGzipMember)
 	uint32_t size;
 	std::memcpy(&size, bytes.data() + bytes.size() - 4, 4);
 	EXPECT_EQ(size, first.size() + second.size());
+}
+
+TEST_F(ProcessedWriterTest, SealedTextsAreWrittenAsTheyAreOrWithoutSomeLines)
+{
+	TextSealer sealer;
+	const auto sealed = [&](const std::string &text)
+	{
+		for (size_t at = 0; at < text.size(); at = text.find('\n', at) + 1)
+			sealer.add(std::string_view(text).substr(at, text.find('\n', at) - at));
+		return sealer.finish();
+	};
+	const std::string first = lines(200000, 1), second = lines(3000000, 2),
+					  third = "a\nbb\n\nccc\n";
+	const SealedText a = sealed(first), b = sealed(second), c = sealed(third);
+	ProcessedWriter writer(2);
+	const uint32_t all = writer.add_file(path("all"), true),
+				   some = writer.add_file(path("some"), true),
+				   mixed = writer.add_file(path("mixed"), true);
+	using Sealed = ProcessedWriter::Sealed;
+	writer.expect({{all, false, Sealed{a.crc, a.size, {}}},
+				   {all, true, Sealed{b.crc, b.size, {}}},
+				   {some, false, Sealed{c.crc, c.size, {0, 2}}},
+				   {some, false, Sealed{c.crc, c.size, {3}}},
+				   {some, true, Sealed{a.crc, a.size, {}}},
+				   {mixed, false},
+				   {mixed, false, Sealed{a.crc, a.size, {}}},
+				   {mixed, false}});
+	write_pipe(writer.pipe(), copy_output({a.deflated, b.deflated, c.deflated, c.deflated,
+										   a.deflated, third, a.deflated, second}));
+	writer.end_file(mixed);
+	wait(writer);
+	writer.check();
+	// FileReader compares checksum and length
+	EXPECT_EQ(contents(path("all"), true), first + second);
+	EXPECT_EQ(contents(path("some"), true), "bb\nccc\na\nbb\n\n" + first);
+	EXPECT_EQ(contents(path("mixed"), true), third + first + second);
+}
+
+TEST_F(ProcessedWriterTest, ASealedTextThatIsDamagedIsAnError)
+{
+	TextSealer sealer;
+	sealer.add("a line");
+	SealedText text = sealer.finish();
+	EXPECT_EQ(open_sealed(text), "a line\n");
+	text.size += 1;
+	EXPECT_THROW((void)open_sealed(text), FileError);
+	text.deflated = "no such thing";
+	EXPECT_THROW((void)open_sealed(text), FileError);
+	EXPECT_EQ(open_sealed(sealer.finish()), "") << "nothing was added";
 }
 
 TEST_F(ProcessedWriterTest, TellsOfAFileThatCantBeMadeAndStillEmptiesThePipe)

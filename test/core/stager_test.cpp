@@ -46,6 +46,8 @@ struct StagerTest : testing::Test
 		std::vector<std::string> records;
 		FileOutcome outcome;
 		size_t pieces = 0;
+		size_t sealed = 0; ///< records
+		std::string lines; ///< of the sealed texts
 		bool ended = false;
 	};
 	std::vector<Seen> run(std::vector<FileTask> tasks, StagerOptions options)
@@ -66,11 +68,16 @@ struct StagerTest : testing::Test
 			if (step.kind == Stager::Step::Kind::piece)
 			{
 				++file.pieces;
-				for (const StagedRecord &r : step.piece->records)
+				SealedReader reader;
+				for (StagedRecord &r : step.piece->records)
 				{
 					EXPECT_EQ(r.file, step.file);
+					file.sealed += r.sealed ? 1 : 0;
+					reader.restore(*step.piece, r);
 					file.records.emplace_back(r.text);
 				}
+				if (step.piece->sealed)
+					file.lines += open_sealed(*step.piece->sealed);
 			}
 			else
 			{
@@ -112,6 +119,80 @@ TEST_F(StagerTest, FilesComeInOrderWhateverTheirSize)
 		for (size_t k = 0; k < counts[i]; ++k)
 			ASSERT_EQ(seen[i].records[k] + "\n", line(i * 10000 + k, 10));
 	}
+}
+
+TEST_F(StagerTest, SealedRecordsComeBackAsTheyWere)
+{
+	// good and bad ones, blank lines, another end of line, no end of the last one, tiny, none, and
+	// more than a piece holds
+	const auto gzip_task = [&](const std::string &name, const std::string &text, bool whole_json)
+	{
+		FileTask t = task(name, gzip_bytes(text));
+		t.gzip = true;
+		t.whole_json = whole_json;
+		return t;
+	};
+	std::string large, large_good;
+	std::vector<std::string> large_records;
+	for (size_t i = 0; large.size() < (20 << 20); ++i)
+	{
+		std::string record = i % 100 == 7 ? std::string("{\"id\": \"no\"}\n") : line(i, i % 3000);
+		large += record;
+		if (i % 100 != 7)
+			large_good += record;
+		record.pop_back();
+		large_records.push_back(std::move(record));
+	}
+	StagerOptions options;
+	options.threads = 3;
+	options.seal = true;
+	const std::vector<Seen> seen = run(
+		{gzip_task("mixed",
+				   line(1, 3) + "{\"id\": \n\n" + line(2, 4) + "{\"id\": 3}\r\n{\"id\": 4}", false),
+		 gzip_task("tiny", line(1, 3), false), gzip_task("none", "", false),
+		 gzip_task("all bad", "x\ny\n", false),
+		 gzip_task("array", "[{\"id\": 1}, {\"id\": 2},\n{\"id\": \"x\"}, {\"id\":\n3}]", true),
+		 gzip_task("large", large, false), task("plain", line(1, 3))},
+		options);
+	using Texts = std::vector<std::string>;
+	EXPECT_EQ(seen[0].records, Texts({line(1, 3).substr(0, line(1, 3).size() - 1),
+									  "{\"id\":", line(2, 4).substr(0, line(2, 4).size() - 1),
+									  "{\"id\": 3}", "{\"id\": 4}"}));
+	EXPECT_EQ(seen[0].sealed, 4u);
+	EXPECT_EQ(seen[0].lines, line(1, 3) + line(2, 4) + "{\"id\": 3}\n{\"id\": 4}\n");
+	EXPECT_EQ(seen[1].lines, line(1, 3));
+	EXPECT_EQ(seen[2].outcome.records, 0u);
+	EXPECT_EQ(seen[3].records, Texts({"x", "y"}));
+	EXPECT_EQ(seen[3].sealed, 0u);
+	EXPECT_EQ(seen[4].records.size(), 4u);
+	EXPECT_EQ(seen[4].records[0], "{\"id\": 1}");
+	EXPECT_EQ(seen[4].sealed, 3u);
+	EXPECT_EQ(seen[4].lines,
+			  seen[4].records[0] + "\n" + seen[4].records[1] + "\n" + seen[4].records[3] + "\n");
+	EXPECT_EQ(seen[4].records[3].find('\n'), std::string::npos);
+	EXPECT_GT(seen[5].pieces, 2u);
+	EXPECT_TRUE(seen[5].records == large_records);
+	EXPECT_TRUE(seen[5].lines == large_good);
+	EXPECT_EQ(seen[6].sealed, 0u) << "not a gzip file: nothing would be saved";
+}
+
+TEST_F(StagerTest, WhatIsWrittenOtherwiseIsNotSealed)
+{
+	const Definition rewriting = Definition::read(
+		std::string(definition_text)
+			.replace(std::string(definition_text).find("\"key\""), 0,
+					 "\"normalise\": [{\"field\": \"/at\", \"to\": \"run_time\"}], "));
+	FileTask t = task("f", gzip_bytes(line(1, 3)));
+	t.gzip = true;
+	StagerOptions options;
+	options.seal = true;
+	Stager stager(rewriting, key_types, {t}, options);
+	Stager::Step step = stager.next(std::chrono::seconds(10));
+	ASSERT_EQ(step.kind, Stager::Step::Kind::piece);
+	ASSERT_EQ(step.piece->records.size(), 1u);
+	EXPECT_FALSE(step.piece->sealed);
+	EXPECT_FALSE(step.piece->records[0].sealed);
+	EXPECT_NE(step.piece->records[0].output, step.piece->records[0].text);
 }
 
 TEST_F(StagerTest, ATrailerMayPromiseLessThanTheFileHolds)

@@ -1,11 +1,14 @@
 #include "core/beneath.h"
 
+#include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <string_view>
 #include <vector>
 
 #include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "core/scoped_fd.h"
@@ -33,7 +36,35 @@ struct Place
 	explicit operator bool() const { return static_cast<bool>(folder); }
 };
 
+std::atomic<bool> no_openat2 = false;
+
 constexpr int folder_flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
+
+/// Opens a folder below another in one step, as openat2(2) of Linux 5.6 can. -1 with errno ENOSYS
+/// where it can't be had: before that, or where a container's filter of system calls does not know
+/// it.
+int
+open_below(int folder, const std::string &path)
+{
+	if (no_openat2)
+	{
+		errno = ENOSYS;
+		return -1;
+	}
+	struct open_how how = {};
+	how.flags = folder_flags;
+	how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS;
+	int fd;
+	do
+		fd = static_cast<int>(syscall(SYS_openat2, folder, path.c_str(), &how, sizeof how));
+	while (fd < 0 && errno == EINTR);
+	if (fd < 0 && (errno == ENOSYS || errno == EPERM || errno == EINVAL || errno == E2BIG))
+	{
+		no_openat2 = true;
+		errno = ENOSYS;
+	}
+	return fd;
+}
 
 /// With created, folders that are missing are made.
 Place
@@ -54,6 +85,19 @@ find(const std::string &path, size_t root, bool make = false, bool *created = nu
 	place.name = last == std::string::npos ? path : path.substr(last + 1);
 	if (place.name.empty())
 		place.name.assign(1, '.'); // "folder/"
+	if (place.folder && last != std::string::npos && root < last)
+	{
+		const size_t begin = path.find_first_not_of('/', root);
+		if (begin >= last)
+			return place;
+		ScopedFd folder(open_below(place.folder.get(), path.substr(begin, last - begin)));
+		// EAGAIN: something was renamed meanwhile; step by step that does not matter
+		if (folder || (errno != ENOSYS && errno != EAGAIN && !(make && errno == ENOENT)))
+		{
+			place.folder = std::move(folder);
+			return place;
+		}
+	}
 	for (size_t at = root; place.folder && last != std::string::npos && at < last;)
 	{
 		const size_t begin = path.find_first_not_of('/', at);
@@ -82,6 +126,12 @@ find(const std::string &path, size_t root, bool make = false, bool *created = nu
 }
 
 } // namespace
+
+void
+walk_only(bool only)
+{
+	no_openat2 = only;
+}
 
 size_t
 root_length(const std::string &path)

@@ -39,4 +39,7 @@ bool make_parents(const std::string &path, bool *created = nullptr);
 /// Removes the folders that are empty above a path, below but without root.
 void remove_empty_parents(const std::string &path, const std::string &root);
 
+/// For tests: opens folders one by one, as on a system without openat2(2).
+void walk_only(bool only);
+
 } // namespace etl::beneath

@@ -17,10 +17,12 @@ namespace fs = std::filesystem;
 namespace
 {
 
-struct Folders : testing::Test
+/// With openat2(2), and as on a system without.
+struct Folders : testing::TestWithParam<bool>
 {
 	void SetUp() override
 	{
+		beneath::walk_only(GetParam());
 		fs::create_directories(folder.file("raw/date=2020-01-01/hour=1"));
 		fs::create_directories(folder.file("outside/hour=1"));
 		secret = folder.write("outside/hour=1/f", "secret");
@@ -32,6 +34,7 @@ struct Folders : testing::Test
 		fs::create_symlink(secret, folder.file("raw/date=2020-01-01/hour=1/link"));
 		fs::create_directory_symlink(folder.file("raw"), folder.file("linked"));
 	}
+	void TearDown() override { beneath::walk_only(false); }
 	void expect_refused(int result) const
 	{
 		const int error = errno;
@@ -58,7 +61,7 @@ TEST(BeneathTest, RootIsToldByShape)
 	EXPECT_EQ(root("f"), "");
 }
 
-TEST_F(Folders, OpenFollowsNoLinkBelow)
+TEST_P(Folders, OpenFollowsNoLinkBelow)
 {
 	const int fd = beneath::open(inside, O_RDONLY);
 	ASSERT_GE(fd, 0);
@@ -74,7 +77,7 @@ TEST_F(Folders, OpenFollowsNoLinkBelow)
 	expect_refused(beneath::open(raw("date=2020-01-01/hour=1/.."), O_RDONLY));
 }
 
-TEST_F(Folders, NothingIsWrittenRenamedOrRemovedOutside)
+TEST_P(Folders, NothingIsWrittenRenamedOrRemovedOutside)
 {
 	const std::string target = raw("date=2020-01-02/hour=1/f");
 	expect_refused(beneath::open(target, O_WRONLY | O_CREAT | O_TRUNC, 0600));
@@ -90,7 +93,7 @@ TEST_F(Folders, NothingIsWrittenRenamedOrRemovedOutside)
 	EXPECT_EQ(TempFolder::read(inside), "inside");
 }
 
-TEST_F(Folders, FoldersComeAndGo)
+TEST_P(Folders, FoldersComeAndGo)
 {
 	const std::string to = raw("date=2020-05-05/hour=5/f");
 	bool created = false;
@@ -109,3 +112,5 @@ TEST_F(Folders, FoldersComeAndGo)
 }
 
 } // namespace
+
+INSTANTIATE_TEST_SUITE_P(Ways, Folders, testing::Bool());

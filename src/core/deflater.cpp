@@ -67,6 +67,12 @@ Deflater::end_part(bool last, std::string &out)
 	do
 		run(out);
 	while (last && stream_->internal_state.state != ZSTATE_END);
+	reset();
+}
+
+void
+Deflater::reset()
+{
 	isal_deflate_reset(stream_.get());
 }
 

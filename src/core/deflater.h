@@ -22,6 +22,8 @@ class Deflater
 	/// Appends what the bytes become, which may be less than all until end_part().
 	/// Throws FileError (58030) if ISA-L fails.
 	void add(std::string_view bytes, std::string &out);
+	/// Gives up a part that has begun.
+	void reset();
 	/// Ends the part; last: the stream ends with it.
 	void end_part(bool last, std::string &out);
 

@@ -127,6 +127,7 @@ class ProcessedWriter::Compressor
 	void write(File &file, const Piece &piece)
 	{
 		out_.clear();
+		deflater_.reset();
 		if (!file.begun)
 		{
 			file.begun = true;

@@ -21,6 +21,14 @@ TextSealer::take(std::string_view bytes)
 }
 
 void
+TextSealer::begin()
+{
+	deflater_.reset();
+	text_ = {};
+	begin_ = end_ = nullptr;
+}
+
+void
 TextSealer::add(std::string_view line)
 {
 	if (begin_ != nullptr && line.data() == end_ + 1 && *end_ == '\n')

@@ -27,6 +27,8 @@ struct SealedText
 class TextSealer
 {
   public:
+	/// Forgets what an exception may have left unfinished.
+	void begin();
 	/// A record, without its newline. It must stay where it is until finish(): records that lie one
 	/// after the other, a newline between them, are taken in one go.
 	void add(std::string_view line);

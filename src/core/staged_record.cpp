@@ -61,6 +61,7 @@ seal(Piece &piece, TextSealer &sealer)
 	for (const StagedRecord &r : piece.records)
 		if (is_good(r) && r.output.data() != r.text.data())
 			return false;
+	sealer.begin();
 	for (StagedRecord &r : piece.records)
 		if (is_good(r))
 		{
@@ -76,11 +77,11 @@ seal(Piece &piece, TextSealer &sealer)
 	return true;
 }
 
-void
-SealedReader::restore(Piece &piece, StagedRecord &record)
+std::string_view
+TextReader::text(const Piece &piece, const StagedRecord &record)
 {
-	if (!record.sealed || record.text.data() != nullptr)
-		return;
+	if (!record.sealed)
+		return record.text;
 	if (open_ != &piece)
 	{
 		open_ = nullptr;
@@ -95,7 +96,7 @@ SealedReader::restore(Piece &piece, StagedRecord &record)
 			}
 		open_ = &piece;
 	}
-	record.text = piece.arena.copy(lines_[static_cast<size_t>(&record - piece.records.data())]);
+	return lines_[static_cast<size_t>(&record - piece.records.data())];
 }
 
 const ColumnType *

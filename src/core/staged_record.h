@@ -93,12 +93,13 @@ struct Piece
 /// processed file gets something else than what came.
 bool seal(Piece &piece, TextSealer &sealer);
 
-/// Gives records of sealed pieces their text back: best piece by piece, for each is decompressed
-/// whole.
-class SealedReader
+/// The text of records whether they are sealed or not: best piece by piece, for each is
+/// decompressed whole.
+class TextReader
 {
   public:
-	void restore(Piece &piece, StagedRecord &record);
+	/// Stays until the next call.
+	std::string_view text(const Piece &piece, const StagedRecord &record);
 
   private:
 	const Piece *open_ = nullptr;
@@ -148,6 +149,8 @@ class RecordStager
 	void reserve(Piece &piece, size_t bytes) const;
 	void note_filled(const Piece &piece, size_t bytes);
 
+	/// Whether the output may differ from the text.
+	bool rewrites() const { return rewrites_; }
 	/// The document of the record staged last.
 	const Document &document() const { return document_; }
 

@@ -221,7 +221,7 @@ Stager::stage_file(uint32_t file, Worker &worker, FileOutcome &outcome)
 		return;
 	}
 	piece->buffer_size = size + Document::padding;
-	const bool seals = options_.seal && task.gzip;
+	const bool seals = options_.seal && task.gzip && !worker.stager.rewrites();
 	if (!seals && capacity > 2 * size)
 	{
 		// the room that reading needs is many times what a tiny file holds, and a batch may be many
@@ -289,7 +289,7 @@ Stager::stage_large(uint32_t file, Worker &worker, FileOutcome &outcome)
 	PieceFiller filler(worker.stager, task, file, outcome);
 	RecordSplitter splitter(options_.max_record_size, task.whole_json, std::ref(filler));
 	std::unique_ptr<Piece> piece;
-	const bool seals = options_.seal && task.gzip;
+	const bool seals = options_.seal && task.gzip && !worker.stager.rewrites();
 	size_t capacity;
 	for (;;)
 	{

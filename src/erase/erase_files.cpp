@@ -35,6 +35,8 @@ Eraser::find_files(const Definition &definition, const std::vector<int64_t> &sub
 	std::vector<int64_t> ids = files_of_subjects(definition.dataset, subjects);
 	const std::set<int64_t> &quarantined = quarantined_files_[definition.dataset];
 	ids.insert(ids.end(), quarantined.begin(), quarantined.end());
+	std::sort(ids.begin(), ids.end());
+	ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
 	constexpr size_t at_once = 16384;
 	for (size_t begin = 0; begin < ids.size(); begin += at_once)
 		find_some_files(definition,
@@ -48,8 +50,9 @@ Eraser::find_some_files(const Definition &definition, std::span<const int64_t> i
 	const pg::Rows rows = pg::query(
 		"WITH held AS MATERIALIZED (SELECT f.* FROM unnest($2::bigint[]) i(id)"
 		" JOIN etl.file f ON f.file_id = i.id)"
-		" SELECT file_id, coalesce(processed_path, ''), coalesce(archived_path, '') FROM held"
-		" UNION SELECT d.file_id, coalesce(d.processed_path, ''), coalesce(d.archived_path, '')"
+		" SELECT file_id, coalesce(processed_path, ''), coalesce(archived_path, ''),"
+		" status = 'duplicate' FROM held"
+		" UNION SELECT d.file_id, coalesce(d.processed_path, ''), coalesce(d.archived_path, ''), true"
 		" FROM held JOIN etl.file d ON d.dataset = $1 AND d.path = held.path"
 		" AND d.status = 'duplicate' ORDER BY 1",
 		{pg::param(definition.dataset),
@@ -57,6 +60,10 @@ Eraser::find_some_files(const Definition &definition, std::span<const int64_t> i
 	std::vector<Copy> copies;
 	std::vector<std::string> paths;
 	for (uint64_t i = 0; i < rows.size(); ++i)
+	{
+		// the one they are duplicates of may have been loaded several times, and come in other slices
+		if (rows.boolean(i, 3) && !found_duplicates_.insert(rows.integer(i, 0)).second)
+			continue;
 		for (const bool archived : {false, true})
 		{
 			const std::string path = rows.text(i, archived ? 2 : 1);
@@ -73,6 +80,7 @@ Eraser::find_some_files(const Definition &definition, std::span<const int64_t> i
 							  {},
 							  {}});
 		}
+	}
 	// files of this very transaction still have other names
 	const std::unordered_map<std::string, std::string> pending = pending_sources(paths);
 	for (Copy &copy : copies)
@@ -148,6 +156,7 @@ Eraser::rewrite_files()
 	if (copies_.empty())
 		return;
 	const pg::MemoryScope memory_scope;
+	const size_t removals = planned_removals();
 	std::vector<RewriteTask> tasks;
 	std::vector<const Definition *> groups;
 	std::map<const Definition *, size_t> group_of;
@@ -202,6 +211,7 @@ Eraser::rewrite_files()
 	for (auto &[dataset, actions] : actions_)
 		plan_actions(dataset, std::move(actions));
 	actions_.clear();
+	forget_removals_after(removals); // the actions know the parts; other copies have none
 	if (!rewritten_archives_.empty())
 		pg::execute("UPDATE etl.file f SET archived_sha256 = r.hash"
 					" FROM unnest($1::bigint[], $2::bytea[]) r(id, hash) WHERE f.file_id = r.id",

@@ -3,6 +3,7 @@
 
 #include <set>
 #include <span>
+#include <unordered_set>
 
 #include "core/file_rewriter.h"
 #include "erase/erase.h"
@@ -87,6 +88,7 @@ class Eraser
 	std::optional<pg::Param> texts_array_, tokens_array_;
 	QuarantinedFiles quarantined_files_;
 	std::vector<Copy> copies_; ///< that are to be rewritten next
+	std::unordered_set<int64_t> found_duplicates_;
 	std::vector<int64_t> rewritten_archives_;
 	std::vector<std::string> rewritten_hashes_;
 	std::map<std::string, std::vector<FileAction>> actions_;

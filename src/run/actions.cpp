@@ -19,6 +19,7 @@
 extern "C"
 {
 #include "access/xact.h"
+#include "utils/timestamp.h"
 }
 
 namespace etl
@@ -50,8 +51,21 @@ std::vector<Removal> removals;
 /// Of the datasets that were recovered: what could not be done yet.
 PendingActions unfinished;
 
-/// Part files of this backend have numbers; that of the last one before the current transaction.
+/// Part files of this backend have numbers; that of the last one, and of the last one before the
+/// current transaction.
 uint64_t part_count = 0, parts_before = 0;
+
+/// The first number is the time in microseconds: a process that had the same pid before, and left
+/// files behind, has numbered them lower.
+void
+begin_part_count()
+{
+	static pid_t counted_by = 0;
+	if (counted_by == getpid())
+		return;
+	counted_by = getpid();
+	part_count = parts_before = static_cast<uint64_t>(GetCurrentTimestamp());
+}
 
 const char *
 kind_name(FileAction::Kind kind)
@@ -310,6 +324,7 @@ is_own_part(const std::string &path)
 	take_field(); // the file's number
 	take_field(); // what it is
 	const std::string_view pid = take_field(), count = take_field();
+	begin_part_count();
 	uint64_t number = 0;
 	const auto read = std::from_chars(count.data(), count.data() + count.size(), number);
 	return pid == std::to_string(getpid()) && read.ec == std::errc() && number > parts_before;
@@ -328,6 +343,19 @@ void
 remove_on_rollback(const std::string &path)
 {
 	removals.push_back({GetCurrentSubTransactionId(), path});
+}
+
+size_t
+planned_removals()
+{
+	return removals.size();
+}
+
+void
+forget_removals_after(size_t count)
+{
+	if (removals.size() > count)
+		removals.erase(removals.begin() + static_cast<std::ptrdiff_t>(count), removals.end());
 }
 
 void
@@ -443,6 +471,7 @@ part_folder(const pg::Settings &settings, const std::string &dataset)
 std::string
 part_name(const std::string &folder, int64_t file_id, const char *kind)
 {
+	begin_part_count();
 	return folder + "/" + std::to_string(file_id) + "." + kind + "." + std::to_string(getpid()) +
 		   "." + std::to_string(++part_count) + ".part";
 }

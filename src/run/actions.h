@@ -28,6 +28,10 @@ void plan_actions(const std::string &dataset, std::vector<FileAction> actions);
 
 /// A file that is removed when the current (sub)transaction rolls back.
 void remove_on_rollback(const std::string &path);
+/// How many such files there are.
+size_t planned_removals();
+/// Forgets those that came after so many: they are gone, or an action has taken them over.
+void forget_removals_after(size_t count);
 
 /// The number of the first row of etl.file_action that this transaction has planned for a dataset;
 /// all after it are its own as well, since the dataset is locked. INT64_MAX: none.

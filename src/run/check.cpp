@@ -263,7 +263,7 @@ check_references(const Catalog &catalog, const Definition &definition,
 				all_present = false;
 	if (all_present)
 		return;
-	SealedReader sealed;
+	TextReader texts;
 	for (BatchRecord &r : records)
 	{
 		if (!r.record->loadable)
@@ -279,8 +279,8 @@ check_references(const Catalog &catalog, const Definition &definition,
 				key = (*r.piece->dictionary)[reference.key].text;
 			}
 			const std::string &dataset = definition.references[reference.rule].dataset;
-			sealed.restore(*r.piece, *r.record);
-			const std::string pointer = reference_pointer(definition, reference, r.record->text);
+			const std::string pointer =
+				reference_pointer(definition, reference, texts.text(*r.piece, *r.record));
 			r.record->add({Code::reference, "references", pointer,
 						   "/x-etl/references/" + std::to_string(reference.rule), "23503",
 						   pointer + ": no such key in dataset " + dataset, dataset, key});

@@ -43,11 +43,19 @@ PendingActions::add(const std::string &dataset, const std::vector<FileAction> &a
 		log_.emplace(open_file_, log_memory);
 	}
 	const ActionLog::Position begin = log_->end();
-	for (const FileAction &action : actions)
+	try
 	{
-		log_->add(action);
-		has_unnumbered_ = has_unnumbered_ || action.file_id == 0;
-		note(action);
+		for (const FileAction &action : actions)
+		{
+			log_->add(action);
+			has_unnumbered_ = has_unnumbered_ || action.file_id == 0;
+			note(action);
+		}
+	}
+	catch (...)
+	{
+		paths_.reset(); // some of the actions may be in it
+		throw;
 	}
 	parts_.push_back({begin, log_->end(), actions.size()});
 	size_ += actions.size();
@@ -66,20 +74,11 @@ PendingActions::note(const FileAction &action)
 {
 	if (!paths_)
 		return;
-	try
-	{
-		if (!action.to.empty())
-			paths_->add('t' + action.to);
-		paths_->add(action.moves_part() ? 'p' + action.from
-										: taken_key(action.from, action.identity));
-		if (action.kind == FileAction::Kind::archive)
-			paths_->add('a' + action.to);
-	}
-	catch (...)
-	{
-		paths_.reset(); // it can't be used any more
-		throw;
-	}
+	if (!action.to.empty())
+		paths_->add('t' + action.to);
+	paths_->add(action.moves_part() ? 'p' + action.from : taken_key(action.from, action.identity));
+	if (action.kind == FileAction::Kind::archive)
+		paths_->add('a' + action.to);
 }
 
 bool
@@ -90,7 +89,15 @@ PendingActions::concerns(const std::string &key)
 	if (!paths_)
 	{
 		paths_.emplace(open_file_, path_memory);
-		for_each([this](const FileAction &action) { note(action); });
+		try
+		{
+			for_each([this](const FileAction &action) { note(action); });
+		}
+		catch (...)
+		{
+			paths_.reset(); // it does not have all of them
+			throw;
+		}
 	}
 	return paths_->contains(key);
 }

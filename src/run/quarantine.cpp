@@ -128,9 +128,11 @@ quarantine_rejected(const Definition &definition, const Batch &batch, int64_t ru
 		rows.clear();
 	};
 	std::string json;
+	TextReader texts;
 	for (size_t i = 0; i < rejected.size(); ++i)
 	{
 		const StagedRecord &record = *rejected[i]->record;
+		const std::string_view text = texts.text(*rejected[i]->piece, record);
 		json.clear();
 		append_violations_json(json, *record.violations);
 		rows.row(11);
@@ -140,15 +142,15 @@ quarantine_rejected(const Definition &definition, const Batch &batch, int64_t ru
 		rows.text(definition.dataset);
 		rows.int8(static_cast<int64_t>(record.line));
 		if (record.storable)
-			rows.text(record.text);
+			rows.text(text);
 		else
-			rows.text(storable_text(record.text));
+			rows.text(storable_text(text));
 		rows.text(code_name(record.violations->front().code));
 		rows.jsonb(json);
 		if (record.storable)
 			rows.null();
 		else
-			rows.text(record.text);
+			rows.text(text);
 		const std::string_view key = indexable(record.key), subject = indexable(record.subject);
 		key.data() == nullptr ? rows.null() : rows.text(key);
 		subject.data() == nullptr ? rows.null() : rows.text(subject);

@@ -5,13 +5,14 @@
 #include <map>
 #include <memory>
 #include <set>
-#include <unordered_set>
 
 #include <dirent.h>
 #include <fcntl.h>
 #include <unistd.h>
 
 #include "core/beneath.h"
+#include "core/key_set.h"
+#include "pg/temp_file.h"
 #include "run/actions.h"
 #include "run/fault.h"
 
@@ -28,10 +29,19 @@ namespace etl
 namespace
 {
 
+/// How many rows are looked at, and forgotten, at a time; how many may be done and not on the disk
+/// yet, which costs a sync of whole file systems.
+#ifdef ETL_FAULTS
+constexpr int32_t at_once = 5, many_done = 8; // the tests that crash have few files
+#else
+constexpr int32_t at_once = 10000, many_done = 1000000;
+#endif
+
 struct Row
 {
 	int64_t action_id = 0;
 	bool is_done = false;
+	bool waits = false; ///< in a folder that is not set any more
 	FileAction action;
 };
 
@@ -53,11 +63,6 @@ lies_in_folders(const FileAction &action, const pg::Settings &settings)
 std::vector<Row>
 committed_actions(const std::string &dataset, const pg::Settings &settings, int64_t &last)
 {
-#ifdef ETL_FAULTS
-	constexpr int32_t at_once = 5; // the tests that crash have few files
-#else
-	constexpr int32_t at_once = 10000;
-#endif
 	const pg::Rows rows = pg::query(
 		"SELECT action_id, action, from_path, coalesce(to_path, ''), sha256, coalesce(file_id, 0),"
 		" coalesce(size_bytes, 0), coalesce(inode, 0), coalesce(modified_ns, 0)"
@@ -86,16 +91,14 @@ committed_actions(const std::string &dataset, const pg::Settings &settings, int6
 		action.identity = {static_cast<uint64_t>(rows.integer(i, 7)),
 						   static_cast<uint64_t>(rows.integer(i, 6)), rows.integer(i, 8)};
 		FileIdentity now;
-		if (lies_in_folders(action, settings))
-			found.push_back(std::move(row));
-		else if (!identify(action.from, now) ||
-				 (action.kind != FileAction::Kind::publish && !(now == action.identity)))
+		if (!lies_in_folders(action, settings))
 		{
-			// done before the folder was changed
-			row.is_done = true;
-			found.push_back(std::move(row));
+			// done before the folder was changed?
+			row.is_done = !identify(action.from, now) ||
+						  (action.kind != FileAction::Kind::publish && !(now == action.identity));
+			row.waits = !row.is_done;
 		}
-		else
+		if (row.waits)
 			pg::notice(WARNING,
 					   "a file of dataset \"" + dataset + "\" waits in another folder than is set",
 					   "Action " + std::to_string(row.action_id) +
@@ -103,6 +106,7 @@ committed_actions(const std::string &dataset, const pg::Settings &settings, int6
 						   "etl.processed_dir and etl.archive_dir.",
 					   "If a folder was changed, set the old one, run the dataset, and change it "
 					   "then.");
+		found.push_back(std::move(row));
 	}
 	return found;
 }
@@ -152,9 +156,10 @@ remove_leftovers(const std::string &folder)
 /// Says in etl.file what could not be done, and takes it back where it now could.
 void
 tell(const std::map<int64_t, std::string> &problems, const std::set<int64_t> &unarchived,
-	 const std::vector<int64_t> &healed)
+	 const std::set<int64_t> &told, const std::vector<int64_t> &healed)
 {
 	std::vector<int64_t> ids, raw;
+	const std::vector<int64_t> before(told.begin(), told.end());
 	std::vector<std::string_view> texts;
 	for (const auto &[id, problem] : problems)
 	{
@@ -169,12 +174,15 @@ tell(const std::map<int64_t, std::string> &problems, const std::set<int64_t> &un
 					" (status = 'loaded' OR error IS NOT NULL)",
 					{pg::param_array(healed)});
 	if (!ids.empty())
-		pg::execute("UPDATE etl.file f SET error = p.problem, status = CASE"
+		pg::execute("UPDATE etl.file f SET status = CASE"
 					" WHEN f.status = 'archived' AND f.file_id = ANY ($3) THEN 'loaded'"
-					" ELSE f.status END"
+					" ELSE f.status END, error = CASE"
+					" WHEN f.file_id = ANY ($4) THEN f.error || '; ' || p.problem"
+					" ELSE p.problem END"
 					" FROM unnest($1::bigint[], $2::text[]) p(file_id, problem)"
 					" WHERE f.file_id = p.file_id AND f.error IS DISTINCT FROM p.problem",
-					{pg::param_array(ids), pg::param_array(texts), pg::param_array(raw)});
+					{pg::param_array(ids), pg::param_array(texts), pg::param_array(raw),
+					 pg::param_array(before)});
 }
 
 /// Carries out committed actions, some at a time.
@@ -193,18 +201,22 @@ class Recovery
 		const std::vector<Row> rows = committed_actions(dataset_, settings_, last_);
 		if (rows.empty())
 			return false;
-		std::vector<int64_t> done;
 		std::vector<FileAction> unfinished;
 		std::map<int64_t, std::string> problems;
 		std::set<int64_t> files, unarchived;
 		for (const Row &row : rows)
 		{
 			pg::check_for_interrupts();
+			if (row.waits)
+			{
+				unfinished.push_back(row.action);
+				continue;
+			}
 			ETL_FAULT("recover_action");
 			const ActionResult result = row.is_done ? ActionResult{} : carry_out(row.action, true);
 			files.insert(row.action.file_id);
 			if (result.done)
-				done.push_back(row.action_id);
+				done_.push_back(row.action_id);
 			else
 				unfinished.push_back(row.action);
 			if (result.problem.empty())
@@ -217,27 +229,53 @@ class Recovery
 		add_unfinished(dataset_, unfinished);
 		std::vector<int64_t> healed;
 		for (const int64_t id : files)
-			if (problems.count(id) == 0 && troubled_.count(id) == 0)
+			if (problems.count(id) == 0 && !troubled_.contains(key_of(id)))
 				healed.push_back(id);
+		// what an earlier slice has told of the file stays
+		std::set<int64_t> told;
 		for (const auto &[id, problem] : problems)
-			troubled_.insert(id);
-		tell(problems, unarchived, healed);
+			if (troubled_.contains(key_of(id)))
+				told.insert(id);
+		for (const auto &[id, problem] : problems)
+			troubled_.add(key_of(id));
+		tell(problems, unarchived, told, healed);
 		ETL_FAULT("recover_done");
-		// the record of intent goes only when what it stands for is on the disk
-		if (!done.empty() && sync_roots(settings_))
-		{
-			ETL_FAULT("recover_synced");
-			pg::execute("DELETE FROM etl.file_action WHERE action_id = ANY ($1)",
-						{pg::param_array(done)});
-		}
+		if (done_.size() >= many_done)
+			forget_done();
 		return true;
 	}
 
+	/// The record of intent goes only when what it stands for is on the disk.
+	void forget_done()
+	{
+		if (!done_.empty() && sync_roots(settings_))
+		{
+			ETL_FAULT("recover_synced");
+			for (size_t begin = 0; begin < done_.size(); begin += at_once)
+			{
+				const pg::MemoryScope memory_scope;
+				const auto first = done_.begin() + static_cast<std::ptrdiff_t>(begin);
+				const size_t count = std::min<size_t>(at_once, done_.size() - begin);
+				pg::execute("DELETE FROM etl.file_action WHERE action_id = ANY ($1)",
+							{pg::param_array(std::vector<int64_t>(
+								first, first + static_cast<std::ptrdiff_t>(count)))});
+			}
+		}
+		done_.clear();
+	}
+
   private:
+	static std::string_view key_of(const int64_t &file_id)
+	{
+		return {reinterpret_cast<const char *>(&file_id), sizeof file_id};
+	}
+
 	const std::string &dataset_;
 	const pg::Settings &settings_;
-	int64_t last_ = INT64_MIN;             ///< number of the last action that was looked at
-	std::unordered_set<int64_t> troubled_; ///< files with a problem so far
+	std::vector<int64_t> done_; ///< numbers of actions whose rows are still there
+	int64_t last_ = INT64_MIN;  ///< number of the last action that was looked at
+	KeySet troubled_{[] { return std::make_unique<pg::TempFile>(); },
+					 1 << 20}; ///< numbers of files with a problem so far
 };
 
 } // namespace
@@ -249,6 +287,7 @@ recover(const std::string &dataset, const pg::Settings &settings)
 	Recovery recovery(dataset, settings);
 	while (recovery.step())
 		;
+	recovery.forget_done();
 	ETL_FAULT("recover_forgotten");
 	// what is left there belongs to transactions that never committed: the dataset is locked
 	remove_leftovers(part_folder(settings, dataset));

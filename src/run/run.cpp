@@ -299,12 +299,6 @@ class Run
 				SubjectCollector::note(file.subjects, r.record->subject_hash);
 		}
 		ETL_FAULT("loaded");
-		{
-			SealedReader sealed;
-			for (const BatchRecord &r : batch.records)
-				if (!r.accepted)
-					sealed.restore(*r.piece, *r.record);
-		}
 		quarantine_rejected(definition_, batch, result_.run_id, files_);
 		ETL_FAULT("quarantined");
 		times.begin(StageTimes::export_);

@@ -182,6 +182,13 @@ TEST_F(ProcessedWriterTest, ASealedTextThatIsDamagedIsAnError)
 	text.deflated = "no such thing";
 	EXPECT_THROW((void)open_sealed(text), FileError);
 	EXPECT_EQ(open_sealed(sealer.finish()), "") << "nothing was added";
+	// what an exception has left half done is not in the next one
+	const std::string lost = lines(300000, 3), other = "another";
+	sealer.add(lost);
+	sealer.add(other);
+	sealer.begin();
+	sealer.add("a line");
+	EXPECT_EQ(open_sealed(sealer.finish()), "a line\n");
 }
 
 TEST_F(ProcessedWriterTest, TellsOfAFileThatCantBeMadeAndStillEmptiesThePipe)

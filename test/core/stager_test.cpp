@@ -68,13 +68,12 @@ struct StagerTest : testing::Test
 			if (step.kind == Stager::Step::Kind::piece)
 			{
 				++file.pieces;
-				SealedReader reader;
-				for (StagedRecord &r : step.piece->records)
+				TextReader reader;
+				for (const StagedRecord &r : step.piece->records)
 				{
 					EXPECT_EQ(r.file, step.file);
 					file.sealed += r.sealed ? 1 : 0;
-					reader.restore(*step.piece, r);
-					file.records.emplace_back(r.text);
+					file.records.emplace_back(reader.text(*step.piece, r));
 				}
 				if (step.piece->sealed)
 					file.lines += open_sealed(*step.piece->sealed);

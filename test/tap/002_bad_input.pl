@@ -115,7 +115,7 @@ TXT
 is_sql($node, 'SELECT id, last_name, record_hour FROM data.customers ORDER BY id', "1|New|1\n3|Bee|0\n6|Bee|2\n7|Bee|2", 'customers are updated by later files; an array is read');
 
 my $first = transaction(1, [ [ 1, 2, '1.00', '2.00' ] ], '2.00');
-stage($node, "$hour/transactions.json.gz", join("\n", $first,
+my @transactions = ($first,
 	transaction(1, [ [ 1, 1, '1.005', '1.01' ] ], '1.005'),
 	transaction(1, [ [ 1, 3, '0.10', '0.30' ], [ 10, 3, '0.20', '0.60' ] ], '0.90'),
 	transaction(1, [ [ 1, 1, '1.00', '1.00' ] ], '1.01'),
@@ -126,8 +126,14 @@ stage($node, "$hour/transactions.json.gz", join("\n", $first,
 	transaction(1, [ [ 1, 99999999999, '1.00', '1.00' ] ], '1.00'),
 	transaction(1, [ [ 1, 1, '1.00', '1.00' ] ], '1.00', id => 'no-uuid'),
 	transaction(1, [], '0.00'),
-	transaction(404, [ [ 1, 1, '1.00', '1.00' ] ], '7.00')) . "\n");
+	transaction(404, [ [ 1, 1, '1.00', '1.00' ] ], '7.00'));
+stage($node, "$hour/transactions.json.gz", join("\n", @transactions) . "\n");
 is(run_counts($node, "etl_run('transactions')"), 'succeeded|1|12|4|8', 'transactions');
+# what the schema, the type, the record's own checks or the database refuses is told apart line by line
+my %refused = map { split /\|/, $_, 2 } split /\n/, $node->safe_psql('postgres', q{SELECT line, record FROM etl.quarantine WHERE dataset = 'transactions'});
+is_deeply([ map { $refused{$_} } sort { $a <=> $b } keys %refused ], [ map { $transactions[ $_ - 1 ] } sort { $a <=> $b } keys %refused ], 'the quarantine has the text of what was refused');
+is_deeply([ slurp_lines("$root/processed/$hour/transactions.json.gz") ], [ map { $transactions[ $_ - 1 ] } grep { !exists $refused{$_} } 1 .. @transactions ],
+	'and the processed file all others');
 is(reasons("$hour/transactions.json.gz"), <<'TXT' =~ s/\n\z//r, 'each bad transaction with its reason');
 4|check|total_cost|/purchases/total_cost|23514
 5|reference|references|/customer_id|23503

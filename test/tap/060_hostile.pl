@@ -97,6 +97,18 @@ PERL
 like($result, qr/^succeeded\|1\|(\d+)\|\1\|0$/, "a file of $large_mb MB is loaded");
 within_memory($kb, "a file of $large_mb MB");
 
+# ---- records that compress to nothing, and are refused only when the database is asked
+my $refused = $soak ? 4_000 : 300;
+make_path("$raw/date=2020-01-01/hour=4");
+{
+	open my $out, '|-', 'gzip -1 > ' . "'$raw/date=2020-01-01/hour=4/products.json.gz'" or die $!;
+	print $out product(999_999, 'x' x 200_000) for 0 .. $refused;
+	close $out or die 'gzip';
+}
+($result, $kb) = run_measured("etl_run('products')");
+is($result, "succeeded|1|" . ($refused + 1) . "|1|$refused", "$refused long records with one key");
+within_memory($kb, "$refused long records with one key");
+
 # ---- very many tiny files: as many in one transaction as in a backlog
 my $many = $ENV{ETL_MANY_FILES} // ($soak ? 1_000_000 : 300);
 my @tiny_names = map { sprintf 'tiny%03d.json', $_ } 0 .. 124;

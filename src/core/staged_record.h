@@ -140,7 +140,8 @@ class RecordStager
 	~RecordStager();
 
 	/// Parses, validates, normalises, types and encodes one record into the piece.
-	/// readable: see Document::parse. text must stay where it is as long as the piece.
+	/// readable: see Document::parse. text must stay where it is as long as the piece,
+	/// or until it is sealed.
 	void stage(const RawRecord &raw, size_t readable, uint32_t file, const RowContext &context,
 			   Piece &piece);
 

@@ -1,10 +1,10 @@
 // What happens to files once the transaction has committed, and what is cleaned up when it has not.
 //
 // The plan is made inside the transaction: a row of etl.file_action for each step, and the same
-// step in memory. When the transaction commits, the steps are carried out; when a crash gets in
-// between, the rows are there and the next run carries them out (recover.h). A rollback, of the
-// transaction or of a savepoint around it, removes the files written for it. docs/reliability.md
-// has the whole protocol.
+// step in a log of the transaction's own (pending_actions.h). When the transaction commits, the
+// steps are carried out; when a crash gets in between, the rows are there and the next run carries
+// them out (recover.cpp). A rollback, of the transaction or of a savepoint around it, removes the
+// files written for it. docs/reliability.md has the whole protocol.
 #pragma once
 
 #include <cstdint>

@@ -104,9 +104,9 @@ class ErasureRun
 	void collect(Batch &batch, const std::vector<RunFile> &files);
 	/// Erases.
 	void execute();
-	/// Writes a copy of a raw file in which pseudonyms stand for the identifiers. Returns its path,
-	/// "" when the file holds no request.
-	std::string rewritten_raw_file(const RunFile &file, const std::string &part_folder);
+	/// Writes a copy of a raw file in which pseudonyms stand for the identifiers; it is the file's
+	/// treated part then.
+	void rewrite_raw_file(RunFile &file, const std::string &part_folder);
 
   private:
 	const Catalog &catalog_;

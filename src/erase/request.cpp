@@ -152,8 +152,8 @@ ErasureRun::execute()
 	requests_ = {};
 }
 
-std::string
-ErasureRun::rewritten_raw_file(const RunFile &file, const std::string &part_folder)
+void
+ErasureRun::rewrite_raw_file(RunFile &file, const std::string &part_folder)
 {
 	const std::string part = part_name(part_folder, file.file_id, "raw");
 	remove_on_rollback(part);
@@ -188,13 +188,17 @@ ErasureRun::rewritten_raw_file(const RunFile &file, const std::string &part_fold
 		}
 		splitter.finish();
 		writer.close();
+		FileReader written(part, false, UINT64_MAX);
+		while (written.read(buffer.data(), buffer.size()) > 0)
+			pg::check_for_interrupts();
+		file.treated_part = part;
+		file.treated_sha256 = written.sha256();
 	}
 	catch (const FileError &e)
 	{
 		throw pg::Error(e.sqlstate(),
 						std::string("could not rewrite an erasure request's file: ") + e.what());
 	}
-	return part;
 }
 
 } // namespace etl

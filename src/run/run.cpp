@@ -483,22 +483,19 @@ class Run
 		archive.to = settings_.archive_dir + "/" + file.archived_path;
 		archive.sha256 = file.outcome.sha256;
 		archive.identity = file.identity;
+		// a request names the person who wants to be forgotten: the archive gets a copy in which a
+		// pseudonym stands for them; so it does of a file about somebody who has been erased before
+		if (erasure_)
+			erasure_->rewrite_raw_file(file, part_folder_);
+		if (!file.treated_part.empty())
 		{
-			// a request names the person who wants to be forgotten: the archive gets a copy in
-			// which a pseudonym stands for them; so it does of a file about somebody who has been
-			// erased before
-			const std::string part =
-				erasure_ ? erasure_->rewritten_raw_file(file, part_folder_) : file.treated_part;
-			if (!part.empty())
-			{
-				FileAction publish;
-				publish.file_id = file.file_id;
-				publish.from = part;
-				publish.to = archive.to;
-				actions.push_back(std::move(publish));
-				archive.kind = FileAction::Kind::remove;
-				archive.to.clear();
-			}
+			FileAction publish;
+			publish.file_id = file.file_id;
+			publish.from = file.treated_part;
+			publish.to = archive.to;
+			actions.push_back(std::move(publish));
+			archive.kind = FileAction::Kind::remove;
+			archive.to.clear();
 		}
 		actions.push_back(std::move(archive));
 	}

@@ -120,18 +120,25 @@ Stager::work()
 	// it goes first (Linux keeps a nice value for each thread); docs/performance.md has what it
 	// saves.
 	(void)setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), 10);
+	stage_files();
+	// Not before the stager goes: malloc gives the arena of the thread that ends last to the thread
+	// that begins next. So those of the next group of files find the memory that this one's have
+	// freed, and not the one that writes, whose arena would grow as large.
+	std::unique_lock lock(mutex_);
+	room_.wait(lock, [this] { return stopping_; });
+}
+
+/// Takes files until there are none left.
+void
+Stager::stage_files()
+{
 	Worker worker{{definition_, key_types_, options_.erased, options_.subject_key}, {}, {}, 0};
 	for (;;)
 	{
 		uint32_t file;
 		{
-			std::unique_lock lock(mutex_);
-			// Not before the stager goes: malloc gives the arena of the thread that ends last to
-			// the thread that begins next. So those of the next group of files find the memory that
-			// this one's have freed, and not the one that writes, whose arena would grow as large.
-			if (next_file_ >= files_.size())
-				room_.wait(lock, [this] { return stopping_; });
-			if (stopping_)
+			const std::lock_guard lock(mutex_);
+			if (stopping_ || next_file_ >= files_.size())
 				return;
 			file = next_file_++;
 		}

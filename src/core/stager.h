@@ -98,6 +98,7 @@ class Stager
 	struct Worker;
 
 	void work();
+	void stage_files();
 	void stage_file(uint32_t file, Worker &worker, FileOutcome &outcome);
 	void stage_large(uint32_t file, Worker &worker, FileOutcome &outcome);
 	static void seal(Worker &worker, Piece &piece, size_t capacity);

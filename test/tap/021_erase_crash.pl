@@ -150,6 +150,7 @@ for my $run (grep { !$seen{$_}++ } @runs)
 	# a second crash comes while the first one's remains are cleared away
 	for my $crash (split /\+/, $run)
 	{
+		my $place = -s $node->logfile;
 		my ($survived, $why) = run_step($world, [ 'erase', $erase ], $crash);
 		BAIL_OUT("$run: $why") if $why =~ /ERROR/;
 		ok(!$survived, "$run: $crash happens") or next;
@@ -158,8 +159,9 @@ for my $run (grep { !$seen{$_}++ } @runs)
 			select undef, undef, undef, 0.05 while -e $node->data_dir . '/postmaster.pid';
 			$node->_update_pid(0);
 			$node->start;
+			wait_for_server($node);
 		}
-		wait_for_server($node);
+		else { wait_for_restart($node, $place) }
 	}
 	is($node->safe_psql($world->{name}, q{SELECT status FROM etl.health WHERE "check" = 'journal'}), 'ok', "$run: the journal is well")
 	  or diag $node->safe_psql($world->{name}, q{SELECT detail FROM etl.health WHERE "check" = 'journal'});

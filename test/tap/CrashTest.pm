@@ -19,7 +19,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-our @EXPORT = qw(crash_node new_world drop_world steps run_step wait_for_server world_state
+our @EXPORT = qw(crash_node new_world drop_world steps run_step wait_for_server wait_for_restart world_state
   diff_states trace_points undisturbed other_file_system crash_round random_kill_round);
 
 # A server that comes back by itself after a backend was killed, with a template database.
@@ -168,6 +168,20 @@ sub wait_for_server
 	BAIL_OUT('the server did not come back');
 }
 
+# A killed backend is gone a moment before the postmaster sees that and ends all other sessions: waits
+# until it has, as its log says behind that place.
+sub wait_for_restart
+{
+	my ($node, $place) = @_;
+	for (1 .. 600)
+	{
+		last if slurp_file($node->logfile, $place) =~ /all server processes terminated; reinitializing/;
+		sleep 0.1;
+	}
+	wait_for_server($node);
+	return;
+}
+
 # Runs a step's SQL in one session. Returns whether it succeeded, and what it said. A killed backend
 # is gone a moment before the postmaster sees that and restarts the server, so that a session which
 # waited for the server may still meet the restart: one that could not connect, or was told of that
@@ -313,6 +327,7 @@ sub crash_round
 	for my $step (steps())
 	{
 		my $fault = $faults->{ $step->[0] };
+		my $place = -s $node->logfile;
 		my ($good, $err) = run_step($world, $step, $fault);
 		if ($fault && $good)
 		{
@@ -327,8 +342,9 @@ sub crash_round
 				sleep 0.05 while -e $node->data_dir . '/postmaster.pid';
 				$node->_update_pid(0);
 				$node->start;
+				wait_for_server($node);
 			}
-			wait_for_server($node);
+			else { wait_for_restart($node, $place) }
 			($good, $err) = run_step($world, $step);
 			push @diff, "step $step->[0] after " . ($fault // 'no fault') . ": $err" unless $good;
 		}
@@ -395,7 +411,9 @@ sub kill_while_running
 	}
 	BAIL_OUT('no session') unless defined $backend;
 	sleep rand() * $seconds;
-	if (rand() < 0.3)
+	my $place = -s $node->logfile;
+	my $immediate = rand() < 0.3;
+	if ($immediate)
 	{
 		$node->stop('immediate');
 		$node->start;
@@ -406,7 +424,7 @@ sub kill_while_running
 	}
 	waitpid $client, 0;
 	my $met = $? != 0;
-	wait_for_server($node);
+	$met && !$immediate ? wait_for_restart($node, $place) : wait_for_server($node);
 	return $met ? 1 : 0;
 }
 

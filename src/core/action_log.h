@@ -3,9 +3,11 @@
 #pragma once
 
 #include <memory>
+#include <string>
+#include <utility>
 
 #include "core/file_action.h"
-#include "core/key_set.h"
+#include "core/spill_file.h"
 
 namespace etl
 {
@@ -17,7 +19,7 @@ class ActionLog
 	using Position = uint64_t;
 
 	/// Bytes beyond `memory` go to a file that open_file makes.
-	ActionLog(KeySet::OpenSpillFile open_file, size_t memory)
+	ActionLog(OpenSpillFile open_file, size_t memory)
 		: open_file_(std::move(open_file)), memory_(memory)
 	{
 	}
@@ -71,7 +73,7 @@ class ActionLog
   private:
 	void read(Position at, char *to, size_t size) const;
 
-	KeySet::OpenSpillFile open_file_;
+	OpenSpillFile open_file_;
 	size_t memory_;
 	std::unique_ptr<SpillFile> file_; ///< the first spilled_ bytes
 	uint64_t spilled_ = 0;

@@ -36,6 +36,7 @@ struct Place
 	explicit operator bool() const { return static_cast<bool>(folder); }
 };
 
+/// Known not to be there.
 std::atomic<bool> no_openat2 = false;
 
 constexpr int folder_flags = O_PATH | O_DIRECTORY | O_CLOEXEC;

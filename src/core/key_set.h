@@ -11,7 +11,6 @@
 
 #include <array>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string_view>
 #include <vector>
@@ -26,8 +25,6 @@ namespace etl
 class KeySet
 {
   public:
-	using OpenSpillFile = std::function<std::unique_ptr<SpillFile>()>;
-
 	/// All keys stay in memory.
 	KeySet() : KeySet({}, 0) {}
 	/// Keys beyond `memory` bytes go to a file that open_file makes.

@@ -3,6 +3,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <memory>
 
 namespace etl
 {
@@ -16,5 +18,8 @@ class SpillFile
 	virtual void append(const void *bytes, size_t size) = 0;
 	virtual void read(uint64_t at, void *to, size_t size) = 0;
 };
+
+/// Makes a new one.
+using OpenSpillFile = std::function<std::unique_ptr<SpillFile>()>;
 
 } // namespace etl

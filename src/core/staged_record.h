@@ -88,25 +88,6 @@ struct Piece
 	size_t memory() const;
 };
 
-/// Compresses the text of the records that nothing is wrong with so far, and lets the others keep
-/// theirs, so that the piece needs its buffer no more. False: it stays as it is, because its
-/// processed file gets something else than what came.
-bool seal(Piece &piece, TextSealer &sealer);
-
-/// The text of records whether they are sealed or not: best piece by piece, for each is
-/// decompressed whole.
-class TextReader
-{
-  public:
-	/// Stays until the next call.
-	std::string_view text(const Piece &piece, const StagedRecord &record);
-
-  private:
-	const Piece *open_ = nullptr;
-	std::string text_;
-	std::vector<std::string_view> lines_; ///< by record
-};
-
 /// What the columns take that do not come from the record itself.
 struct RowContext
 {

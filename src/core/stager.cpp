@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "core/prefault.h"
+#include "core/sealed_piece.h"
 #include "core/signals_blocked.h"
 
 namespace etl

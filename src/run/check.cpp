@@ -5,6 +5,7 @@
 #include <unordered_set>
 
 #include "core/prefault.h"
+#include "core/sealed_piece.h"
 #include "run/batch.h"
 
 namespace etl

@@ -3,10 +3,10 @@
 
 #include <optional>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "core/action_log.h"
+#include "core/key_set.h"
 
 namespace etl
 {
@@ -72,7 +72,7 @@ class PendingActions
 	std::vector<Part> parts_;
 	uint64_t size_ = 0;
 	bool has_unnumbered_ = false;
-	KeySet::OpenSpillFile open_file_;
+	OpenSpillFile open_file_;
 	std::optional<KeySet> paths_; ///< with a letter before each for what is to happen there; none:
 								  ///< made from the log when it is asked for
 };

@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "core/sealed_piece.h"
 #include "run/rows.h"
 
 extern "C"

@@ -48,7 +48,7 @@ class MemorySpillFile : public SpillFile
 	std::string bytes_;
 };
 
-KeySet::OpenSpillFile
+OpenSpillFile
 into(Spilled &spilled)
 {
 	return [&spilled] { return std::make_unique<MemorySpillFile>(spilled); };

@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include "core/sealed_piece.h"
 #include "gzip_bytes.h"
 #include "temp_folder.h"
 

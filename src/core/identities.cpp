@@ -111,6 +111,42 @@ Identities::Identities(std::string_view secret)
 {
 }
 
+Identities::Identities(std::string_view secret, const OpenSpillFile &open_file, size_t memory)
+	: Identities(secret)
+{
+	for (Owners *owners : {&subjects_, &emails_, &text_emails_})
+		*owners = Owners(open_file, memory);
+}
+
+namespace
+{
+
+std::string_view
+bytes_of(const uint64_t &hash)
+{
+	return {reinterpret_cast<const char *>(&hash), sizeof hash};
+}
+
+} // namespace
+
+void
+Identities::Owners::add(uint64_t hash, uint32_t person)
+{
+	if (set_)
+		set_->add(bytes_of(hash));
+	else
+		people_.emplace(hash, person);
+}
+
+uint32_t
+Identities::Owners::of(uint64_t hash) const
+{
+	if (set_)
+		return set_->contains(bytes_of(hash)) ? 0 : nobody;
+	const auto found = people_.find(hash);
+	return found == people_.end() ? nobody : found->second;
+}
+
 uint64_t
 Identities::subject_hash(std::string_view canonical) const
 {
@@ -128,8 +164,7 @@ Identities::by_subject(std::string_view canonical) const
 {
 	if (subjects_.empty())
 		return nobody;
-	const auto found = subjects_.find(subject_hash(canonical));
-	return found == subjects_.end() ? nobody : found->second;
+	return subjects_.of(subject_hash(canonical));
 }
 
 uint32_t
@@ -137,8 +172,7 @@ Identities::by_email(std::string_view folded) const
 {
 	if (emails_.empty() || folded.empty())
 		return nobody;
-	const auto found = emails_.find(email_hash(folded));
-	return found == emails_.end() ? nobody : found->second;
+	return emails_.of(email_hash(folded));
 }
 
 uint32_t
@@ -147,8 +181,7 @@ Identities::by_any_email(std::string_view folded) const
 	const uint32_t person = by_email(folded);
 	if (person != nobody || text_emails_.empty() || folded.empty())
 		return person;
-	const auto found = text_emails_.find(email_hash(folded));
-	return found == text_emails_.end() ? nobody : found->second;
+	return text_emails_.of(email_hash(folded));
 }
 
 uint32_t

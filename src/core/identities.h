@@ -3,10 +3,12 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 
+#include "core/key_set.h"
 #include "core/staged_file.h"
 
 namespace etl
@@ -21,14 +23,18 @@ class Identities
 
 	/// secret: of etl.key_file.
 	explicit Identities(std::string_view secret);
+	/// For any number of people, who all are person 0: of each kind of identifier, what exceeds
+	/// `memory` bytes goes to files that open_file makes. Several threads may look people up if
+	/// they may read such a file; all that do then throw what reading it throws.
+	Identities(std::string_view secret, const OpenSpillFile &open_file, size_t memory);
 
 	uint64_t subject_hash(std::string_view canonical) const;
 	uint64_t email_hash(std::string_view folded) const;
 	/// The first person to have an identifier keeps it.
-	void add_subject(uint64_t hash, uint32_t person) { subjects_.emplace(hash, person); }
-	void add_email(uint64_t hash, uint32_t person) { emails_.emplace(hash, person); }
+	void add_subject(uint64_t hash, uint32_t person) { subjects_.add(hash, person); }
+	void add_email(uint64_t hash, uint32_t person) { emails_.add(hash, person); }
 	/// An email that others may have, too: it counts only in what names nobody otherwise.
-	void add_text_email(uint64_t hash, uint32_t person) { text_emails_.emplace(hash, person); }
+	void add_text_email(uint64_t hash, uint32_t person) { text_emails_.add(hash, person); }
 	bool empty() const { return subjects_.empty() && emails_.empty() && text_emails_.empty(); }
 	bool has_emails() const { return !emails_.empty(); }
 
@@ -48,8 +54,26 @@ class Identities
 	uint32_t quoted_in(std::string_view text, bool keys, std::string_view member) const;
 	uint32_t by_word(std::string_view word) const;
 
+	/// Whose a hash is.
+	class Owners
+	{
+	  public:
+		Owners() = default;
+		Owners(const OpenSpillFile &open_file, size_t memory)
+			: set_(std::in_place, open_file, memory)
+		{
+		}
+		void add(uint64_t hash, uint32_t person);
+		uint32_t of(uint64_t hash) const;
+		bool empty() const { return people_.empty() && (!set_ || set_->empty()); }
+
+	  private:
+		std::unordered_map<uint64_t, uint32_t> people_;
+		std::optional<KeySet> set_; ///< of person 0's instead, where there may be any number
+	};
+
 	SipKey subject_key_, email_key_;
-	std::unordered_map<uint64_t, uint32_t> subjects_, emails_, text_emails_;
+	Owners subjects_, emails_, text_emails_;
 };
 
 } // namespace etl

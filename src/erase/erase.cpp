@@ -153,8 +153,10 @@ Eraser::add_held_emails()
 						  " WHERE t." + pg::quote(column.name) + " IS NOT NULL",
 					  {texts()});
 		for (uint64_t i = 0; i < rows.size(); ++i)
-			people_.add_text_email(people_.email_hash(fold_email(rows.text(i, 1))),
-								   by_subject_.at(rows.text(i, 0)));
+		{
+			report_.held_emails.push_back(people_.email_hash(fold_email(rows.text(i, 1))));
+			people_.add_text_email(report_.held_emails.back(), by_subject_.at(rows.text(i, 0)));
+		}
 	}
 }
 

@@ -59,6 +59,8 @@ struct ErasureReport
 	/// What the places hold, so that a later look can tell whether anything has changed.
 	std::vector<std::string> fingerprint;
 	bool journal = true; ///< it was written to etl.journal_dir
+	/// Hashes of the emails that were held of those who were named otherwise.
+	std::vector<uint64_t> held_emails;
 };
 
 /// Waits until no other session runs, replays or erases a dataset: an erasure meets whole runs
@@ -89,12 +91,19 @@ std::string canonical_person(const Catalog &catalog, const std::string &dataset,
 std::string anonymized_text(const Definition &definition, Document &document, std::string_view text,
 							std::string_view token);
 
-/// The requests of one run of a dataset that asks for erasure.
+/// Of each kind of identifier of people who have been erased: what a run holds in memory.
+#ifdef ETL_FAULTS
+constexpr size_t erased_memory = 512; // the tests that crash have few people
+#else
+constexpr size_t erased_memory = 8 << 20;
+#endif
+
+/// The requests of one run of a dataset that asks for erasure. There may be any number of them:
+/// they are answered in slices, each as if it came in a run of its own in the same transaction.
 class ErasureRun
 {
   public:
-	ErasureRun(const Catalog &catalog, const Definition &definition, const std::string &secret,
-			   int64_t run_id);
+	ErasureRun(const Catalog &catalog, const Definition &definition, const std::string &secret);
 
 	/// Before the checks: finds the subject of requests that give only an email, and marks those
 	/// that were asked for before.
@@ -102,18 +111,23 @@ class ErasureRun
 	/// After them: notes accepted requests, and takes the identifiers out of what is exported and
 	/// quarantined.
 	void collect(Batch &batch, const std::vector<RunFile> &files);
-	/// Erases.
+	/// Enough was collected: execute() is due.
+	bool full() const;
+	/// Erases whom the requests collected since the last time are about.
 	void execute();
 	/// Writes a copy of a raw file in which pseudonyms stand for the identifiers; it is the file's
-	/// treated part then.
-	void rewrite_raw_file(RunFile &file, const std::string &part_folder);
+	/// treated part then. erased: who was erased before the run; may be null.
+	void rewrite_raw_file(RunFile &file, const std::string &part_folder,
+						  const ErasedPeople *erased);
 
   private:
 	const Catalog &catalog_;
 	const Definition &definition_;
 	const std::string secret_;
-	std::vector<ErasureRequest> requests_;
-	Identities asked_; ///< who asks: for lines that can't be read as requests
+	std::vector<ErasureRequest> requests_; ///< of the slice
+	/// Who is asked about in the slice, and in those before it: for lines that can't be read as
+	/// requests.
+	Identities asked_, erased_;
 	/// What the records of the batch ask for, in their order.
 	std::vector<ErasureRequest> resolved_;
 	/// A record that asks for something, and where that begins in resolved_. In their order, too.
@@ -125,7 +139,8 @@ class ErasureRun
 	std::vector<Asks> asks_;
 	/// Where what asks_[k] asks for ends.
 	size_t end_of(size_t k) const;
-	KeySet seen_;
+	RecordEraser eraser_of(const Identities &people) const;
+	KeySet seen_; ///< pseudonyms in the slice; those before it have tombstones, or wait on hold
 };
 
 } // namespace etl

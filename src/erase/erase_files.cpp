@@ -47,21 +47,23 @@ void
 Eraser::find_some_files(const Definition &definition, std::span<const int64_t> ids)
 {
 	const pg::MemoryScope memory_scope;
-	const pg::Rows rows = pg::query(
-		"WITH held AS MATERIALIZED (SELECT f.* FROM unnest($2::bigint[]) i(id)"
-		" JOIN etl.file f ON f.file_id = i.id)"
-		" SELECT file_id, coalesce(processed_path, ''), coalesce(archived_path, ''),"
-		" status = 'duplicate' FROM held"
-		" UNION SELECT d.file_id, coalesce(d.processed_path, ''), coalesce(d.archived_path, ''), true"
-		" FROM held JOIN etl.file d ON d.dataset = $1 AND d.path = held.path"
-		" AND d.status = 'duplicate' ORDER BY 1",
-		{pg::param(definition.dataset),
-		 pg::param_array(std::vector<int64_t>(ids.begin(), ids.end()))});
+	const pg::Rows rows =
+		pg::query("WITH held AS MATERIALIZED (SELECT f.* FROM unnest($2::bigint[]) i(id)"
+				  " JOIN etl.file f ON f.file_id = i.id)"
+				  " SELECT file_id, coalesce(processed_path, ''), coalesce(archived_path, ''),"
+				  " status = 'duplicate' FROM held"
+				  " UNION SELECT d.file_id, coalesce(d.processed_path, ''), "
+				  "coalesce(d.archived_path, ''), true"
+				  " FROM held JOIN etl.file d ON d.dataset = $1 AND d.path = held.path"
+				  " AND d.status = 'duplicate' ORDER BY 1",
+				  {pg::param(definition.dataset),
+				   pg::param_array(std::vector<int64_t>(ids.begin(), ids.end()))});
 	std::vector<Copy> copies;
 	std::vector<std::string> paths;
 	for (uint64_t i = 0; i < rows.size(); ++i)
 	{
-		// the one they are duplicates of may have been loaded several times, and come in other slices
+		// the one they are duplicates of may have been loaded several times, and come in other
+		// slices
 		if (rows.boolean(i, 3) && !found_duplicates_.insert(rows.integer(i, 0)).second)
 			continue;
 		for (const bool archived : {false, true})
@@ -129,6 +131,13 @@ Eraser::find_staged()
 					[](const ErasureRequest &request) { return request.reinstated; }))
 		return;
 	for_staged_files(settings_.raw_dir, [this](const StagedFile &file) { add_staged(file); });
+	for (const auto &[dataset, files] : staged_requests_)
+		report_.held.emplace_back(
+			"staged/" + storable_text(files.first),
+			(files.second == 1
+				 ? "requests"
+				 : "the first of " + std::to_string(files.second) + " files with requests") +
+				" that the next run of dataset \"" + dataset + "\" answers");
 }
 
 void
@@ -139,9 +148,11 @@ Eraser::add_staged(const StagedFile &file)
 	if (definition == nullptr || is_taken_up_now(path, file.identity))
 		return;
 	if (asks(*definition))
-		report_.held.emplace_back("staged/" + storable_text(file.path),
-								  "requests that the next run of dataset \"" + definition->dataset +
-									  "\" answers");
+	{
+		auto &[first, count] = staged_requests_[definition->dataset];
+		if (count++ == 0)
+			first = file.path;
+	}
 	if (!about(*definition))
 		return;
 	Copy copy{definition, 0, path, "staged/" + file.path, "staged", {}, file.identity};

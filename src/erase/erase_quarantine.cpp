@@ -1,14 +1,12 @@
 // The quarantined records of an erasure.
 #include "erase/eraser.h"
+#include "run/quarantine.h"
 
 namespace etl
 {
 
 namespace
 {
-
-/// Records that are looked through at a time.
-constexpr int64_t chunk_size = 5000;
 
 std::string
 hex_hash(const std::string &bytes)
@@ -22,7 +20,15 @@ struct Treated
 {
 	std::vector<int64_t> ids;
 	std::vector<std::string> records;
+	size_t bytes = 0;
 
+	void add(int64_t id, std::string record)
+	{
+		ids.push_back(id);
+		bytes += record.size();
+		records.push_back(std::move(record));
+	}
+	bool many() const { return ids.size() >= 5000 || bytes >= 8 << 20; }
 	/// forget_key: the record is a request, whose key is an identifier.
 	void write(bool forget_key)
 	{
@@ -40,6 +46,7 @@ struct Treated
 			 pg::param(forget_key)});
 		ids.clear();
 		records.clear();
+		bytes = 0;
 	}
 };
 
@@ -79,17 +86,17 @@ Eraser::erase_quarantine_of(const Definition *definition, const std::string &dat
 	place.kind = "quarantine";
 	place.columns = {"record"};
 	Treated treated;
-	for (int64_t after = 0;;)
+	pg::Cursor cursor("SELECT q.quarantine_id, q.record, coalesce(q.file_id, 0)"
+					  " FROM etl.quarantine q WHERE q.dataset = $1 AND q.record IS NOT NULL AND " +
+						  condition + " ORDER BY q.quarantine_id",
+					  {pg::param(dataset), texts()});
+	for (;;)
 	{
 		pg::check_for_interrupts();
-		const pg::Rows rows = pg::query(
-			"SELECT q.quarantine_id, q.record, coalesce(q.file_id, 0) FROM etl.quarantine q"
-			" WHERE q.dataset = $1 AND q.record IS NOT NULL AND " +
-				condition + " AND q.quarantine_id > $3 ORDER BY q.quarantine_id LIMIT $4",
-			{pg::param(dataset), texts(), pg::param(after), pg::param(chunk_size)});
+		const pg::MemoryScope memory_scope;
+		const pg::Rows rows = cursor.fetch(records_at_once);
 		for (uint64_t i = 0; i < rows.size(); ++i)
 		{
-			after = rows.integer(i, 0);
 			const std::string record = rows.text(i, 1);
 			if (mode_ == Mode::collect)
 			{
@@ -107,14 +114,15 @@ Eraser::erase_quarantine_of(const Definition *definition, const std::string &dat
 				continue;
 			note_quarantined(place, dataset, person, rows.integer(i, 2));
 			if (mode_ == Mode::look)
-				report_.fingerprint.push_back("etl.quarantine " + std::to_string(after) + " " +
+				report_.fingerprint.push_back("etl.quarantine " +
+											  std::to_string(rows.integer(i, 0)) + " " +
 											  hex_hash(record));
-			treated.ids.push_back(after);
-			treated.records.push_back(std::move(out));
+			if (mode_ == Mode::erase)
+				treated.add(rows.integer(i, 0), std::move(out));
 		}
-		if (mode_ == Mode::erase)
+		if (rows.empty() || treated.many())
 			treated.write(definition != nullptr && asks(*definition));
-		if (rows.size() < static_cast<uint64_t>(chunk_size))
+		if (rows.empty())
 			break;
 	}
 	if (!place.rows.empty())

@@ -88,6 +88,8 @@ class Eraser
 	std::optional<pg::Param> texts_array_, tokens_array_;
 	QuarantinedFiles quarantined_files_;
 	std::vector<Copy> copies_; ///< that are to be rewritten next
+	/// Staged files of a dataset that asks: the first, and how many.
+	std::map<std::string, std::pair<std::string, size_t>> staged_requests_;
 	std::unordered_set<int64_t> found_duplicates_;
 	std::vector<int64_t> rewritten_archives_;
 	std::vector<std::string> rewritten_hashes_;

@@ -11,7 +11,7 @@ namespace
 
 /// Stands between columns: no match may run from one into the next.
 constexpr const char *separator = "E'\\x1f'";
-constexpr long rows_at_once = 1000;
+constexpr long rows_at_once = 16; // each may be as long as etl.max_record_size, or longer
 
 // Tables of the extension, and what a definition's table consists of.
 constexpr const char *member_tables =

@@ -103,7 +103,7 @@ class Search
 		for (;;)
 		{
 			const pg::MemoryScope memory;
-			const pg::Rows rows = cursor.fetch(16);
+			const pg::Rows rows = cursor.fetch(records_at_once);
 			for (uint64_t i = 0; i < rows.size(); ++i)
 			{
 				ParseError error;

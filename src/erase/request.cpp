@@ -1,17 +1,34 @@
 // Requests of erasure that come in files: a dataset whose records ask for it.
 #include <algorithm>
+#include <array>
 
 #include "core/file_rewriter.h"
 #include "core/rewrite.h"
 #include "erase/erase.h"
+#include "pg/temp_file.h"
 #include "run/claim.h"
 
 namespace etl
 {
 
+namespace
+{
+
+/// Requests that are answered at a time. They take 1 kB each, and more for each of the files that
+/// are rewritten; but each slice looks through quarantine and staged files.
+#ifdef ETL_FAULTS
+constexpr size_t slice_size = 3; // the tests that crash have few requests
+#else
+constexpr size_t slice_size = 65536;
+#endif
+
+} // namespace
+
 ErasureRun::ErasureRun(const Catalog &catalog, const Definition &definition,
-					   const std::string &secret, int64_t)
-	: catalog_(catalog), definition_(definition), secret_(secret), asked_(secret)
+					   const std::string &secret)
+	: catalog_(catalog), definition_(definition), secret_(secret), asked_(secret),
+	  erased_(
+		  secret, [] { return std::make_unique<pg::TempFile>(); }, erased_memory)
 {
 	// before anybody is looked up: what another session is loading must be there
 	lock_for_erasure(catalog);
@@ -33,6 +50,15 @@ check_identifiers(const ErasesDefinition &erases, const std::string &key_type,
 			 fold_email(text_at(document, erases.email)).empty())
 		record.add({Code::type, "text", erases.email_field, "", "22P02",
 					erases.email_field + ": names nobody"});
+}
+
+void
+add_identifiers(const ErasureRequest &request, Identities &people)
+{
+	if (!request.subject.empty())
+		people.add_subject(people.subject_hash(request.subject), 0);
+	if (!request.email.empty())
+		people.add_text_email(people.email_hash(request.email), 0);
 }
 
 } // namespace
@@ -92,6 +118,7 @@ ErasureRun::resolve(Batch &batch)
 void
 ErasureRun::collect(Batch &batch, const std::vector<RunFile> &files)
 {
+	const RecordEraser before = eraser_of(erased_);
 	Document document;
 	ParseError error;
 	std::shared_ptr<const std::string> source;
@@ -100,7 +127,18 @@ ErasureRun::collect(Batch &batch, const std::vector<RunFile> &files)
 	for (BatchRecord &r : batch.records)
 	{
 		if (k == asks_.size() || asks_[k].record != r.record)
-			continue; // cannot be read as a request: kept as it is until it is mended
+		{
+			// cannot be read as a request: kept as it is until it is mended, unless it names
+			// somebody who has been erased; the slice's erasure looks into the quarantine itself
+			if (std::string erased;
+				!erased_.empty() && r.record->violations && r.record->violations->front().code == Code::malformed &&
+				before.erase_malformed(r.record->text, erased) != Identities::nobody)
+			{
+				r.record->text = r.record->output = r.piece->arena.copy(erased);
+				r.record->storable = r.record->treated = true;
+			}
+			continue;
+		}
 		const size_t first = asks_[k].first, end = end_of(k);
 		++k;
 		if (source == nullptr || source_file != r.record->file)
@@ -113,6 +151,7 @@ ErasureRun::collect(Batch &batch, const std::vector<RunFile> &files)
 		{
 			resolved_[i].source = source;
 			resolved_[i].duplicate = resolved_[i].duplicate || !r.accepted;
+			add_identifiers(resolved_[i], asked_);
 		}
 		(void)document.parse(r.record->text, error); // as before the checks
 		const std::string clean = pseudonymized_request(*definition_.erases, secret_, document);
@@ -136,29 +175,42 @@ ErasureRun::end_of(size_t k) const
 	return k + 1 < asks_.size() ? asks_[k + 1].first : resolved_.size();
 }
 
-void
-ErasureRun::execute()
+bool
+ErasureRun::full() const
 {
-	erase_subjects(catalog_, definition_.erases->dataset, secret_, requests_,
-				   pg::Settings::current());
-	// now: the erasure had its own
-	for (const ErasureRequest &request : requests_)
-	{
-		if (!request.subject.empty())
-			asked_.add_subject(asked_.subject_hash(request.subject), 0);
-		if (!request.email.empty())
-			asked_.add_text_email(asked_.email_hash(request.email), 0);
-	}
-	requests_ = {};
+	return requests_.size() >= slice_size;
 }
 
 void
-ErasureRun::rewrite_raw_file(RunFile &file, const std::string &part_folder)
+ErasureRun::execute()
+{
+	const pg::MemoryScope memory_scope;
+	const ErasureReport report = erase_subjects(catalog_, definition_.erases->dataset, secret_,
+												requests_, pg::Settings::current());
+	for (const uint64_t hash : report.held_emails)
+		erased_.add_text_email(hash, 0);
+	for (const ErasureRequest &request : requests_)
+		add_identifiers(request, erased_);
+	requests_ = {};
+	asked_ = Identities(secret_);
+	seen_ = KeySet();
+}
+
+RecordEraser
+ErasureRun::eraser_of(const Identities &people) const
+{
+	return RecordEraser(definition_, catalog_.key_types(), people, secret_,
+						definition_.erases->dataset);
+}
+
+void
+ErasureRun::rewrite_raw_file(RunFile &file, const std::string &part_folder,
+							 const ErasedPeople *erased)
 {
 	const std::string part = part_name(part_folder, file.file_id, "raw");
 	remove_on_rollback(part);
-	const RecordEraser eraser(definition_, catalog_.key_types(), asked_, secret_,
-							  definition_.erases->dataset);
+	const std::array<const Identities *, 3> people = {
+		&asked_, &erased_, erased == nullptr ? &erased_ : &erased->people};
 	try
 	{
 		FileReader reader(file.absolute, is_gzip(file.path), UINT64_MAX);
@@ -174,7 +226,8 @@ ErasureRun::rewrite_raw_file(RunFile &file, const std::string &part_folder)
 										line = pseudonymized_request(*definition_.erases, secret_,
 																	 document);
 									else
-										eraser.erase_malformed(raw.text, line);
+										for (const Identities *some : people)
+											eraser_of(*some).erase_malformed(raw.text, line);
 									for (; at < raw.line; ++at)
 										writer.write("\n");
 									writer.write(line + "\n");

@@ -15,9 +15,6 @@ namespace etl
 namespace
 {
 
-/// Quarantined records looked through at a time.
-constexpr int64_t chunk_size = 5000;
-
 /// The subjects that have each of the emails, in the table and in quarantine.
 class Owners
 {
@@ -72,34 +69,32 @@ class Owners
 	void find_in_quarantine(const Definition &people)
 	{
 		Document document;
-		for (int64_t after = 0;;)
-		{
-			const pg::Rows rows =
-				pg::query("SELECT quarantine_id, record, coalesce(subject, '') FROM etl.quarantine"
-						  " WHERE dataset = $1 AND record IS NOT NULL AND quarantine_id > $2"
+		pg::Cursor cursor("SELECT record, coalesce(subject, '') FROM etl.quarantine"
+						  " WHERE dataset = $1 AND record IS NOT NULL"
 						  // a key that is too long for the index stands in the record only
-						  " AND (subject IS NOT NULL OR octet_length(record) > $4)"
-						  " ORDER BY quarantine_id LIMIT $3",
-						  {pg::param(dataset_), pg::param(after), pg::param(chunk_size),
-						   pg::param(static_cast<int64_t>(max_indexed_key))});
+						  " AND (subject IS NOT NULL OR octet_length(record) > $2)",
+						  {pg::param(dataset_), pg::param(static_cast<int64_t>(max_indexed_key))});
+		for (;;)
+		{
+			const pg::MemoryScope memory_scope;
+			const pg::Rows rows = cursor.fetch(records_at_once);
 			for (uint64_t i = 0; i < rows.size(); ++i)
 			{
-				after = rows.integer(i, 0);
 				ParseError error;
-				const std::string record = rows.text(i, 1);
+				const std::string record = rows.text(i, 0);
 				if (!document.parse(record, error))
 					continue;
 				const std::string email = fold_email(text_at(document, people.subject->email));
 				if (!std::binary_search(emails_.begin(), emails_.end(), std::string_view(email)))
 					continue;
-				std::string subject = rows.text(i, 2);
+				std::string subject = rows.text(i, 1);
 				if (subject.empty())
 					subject = canonical_key_of(catalog_, dataset_,
 											   find(document.root(), people.subject->path));
 				if (!subject.empty())
 					owners_[email].insert(std::move(subject));
 			}
-			if (rows.size() < static_cast<uint64_t>(chunk_size))
+			if (rows.empty())
 				return;
 			pg::check_for_interrupts();
 		}

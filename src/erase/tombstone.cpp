@@ -1,31 +1,51 @@
 #include "erase/tombstone.h"
 
+#include "erase/erase.h"
 #include "pg/settings.h"
 #include "pg/spi.h"
+#include "run/scratch_file.h"
 
 namespace etl
 {
 
+Tombstones::Tombstones(const std::string &secret, const std::string &dataset,
+					   const std::string &part_folder)
+	: people_(
+		  secret,
+		  [part_folder]
+		  { return std::make_unique<ScratchFile>(part_name(part_folder, 0, "tombstones")); },
+		  erased_memory),
+	  erased_{people_, secret, dataset}
+{
+}
+
 std::unique_ptr<Tombstones>
-Tombstones::load(const Definition &definition)
+Tombstones::load(const Definition &definition, const std::string &part_folder)
 {
 	// of a dataset that has nothing to do with people only what can't be read is looked through,
 	// for anybody's email
 	const std::string dataset = definition.subject  ? definition.subject->dataset
 								: definition.erases ? definition.erases->dataset
 													: "";
-	const pg::Rows rows = pg::query("SELECT kind = 'email', hash FROM etl.tombstone"
-									" WHERE reinstated_at IS NULL AND (dataset = $1 OR $1 = '')"
-									" AND ($1 <> '' OR kind = 'email')",
-									{pg::param(dataset)});
-	if (rows.empty())
-		return nullptr;
-	std::unique_ptr<Tombstones> tombstones(new Tombstones(pg::secret(), dataset));
-	for (uint64_t i = 0; i < rows.size(); ++i)
+	pg::Cursor cursor("SELECT kind = 'email', hash FROM etl.tombstone"
+					  " WHERE reinstated_at IS NULL AND (dataset = $1 OR $1 = '')"
+					  " AND ($1 <> '' OR kind = 'email')",
+					  {pg::param(dataset)});
+	std::unique_ptr<Tombstones> tombstones;
+	for (;;)
 	{
-		const uint64_t hash = static_cast<uint64_t>(rows.integer(i, 1));
-		rows.boolean(i, 0) ? tombstones->people_.add_email(hash, 0)
-						   : tombstones->people_.add_subject(hash, 0);
+		const pg::Rows rows = cursor.fetch(10'000);
+		if (rows.empty())
+			break;
+		if (!tombstones)
+			tombstones.reset(new Tombstones(pg::secret(), dataset, part_folder));
+		for (uint64_t i = 0; i < rows.size(); ++i)
+		{
+			const uint64_t hash = static_cast<uint64_t>(rows.integer(i, 1));
+			rows.boolean(i, 0) ? tombstones->people_.add_email(hash, 0)
+							   : tombstones->people_.add_subject(hash, 0);
+		}
+		pg::check_for_interrupts();
 	}
 	return tombstones;
 }

@@ -15,15 +15,15 @@ namespace etl
 class Tombstones
 {
   public:
-	/// Null when there are none.
-	static std::unique_ptr<Tombstones> load(const Definition &definition);
+	/// Null when there are none. Memory does not grow with their number: part_folder gets a file
+	/// without a name for what is more than some 400,000.
+	static std::unique_ptr<Tombstones> load(const Definition &definition,
+											const std::string &part_folder);
 	const ErasedPeople *erased() const { return &erased_; }
 
   private:
-	Tombstones(const std::string &secret, const std::string &dataset)
-		: people_(secret), erased_{people_, secret, dataset}
-	{
-	}
+	Tombstones(const std::string &secret, const std::string &dataset,
+			   const std::string &part_folder);
 	Identities people_;
 	ErasedPeople erased_;
 };

@@ -10,6 +10,9 @@ namespace etl
 /// hardly take it either), or a single record would keep its file from being loaded for ever.
 constexpr size_t max_indexed_key = 1024;
 
+/// Quarantined records that are fetched at a time: each may be as long as etl.max_record_size.
+constexpr size_t records_at_once = 4;
+
 /// Inserts the records of the batch that were not accepted. file_ids: by StagedRecord::file.
 /// Returns the quarantine_ids that were given, in order.
 void quarantine_rejected(const Definition &definition, const Batch &batch, int64_t run_id,

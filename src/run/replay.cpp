@@ -23,12 +23,14 @@ namespace etl
 namespace
 {
 
-/// Records taken through the pipeline at a time; the tests that crash have no 20,000.
+/// Records taken through the pipeline at a time, and bytes of them; the tests that crash have no
+/// 20,000.
 #ifdef ETL_FAULTS
 constexpr size_t chunk_size = 5;
 #else
 constexpr size_t chunk_size = 20000;
 #endif
+constexpr int64_t chunk_bytes = 16 << 20;
 
 /// Keys that were loaded, for which records of other datasets may wait.
 using Keys = std::set<std::string>;
@@ -56,28 +58,24 @@ class Replay
 			if (const Definition *parent = catalog_.find(reference.dataset))
 				ensure_tables(*parent);
 		if (definition_.erases)
-			erasure_.emplace(catalog_, definition_, pg::secret(), result_.run_id);
+			erasure_.emplace(catalog_, definition_, pg::secret());
 		if (definition_.subject)
 			people_.emplace(pg::secret());
-		tombstones_ = Tombstones::load(definition_);
+		tombstones_ = Tombstones::load(definition_, part_folder(settings_, definition_.dataset));
 		awaited_ = !pg::query("SELECT 1 FROM etl.quarantine_reference WHERE dataset = $1 LIMIT 1",
 							  {pg::param(definition_.dataset)})
 						.empty();
 		open_records(ids);
-		for (size_t from = 0; from < records_.size(); from += chunk_size)
+		for (size_t from = 0; const size_t to : chunk_ends_)
 		{
 			const pg::MemoryScope memory_scope;
-			const size_t to = std::min(records_.size(), from + chunk_size);
 			process({records_.begin() + static_cast<ptrdiff_t>(from),
 					 records_.begin() + static_cast<ptrdiff_t>(to)});
+			from = to;
 			ETL_FAULT("replay_released");
-			if (!erasure_)
-				complete_files(to);
-		}
-		if (erasure_)
-		{
-			erasure_->execute();
-			complete_files(records_.size());
+			if (erasure_ && (erasure_->full() || to == records_.size()))
+				erasure_->execute();
+			complete_files(to);
 		}
 		add_subject_files(definition_.dataset, subjects_);
 		merge_subject_segments(definition_.dataset);
@@ -93,19 +91,37 @@ class Replay
 		const std::string order = definition_.on_repeat == OnRepeat::update
 									  ? "f.record_date, f.record_hour, q.quarantine_id"
 									  : "q.quarantine_id";
-		const pg::Rows rows =
-			pg::query("SELECT q.quarantine_id, coalesce(q.file_id, 0)"
-					  " FROM etl.quarantine q LEFT JOIN etl.file f USING (file_id)"
-					  " WHERE q.dataset = $1 AND q.status = 'open' AND q.record IS NOT NULL"
-					  " AND ($2 OR q.quarantine_id IN (SELECT unnest($3::bigint[]))) ORDER BY " +
-						  order,
-					  {pg::param(definition_.dataset), pg::param(ids == nullptr),
-					   pg::param_array(ids == nullptr ? std::vector<int64_t>() : *ids)});
-		for (uint64_t i = 0; i < rows.size(); ++i)
+		pg::Cursor cursor(
+			"SELECT q.quarantine_id, coalesce(q.file_id, 0),"
+			" greatest(octet_length(q.record), octet_length(q.record_bytes))::bigint"
+			" FROM etl.quarantine q LEFT JOIN etl.file f USING (file_id)"
+			" WHERE q.dataset = $1 AND q.status = 'open' AND q.record IS NOT NULL"
+			" AND ($2 OR q.quarantine_id IN (SELECT unnest($3::bigint[]))) ORDER BY " +
+				order,
+			{pg::param(definition_.dataset), pg::param(ids == nullptr),
+			 pg::param_array(ids == nullptr ? std::vector<int64_t>() : *ids)});
+		size_t from = 0;
+		int64_t bytes = 0;
+		for (;;)
 		{
-			records_.push_back(rows.integer(i, 0));
-			file_ends_[rows.integer(i, 1)] = i;
+			const pg::MemoryScope memory_scope;
+			const pg::Rows rows = cursor.fetch(10'000);
+			if (rows.empty())
+				break;
+			for (uint64_t i = 0; i < rows.size(); ++i)
+			{
+				file_ends_[rows.integer(i, 1)] = records_.size();
+				records_.push_back(rows.integer(i, 0));
+				bytes += rows.integer(i, 2);
+				if (records_.size() - from >= chunk_size || bytes >= chunk_bytes)
+				{
+					chunk_ends_.push_back(from = records_.size());
+					bytes = 0;
+				}
+			}
 		}
+		if (from < records_.size())
+			chunk_ends_.push_back(records_.size());
 	}
 
 	void process(const std::vector<int64_t> &ids)
@@ -353,6 +369,7 @@ class Replay
 	std::optional<Identities> people_;
 	std::vector<SubjectFile> subjects_;
 	std::vector<int64_t> records_;        ///< what is replayed, in order
+	std::vector<size_t> chunk_ends_;      ///< where each chunk of them ends
 	std::map<int64_t, size_t> file_ends_; ///< by file: the position of its last record
 	bool awaited_ = false;                ///< records of other datasets wait for keys of this one
 	Keys loaded_;

@@ -60,8 +60,7 @@ class Run
 		recover(definition_.dataset, settings_);
 		ETL_FAULT("claim");
 		Claim claim(definition_, settings_, options_);
-		// an erasure needs all that asks for it
-		const size_t at_a_time = definition_.erases ? SIZE_MAX : group_size(settings_.batch_memory);
+		const size_t at_a_time = group_size(settings_.batch_memory);
 		const auto take = [&]
 		{
 			result_.times.begin(StageTimes::claim);
@@ -108,18 +107,19 @@ class Run
 			subject_key_ = subject_hash_key(secret_);
 		}
 		if (definition_.erases)
-			erasure_.emplace(catalog_, definition_, secret_, result_.run_id);
-		tombstones_ = Tombstones::load(definition_);
+			erasure_.emplace(catalog_, definition_, secret_);
 		part_folder_ = part_folder(settings_, definition_.dataset);
+		tombstones_ = Tombstones::load(definition_, part_folder_);
 		memory_.only_own_keys = !definition_.tables.empty() && !has_rows(definition_.tables[0]);
 	}
 
 	/// Memory for the batch that is being loaded, and as much for what is staged ahead of it:
-	/// three eighths each of what the group's files leave.
+	/// three eighths each of what the group's files leave. What a request asks for takes twice what
+	/// its record does.
 	uint64_t batch_bytes() const
 	{
 		const uint64_t all = settings_.batch_memory, files = files_.size() * file_bytes;
-		return (all - std::min(all * 3 / 4, files)) * 3 / 8;
+		return (all - std::min(all * 3 / 4, files)) * (erasure_ ? 1 : 3) / 8;
 	}
 
 	/// About what the files' records will take in tables and indexes: as much as their text, and
@@ -164,12 +164,6 @@ class Run
 			});
 		stage_and_load(stager);
 		ETL_FAULT("staged_all");
-		if (erasure_)
-		{
-			result_.times.begin(StageTimes::erase);
-			erasure_->execute();
-		}
-		ETL_FAULT("erased");
 		// what the catalog gets does not depend on the files that the threads are still writing
 		result_.times.begin(StageTimes::archive);
 		if (tombstones_ && !erasure_)
@@ -189,8 +183,18 @@ class Run
 		ETL_FAULT("finished");
 	}
 
+	/// Answers the requests that have been collected.
+	void erase()
+	{
+		result_.times.begin(StageTimes::erase);
+		erasure_->execute();
+		ETL_FAULT("erased");
+	}
+
 	void conclude()
 	{
+		if (erasure_)
+			erase();
 		merge_subject_segments(definition_.dataset);
 		ETL_FAULT("concluded");
 		if (failures_ == 0)
@@ -271,6 +275,8 @@ class Run
 			load_batch(batch, ended);
 		}
 		remember_spanning(batch, ended);
+		if (erasure_ && erasure_->full())
+			erase();
 	}
 
 	void load_batch(Batch &batch, const std::vector<uint32_t> &ended)
@@ -486,7 +492,8 @@ class Run
 		// a request names the person who wants to be forgotten: the archive gets a copy in which a
 		// pseudonym stands for them; so it does of a file about somebody who has been erased before
 		if (erasure_)
-			erasure_->rewrite_raw_file(file, part_folder_);
+			erasure_->rewrite_raw_file(file, part_folder_,
+									   tombstones_ ? tombstones_->erased() : nullptr);
 		if (!file.treated_part.empty())
 		{
 			FileAction publish;

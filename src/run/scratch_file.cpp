@@ -21,7 +21,7 @@ fail(const char *what, int error)
 {
 	throw pg::Error(sqlstate_of_errno(error),
 					std::string("could not ") + what +
-						" a file for a run's plan: " + std::strerror(error));
+						" a scratch file: " + std::strerror(error));
 }
 
 } // namespace

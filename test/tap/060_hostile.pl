@@ -2,7 +2,8 @@
 # folders is read or written, nothing hangs, and memory stays bounded. ETL_SOAK=1: the sizes of
 # docs/hostile-input.md.
 #
-#   ETL_MANY_FILES   how many tiny files in one run, and in one backlog; default 300, or 1,000,000
+#   ETL_MANY_FILES      how many tiny files in one run, and in one backlog; default 300, or 1,000,000
+#   ETL_MANY_REQUESTS   how many requests for erasure in one file; the same
 use strict;
 use warnings;
 use FindBin;
@@ -114,6 +115,10 @@ is($result, "succeeded|1|" . ($refused + 1) . "|1|$refused", "$refused long reco
 within_memory($kb, "$refused long records with one key");
 is_sql($node, q{SELECT count(*), min(length(record)), max(length(record)) FROM etl.quarantine WHERE dataset = 'long'}, "$refused|500021|500021", 'all of them are in quarantine as they came');
 
+($result, $kb) = run_measured("etl_replay('long')");
+is($result, "succeeded|0|$refused|0|$refused", 'and are refused again');
+within_memory($kb, 'a replay of long records');
+
 # ---- very many tiny files: as many in one transaction as in a backlog
 my $many = $ENV{ETL_MANY_FILES} // ($soak ? 1_000_000 : 300);
 my @tiny_names = map { sprintf 'tiny%03d.json', $_ } 0 .. 124;
@@ -123,9 +128,10 @@ SELECT etl_define(\$\${"type": "object", "required": ["id"], "properties": {"id"
   "columns": [{"name": "id", "type": "bigint", "from": "/id"}]}]}}\$\$);
 SQL
 
+# A record in each of many files; text: what it is, with a %s for a number.
 sub stage_tiny
 {
-	my ($year) = @_;
+	my ($year, $text) = @_;
 	for (my $n = 0; $n < $many; $n += @tiny_names)
 	{
 		my ($hour, $day) = ($n / @tiny_names % 24, int($n / @tiny_names / 24));
@@ -134,13 +140,13 @@ sub stage_tiny
 		for my $i ($n .. ($n + @tiny_names < $many ? $n + @tiny_names : $many) - 1)
 		{
 			open my $fh, '>', "$folder/$tiny_names[$i - $n]" or die $!;
-			print $fh qq({"id": $year$i}\n);
+			printf $fh $text, "$year$i";
 			close $fh;
 		}
 	}
 	return;
 }
-stage_tiny(1000);
+stage_tiny(1000, qq({"id": %s}\n));
 my $began = time;
 ($result, $kb) = run_measured("etl_run('tiny')");
 note('seconds: ', time - $began);
@@ -151,7 +157,7 @@ is($result, 'succeeded|0|0|0|0', 'and the next run has nothing to do but to see 
 within_memory($kb, "the run after it");
 is_sql($node, q{SELECT count(*) FILTER (WHERE status <> 'archived') FROM etl.file WHERE path LIKE '%tiny%' UNION ALL SELECT count(*) FROM etl.file_action WHERE dataset = 'tiny'}, "0\n0", 'all archived');
 $node->safe_psql('postgres', "VACUUM ANALYZE etl.$_") for qw(file file_action run); # as autovacuum would
-stage_tiny(2000);
+stage_tiny(2000, qq({"id": %s}\n));
 $began = time;
 ($result, $kb) = split /\n/, $node->safe_psql('postgres', <<'SQL'), 2;
 CALL etl_load('tiny');
@@ -161,6 +167,33 @@ SQL
 note('seconds: ', time - $began);
 is($result, "$many|$many", "$many files of one record by a backlog");
 within_memory($kb, "$many small files by a backlog");
+
+# ---- very many requests for erasure: in one file, and each in one of its own
+my $many_requests = $ENV{ETL_MANY_REQUESTS} // ($soak ? 1_000_000 : 300);
+stage($node, 'date=3000-01-01/hour=0/erasure-requests.json', join '', map { qq({"customer-id": "$_", "email": "nobody$_\@example.org"}\n) } 1 .. $many_requests);
+$began = time;
+($result, $kb) = run_measured("etl_run('erasure_requests')");
+note('seconds: ', time - $began);
+is($result, "succeeded|1|$many_requests|$many_requests|0", "$many_requests requests in one file");
+within_memory($kb, "$many_requests requests in one file");
+# what the next one has to know
+stage($node, 'date=3000-01-01/hour=1/customers.json', join '', map { qq({"id": "$_", "first_name": "Late", "last_name": "Comer", "email": "late$_\@example.org"}\n) } 1, $many_requests, $many_requests + 1);
+($result, $kb) = run_measured("etl_run('customers')");
+is($result, 'succeeded|1|3|3|0', 'a run that knows so many people who have been erased');
+is_sql($node, q{SELECT count(*) FROM data.customers WHERE last_name = 'Comer'}, '1', 'and treats two of its three');
+within_memory($kb, "$many_requests people who have been erased");
+$node->safe_psql('postgres', <<"SQL");
+SELECT etl_drop('tiny');
+SELECT etl_define(jsonb_set(jsonb_set(definition, '{x-etl,dataset}', '"tiny_requests"'), '{x-etl,files}', '[@{[ join ', ', map { qq("$_") } @tiny_names ]}]')) FROM etl.dataset WHERE name = 'erasure_requests';
+SQL
+$node->safe_psql('postgres', "VACUUM ANALYZE etl.$_") for qw(file file_action run erasure tombstone audit);
+stage_tiny(3000, qq({"customer-id": "99%s"}\n));
+$began = time;
+($result, $kb) = run_measured("etl_run('tiny_requests')");
+note('seconds: ', time - $began);
+is($result, "succeeded|$many|$many|$many|0", "$many files with a request");
+within_memory($kb, "$many files with a request");
+is_sql($node, q{SELECT status, count(*) FROM etl.erasure GROUP BY 1}, 'not_found|' . ($many + $many_requests), 'each is answered');
 
 # ---- JSON that is made to be slow
 my @slow = (

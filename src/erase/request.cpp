@@ -131,7 +131,8 @@ ErasureRun::collect(Batch &batch, const std::vector<RunFile> &files)
 			// cannot be read as a request: kept as it is until it is mended, unless it names
 			// somebody who has been erased; the slice's erasure looks into the quarantine itself
 			if (std::string erased;
-				!erased_.empty() && r.record->violations && r.record->violations->front().code == Code::malformed &&
+				!erased_.empty() && r.record->violations &&
+				r.record->violations->front().code == Code::malformed &&
 				before.erase_malformed(r.record->text, erased) != Identities::nobody)
 			{
 				r.record->text = r.record->output = r.piece->arena.copy(erased);

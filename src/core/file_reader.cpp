@@ -78,6 +78,9 @@ struct FileReader::Impl
 	At at = At::header;
 	bool in_header = false; ///< has taken some of the header's bytes
 	bool first_member = true;
+	bool keeps = false;
+	std::string kept; ///< of what is on disk
+	size_t data_begin = 0, members = 0;
 
 	Impl(const std::string &p, bool z, uint64_t max, size_t r)
 		: path(p), gzip(z), max_size(max), root(r)
@@ -166,6 +169,8 @@ FileReader::Impl::read_raw(void *buffer, size_t size)
 		throw system_error("could not read file at byte " + std::to_string(in), errno);
 	if (got > 0 && EVP_DigestUpdate(digest.get(), buffer, static_cast<size_t>(got)) != 1)
 		throw std::runtime_error("libcrypto could not compute SHA-256");
+	if (keeps)
+		kept.append(static_cast<const char *>(buffer), static_cast<size_t>(got));
 	in += static_cast<uint64_t>(got);
 	return static_cast<size_t>(got);
 }
@@ -274,6 +279,8 @@ FileReader::Impl::read_header()
 	header = GzipHeader();
 	in_header = false;
 	first_member = false;
+	if (++members == 1)
+		data_begin = static_cast<size_t>(position());
 	return true;
 }
 
@@ -379,6 +386,31 @@ FileReader::read(char *buffer, size_t size)
 	if (got == 0)
 		impl_->finish();
 	return got;
+}
+
+void
+FileReader::keep_stream()
+{
+	impl_->keeps = true;
+}
+
+std::optional<SealedText>
+FileReader::take_stream()
+{
+	Impl &file = *impl_;
+	constexpr size_t trailer_bytes = 8;
+	if (!file.gzip || !file.at_end || file.members != 1 ||
+		file.kept.size() < file.data_begin + trailer_bytes)
+		return std::nullopt;
+	uint32_t trailer[2] = {};
+	for (size_t i = 0; i < trailer_bytes; ++i)
+		trailer[i / 4] |= static_cast<uint32_t>(
+							  static_cast<uint8_t>(file.kept[file.kept.size() - trailer_bytes + i]))
+						  << 8 * (i % 4);
+	file.kept.erase(file.kept.size() - trailer_bytes);
+	file.kept.erase(0, file.data_begin);
+	file.kept.shrink_to_fit();
+	return SealedText{std::move(file.kept), trailer[0], trailer[1], true};
 }
 
 uint64_t

@@ -118,9 +118,9 @@ write_all(int fd, const uint8_t *bytes, size_t size)
 
 } // namespace
 
-/// Makes one gzip member (RFC 1952) of a file's pieces. Each piece is compressed by itself, so that
-/// nothing but checksum and length goes from one to the next and a thread needs one set of buffers
-/// for all files.
+/// Makes one gzip member (RFC 1952) of a file's pieces. Each piece is compressed by itself (or was,
+/// before it came here), so that nothing but checksum and length goes from one to the next and a
+/// thread needs one set of buffers for all files.
 class ProcessedWriter::Compressor
 {
   public:
@@ -141,7 +141,8 @@ class ProcessedWriter::Compressor
 		else
 			add_lines(file,
 					  without(open_sealed(piece.bytes, piece.sealed->size), piece.sealed->without));
-		deflater_.end_part(piece.last, out_);
+		if (!file.ended)
+			deflater_.end_part(piece.last, out_);
 		if (piece.last)
 			for (const uint32_t number : {file.crc, file.size})
 				for (int i = 0; i < 4; ++i)
@@ -162,6 +163,7 @@ class ProcessedWriter::Compressor
 		file.crc = static_cast<uint32_t>(
 			crc32_combine(file.crc, piece.sealed->crc, static_cast<z_off_t>(piece.sealed->size)));
 		file.size += piece.sealed->size;
+		file.ended = piece.sealed->whole;
 		out_ += piece.bytes;
 	}
 	static std::string without(std::string lines, const std::vector<uint32_t> &numbers)

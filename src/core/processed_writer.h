@@ -31,6 +31,7 @@ class ProcessedWriter
 	{
 		uint32_t crc, size;
 		std::vector<uint32_t> without; ///< lines that the file does not get, from 0, in order
+		bool whole = false;            ///< SealedText::whole: the file has no other chunk
 	};
 	/// A row of COPY's output.
 	struct Chunk
@@ -77,6 +78,7 @@ class ProcessedWriter
 		bool gzip;
 		int fd = -1;
 		bool begun = false;         ///< has its gzip header
+		bool ended = false;         ///< its deflate stream has
 		uint32_t crc = 0, size = 0; ///< of the gzip trailer
 		std::list<Piece> pieces;    // an empty deque takes 600 bytes
 		bool busy = false;

@@ -10,8 +10,6 @@
 namespace etl::schema_run
 {
 
-/// Violations that one record is worth; the rest is not looked for.
-constexpr size_t max_violations = 100;
 /// Schemas within schemas, for one value or down into it. Bounds the stack.
 constexpr uint32_t max_depth = 2500;
 

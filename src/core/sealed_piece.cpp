@@ -3,13 +3,52 @@
 namespace etl
 {
 
-bool
-seal(Piece &piece, TextSealer &sealer)
+namespace
 {
-	const auto is_good = [](const StagedRecord &r) { return r.loadable && !r.violations; };
+
+bool
+is_good(const StagedRecord &record)
+{
+	return record.loadable && !record.violations;
+}
+
+/// Whether the buffer holds the records, a newline after each, and nothing else.
+bool
+holds_lines_only(const Piece &piece)
+{
+	const char *at = piece.buffer.get();
+	const char *const end = at + piece.buffer_size - Document::padding;
+	for (const StagedRecord &r : piece.records)
+	{
+		if (!is_good(r) || r.text.data() != at)
+			return false;
+		at += r.text.size();
+		if (at == end || *at++ != '\n')
+			return false;
+	}
+	return at == end;
+}
+
+} // namespace
+
+bool
+seal(Piece &piece, TextSealer &sealer, std::optional<SealedText> stream)
+{
 	for (const StagedRecord &r : piece.records)
 		if (is_good(r) && r.output.data() != r.text.data())
 			return false;
+	if (stream && !piece.records.empty() && holds_lines_only(piece))
+	{
+		for (StagedRecord &r : piece.records)
+		{
+			r.text = r.output = {};
+			r.sealed = true;
+		}
+		piece.sealed = std::move(stream);
+		piece.buffer.reset();
+		piece.buffer_size = 0;
+		return true;
+	}
 	sealer.begin();
 	for (StagedRecord &r : piece.records)
 		if (is_good(r))
@@ -23,6 +62,8 @@ seal(Piece &piece, TextSealer &sealer)
 	for (StagedRecord &r : piece.records)
 		if (r.sealed)
 			r.text = r.output = {};
+	piece.buffer.reset();
+	piece.buffer_size = 0;
 	return true;
 }
 

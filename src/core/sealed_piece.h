@@ -1,6 +1,7 @@
 // Pieces whose records wait compressed (core/sealed_text.h).
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,8 +13,10 @@ namespace etl
 
 /// Compresses the text of the records that nothing is wrong with so far, and lets the others keep
 /// theirs, so that the piece needs its buffer no more. False: it stays as it is, because its
-/// processed file gets something else than what came.
-bool seal(Piece &piece, TextSealer &sealer);
+/// processed file gets something else than what came. stream: what the piece's buffer is
+/// compressed, where that is known; it is kept where the buffer holds nothing but good records, a
+/// line each.
+bool seal(Piece &piece, TextSealer &sealer, std::optional<SealedText> stream = std::nullopt);
 
 /// The text of records whether they are sealed or not: best piece by piece, for each is
 /// decompressed whole.

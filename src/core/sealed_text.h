@@ -3,7 +3,8 @@
 // Of what a batch holds in memory, the text of its records is the largest part, and it is needed
 // twice only: for the processed file, which gets it compressed, and for the few records that the
 // database's checks refuse. So it is compressed as soon as a record is staged, in the thread that
-// staged it; a batch holds about twice as many records then.
+// staged it; a batch holds about twice as many records then. Of a file with nothing but good
+// records, a line each, it is there already: the bytes that were read from disk.
 #pragma once
 
 #include <cstdint>
@@ -17,9 +18,10 @@ namespace etl
 
 struct SealedText
 {
-	std::string deflated; ///< a part of a deflate stream (core/deflater.h)
+	std::string deflated; ///< a part of a deflate stream (core/deflater.h), or a whole one
 	uint32_t crc = 0;     ///< CRC-32 of RFC 1952 of the lines
 	uint32_t size = 0;    ///< of the lines, newlines included
+	bool whole = false;   ///< nothing may come before or after it
 };
 
 /// Makes sealed texts, one after the other. One for each thread.

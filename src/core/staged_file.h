@@ -9,6 +9,8 @@
 #include <string>
 #include <string_view>
 
+#include "core/sealed_text.h"
+
 namespace etl
 {
 
@@ -69,6 +71,11 @@ class FileReader
 	/// its last gzip trailer (RFC 1952 section 2.3.1), which is that of the last member modulo 2^32
 	/// and may be a lie. Good for the size of a buffer, and for nothing else.
 	uint64_t expected_size() const;
+	/// Before the first read(): keeps the bytes on disk for take_stream().
+	void keep_stream();
+	/// Once read() has returned 0: the deflate stream of a gzipped file that is one member (RFC
+	/// 1952), with what its trailer says; none where it has several, or nothing was kept.
+	std::optional<SealedText> take_stream();
 	/// Reads up to size decompressed bytes; 0 at the end of the file. After an error the reader is
 	/// of no more use.
 	size_t read(char *buffer, size_t size);

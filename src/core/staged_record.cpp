@@ -43,10 +43,10 @@ visit_all(Value from, const Path &path, size_t step, Visit &&visit)
 } // namespace
 
 size_t
-Piece::memory() const
+Piece::memory_without_buffer() const
 {
-	size_t bytes = buffer_size + arena.memory() + records.capacity() * sizeof(StagedRecord) +
-				   references.capacity() * sizeof(StagedReference);
+	size_t bytes = arena.memory() + records.capacity() * sizeof(StagedRecord) +
+				   references.capacity() * sizeof(StagedReference) + violation_bytes;
 	for (const auto &table : rows)
 		bytes += table.capacity() * sizeof(StagedRow);
 	return bytes + (sealed ? sealed->deflated.capacity() : 0);
@@ -138,12 +138,17 @@ RecordStager::type_of(const std::string &dataset) const
 }
 
 void
-RecordStager::reserve(Piece &piece, size_t bytes) const
+RecordStager::reserve(Piece &piece, size_t bytes, size_t limit) const
 {
 	if (filled_bytes_ == 0)
 		return;
 	// a sixteenth more, for the pieces differ
-	const double factor = static_cast<double>(bytes) / static_cast<double>(filled_bytes_) * 17 / 16;
+	double factor = static_cast<double>(bytes) / static_cast<double>(filled_bytes_) * 17 / 16;
+	size_t filled =
+		filled_records_ * sizeof(StagedRecord) + filled_references_ * sizeof(StagedReference);
+	for (const size_t rows : filled_rows_)
+		filled += rows * sizeof(StagedRow);
+	factor = std::min(factor, static_cast<double>(limit) / static_cast<double>(filled + 1));
 	const auto expected = [&](size_t filled)
 	{ return static_cast<size_t>(static_cast<double>(filled) * factor) + 1; };
 	piece.records.reserve(expected(filled_records_));
@@ -544,6 +549,8 @@ RecordStager::encode_field(const ColumnDefinition &column, const Element &elemen
 	for (const std::string &step : column.path)
 		append_pointer(pointer, step);
 	// what the schema has told of this place need not be told again
+	if (record.has_many_violations())
+		return false;
 	if (record.violations)
 		for (const Violation &violation : *record.violations)
 			if (violation.pointer == pointer)

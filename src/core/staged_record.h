@@ -57,8 +57,13 @@ struct StagedRecord
 	/// Text and output, which are the same, are in the piece's sealed text.
 	bool sealed = false;
 
+	/// Of the reasons to refuse it so many are told that it need not be looked for more.
+	bool has_many_violations() const { return violations && violations->size() >= max_violations; }
+	/// Only the first hundred are kept.
 	void add(Violation violation)
 	{
+		if (has_many_violations())
+			return;
 		if (!violations)
 			violations = std::make_unique<Violations>();
 		violations->push_back(std::move(violation));
@@ -77,15 +82,18 @@ struct StagedRow
 /// What one thread made of a file, or of a part of a large one.
 struct Piece
 {
-	std::unique_ptr<char[]> buffer; ///< decompressed bytes, with padding
-	size_t buffer_size = 0;
+	std::shared_ptr<char[]> buffer;   ///< decompressed bytes, with padding
+	size_t buffer_size = 0;           ///< 0 where another piece of the same bytes has it
 	std::optional<SealedText> sealed; ///< of the records that say so, in their order
 	Arena arena;
 	std::vector<StagedRecord> records;
 	std::vector<StagedReference> references;
 	std::shared_ptr<const KeyDictionary> dictionary; ///< of the references' keys
 	std::vector<std::vector<StagedRow>> rows;        ///< by table
-	size_t memory() const;
+	size_t violation_bytes = 0;                      ///< of the records' violations, about
+	/// Bytes; without the buffer: of what its records have become.
+	size_t memory() const { return buffer_size + memory_without_buffer(); }
+	size_t memory_without_buffer() const;
 };
 
 /// What the columns take that do not come from the record itself.
@@ -127,8 +135,8 @@ class RecordStager
 			   Piece &piece);
 
 	/// Makes room for what `bytes` of text will be if they are like those of the piece filled last:
-	/// a vector that grows by doubling copies, and holds more than it needs.
-	void reserve(Piece &piece, size_t bytes) const;
+	/// a vector that grows by doubling copies, and holds more than it needs. At most `limit` bytes.
+	void reserve(Piece &piece, size_t bytes, size_t limit) const;
 	void note_filled(const Piece &piece, size_t bytes);
 
 	/// Whether the output may differ from the text.

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <functional>
+#include <utility>
 
 #include <sys/resource.h>
 #include <unistd.h>
@@ -26,22 +28,35 @@ constexpr size_t spare_bytes = 4096;
 class PieceFiller
 {
   public:
-	PieceFiller(RecordStager &stager, const FileTask &task, uint32_t file, FileOutcome &outcome)
-		: stager_(stager), task_(task), file_(file), outcome_(outcome)
+	/// next_piece: is called when the records of a piece take more than `limit` bytes, and starts
+	/// another one.
+	PieceFiller(RecordStager &stager, const FileTask &task, uint32_t file, FileOutcome &outcome,
+				size_t limit, std::function<void()> next_piece)
+		: stager_(stager), task_(task), file_(file), outcome_(outcome), limit_(limit),
+		  next_piece_(std::move(next_piece))
 	{
 	}
-	/// Records in that buffer are taken where they are, others are copied.
-	void start(Piece &piece) { piece_ = &piece; }
+	/// Records in the buffer, whose last bytes are padding, are taken where they are, others are
+	/// copied.
+	void start(Piece &piece, size_t buffer_size)
+	{
+		piece_ = &piece;
+		buffer_size_ = buffer_size;
+	}
 	void operator()(const RawRecord &raw)
 	{
+		if (piece_->memory_without_buffer() > limit_)
+			next_piece_();
 		RawRecord record = raw;
 		const char *begin = piece_->buffer.get();
 		size_t readable = raw.text.size();
-		if (raw.text.data() >= begin && raw.text.data() < begin + piece_->buffer_size)
-			readable = static_cast<size_t>(begin + piece_->buffer_size - raw.text.data());
+		if (raw.text.data() >= begin && raw.text.data() < begin + buffer_size_)
+			readable = static_cast<size_t>(begin + buffer_size_ - raw.text.data());
 		else
 			record.text = piece_->arena.copy(raw.text);
 		stager_.stage(record, readable, file_, task_.context, *piece_);
+		if (const auto &violations = piece_->records.back().violations)
+			piece_->violation_bytes += memory_of(*violations);
 		++outcome_.records;
 		outcome_.last_line = raw.line;
 	}
@@ -51,7 +66,10 @@ class PieceFiller
 	const FileTask &task_;
 	uint32_t file_;
 	FileOutcome &outcome_;
+	const size_t limit_;
+	const std::function<void()> next_piece_;
 	Piece *piece_ = nullptr;
+	size_t buffer_size_ = 0;
 };
 
 } // namespace
@@ -97,22 +115,66 @@ struct Stager::Worker
 {
 	RecordStager stager;
 	TextSealer sealer;
-	std::unique_ptr<char[]> buffer; ///< of a piece that is sealed: the next one may have it
+	std::shared_ptr<char[]> buffer; ///< that no piece has any more: the next one may have it
 	size_t capacity = 0;
 
 	/// A buffer for at least so many bytes; capacity is set to what it has room for.
-	std::unique_ptr<char[]> take_buffer(size_t &wanted)
+	std::shared_ptr<char[]> take_buffer(size_t &wanted)
 	{
 		if (buffer && capacity >= wanted)
 		{
 			wanted = capacity;
 			return std::move(buffer);
 		}
-		auto made = std::make_unique_for_overwrite<char[]>(wanted);
+		auto made = std::make_shared_for_overwrite<char[]>(wanted);
 		prefault(made.get(), wanted);
 		return made;
 	}
+	void give_back(std::shared_ptr<char[]> taken, size_t size)
+	{
+		if (taken.use_count() != 1)
+			return;
+		buffer = std::move(taken);
+		capacity = size;
+	}
 };
+
+/// The pieces of one file, as they are made.
+struct Stager::Filling
+{
+	const uint32_t file;
+	const bool seals; ///< its pieces are sealed where they can be
+	std::unique_ptr<Piece> piece = {};
+	std::optional<SealedText> stream = {}; ///< of a file that is one piece
+};
+
+/// How many bytes the records of a piece may take (its text is bounded by itself): of tiny records
+/// they are many times what their text takes.
+size_t
+Stager::max_piece_memory() const
+{
+	return std::max<size_t>(options_.memory / 2, 1 << 20);
+}
+
+void
+Stager::finish_piece(Filling &filling, Worker &worker)
+{
+	if (filling.seals)
+		(void)seal(*filling.piece, worker.sealer, std::exchange(filling.stream, std::nullopt));
+	push(filling.file, std::move(filling.piece));
+}
+
+/// Another piece of the same bytes.
+void
+Stager::next_piece(Filling &filling, Worker &worker)
+{
+	auto next = std::make_unique<Piece>();
+	next->buffer = filling.piece->buffer;
+	filling.stream.reset();
+	finish_piece(filling, worker);
+	wait_for_room(filling.file);
+	filling.piece = std::move(next);
+}
 
 void
 Stager::work()
@@ -192,29 +254,33 @@ Stager::stage_file(uint32_t file, Worker &worker, FileOutcome &outcome)
 	const FileTask &task = files_[file];
 	if (!task.refused.empty())
 		throw FileError("55006", task.refused);
-	auto piece = std::make_unique<Piece>();
+	Filling filling{file, options_.seal && task.gzip && !worker.stager.rewrites()};
+	std::shared_ptr<char[]> buffer;
 	size_t size = 0, capacity = 0;
 	{
 		FileReader reader(task.path, task.gzip, options_.max_file_size, task.root);
+		if (filling.seals)
+			reader.keep_stream();
 		capacity = std::min<size_t>(reader.expected_size(), piece_bytes) + Document::padding +
 				   2 * spare_bytes;
-		piece->buffer = worker.take_buffer(capacity);
+		buffer = worker.take_buffer(capacity);
 		for (;;)
 		{
 			if (capacity - size < Document::padding + spare_bytes)
 			{
 				if (size > piece_bytes)
 				{
+					worker.give_back(std::move(buffer), capacity);
 					stage_large(file, worker, outcome);
 					return;
 				}
 				capacity *= 2;
-				auto larger = std::make_unique_for_overwrite<char[]>(capacity);
-				std::memcpy(larger.get(), piece->buffer.get(), size);
-				piece->buffer = std::move(larger);
+				auto larger = std::make_shared_for_overwrite<char[]>(capacity);
+				std::memcpy(larger.get(), buffer.get(), size);
+				buffer = std::move(larger);
 			}
 			const size_t got =
-				reader.read(piece->buffer.get() + size, capacity - size - Document::padding);
+				reader.read(buffer.get() + size, capacity - size - Document::padding);
 			if (got == 0)
 				break;
 			size += got;
@@ -222,44 +288,50 @@ Stager::stage_file(uint32_t file, Worker &worker, FileOutcome &outcome)
 		outcome.sha256 = reader.sha256();
 		outcome.identity = reader.identity();
 		outcome.bytes = reader.bytes_out();
+		filling.stream = reader.take_stream();
 	}
 	if (known(task, outcome.sha256))
 	{
 		outcome.duplicate = true;
 		return;
 	}
-	piece->buffer_size = size + Document::padding;
-	const bool seals = options_.seal && task.gzip && !worker.stager.rewrites();
-	if (!seals && capacity > 2 * size)
+	const size_t padded = size + Document::padding;
+	if (!filling.seals && capacity > 2 * size)
 	{
 		// the room that reading needs is many times what a tiny file holds, and a batch may be many
 		// of them
-		auto smaller = std::make_unique_for_overwrite<char[]>(piece->buffer_size);
-		std::memcpy(smaller.get(), piece->buffer.get(), size);
-		piece->buffer = std::move(smaller);
+		auto smaller = std::make_shared_for_overwrite<char[]>(padded);
+		std::memcpy(smaller.get(), buffer.get(), size);
+		buffer = std::move(smaller);
+		capacity = padded;
 	}
-	std::memset(piece->buffer.get() + size, 0, Document::padding);
-	PieceFiller filler(worker.stager, task, file, outcome);
-	worker.stager.reserve(*piece, size);
-	filler.start(*piece);
+	std::memset(buffer.get() + size, 0, Document::padding);
+	filling.piece = std::make_unique<Piece>();
+	filling.piece->buffer = buffer;
+	filling.piece->buffer_size = padded;
+	const std::string_view text{buffer.get(), size};
+	bool whole = false; // to its end the file can be divided into records
+	PieceFiller filler(worker.stager, task, file, outcome, max_piece_memory(),
+					   [&]
+					   {
+						   if (!std::exchange(whole, true))
+						   {
+							   RecordSplitter dry(options_.max_record_size, task.whole_json,
+												  [](const RawRecord &) {});
+							   dry.feed(text);
+							   dry.finish();
+						   }
+						   next_piece(filling, worker);
+						   filler.start(*filling.piece, padded);
+					   });
+	worker.stager.reserve(*filling.piece, size, max_piece_memory() / 2);
+	filler.start(*filling.piece, padded);
 	RecordSplitter splitter(options_.max_record_size, task.whole_json, std::ref(filler));
-	splitter.feed({piece->buffer.get(), size});
+	splitter.feed(text);
 	splitter.finish();
-	worker.stager.note_filled(*piece, size);
-	if (seals)
-		seal(worker, *piece, capacity);
-	push(file, std::move(piece));
-}
-
-/// Seals a piece and takes its buffer, where it can be sealed.
-void
-Stager::seal(Worker &worker, Piece &piece, size_t capacity)
-{
-	if (!etl::seal(piece, worker.sealer))
-		return;
-	worker.buffer = std::move(piece.buffer);
-	worker.capacity = capacity;
-	piece.buffer_size = 0;
+	worker.stager.note_filled(*filling.piece, size);
+	finish_piece(filling, worker);
+	worker.give_back(std::move(buffer), capacity);
 }
 
 void
@@ -294,40 +366,39 @@ Stager::stage_large(uint32_t file, Worker &worker, FileOutcome &outcome)
 		return;
 	}
 	FileReader reader(task.path, task.gzip, options_.max_file_size, task.root);
-	PieceFiller filler(worker.stager, task, file, outcome);
+	Filling filling{file, options_.seal && task.gzip && !worker.stager.rewrites()};
+	size_t padded = 0;
+	PieceFiller filler(worker.stager, task, file, outcome, max_piece_memory(),
+					   [&]
+					   {
+						   next_piece(filling, worker);
+						   filler.start(*filling.piece, padded);
+					   });
 	RecordSplitter splitter(options_.max_record_size, task.whole_json, std::ref(filler));
-	std::unique_ptr<Piece> piece;
-	const bool seals = options_.seal && task.gzip && !worker.stager.rewrites();
-	size_t capacity;
-	for (;;)
+	for (bool at_end = false; !at_end;)
 	{
-		piece = std::make_unique<Piece>();
-		capacity = buffer_size;
-		piece->buffer = worker.take_buffer(capacity);
-		size_t size = 0;
-		while (size < piece_bytes)
+		size_t capacity = buffer_size, size = 0;
+		std::shared_ptr<char[]> buffer = worker.take_buffer(capacity);
+		while (size < piece_bytes && !at_end)
 		{
-			const size_t got = reader.read(piece->buffer.get() + size, piece_bytes - size);
-			if (got == 0)
-				break;
+			const size_t got = reader.read(buffer.get() + size, piece_bytes - size);
 			size += got;
+			at_end = got == 0;
 		}
-		std::memset(piece->buffer.get() + size, 0, Document::padding);
-		piece->buffer_size = size + Document::padding;
-		filler.start(*piece);
-		if (size > 0)
-			splitter.feed({piece->buffer.get(), size});
-		if (size < piece_bytes)
-			break;
-		if (seals)
-			seal(worker, *piece, capacity);
-		push(file, std::move(piece));
-		wait_for_room(file);
+		std::memset(buffer.get() + size, 0, Document::padding);
+		padded = size + Document::padding;
+		filling.piece = std::make_unique<Piece>();
+		filling.piece->buffer = buffer;
+		filling.piece->buffer_size = padded;
+		filler.start(*filling.piece, padded);
+		splitter.feed({buffer.get(), size});
+		if (at_end)
+			splitter.finish();
+		finish_piece(filling, worker);
+		worker.give_back(std::move(buffer), capacity);
+		if (!at_end)
+			wait_for_room(file);
 	}
-	splitter.finish();
-	if (seals)
-		seal(worker, *piece, capacity);
-	push(file, std::move(piece));
 	outcome.identity = reader.identity();
 	if (reader.sha256() != outcome.sha256)
 		throw FileError("55006", "file changed while it was read");

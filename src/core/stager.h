@@ -96,12 +96,15 @@ class Stager
 
 	/// What a thread keeps from piece to piece.
 	struct Worker;
+	struct Filling;
 
 	void work();
 	void stage_files();
 	void stage_file(uint32_t file, Worker &worker, FileOutcome &outcome);
 	void stage_large(uint32_t file, Worker &worker, FileOutcome &outcome);
-	static void seal(Worker &worker, Piece &piece, size_t capacity);
+	size_t max_piece_memory() const;
+	void finish_piece(Filling &filling, Worker &worker);
+	void next_piece(Filling &filling, Worker &worker);
 	void push(uint32_t file, std::unique_ptr<Piece> piece);
 	void wait_for_room(uint32_t file);
 	bool known(const FileTask &task, const Sha256 &sha256) const;

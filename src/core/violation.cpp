@@ -28,6 +28,17 @@ code_name(Code code)
 	return "malformed";
 }
 
+size_t
+memory_of(const Violations &violations)
+{
+	size_t bytes = sizeof violations + violations.capacity() * sizeof(Violation);
+	for (const Violation &v : violations)
+		for (const std::string *text : {&v.keyword, &v.pointer, &v.schema_pointer, &v.sqlstate,
+										&v.message, &v.dataset, &v.key})
+			bytes += text->capacity();
+	return bytes;
+}
+
 void
 append_violations_json(std::string &out, const Violations &violations)
 {

@@ -39,6 +39,12 @@ struct Violation
 
 using Violations = std::vector<Violation>;
 
+/// How many of one record are kept: what is wrong with a million elements need be said of some.
+constexpr size_t max_violations = 100;
+
+/// Bytes that they take, about.
+size_t memory_of(const Violations &violations);
+
 /// Appends the violations as the JSON array that etl.quarantine.violations holds.
 void append_violations_json(std::string &out, const Violations &violations);
 

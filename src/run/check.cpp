@@ -279,6 +279,8 @@ check_references(const Catalog &catalog, const Definition &definition,
 					continue;
 				key = (*r.piece->dictionary)[reference.key].text;
 			}
+			if (r.record->has_many_violations())
+				break;
 			const std::string &dataset = definition.references[reference.rule].dataset;
 			const std::string pointer =
 				reference_pointer(definition, reference, texts.text(*r.piece, *r.record));

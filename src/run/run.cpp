@@ -338,7 +338,7 @@ class Run
 	{
 		const Piece *const piece = records[begin].piece;
 		ExportChunk chunk{begin, begin, 0, &*piece->sealed};
-		sealed = {piece->sealed->crc, piece->sealed->size, {}};
+		sealed = {piece->sealed->crc, piece->sealed->size, {}, piece->sealed->whole};
 		uint32_t line = 0;
 		for (uint32_t &i = chunk.end; i < records.size() && records[i].piece == piece; ++i)
 		{

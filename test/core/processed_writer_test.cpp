@@ -1,5 +1,6 @@
 #include "core/processed_writer.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include <gtest/gtest.h>
@@ -9,6 +10,7 @@
 #include <unistd.h>
 
 #include "core/sealed_text.h"
+#include "gzip_bytes.h"
 #include "temp_folder.h"
 
 using namespace etl;
@@ -169,6 +171,33 @@ TEST_F(ProcessedWriterTest, SealedTextsAreWrittenAsTheyAreOrWithoutSomeLines)
 	EXPECT_EQ(contents(path("all"), true), first + second);
 	EXPECT_EQ(contents(path("some"), true), "bb\nccc\na\nbb\n\n" + first);
 	EXPECT_EQ(contents(path("mixed"), true), third + first + second);
+}
+
+TEST_F(ProcessedWriterTest, AWholeDeflateStreamIsAFileOfItsOwn)
+{
+	const std::string text = lines(200000, 1) + "last\n", gzip = gzip_bytes(text);
+	const std::string stream = gzip.substr(10, gzip.size() - 18);
+	uint32_t trailer[2];
+	std::memcpy(trailer, gzip.data() + gzip.size() - 8, 8);
+	ProcessedWriter writer(2);
+	const uint32_t at_once = writer.add_file(path("at once"), true),
+				   later = writer.add_file(path("later"), true),
+				   some = writer.add_file(path("some"), true);
+	using Sealed = ProcessedWriter::Sealed;
+	const uint32_t count = static_cast<uint32_t>(std::count(text.begin(), text.end(), '\n'));
+	writer.expect({{at_once, true, Sealed{trailer[0], trailer[1], {}, true}},
+				   {later, false, Sealed{trailer[0], trailer[1], {}, true}},
+				   {some, false, Sealed{trailer[0], trailer[1], {count - 1}, true}}});
+	write_pipe(writer.pipe(), copy_output({stream, stream, stream}));
+	writer.end_file(some);
+	writer.end_file(later);
+	wait(writer);
+	writer.check();
+	EXPECT_EQ(contents(path("at once"), true), text);
+	EXPECT_EQ(contents(path("later"), true), text);
+	EXPECT_EQ(contents(path("some"), true), text.substr(0, text.size() - 5));
+	EXPECT_EQ(contents(path("at once"), false).substr(10), gzip.substr(10)) << "as it came";
+	EXPECT_EQ(contents(path("later"), false), contents(path("at once"), false));
 }
 
 TEST_F(ProcessedWriterTest, ASealedTextThatIsDamagedIsAnError)

@@ -47,8 +47,10 @@ struct StagerTest : testing::Test
 		std::vector<std::string> records;
 		FileOutcome outcome;
 		size_t pieces = 0;
-		size_t sealed = 0; ///< records
-		std::string lines; ///< of the sealed texts
+		size_t sealed = 0;  ///< records
+		std::string lines;  ///< of the sealed texts
+		bool whole = false; ///< they are the bytes that came
+		size_t largest = 0; ///< piece, in bytes, without its buffer
 		bool ended = false;
 	};
 	std::vector<Seen> run(std::vector<FileTask> tasks, StagerOptions options)
@@ -69,6 +71,7 @@ struct StagerTest : testing::Test
 			if (step.kind == Stager::Step::Kind::piece)
 			{
 				++file.pieces;
+				file.largest = std::max(file.largest, step.piece->memory_without_buffer());
 				TextReader reader;
 				for (const StagedRecord &r : step.piece->records)
 				{
@@ -77,7 +80,10 @@ struct StagerTest : testing::Test
 					file.records.emplace_back(reader.text(*step.piece, r));
 				}
 				if (step.piece->sealed)
+				{
 					file.lines += open_sealed(*step.piece->sealed);
+					file.whole = step.piece->sealed->whole;
+				}
 			}
 			else
 			{
@@ -176,6 +182,48 @@ TEST_F(StagerTest, SealedRecordsComeBackAsTheyWere)
 	EXPECT_EQ(seen[6].sealed, 0u) << "not a gzip file: nothing would be saved";
 }
 
+TEST_F(StagerTest, OfAFileOfGoodLinesTheBytesThatCameAreKept)
+{
+	StagerOptions options;
+	options.threads = 2;
+	options.seal = true;
+	const std::string good = line(1, 3) + line(2, 5000) + line(3, 4), last = line(4, 4);
+	std::string named = gzip_bytes(good);
+	named[3] = 8; // FNAME
+	named.insert(10, std::string("a name\0", 7));
+	std::vector<FileTask> tasks;
+	const auto add = [&](const std::string &bytes)
+	{
+		tasks.push_back(task("f" + std::to_string(tasks.size()), bytes));
+		tasks.back().gzip = true;
+	};
+	add(gzip_bytes(good));
+	add(named);
+	const size_t whole = tasks.size();
+	add(gzip_bytes(good + "{\"id\": \"no\"}\n"));            // one is bad
+	add(gzip_bytes(good + last.substr(0, last.size() - 1))); // the last line does not end
+	add(gzip_bytes(good + "\n" + last));                     // a blank line
+	add(gzip_bytes("\n" + good));
+	add(gzip_bytes(good + "\n"));
+	add(gzip_bytes(good + " " + last)); // blanks around a record
+	add(gzip_bytes(good + "{\"id\": 9}\r\n"));
+	add(gzip_bytes("\xef\xbb\xbf" + good));   // a byte-order mark
+	add(gzip_bytes(good) + gzip_bytes(last)); // two members
+	add(gzip_bytes(good) + gzip_bytes(""));
+	add(gzip_bytes(""));
+	const std::vector<Seen> seen = run(std::move(tasks), options);
+	for (size_t i = 0; i < seen.size(); ++i)
+	{
+		EXPECT_EQ(seen[i].outcome.error, "") << i;
+		EXPECT_EQ(seen[i].whole, i < whole) << i;
+		EXPECT_EQ(seen[i].lines.substr(0, good.size()), i + 1 < seen.size() ? good : "") << i;
+	}
+	EXPECT_EQ(seen[3].lines, good + last);
+	EXPECT_EQ(seen[4].lines, good + last);
+	EXPECT_EQ(seen[8].lines, good + "{\"id\": 9}\n");
+	EXPECT_EQ(seen[10].lines, good + last);
+}
+
 TEST_F(StagerTest, WhatIsWrittenOtherwiseIsNotSealed)
 {
 	const Definition rewriting = Definition::read(
@@ -269,6 +317,81 @@ TEST_F(StagerTest, ALargeFileThatIsCutHandsOutNothing)
 	const std::vector<Seen> seen = run({task("large", text)}, options);
 	EXPECT_EQ(seen[0].pieces, 0u);
 	EXPECT_EQ(seen[0].outcome.sqlstate, "54000");
+}
+
+TEST_F(StagerTest, ManyTinyRecordsAreSeveralPieces)
+{
+	// good, bad, and those of a line that is an array; in files of one reading and of several
+	const size_t count = 100'000, large_count = 1'000'000;
+	std::string good, bad, array = "[";
+	for (size_t i = 0; i < count; ++i)
+	{
+		good += "{\"id\":" + std::to_string(i) + "}\n";
+		bad += "1\n";
+		array += "1,";
+	}
+	std::string large;
+	for (size_t i = 0; i < large_count; ++i)
+		large += "{\"id\":" + std::to_string(i) + "}\n";
+	array.back() = ']';
+	std::vector<FileTask> tasks{task("good", good),
+								task("bad", bad),
+								task("array", array),
+								task("zipped", gzip_bytes(good)),
+								task("open", array.substr(0, 199'999)),
+								task("large", large),
+								task("large zipped", gzip_bytes(large))};
+	tasks[2].whole_json = tasks[4].whole_json = true;
+	tasks[3].gzip = tasks[6].gzip = true;
+	StagerOptions options;
+	options.threads = 2;
+	options.memory = 8 << 20;
+	options.seal = true;
+	const std::vector<Seen> seen = run(std::move(tasks), options);
+	for (const size_t i : {0, 1, 2, 3, 5, 6})
+	{
+		EXPECT_EQ(seen[i].outcome.error, "") << i;
+		EXPECT_EQ(seen[i].outcome.records, i < 5 ? count : large_count) << i;
+		EXPECT_GT(seen[i].pieces, 3u) << i;
+		EXPECT_LT(seen[i].largest, 8u << 20) << i;
+		EXPECT_FALSE(seen[i].whole) << i;
+		ASSERT_EQ(seen[i].records.size(), i < 5 ? count : large_count) << i;
+		for (size_t k = 0; k < seen[i].records.size(); ++k)
+			ASSERT_EQ(seen[i].records[k],
+					  i == 1 || i == 2 ? "1" : "{\"id\":" + std::to_string(k) + "}")
+				<< i;
+	}
+	EXPECT_EQ(seen[3].lines, good);
+	EXPECT_EQ(seen[6].lines, large);
+	EXPECT_EQ(seen[4].outcome.sqlstate, "22P04") << "an array that is not closed";
+	EXPECT_EQ(seen[4].pieces, 0u) << "of which nothing is handed out";
+}
+
+TEST_F(StagerTest, OfARecordAHundredViolationsAreKept)
+{
+	const Definition refers = Definition::read(R"({
+		"type": "object",
+		"x-etl": {
+			"dataset": "things", "files": ["things.json"], "key": "/id",
+			"tables": [
+				{"schema": "data", "name": "things", "primary_key": ["id"],
+					"columns": [{"name": "id", "type": "bigint", "from": "/id"}]},
+				{"schema": "data", "name": "parts", "primary_key": ["id", "line"], "each": "/parts",
+					"columns": [{"name": "id", "type": "bigint", "from": "/id"}, {"name": "line", "type": "integer", "from": "$line"},
+						{"name": "n", "type": "integer", "from": "./n"}]}]}})");
+	std::string text = "{\"id\": 1, \"parts\": [";
+	for (int i = 0; i < 200'000; ++i)
+		text += "{\"n\":\"x\"},";
+	text.back() = ']';
+	Stager stager(refers, key_types, {task("f", text + "}\n")}, {});
+	Stager::Step step = stager.next(std::chrono::seconds(60));
+	ASSERT_EQ(step.kind, Stager::Step::Kind::piece);
+	ASSERT_EQ(step.piece->records.size(), 1u);
+	const StagedRecord &record = step.piece->records[0];
+	ASSERT_TRUE(record.violations);
+	EXPECT_FALSE(record.loadable);
+	EXPECT_EQ(record.violations->size(), max_violations);
+	EXPECT_EQ(record.violations->back().pointer, "/parts/99/n");
 }
 
 TEST_F(StagerTest, WhatIsStagedAheadIsBounded)

@@ -168,6 +168,31 @@ note('seconds: ', time - $began);
 is($result, "$many|$many", "$many files of one record by a backlog");
 within_memory($kb, "$many small files by a backlog");
 
+# ---- records of some bytes each, good ones and bad ones: what is known of one is many times its text
+my $small = $soak ? 20_000_000 : 700_000;
+my $few_bytes = $soak ? 4_000_000 : 100_000;
+stage($node, 'date=2500-01-01/hour=0/tiny000.json.gz', join '', map { qq({"id":$_}\n) } 100_000_000 .. 99_999_999 + $small);
+stage($node, 'date=2500-01-01/hour=0/tiny001.json', "1\n" x $few_bytes);
+stage($node, 'date=2500-01-01/hour=1/tiny002.json', '[' . '1,' x $few_bytes . '1]');
+($result, $kb) = run_measured("etl_run('tiny')");
+is($result, join('|', 'succeeded', 3, $small + 2 * $few_bytes + 1, $small, 2 * $few_bytes + 1), 'records of some bytes each');
+within_memory($kb, 'records of some bytes each');
+$node->safe_psql('postgres', q{DELETE FROM etl.quarantine WHERE dataset = 'tiny'; TRUNCATE data.tiny});
+
+# ---- a record with very many reasons to refuse it
+$node->safe_psql('postgres', <<'SQL');
+SELECT etl_define('{"type": "object", "x-etl": {"dataset": "wrong", "files": ["wrong.json"], "key": "/id", "references": [{"field": "/of/*", "dataset": "products"}],
+  "tables": [{"schema": "data", "name": "wrong", "primary_key": ["id"], "columns": [{"name": "id", "type": "bigint", "from": "/id"}]},
+             {"schema": "data", "name": "wrong_parts", "each": "/of", "primary_key": ["id", "line"],
+              "columns": [{"name": "id", "type": "bigint", "from": "/id"}, {"name": "line", "type": "integer", "from": "$line"}, {"name": "n", "type": "integer", "from": "./n"}]}]}}');
+SQL
+my $wrong = 300_000;
+stage($node, 'date=2500-01-01/hour=0/wrong.json', '{"id": 1, "of": [' . join(',', 1_000_000 .. 1_000_000 + $wrong) . "]}\n" . '{"id": 2, "of": [' . '{"n":"x"},' x $wrong . "{}]}\n");
+($result, $kb) = run_measured("etl_run('wrong')");
+is($result, 'succeeded|1|2|0|2', 'two records with very many reasons to refuse them');
+within_memory($kb, 'very many reasons');
+is_sql($node, q{SELECT code, jsonb_array_length(violations) FROM etl.quarantine WHERE dataset = 'wrong' ORDER BY line}, "reference|100\ntype|100", 'a hundred are kept of each');
+
 # ---- very many requests for erasure: in one file, and each in one of its own
 my $many_requests = $ENV{ETL_MANY_REQUESTS} // ($soak ? 1_000_000 : 300);
 stage($node, 'date=3000-01-01/hour=0/erasure-requests.json', join '', map { qq({"customer-id": "$_", "email": "nobody$_\@example.org"}\n) } 1 .. $many_requests);

@@ -1,6 +1,7 @@
 #include "core/staged_record.h"
 
 #include <algorithm>
+#include <utility>
 
 #include <simdjson.h>
 
@@ -352,6 +353,7 @@ RecordStager::collect_references(StagedRecord &record, Piece &piece)
 		const ReferenceDefinition &rule = definition_.references[i];
 		const ColumnType *type = reference_types_[i];
 		StagedReference reference{static_cast<uint32_t>(i), 0, 0};
+		++naming_;
 		visit_all(document_.root(), rule.path, 0,
 				  [&](Value value)
 				  {
@@ -360,10 +362,12 @@ RecordStager::collect_references(StagedRecord &record, Piece &piece)
 						  return;
 					  reference.key = reference_key(type, reference_targets_[i], value);
 					  if (reference.key != StagedReference::no_key)
-						  for (size_t j = record.first_reference; j < piece.references.size(); ++j)
-							  if (piece.references[j].rule == i &&
-								  piece.references[j].key == reference.key)
-								  return; // named already
+					  {
+						  if (reference.key >= named_.size())
+							  named_.resize(std::max<size_t>(reference.key + 1, named_.size() * 2));
+						  if (std::exchange(named_[reference.key], naming_) == naming_)
+							  return; // named already
+					  }
 					  piece.references.push_back({reference.rule, reference.key, place});
 				  });
 	}
@@ -388,21 +392,16 @@ RecordStager::reference_key(const ColumnType *type, uint32_t target, Value value
 
 std::string
 reference_pointer(const Definition &definition, const StagedReference &reference,
-				  std::string_view record)
+				  const Document &record)
 {
-	Document document;
-	ParseError error;
 	std::string found, pointer;
-	if (document.parse(record, error))
-	{
-		uint32_t place = 0;
-		find_all(document.root(), definition.references[reference.rule].path, 0, pointer,
-				 [&](Value, const std::string &at)
-				 {
-					 if (place++ == reference.place)
-						 found = at;
-				 });
-	}
+	uint32_t place = 0;
+	find_all(record.root(), definition.references[reference.rule].path, 0, pointer,
+			 [&](Value, const std::string &at)
+			 {
+				 if (place++ == reference.place)
+					 found = at;
+			 });
 	return found;
 }
 

@@ -178,6 +178,10 @@ class RecordStager
 	const ColumnType *key_type_;
 	std::shared_ptr<KeyDictionary> dictionary_;
 	std::vector<uint32_t> reference_targets_; ///< by rule: what the dictionary calls its dataset
+	/// The rules of all records count up; by key of the dictionary: which of them has named it
+	/// last.
+	uint64_t naming_ = 0;
+	std::vector<uint64_t> named_;
 	std::vector<const ColumnType *> reference_types_;
 	std::vector<size_t> rows_before_;
 	std::vector<size_t> sort_columns_; ///< by table: the first column of its primary key
@@ -196,7 +200,7 @@ const ColumnType *key_type(const Definition &definition, const KeyTypes &key_typ
 
 /// Where in the record (a JSON Pointer) the reference stands.
 std::string reference_pointer(const Definition &definition, const StagedReference &reference,
-							  std::string_view record);
+							  const Document &record);
 
 /// ISO 8601 in UTC with microseconds: "2026-11-24T02:11:22.123456Z".
 std::string format_run_time(int64_t microseconds_since_2000);

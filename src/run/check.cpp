@@ -3,6 +3,7 @@
 #include <functional>
 #include <map>
 #include <unordered_set>
+#include <utility>
 
 #include "core/prefault.h"
 #include "core/sealed_piece.h"
@@ -265,6 +266,8 @@ check_references(const Catalog &catalog, const Definition &definition,
 	if (all_present)
 		return;
 	TextReader texts;
+	Document document;
+	const StagedRecord *parsed = nullptr; // what document is
 	for (BatchRecord &r : records)
 	{
 		if (!r.record->loadable)
@@ -282,8 +285,9 @@ check_references(const Catalog &catalog, const Definition &definition,
 			if (r.record->has_many_violations())
 				break;
 			const std::string &dataset = definition.references[reference.rule].dataset;
-			const std::string pointer =
-				reference_pointer(definition, reference, texts.text(*r.piece, *r.record));
+			if (ParseError error; std::exchange(parsed, r.record) != r.record)
+				(void)document.parse(texts.text(*r.piece, *r.record), error); // as it was staged
+			const std::string pointer = reference_pointer(definition, reference, document);
 			r.record->add({Code::reference, "references", pointer,
 						   "/x-etl/references/" + std::to_string(reference.rule), "23503",
 						   pointer + ": no such key in dataset " + dataset, dataset, key});

@@ -175,7 +175,7 @@ COMMENT ON COLUMN etl.file_action.dataset IS 'Name of the dataset';
 COMMENT ON COLUMN etl.file_action.file_id IS 'The file it belongs to';
 COMMENT ON COLUMN etl.file_action.action IS 'publish: give a finished file its final name; archive: move a raw file, if it still holds the bytes that were loaded; remove: unlink it, under the same condition; replace: publish over a raw file, under the same condition';
 COMMENT ON COLUMN etl.file_action.from_path IS 'Absolute path';
-COMMENT ON COLUMN etl.file_action.to_path IS 'Absolute path';
+COMMENT ON COLUMN etl.file_action.to_path IS 'Absolute path; of a file that is removed: its copy, which must have been published before';
 COMMENT ON COLUMN etl.file_action.sha256 IS 'SHA-256 that the raw file must have';
 COMMENT ON COLUMN etl.file_action.size_bytes IS 'Size of the raw file that was read: with inode and modified_ns, what tells it from another delivery under its name';
 COMMENT ON COLUMN etl.file_action.inode IS 'Its inode, as a signed number';

@@ -15,7 +15,7 @@ struct FileAction
 	{
 		publish, ///< rename a finished file to its final name, replacing what has it
 		archive, ///< move a raw file
-		remove,  ///< unlink a raw file
+		remove,  ///< unlink a raw file, once its copy `to` (if any) has gone to its place
 		replace  ///< publish over a raw file, if that still holds what was read
 	};
 	Kind kind = Kind::publish;

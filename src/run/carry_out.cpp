@@ -249,6 +249,8 @@ ActionResult
 remove(const FileAction &action)
 {
 	static const char *const failed = "raw file could not be removed";
+	if (!action.to.empty() && file_exists(action.to))
+		return {false, "raw file stays until its copy is in the archive"};
 	const std::string held = held_name(action);
 	FileIdentity now;
 	if (!identify(held, now))

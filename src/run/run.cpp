@@ -502,7 +502,7 @@ class Run
 			publish.to = archive.to;
 			actions.push_back(std::move(publish));
 			archive.kind = FileAction::Kind::remove;
-			archive.to.clear();
+			archive.to = file.treated_part;
 		}
 		actions.push_back(std::move(archive));
 	}

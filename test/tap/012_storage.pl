@@ -273,5 +273,56 @@ SKIP:
 	}
 }
 
+# ---- a folder that is set to another one while something waits to be put into it
+{
+	my $request = sub { my ($hour, $id) = @_; stage($node, "date=2022-02-02/hour=$hour/erasure-requests.json", qq({"customer-id": "$id"}\n)) };
+	my $archive = $node->safe_psql('postgres', 'SHOW etl.archive_dir');
+	$request->(1, 901);
+	open my $fh, '>', "$archive/date=2022-02-02" or die; # where a folder is to be made
+	close $fh;
+	like($node->safe_psql('postgres', "SELECT status, loaded FROM etl_run('erasure_requests')"), qr/^succeeded\|1$/, 'a request whose copy can not be archived');
+	# (that its processed file has its name is forgotten by the next run)
+	my $waiting = q{SELECT action, from_path FROM etl.file_action WHERE dataset = 'erasure_requests' AND NOT (action = 'publish' AND to_path LIKE '%/processed/%') ORDER BY action_id};
+	my $before = $node->safe_psql('postgres', $waiting);
+	my ($part) = $before =~ /^publish\|(.*)$/m;
+	ok(defined $part && -f $part, 'its copy waits');
+	ok(-f "$root/raw/date=2022-02-02/hour=1/erasure-requests.json", 'and it stays where it is until then');
+	like(file_row('date=2022-02-02/hour=1/erasure-requests.json'), qr/^archived\|1\|/, 'it is loaded');
+	mkdir "$root/elsewhere" or die;
+	$node->safe_psql('postgres', "ALTER DATABASE postgres SET etl.archive_dir = '$root/elsewhere'");
+	for my $hour (2, 3)
+	{
+		$request->($hour, 900 + $hour);
+		my ($status, $out, $err) = $node->psql('postgres', "SELECT status, loaded FROM etl_run('erasure_requests')");
+		is($out, 'succeeded|1', "another request, while the first waits for its folder ($hour)");
+		like($err, qr/waits in another folder than is set/, 'which is told');
+		ok(-f $part, 'and whose copy is kept');
+		ok(-f "$root/raw/date=2022-02-02/hour=1/erasure-requests.json", 'as it is itself');
+	}
+	$node->safe_psql('postgres', "SELECT etl_run('erasure_requests')");
+	is($node->safe_psql('postgres', $waiting), $before, 'what others waited for is done');
+	is(join(' ', files_below("$root/elsewhere")), join(' ', map { "date=2022-02-02/hour=$_/erasure-requests.json" } 2, 3), 'in the other folder');
+	$node->safe_psql('postgres', "ALTER DATABASE postgres SET etl.archive_dir = '$archive'");
+	unlink "$archive/date=2022-02-02" or die;
+	$node->safe_psql('postgres', "SELECT etl_run('erasure_requests')") for 1 .. 2;
+	is($node->safe_psql('postgres', $waiting), '', 'with the folder set again it is done');
+	ok(-f "$archive/date=2022-02-02/hour=1/erasure-requests.json" && !-e $part, 'and the copy is in its place');
+	ok(!-e "$root/raw/date=2022-02-02/hour=1/erasure-requests.json", 'and the request is not staged any more');
+}
+
+# ---- what a process left behind that had this one's number
+{
+	my $folder = "$root/processed/.pg_etl/" . $node->safe_psql('postgres', q{SELECT oid FROM pg_database WHERE datname = 'postgres'}) . '/products';
+	my $names = $node->safe_psql('postgres', <<"SQL");
+SELECT pg_backend_pid() AS pid \\gset
+\\setenv PID :pid
+\\! touch "$folder/1.new.\$PID.5.part"
+\\! ls "$folder"
+SELECT status FROM etl_run('products');
+\\! ls "$folder"
+SQL
+	like($names, qr/^1\.new\.\d+\.5\.part\nsucceeded$/, 'is removed');
+}
+
 $node->stop;
 done_testing();

@@ -78,8 +78,8 @@ struct FileReader::Impl
 	At at = At::header;
 	bool in_header = false; ///< has taken some of the header's bytes
 	bool first_member = true;
-	bool keeps = false;
-	std::string kept; ///< of what is on disk
+	size_t max_kept = 0; ///< 0: nothing is kept, or not any more
+	std::string kept;    ///< of what is on disk
 	size_t data_begin = 0, members = 0;
 
 	Impl(const std::string &p, bool z, uint64_t max, size_t r)
@@ -101,6 +101,11 @@ struct FileReader::Impl
 	void check_unchanged();
 	void finish();
 	void count_out(size_t size);
+	void forget_kept()
+	{
+		max_kept = 0;
+		std::string().swap(kept);
+	}
 	uint64_t position() const { return in - inflate->avail_in; }
 	[[noreturn]] void bad(const std::string &message);
 	[[noreturn]] void ends_early();
@@ -169,7 +174,9 @@ FileReader::Impl::read_raw(void *buffer, size_t size)
 		throw system_error("could not read file at byte " + std::to_string(in), errno);
 	if (got > 0 && EVP_DigestUpdate(digest.get(), buffer, static_cast<size_t>(got)) != 1)
 		throw std::runtime_error("libcrypto could not compute SHA-256");
-	if (keeps)
+	if (kept.size() + static_cast<size_t>(got) > max_kept)
+		forget_kept();
+	else
 		kept.append(static_cast<const char *>(buffer), static_cast<size_t>(got));
 	in += static_cast<uint64_t>(got);
 	return static_cast<size_t>(got);
@@ -281,6 +288,8 @@ FileReader::Impl::read_header()
 	first_member = false;
 	if (++members == 1)
 		data_begin = static_cast<size_t>(position());
+	else
+		forget_kept();
 	return true;
 }
 
@@ -389,9 +398,9 @@ FileReader::read(char *buffer, size_t size)
 }
 
 void
-FileReader::keep_stream()
+FileReader::keep_stream(size_t max_size)
 {
-	impl_->keeps = true;
+	impl_->max_kept = max_size;
 }
 
 std::optional<SealedText>

@@ -71,8 +71,9 @@ class FileReader
 	/// its last gzip trailer (RFC 1952 section 2.3.1), which is that of the last member modulo 2^32
 	/// and may be a lie. Good for the size of a buffer, and for nothing else.
 	uint64_t expected_size() const;
-	/// Before the first read(): keeps the bytes on disk for take_stream().
-	void keep_stream();
+	/// Before the first read(): keeps the bytes on disk for take_stream(), unless they are more
+	/// than max_size.
+	void keep_stream(size_t max_size);
 	/// Once read() has returned 0: the deflate stream of a gzipped file that is one member (RFC
 	/// 1952), with what its trailer says; none where it has several, or nothing was kept.
 	std::optional<SealedText> take_stream();

@@ -54,6 +54,8 @@ struct StagedRecord
 	bool storable = true;
 	/// It was about somebody who has been erased: text and output are treated.
 	bool treated = false;
+	/// It names somebody who was erased before it could be refused: there is nothing to be mended.
+	bool answered = false;
 	/// Text and output, which are the same, are in the piece's sealed text.
 	bool sealed = false;
 

@@ -132,8 +132,6 @@ struct Stager::Worker
 	}
 	void give_back(std::shared_ptr<char[]> taken, size_t size)
 	{
-		if (taken.use_count() != 1)
-			return;
 		buffer = std::move(taken);
 		capacity = size;
 	}
@@ -146,6 +144,7 @@ struct Stager::Filling
 	const bool seals; ///< its pieces are sealed where they can be
 	std::unique_ptr<Piece> piece = {};
 	std::optional<SealedText> stream = {}; ///< of a file that is one piece
+	bool all_sealed = true;                ///< no piece needs its buffer any more
 };
 
 /// How many bytes the records of a piece may take (its text is bounded by itself): of tiny records
@@ -159,8 +158,9 @@ Stager::max_piece_memory() const
 void
 Stager::finish_piece(Filling &filling, Worker &worker)
 {
-	if (filling.seals)
-		(void)seal(*filling.piece, worker.sealer, std::exchange(filling.stream, std::nullopt));
+	if (!filling.seals ||
+		!seal(*filling.piece, worker.sealer, std::exchange(filling.stream, std::nullopt)))
+		filling.all_sealed = false;
 	push(filling.file, std::move(filling.piece));
 }
 
@@ -260,7 +260,7 @@ Stager::stage_file(uint32_t file, Worker &worker, FileOutcome &outcome)
 	{
 		FileReader reader(task.path, task.gzip, options_.max_file_size, task.root);
 		if (filling.seals)
-			reader.keep_stream();
+			reader.keep_stream(piece_bytes);
 		capacity = std::min<size_t>(reader.expected_size(), piece_bytes) + Document::padding +
 				   2 * spare_bytes;
 		buffer = worker.take_buffer(capacity);
@@ -331,7 +331,8 @@ Stager::stage_file(uint32_t file, Worker &worker, FileOutcome &outcome)
 	splitter.finish();
 	worker.stager.note_filled(*filling.piece, size);
 	finish_piece(filling, worker);
-	worker.give_back(std::move(buffer), capacity);
+	if (filling.all_sealed)
+		worker.give_back(std::move(buffer), capacity);
 }
 
 void
@@ -387,6 +388,7 @@ Stager::stage_large(uint32_t file, Worker &worker, FileOutcome &outcome)
 		}
 		std::memset(buffer.get() + size, 0, Document::padding);
 		padded = size + Document::padding;
+		filling.all_sealed = true;
 		filling.piece = std::make_unique<Piece>();
 		filling.piece->buffer = buffer;
 		filling.piece->buffer_size = padded;
@@ -395,7 +397,8 @@ Stager::stage_large(uint32_t file, Worker &worker, FileOutcome &outcome)
 		if (at_end)
 			splitter.finish();
 		finish_piece(filling, worker);
-		worker.give_back(std::move(buffer), capacity);
+		if (filling.all_sealed)
+			worker.give_back(std::move(buffer), capacity);
 		if (!at_end)
 			wait_for_room(file);
 	}

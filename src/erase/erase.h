@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
@@ -91,13 +92,6 @@ std::string canonical_person(const Catalog &catalog, const std::string &dataset,
 std::string anonymized_text(const Definition &definition, Document &document, std::string_view text,
 							std::string_view token);
 
-/// Of each kind of identifier of people who have been erased: what a run holds in memory.
-#ifdef ETL_FAULTS
-constexpr size_t erased_memory = 512; // the tests that crash have few people
-#else
-constexpr size_t erased_memory = 8 << 20;
-#endif
-
 /// The requests of one run of a dataset that asks for erasure. There may be any number of them:
 /// they are answered in slices, each as if it came in a run of its own in the same transaction.
 class ErasureRun
@@ -140,6 +134,9 @@ class ErasureRun
 	/// Where what asks_[k] asks for ends.
 	size_t end_of(size_t k) const;
 	RecordEraser eraser_of(const Identities &people) const;
+	std::string clean_text(std::string line, std::span<const Identities *const> people) const;
+	std::string clean_request(const Document &document,
+							  std::span<const Identities *const> people) const;
 	KeySet seen_; ///< pseudonyms in the slice; those before it have tombstones, or wait on hold
 };
 

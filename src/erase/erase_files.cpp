@@ -90,16 +90,22 @@ Eraser::find_some_files(const Definition &definition, std::span<const int64_t> i
 }
 
 void
+Eraser::throw_waiting(const Copy &copy)
+{
+	throw pg::Error("55000", "a raw file could not be archived yet",
+					"File \"" + storable_text(copy.place.substr(copy.place.find('/') + 1)) +
+						"\". Nothing was erased.",
+					"etl.file says why; mend that, and run dataset \"" + copy.definition->dataset +
+						"\" first.");
+}
+
+void
 Eraser::add_known(Copy copy, const std::unordered_map<std::string, std::string> &pending)
 {
 	const auto present = pending.find(copy.path);
 	copy.task.source = present == pending.end() ? copy.path : present->second;
 	if (mode_ == Mode::erase && waits_for_archive(copy.path))
-		throw pg::Error("55000", "a raw file could not be archived yet",
-						"File \"" + storable_text(copy.place.substr(copy.place.find('/') + 1)) +
-							"\". Nothing was erased.",
-						"etl.file says why; mend that, and run dataset \"" +
-							copy.definition->dataset + "\" first.");
+		throw_waiting(copy);
 	if (!identify(copy.task.source, copy.identity))
 	{
 		report_.held.emplace_back(copy.place, "the file is not there any more");
@@ -156,7 +162,9 @@ Eraser::add_staged(const StagedFile &file)
 	if (!about(*definition))
 		return;
 	Copy copy{definition, 0, path, "staged/" + file.path, "staged", {}, file.identity};
-	copy.task.source = path;
+	copy.waits = is_taken_up(path, file.identity);
+	// one that this transaction has rewritten for somebody else
+	copy.task.source = destination_taken(path) ? pending_sources({path}).at(path) : path;
 	copy.task.probe = true;
 	add_copy(std::move(copy));
 }
@@ -256,6 +264,8 @@ Eraser::finish_copy(const Copy &copy, RewriteOutcome &outcome)
 	}
 	if (outcome.found.empty())
 		return;
+	if (copy.waits && mode_ == Mode::erase)
+		throw_waiting(copy);
 	ErasedPlace entry;
 	entry.place = place;
 	entry.kind = copy.kind;

@@ -62,6 +62,7 @@ class Eraser
 	void erase_files();
 	void find_files(const Definition &definition, const std::vector<int64_t> &subjects);
 	void find_some_files(const Definition &definition, std::span<const int64_t> ids);
+	[[noreturn]] static void throw_waiting(const Copy &copy);
 	void add_known(Copy copy, const std::unordered_map<std::string, std::string> &pending);
 	void find_staged();
 	void add_staged(const StagedFile &file);
@@ -108,6 +109,7 @@ struct Eraser::Copy
 	const char *kind;
 	RewriteTask task;
 	FileIdentity identity;
+	bool waits = false; ///< a staged one that is loaded, and could not be archived yet
 };
 
 } // namespace etl

@@ -5,6 +5,8 @@
 #include "core/file_rewriter.h"
 #include "core/rewrite.h"
 #include "erase/erase.h"
+#include "erase/hold.h"
+#include "erase/tombstone.h"
 #include "pg/temp_file.h"
 #include "run/claim.h"
 
@@ -19,7 +21,7 @@ namespace
 #ifdef ETL_FAULTS
 constexpr size_t slice_size = 3; // the tests that crash have few requests
 #else
-constexpr size_t slice_size = 65536;
+constexpr size_t slice_size = 32768;
 #endif
 
 } // namespace
@@ -28,7 +30,7 @@ ErasureRun::ErasureRun(const Catalog &catalog, const Definition &definition,
 					   const std::string &secret)
 	: catalog_(catalog), definition_(definition), secret_(secret), asked_(secret),
 	  erased_(
-		  secret, [] { return std::make_unique<pg::TempFile>(); }, erased_memory)
+		  secret, [] { return std::make_unique<pg::TempFile>(); }, erased_memory())
 {
 	// before anybody is looked up: what another session is loading must be there
 	lock_for_erasure(catalog);
@@ -52,13 +54,18 @@ check_identifiers(const ErasesDefinition &erases, const std::string &key_type,
 					erases.email_field + ": names nobody"});
 }
 
+/// Those of whom is erased because of the request.
 void
 add_identifiers(const ErasureRequest &request, Identities &people)
 {
+	if (request.duplicate || request.held)
+		return;
 	if (!request.subject.empty())
 		people.add_subject(people.subject_hash(request.subject), 0);
-	if (!request.email.empty())
-		people.add_text_email(people.email_hash(request.email), 0);
+	if (request.email.empty() || request.conflict)
+		return;
+	const uint64_t hash = people.email_hash(request.email);
+	request.shared_email ? people.add_text_email(hash, 0) : people.add_email(hash, 0);
 }
 
 } // namespace
@@ -118,7 +125,8 @@ ErasureRun::resolve(Batch &batch)
 void
 ErasureRun::collect(Batch &batch, const std::vector<RunFile> &files)
 {
-	const RecordEraser before = eraser_of(erased_);
+	mark_held(definition_.erases->dataset, secret_, resolved_);
+	RecordEraser before = eraser_of(erased_);
 	Document document;
 	ParseError error;
 	std::shared_ptr<const std::string> source;
@@ -128,15 +136,16 @@ ErasureRun::collect(Batch &batch, const std::vector<RunFile> &files)
 	{
 		if (k == asks_.size() || asks_[k].record != r.record)
 		{
-			// cannot be read as a request: kept as it is until it is mended, unless it names
-			// somebody who has been erased; the slice's erasure looks into the quarantine itself
-			if (std::string erased;
-				!erased_.empty() && r.record->violations &&
-				r.record->violations->front().code == Code::malformed &&
-				before.erase_malformed(r.record->text, erased) != Identities::nobody)
+			// refused before it could be read as a request: kept as it is until it is mended,
+			// unless it names somebody who has been erased since the run began; the erasure of its
+			// own slice looks into the quarantine itself
+			if (std::string erased; !erased_.empty() && r.record->violations &&
+									before.erase(r.record->text, erased) != Identities::nobody)
 			{
 				r.record->text = r.record->output = r.piece->arena.copy(erased);
-				r.record->storable = r.record->treated = true;
+				r.record->subject = {};
+				r.record->key = {};
+				r.record->storable = r.record->treated = r.record->answered = true;
 			}
 			continue;
 		}
@@ -204,6 +213,27 @@ ErasureRun::eraser_of(const Identities &people) const
 						definition_.erases->dataset);
 }
 
+/// A line that names one of the people, somewhere, goes.
+std::string
+ErasureRun::clean_text(std::string line, std::span<const Identities *const> people) const
+{
+	for (const Identities *some : people)
+		eraser_of(*some).erase_malformed(line, line);
+	return line;
+}
+
+std::string
+ErasureRun::clean_request(const Document &document, std::span<const Identities *const> people) const
+{
+	std::string line = pseudonymized_request(*definition_.erases, secret_, document);
+	if (line == document.text())
+		return clean_text(std::move(line), people); // it names nobody where it should
+	for (const Identities *some : people)
+		if (some->named_in(line, false, {}) != Identities::nobody)
+			return std::string(erased_text);
+	return line;
+}
+
 void
 ErasureRun::rewrite_raw_file(RunFile &file, const std::string &part_folder,
 							 const ErasedPeople *erased)
@@ -222,13 +252,10 @@ ErasureRun::rewrite_raw_file(RunFile &file, const std::string &part_folder,
 								[&](const RawRecord &raw)
 								{
 									ParseError error;
-									std::string line(raw.text);
-									if (document.parse(raw.text, error))
-										line = pseudonymized_request(*definition_.erases, secret_,
-																	 document);
-									else
-										for (const Identities *some : people)
-											eraser_of(*some).erase_malformed(raw.text, line);
+									const std::string line =
+										document.parse(raw.text, error)
+											? clean_request(document, people)
+											: clean_text(std::string(raw.text), people);
 									for (; at < raw.line; ++at)
 										writer.write("\n");
 									writer.write(line + "\n");

@@ -28,6 +28,9 @@ class Tombstones
 	ErasedPeople erased_;
 };
 
+/// Bytes that a run holds in memory of each kind of identifier of people who have been erased.
+size_t erased_memory();
+
 struct NewTombstone
 {
 	const char *kind;           ///< "subject", "email"

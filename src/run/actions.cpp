@@ -271,13 +271,22 @@ insert_actions(const std::string &dataset, const std::vector<FileAction> &action
 	constexpr size_t at_once = 1000;
 	const std::vector<int64_t> ids = allocate_ids("etl.file_action_action_id_seq", actions.size());
 	// a file that could not be published yet and is replaced now must not come back later
-	std::vector<std::string_view> replaced;
+	std::vector<std::string_view> replaced, parts;
 	for (const FileAction &a : actions)
-		if (!a.to.empty() && destination_taken(a.to))
+		if (a.kind != FileAction::Kind::remove && !a.to.empty() && destination_taken(a.to))
+		{
 			replaced.push_back(a.to);
+			parts.push_back(a.from);
+		}
 	if (!replaced.empty())
-		pg::execute("DELETE FROM etl.file_action WHERE action = 'publish' AND to_path = ANY ($1)",
-					{pg::param_array(replaced)});
+		pg::execute(
+			"WITH gone AS (DELETE FROM etl.file_action a USING unnest($1::text[], $2::text[])"
+			" n(path, part) WHERE a.action = 'publish' AND a.to_path = n.path"
+			" RETURNING a.from_path, n.part)"
+			// a raw file waits for its latest copy
+			" UPDATE etl.file_action a SET to_path = gone.part FROM gone"
+			" WHERE a.action = 'remove' AND a.to_path = gone.from_path",
+			{pg::param_array(replaced), pg::param_array(parts)});
 	for (size_t begin = 0; begin < actions.size(); begin += at_once)
 		insert_some(dataset,
 					std::span(actions).subspan(begin, std::min(at_once, actions.size() - begin)),

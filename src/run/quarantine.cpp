@@ -124,7 +124,7 @@ quarantine_rejected(const Definition &definition, const Batch &batch, int64_t ru
 	{
 		pg::copy_in(catalog_table("etl.quarantine"),
 					{"quarantine_id", "run_id", "file_id", "dataset", "line", "record", "code",
-					 "violations", "record_bytes", "key", "subject"},
+					 "violations", "record_bytes", "key", "subject", "status"},
 					rows);
 		rows.clear();
 	};
@@ -136,7 +136,7 @@ quarantine_rejected(const Definition &definition, const Batch &batch, int64_t ru
 		const std::string_view text = texts.text(*rejected[i]->piece, record);
 		json.clear();
 		append_violations_json(json, *record.violations);
-		rows.row(11);
+		rows.row(12);
 		rows.int8(ids[i]);
 		rows.int8(run_id);
 		rows.int8(files[record.file].file_id);
@@ -155,6 +155,7 @@ quarantine_rejected(const Definition &definition, const Batch &batch, int64_t ru
 		const std::string_view key = indexable(record.key), subject = indexable(record.subject);
 		key.data() == nullptr ? rows.null() : rows.text(key);
 		subject.data() == nullptr ? rows.null() : rows.text(subject);
+		rows.text(record.answered ? "erased" : "open");
 		if (rows.bytes() >= many_bytes)
 			copy();
 	}

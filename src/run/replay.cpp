@@ -140,7 +140,8 @@ class Replay
 				" coalesce(q.file_id, 0), f.record_date - date '2000-01-01', f.record_hour,"
 				" q.code = 'duplicate', coalesce(q.key, ''), coalesce(q.subject, '')"
 				" FROM unnest($1::bigint[]) WITH ORDINALITY i(id, n)"
-				" JOIN etl.quarantine q ON q.quarantine_id = i.id"
+				// an erasure since may have treated it
+				" JOIN etl.quarantine q ON q.quarantine_id = i.id AND q.status = 'open'"
 				" LEFT JOIN etl.file f USING (file_id) ORDER BY i.n",
 				{pg::param_array(ids)});
 			for (uint64_t i = 0; i < rows.size(); ++i)

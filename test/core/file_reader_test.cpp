@@ -365,4 +365,28 @@ TEST_F(FileReaderTest, NoticesThatTheFileChanges)
 		}
 }
 
+TEST_F(FileReaderTest, KeepsTheStreamOfOneMemberThatIsNotTooLarge)
+{
+	const std::string text(100'000, 'x'), gzip = gzip_bytes(text);
+	const auto stream_of = [&](const std::string &bytes, size_t max_size)
+	{
+		FileReader reader(folder.write("stream", bytes), true, UINT64_MAX);
+		reader.keep_stream(max_size);
+		std::vector<char> buffer(10'000);
+		size_t size = 0;
+		while (const size_t got = reader.read(buffer.data(), buffer.size()))
+			size += got;
+		EXPECT_GE(size, text.size());
+		return reader.take_stream();
+	};
+	const auto stream = stream_of(gzip, gzip.size());
+	ASSERT_TRUE(stream);
+	EXPECT_TRUE(stream->whole);
+	EXPECT_EQ(stream->size, text.size());
+	EXPECT_EQ(open_sealed(*stream), text);
+	EXPECT_FALSE(stream_of(gzip, gzip.size() - 1));
+	EXPECT_FALSE(stream_of(gzip + gzip_bytes(""), SIZE_MAX));
+	EXPECT_FALSE(stream_of(gzip, 0));
+}
+
 } // namespace

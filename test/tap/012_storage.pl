@@ -310,6 +310,29 @@ SKIP:
 	ok(!-e "$root/raw/date=2022-02-02/hour=1/erasure-requests.json", 'and the request is not staged any more');
 }
 
+# ---- an erasure while a loaded file, whose archive gets a treated copy, can not be archived yet
+{
+	my $customer = sub { my ($id) = @_; return qq({"id": "$id", "first_name": "Ann", "last_name": "Bee", "email": "c$id\@example.org"}\n) };
+	my $archive = $node->safe_psql('postgres', 'SHOW etl.archive_dir');
+	my $late = 'date=2022-03-03/hour=1/customers.json';
+	stage($node, 'date=2022-03-02/hour=1/customers.json', $customer->(9101) . $customer->(9102));
+	$node->safe_psql('postgres', "SELECT etl_run('customers'); SELECT etl_erase('customers', '9101')");
+	stage($node, $late, $customer->(9101) . $customer->(9102));
+	open my $fh, '>', "$archive/date=2022-03-03" or die;
+	close $fh;
+	like($node->safe_psql('postgres', "SELECT status, loaded FROM etl_run('customers')"), qr/^succeeded\|2$/, 'a late file about somebody who was erased');
+	my $raw = slurp_file("$root/raw/$late");
+	my ($status, $out, $err) = $node->psql('postgres', "\\set VERBOSITY verbose\nSELECT etl_erase('customers', '9102')");
+	like($err, qr/55000: a raw file could not be archived yet/, 'nobody else in it can be erased before it is archived');
+	is(slurp_file("$root/raw/$late"), $raw, 'it stays as it is');
+	unlink "$archive/date=2022-03-03" or die;
+	$node->safe_psql('postgres', "SELECT etl_run('customers')") for 1 .. 2;
+	is($node->safe_psql('postgres', q{SELECT count(*) FROM etl.file WHERE path LIKE '%2022-03-03%'}), '1', 'it is not loaded again');
+	$node->safe_psql('postgres', "SELECT etl_erase('customers', '9102')");
+	ok(!-e "$root/raw/$late", 'then it is archived');
+	unlike(slurp_file("$archive/$late"), qr/example\.org/, 'without either of them');
+}
+
 # ---- what a process left behind that had this one's number
 {
 	my $folder = "$root/processed/.pg_etl/" . $node->safe_psql('postgres', q{SELECT oid FROM pg_database WHERE datname = 'postgres'}) . '/products';

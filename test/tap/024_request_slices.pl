@@ -21,6 +21,9 @@ sub by_id { my ($n) = @_; return sprintf qq({"customer-id": "%d"}\n), 1000 + $n 
 sub by_email { my ($n) = @_; return sprintf qq({"email": "%s"}\n), email($n) }
 sub by_both { my ($n, $m) = @_; return sprintf qq({"customer-id": "%d", "email": "%s"}\n), 1000 + $n, email($m) }
 sub torn { my ($n) = @_; return sprintf qq({"email": "%s\n), email($n) }
+# a request by its form, refused by the schema; one that names nobody where it should
+sub refused { my ($n) = @_; return sprintf qq({"customer-id": "%d", "email": "%s", "more": 1}\n), 1000 + $n, email($n) }
+sub odd { my ($n) = @_; return sprintf qq({"customer-id": [%d], "of": "%s"}\n), 1000 + $n, email($n) }
 sub torn_id { my ($n) = @_; return sprintf qq({"customer-id": "%d\n), 1000 + $n }
 
 # Files of requests, run after run, by hour. All are of people 1 to 22 and 29 to 34.
@@ -31,12 +34,13 @@ my @runs = (
 		# slice, batch and file
 		1 => torn(1) . by_id(3) . torn(3) . by_email(4) . by_id(5) . by_both(6, 6) . by_id(3) . torn(3) . torn_id(5) . torn(15) . torn(20) . torn(31) . torn_id(32),
 		2 => by_id(7) . by_both(8, 8) . by_both(9, 23) . by_email(29) . by_id(4) . by_email(7) . by_id(999) . by_id(999) . torn(4) . torn_id(17),
-		3 => join('', map { by_both($_, $_) } 10 .. 15) . torn(10) . torn(12) . by_email(15) . by_id(2),
+		# (what names 19 and 23, who stay, is kept: 9 asked with 23's email, 18 with 19's)
+		3 => join('', map { by_both($_, $_) } 10 .. 15) . torn(10) . torn(12) . by_email(15) . by_id(2) . refused(5) . refused(11) . odd(6) . odd(12) . torn(23),
 		4 => by_email(16) . torn(16) . by_id(17) . by_id(18) . by_both(18, 19) . by_email(20) . by_id(21) . by_both(22, 22) . torn(6) . torn(29),
 		# more files than are in hand at a time (here 20), so that the first are in the catalog by then
 		(map { $_ => by_id(999) } 24 .. 46),
 		47 => by_id(31) . by_both(32, 32) . by_email(33) . by_id(34),
-		48 => torn(31) . torn(33) . torn(34) . torn(8),
+		48 => torn(31) . torn(33) . torn(34) . torn(8) . refused(31) . refused(8) . odd(33) . torn(19) . torn(23) . torn(24),
 	});
 
 # What is held of all of them: tables, quarantine, files. Returns one text.
@@ -56,7 +60,9 @@ sub state_after
 		stage($node, sprintf('date=2020-01-%02d/hour=%d/erasure-requests.json', 2 + int($_ / 24), $_ % 24) . ($_ % 2 ? '.gz' : ''), $run->{$_}) for sort { $a <=> $b } keys %$run;
 		$sql->(q{SELECT etl_run('erasure_requests')});
 	}
-	my @state = map { $sql->($_) } (
+	# people of several slices in one staged file, before it is loaded
+	my @state = slurp_lines("$node->{etl_root}/raw/date=2020-01-09/hour=0/customers.json.gz");
+	push @state, map { $sql->($_) } (
 		q{SELECT status, files, records, loaded, quarantined FROM etl.run WHERE dataset = 'erasure_requests' ORDER BY run_id},
 		q{SELECT source, subject, email, status, conflict FROM etl.erasure ORDER BY erasure_id},
 		q{SELECT kind, pseudonym FROM etl.tombstone ORDER BY 1, 2},
@@ -87,6 +93,7 @@ for my $how (qw(whole sliced))
 		is(index($state{$how}, $email), -1, "$how: $email is nowhere");
 	}
 	unlike($state{$how}, qr/customer-id\W+10[0-9][0-9]\b/, "$how: no request names anybody");
+	is(scalar(() = $state{$how} =~ /\{"email": "person$_\@example.org[|\n]/g), $_ == 23 ? 4 : 2, "$how: lines of $_, who has not asked, are kept in quarantine and archive") for 19, 23, 24;
 	cmp_ok(index($state{$how}, $_), '>', 0, "$how: $_ is somewhere") for map { email($_) } 19, 23 .. 28;
 	is_sql($node, q{SELECT string_agg(format('%s %s', status, n), ', ' ORDER BY status) FROM (SELECT status, count(*) AS n FROM etl.erasure GROUP BY 1) s},
 		'completed 27, duplicate 30, not_found 1', "$how: each is answered");

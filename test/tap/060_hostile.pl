@@ -171,13 +171,24 @@ within_memory($kb, "$many small files by a backlog");
 # ---- records of some bytes each, good ones and bad ones: what is known of one is many times its text
 my $small = $soak ? 20_000_000 : 700_000;
 my $few_bytes = $soak ? 4_000_000 : 100_000;
-stage($node, 'date=2500-01-01/hour=0/tiny000.json.gz', join '', map { qq({"id":$_}\n) } 100_000_000 .. 99_999_999 + $small);
+stage($node, 'date=2500-01-01/hour=0/tiny000.json.gz', join '', map { qq({"id":$_}\n) } 10**15 + 1 .. 10**15 + $small);
 stage($node, 'date=2500-01-01/hour=0/tiny001.json', "1\n" x $few_bytes);
 stage($node, 'date=2500-01-01/hour=1/tiny002.json', '[' . '1,' x $few_bytes . '1]');
 ($result, $kb) = run_measured("etl_run('tiny')");
 is($result, join('|', 'succeeded', 3, $small + 2 * $few_bytes + 1, $small, 2 * $few_bytes + 1), 'records of some bytes each');
 within_memory($kb, 'records of some bytes each');
 $node->safe_psql('postgres', q{DELETE FROM etl.quarantine WHERE dataset = 'tiny'; TRUNCATE data.tiny});
+
+# ---- a gzip file of members and of blocks that hold nothing
+my @lines;
+gzip(\'' => \my $empty, Minimal => 1) or die;
+gzip(\"{\"id\":$_}\n" => \my $line, Minimal => 1) && push @lines, $line for 7, 8;
+my $nothing = $soak ? 100_000_000 : 1_000_000;
+stage($node, 'date=2500-01-02/hour=0/tiny000.json.gz', $lines[0] . $empty x ($nothing / 5), 'raw');
+stage($node, 'date=2500-01-02/hour=1/tiny000.json.gz', substr($lines[1], 0, 10) . "\x00\x00\x00\xff\xff" x $nothing . substr($lines[1], 10), 'raw');
+($result, $kb) = run_measured("etl_run('tiny')");
+is($result, 'succeeded|2|2|2|0', 'members and blocks that hold nothing');
+within_memory($kb, 'members and blocks that hold nothing');
 
 # ---- a record with very many reasons to refuse it
 $node->safe_psql('postgres', <<'SQL');
@@ -187,7 +198,7 @@ SELECT etl_define('{"type": "object", "x-etl": {"dataset": "wrong", "files": ["w
               "columns": [{"name": "id", "type": "bigint", "from": "/id"}, {"name": "line", "type": "integer", "from": "$line"}, {"name": "n", "type": "integer", "from": "./n"}]}]}}');
 SQL
 my $wrong = 300_000;
-stage($node, 'date=2500-01-01/hour=0/wrong.json', '{"id": 1, "of": [' . join(',', 1_000_000 .. 1_000_000 + $wrong) . "]}\n" . '{"id": 2, "of": [' . '{"n":"x"},' x $wrong . "{}]}\n");
+stage($node, 'date=2500-01-01/hour=0/wrong.json', '{"id": 1, "of": [' . join(',', 10**12 .. 10**12 + $wrong) . "]}\n" . '{"id": 2, "of": [' . '{"n":"x"},' x $wrong . "{}]}\n");
 ($result, $kb) = run_measured("etl_run('wrong')");
 is($result, 'succeeded|1|2|0|2', 'two records with very many reasons to refuse them');
 within_memory($kb, 'very many reasons');

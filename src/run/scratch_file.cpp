@@ -20,8 +20,7 @@ namespace
 fail(const char *what, int error)
 {
 	throw pg::Error(sqlstate_of_errno(error),
-					std::string("could not ") + what +
-						" a scratch file: " + std::strerror(error));
+					std::string("could not ") + what + " a scratch file: " + std::strerror(error));
 }
 
 } // namespace

@@ -180,9 +180,14 @@ within_memory($kb, 'records of some bytes each');
 $node->safe_psql('postgres', q{DELETE FROM etl.quarantine WHERE dataset = 'tiny'; TRUNCATE data.tiny});
 
 # ---- a gzip file of members and of blocks that hold nothing
-my @lines;
-gzip(\'' => \my $empty, Minimal => 1) or die;
-gzip(\"{\"id\":$_}\n" => \my $line, Minimal => 1) && push @lines, $line for 7, 8;
+my ($empty, @lines);
+gzip(\'' => \$empty, Minimal => 1) or die;
+for my $id (7, 8)
+{
+	my $text = qq({"id":$id}\n);
+	gzip(\$text => \my $line, Minimal => 1) or die;
+	push @lines, $line;
+}
 my $nothing = $soak ? 100_000_000 : 1_000_000;
 stage($node, 'date=2500-01-02/hour=0/tiny000.json.gz', $lines[0] . $empty x ($nothing / 5), 'raw');
 stage($node, 'date=2500-01-02/hour=1/tiny000.json.gz', substr($lines[1], 0, 10) . "\x00\x00\x00\xff\xff" x $nothing . substr($lines[1], 10), 'raw');

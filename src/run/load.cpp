@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <bit>
 #include <numeric>
 #include <optional>
 #include <unordered_map>
@@ -27,6 +28,49 @@ struct LoadRow
 	uint32_t size;
 	uint32_t record; ///< index into the batch's records
 };
+
+bool
+comes_before(const LoadRow &a, const LoadRow &b)
+{
+	return a.sort < b.sort;
+}
+
+/// Sorts by primary key, so that neighbours land on the same index pages; equal ones keep their
+/// order. Rows are dealt out first, by the leading bits in which their keys differ (those of a
+/// batch lie all over their range), and then each bucket is sorted, which fits the processor's
+/// cache.
+void
+sort_rows(std::vector<LoadRow> &rows)
+{
+	constexpr int bucket_bits = 11;
+	if (rows.size() < size_t{1} << bucket_bits)
+	{
+		std::stable_sort(rows.begin(), rows.end(), comes_before);
+		return;
+	}
+	const auto [least, greatest] = std::minmax_element(rows.begin(), rows.end(), comes_before);
+	const uint64_t first = least->sort;
+	const int shift =
+		std::max(0, static_cast<int>(std::bit_width(greatest->sort - first)) - bucket_bits);
+	std::vector<size_t> ends((size_t{1} << bucket_bits) + 1);
+	for (const LoadRow &row : rows)
+		++ends[((row.sort - first) >> shift) + 1];
+	std::partial_sum(ends.begin(), ends.end(), ends.begin());
+	std::vector<LoadRow> sorted;
+	sorted.reserve(rows.size());
+	prefault(sorted.data(), rows.size() * sizeof(LoadRow));
+	sorted.resize(rows.size());
+	for (const LoadRow &row : rows)
+		sorted[ends[(row.sort - first) >> shift]++] = row;
+	ptrdiff_t begin = 0;
+	for (const size_t end : ends)
+	{
+		std::stable_sort(sorted.begin() + begin, sorted.begin() + static_cast<ptrdiff_t>(end),
+						 comes_before);
+		begin = static_cast<ptrdiff_t>(end);
+	}
+	rows.swap(sorted);
+}
 
 /// Rows of one table, in the order in which they are loaded.
 class LoadRows : public pg::RowSource
@@ -204,10 +248,8 @@ class Loader
 				}
 			base += static_cast<uint32_t>(piece->records.size());
 		}
-		// by primary key: neighbours land on the same index pages
 		for (auto &rows : rows_)
-			std::stable_sort(rows.begin(), rows.end(),
-							 [](const LoadRow &a, const LoadRow &b) { return a.sort < b.sort; });
+			sort_rows(rows);
 	}
 
 	void run()

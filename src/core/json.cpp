@@ -371,16 +371,31 @@ Document::parse(std::string_view text, size_t readable, ParseError &error)
 		token = trim(token);
 		nodes_.push_back({nullptr, token.data(), 0, static_cast<uint32_t>(token.size()), 0, 1,
 						  Kind::null, false});
+		const std::string_view rest =
+			trim({token.data(), static_cast<size_t>(impl_->end - token.data())});
 		if (type == ondemand::json_type::number)
 		{
 			// simdjson steps past a root number only by converting it, which would refuse big
 			// integers: what follows the number shows in the text itself
 			nodes_[0].kind = Kind::number;
 			nodes_[0].data = token.data();
-			nodes_[0].size = nodes_[0].raw_size = static_cast<uint32_t>(
-				trim({token.data(), static_cast<size_t>(impl_->end - token.data())}).size());
+			nodes_[0].size = nodes_[0].raw_size = static_cast<uint32_t>(rest.size());
 			return is_number({nodes_[0].raw, nodes_[0].raw_size}) ||
 				   impl_->fail("not a valid number");
+		}
+		// with blanks around it, simdjson 3 refuses a root literal, or takes " falsex" for one
+		if (type != ondemand::json_type::string)
+		{
+			nodes_[0].kind = rest == "null" ? Kind::null : Kind::boolean;
+			nodes_[0].truth = rest == "true";
+			nodes_[0].raw_size = static_cast<uint32_t>(rest.size());
+			if (nodes_[0].kind == Kind::boolean)
+			{
+				nodes_[0].data = nodes_[0].raw;
+				nodes_[0].size = nodes_[0].raw_size;
+			}
+			return rest == "true" || rest == "false" || rest == "null" ||
+				   impl_->fail("not valid JSON");
 		}
 		if (!impl_->scalar(document, type))
 			return false;

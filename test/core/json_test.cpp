@@ -38,6 +38,11 @@ TEST(Json, RootScalars)
 	EXPECT_EQ(round_trip("nul").substr(0, 6), "error:");
 	EXPECT_EQ(round_trip("nulls").substr(0, 6), "error:");
 	EXPECT_EQ(round_trip("truex").substr(0, 6), "error:");
+	for (const char *bad :
+		 {" falsex", " truex", "  nullx", " falsefalse", " false x", "\ttru", " nul"})
+		EXPECT_EQ(round_trip(bad).substr(0, 6), "error:") << bad;
+	EXPECT_EQ(round_trip(" false \n"), "false");
+	EXPECT_EQ(round_trip("\tnull"), "null");
 	EXPECT_EQ(round_trip("\"a\" 1").substr(0, 6), "error:");
 	EXPECT_EQ(round_trip("").substr(0, 6), "error:");
 }

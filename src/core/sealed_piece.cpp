@@ -38,30 +38,23 @@ seal(Piece &piece, TextSealer &sealer, std::optional<SealedText> stream)
 		if (is_good(r) && r.output.data() != r.text.data())
 			return false;
 	if (stream && !piece.records.empty() && holds_lines_only(piece))
-	{
-		for (StagedRecord &r : piece.records)
-		{
-			r.text = r.output = {};
-			r.sealed = true;
-		}
 		piece.sealed = std::move(stream);
-		piece.buffer.reset();
-		piece.buffer_size = 0;
-		return true;
+	else
+	{
+		sealer.begin();
+		for (StagedRecord &r : piece.records)
+			if (is_good(r))
+				sealer.add(r.text);
+			else
+				r.text = r.output = piece.arena.copy(r.text);
+		piece.sealed = sealer.finish();
 	}
-	sealer.begin();
 	for (StagedRecord &r : piece.records)
 		if (is_good(r))
 		{
-			sealer.add(r.text);
+			r.text = r.output = {};
 			r.sealed = true;
 		}
-		else
-			r.text = r.output = piece.arena.copy(r.text);
-	piece.sealed = sealer.finish();
-	for (StagedRecord &r : piece.records)
-		if (r.sealed)
-			r.text = r.output = {};
 	piece.buffer.reset();
 	piece.buffer_size = 0;
 	return true;

@@ -144,7 +144,16 @@ struct Stager::Filling
 	const bool seals; ///< its pieces are sealed where they can be
 	std::unique_ptr<Piece> piece = {};
 	std::optional<SealedText> stream = {}; ///< of a file that is one piece
-	bool all_sealed = true;                ///< no piece needs its buffer any more
+	bool all_sealed = true;                ///< no piece needs the buffer any more
+
+	/// The first piece of a buffer, with its padding.
+	void begin(const std::shared_ptr<char[]> &buffer, size_t size)
+	{
+		piece = std::make_unique<Piece>();
+		piece->buffer = buffer;
+		piece->buffer_size = size;
+		all_sealed = true;
+	}
 };
 
 /// How many bytes the records of a piece may take (its text is bounded by itself): of tiny records
@@ -257,6 +266,7 @@ Stager::stage_file(uint32_t file, Worker &worker, FileOutcome &outcome)
 	Filling filling{file, options_.seal && task.gzip && !worker.stager.rewrites()};
 	std::shared_ptr<char[]> buffer;
 	size_t size = 0, capacity = 0;
+	bool is_large = false;
 	{
 		FileReader reader(task.path, task.gzip, options_.max_file_size, task.root);
 		if (filling.seals)
@@ -268,12 +278,8 @@ Stager::stage_file(uint32_t file, Worker &worker, FileOutcome &outcome)
 		{
 			if (capacity - size < Document::padding + spare_bytes)
 			{
-				if (size > piece_bytes)
-				{
-					worker.give_back(std::move(buffer), capacity);
-					stage_large(file, worker, outcome);
-					return;
-				}
+				if ((is_large = size > piece_bytes))
+					break;
 				capacity *= 2;
 				auto larger = std::make_shared_for_overwrite<char[]>(capacity);
 				std::memcpy(larger.get(), buffer.get(), size);
@@ -285,10 +291,19 @@ Stager::stage_file(uint32_t file, Worker &worker, FileOutcome &outcome)
 				break;
 			size += got;
 		}
-		outcome.sha256 = reader.sha256();
-		outcome.identity = reader.identity();
-		outcome.bytes = reader.bytes_out();
-		filling.stream = reader.take_stream();
+		if (!is_large)
+		{
+			outcome.sha256 = reader.sha256();
+			outcome.identity = reader.identity();
+			outcome.bytes = reader.bytes_out();
+			filling.stream = reader.take_stream();
+		}
+	}
+	if (is_large)
+	{
+		worker.give_back(std::move(buffer), capacity);
+		stage_large(file, worker, outcome);
+		return;
 	}
 	if (known(task, outcome.sha256))
 	{
@@ -306,15 +321,14 @@ Stager::stage_file(uint32_t file, Worker &worker, FileOutcome &outcome)
 		capacity = padded;
 	}
 	std::memset(buffer.get() + size, 0, Document::padding);
-	filling.piece = std::make_unique<Piece>();
-	filling.piece->buffer = buffer;
-	filling.piece->buffer_size = padded;
+	filling.begin(buffer, padded);
 	const std::string_view text{buffer.get(), size};
-	bool whole = false; // to its end the file can be divided into records
+	bool is_cut = false;
 	PieceFiller filler(worker.stager, task, file, outcome, max_piece_memory(),
 					   [&]
 					   {
-						   if (!std::exchange(whole, true))
+						   // nothing of a file is handed out that can't be divided to its end
+						   if (!std::exchange(is_cut, true))
 						   {
 							   RecordSplitter dry(options_.max_record_size, task.whole_json,
 												  [](const RawRecord &) {});
@@ -329,7 +343,8 @@ Stager::stage_file(uint32_t file, Worker &worker, FileOutcome &outcome)
 	RecordSplitter splitter(options_.max_record_size, task.whole_json, std::ref(filler));
 	splitter.feed(text);
 	splitter.finish();
-	worker.stager.note_filled(*filling.piece, size);
+	if (!is_cut)
+		worker.stager.note_filled(*filling.piece, size);
 	finish_piece(filling, worker);
 	if (filling.all_sealed)
 		worker.give_back(std::move(buffer), capacity);
@@ -388,10 +403,7 @@ Stager::stage_large(uint32_t file, Worker &worker, FileOutcome &outcome)
 		}
 		std::memset(buffer.get() + size, 0, Document::padding);
 		padded = size + Document::padding;
-		filling.all_sealed = true;
-		filling.piece = std::make_unique<Piece>();
-		filling.piece->buffer = buffer;
-		filling.piece->buffer_size = padded;
+		filling.begin(buffer, padded);
 		filler.start(*filling.piece, padded);
 		splitter.feed({buffer.get(), size});
 		if (at_end)

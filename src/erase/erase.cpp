@@ -154,8 +154,8 @@ Eraser::add_held_emails()
 					  {texts()});
 		for (uint64_t i = 0; i < rows.size(); ++i)
 		{
-			report_.held_emails.push_back(people_.email_hash(fold_email(rows.text(i, 1))));
-			people_.add_text_email(report_.held_emails.back(), by_subject_.at(rows.text(i, 0)));
+			report_.known_emails.push_back(people_.email_hash(fold_email(rows.text(i, 1))));
+			people_.add_text_email(report_.known_emails.back(), by_subject_.at(rows.text(i, 0)));
 		}
 	}
 }

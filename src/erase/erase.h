@@ -60,8 +60,8 @@ struct ErasureReport
 	/// What the places hold, so that a later look can tell whether anything has changed.
 	std::vector<std::string> fingerprint;
 	bool journal = true; ///< it was written to etl.journal_dir
-	/// Hashes of the emails that were held of those who were named otherwise.
-	std::vector<uint64_t> held_emails;
+	/// Hashes of the emails by which the subjects were known.
+	std::vector<uint64_t> known_emails;
 };
 
 /// Waits until no other session runs, replays or erases a dataset: an erasure meets whole runs
@@ -115,29 +115,31 @@ class ErasureRun
 						  const ErasedPeople *erased);
 
   private:
-	const Catalog &catalog_;
-	const Definition &definition_;
-	const std::string secret_;
-	std::vector<ErasureRequest> requests_; ///< of the slice
-	/// Who is asked about in the slice, and in those before it: for lines that can't be read as
-	/// requests.
-	Identities asked_, erased_;
-	/// What the records of the batch ask for, in their order.
-	std::vector<ErasureRequest> resolved_;
-	/// A record that asks for something, and where that begins in resolved_. In their order, too.
+	/// A record that asks for something, and where that begins in resolved_.
 	struct Asks
 	{
 		const StagedRecord *record;
 		size_t first;
 	};
-	std::vector<Asks> asks_;
+
 	/// Where what asks_[k] asks for ends.
 	size_t end_of(size_t k) const;
 	RecordEraser eraser_of(const Identities &people) const;
 	std::string clean_text(std::string line, std::span<const Identities *const> people) const;
 	std::string clean_request(const Document &document,
 							  std::span<const Identities *const> people) const;
+
+	const Catalog &catalog_;
+	const Definition &definition_;
+	const std::string secret_;
+	std::vector<ErasureRequest> requests_; ///< of the slice
 	KeySet seen_; ///< pseudonyms in the slice; those before it have tombstones, or wait on hold
+	/// Who is asked about in the slice, and in those before it: for lines that can't be read as
+	/// requests.
+	Identities asked_, erased_;
+	std::vector<ErasureRequest>
+		resolved_;           ///< what the records of the batch ask for, in their order
+	std::vector<Asks> asks_; ///< in that order, too
 };
 
 } // namespace etl

@@ -90,41 +90,29 @@ Eraser::erase_quarantine_of(const Definition *definition, const std::string &dat
 					  " FROM etl.quarantine q WHERE q.dataset = $1 AND q.record IS NOT NULL AND " +
 						  condition + " ORDER BY q.quarantine_id",
 					  {pg::param(dataset), texts()});
-	for (;;)
-	{
-		pg::check_for_interrupts();
-		const pg::MemoryScope memory_scope;
-		const pg::Rows rows = cursor.fetch(records_at_once);
-		for (uint64_t i = 0; i < rows.size(); ++i)
-		{
-			const std::string record = rows.text(i, 1);
-			if (mode_ == Mode::collect)
-			{
-				const uint32_t person = eraser.whose(record);
-				if (person != Identities::nobody)
-				{
-					note_quarantined(place, dataset, person, rows.integer(i, 2));
-					records_.emplace_back("etl.quarantine", record);
-				}
-				continue;
-			}
-			std::string out;
-			const uint32_t person = eraser.erase(record, out);
-			if (person == Identities::nobody)
-				continue;
-			note_quarantined(place, dataset, person, rows.integer(i, 2));
-			if (mode_ == Mode::look)
-				report_.fingerprint.push_back("etl.quarantine " +
-											  std::to_string(rows.integer(i, 0)) + " " +
-											  hex_hash(record));
-			if (mode_ == Mode::erase)
-				treated.add(rows.integer(i, 0), std::move(out));
-		}
-		if (rows.empty() || treated.many())
-			treated.write(definition != nullptr && asks(*definition));
-		if (rows.empty())
-			break;
-	}
+	const bool forget_key = definition != nullptr && asks(*definition);
+	cursor.for_each(records_at_once,
+					[&](const pg::Rows &rows, uint64_t i)
+					{
+						const int64_t id = rows.integer(i, 0);
+						const std::string record = rows.text(i, 1);
+						std::string out;
+						const uint32_t person = mode_ == Mode::collect ? eraser.whose(record)
+																	   : eraser.erase(record, out);
+						if (person == Identities::nobody)
+							return;
+						note_quarantined(place, dataset, person, rows.integer(i, 2));
+						if (mode_ == Mode::collect)
+							records_.emplace_back("etl.quarantine", record);
+						else if (mode_ == Mode::look)
+							report_.fingerprint.push_back("etl.quarantine " + std::to_string(id) +
+														  " " + hex_hash(record));
+						else
+							treated.add(id, std::move(out));
+						if (treated.many())
+							treated.write(forget_key);
+					});
+	treated.write(forget_key);
 	if (!place.rows.empty())
 		report_.places.push_back(std::move(place));
 }

@@ -197,7 +197,7 @@ ErasureRun::execute()
 	const pg::MemoryScope memory_scope;
 	const ErasureReport report = erase_subjects(catalog_, definition_.erases->dataset, secret_,
 												requests_, pg::Settings::current());
-	for (const uint64_t hash : report.held_emails)
+	for (const uint64_t hash : report.known_emails)
 		erased_.add_text_email(hash, 0);
 	for (const ErasureRequest &request : requests_)
 		add_identifiers(request, erased_);

@@ -74,30 +74,24 @@ class Owners
 						  // a key that is too long for the index stands in the record only
 						  " AND (subject IS NOT NULL OR octet_length(record) > $2)",
 						  {pg::param(dataset_), pg::param(static_cast<int64_t>(max_indexed_key))});
-		for (;;)
-		{
-			const pg::MemoryScope memory_scope;
-			const pg::Rows rows = cursor.fetch(records_at_once);
-			for (uint64_t i = 0; i < rows.size(); ++i)
+		cursor.for_each(
+			records_at_once,
+			[&](const pg::Rows &rows, uint64_t i)
 			{
 				ParseError error;
 				const std::string record = rows.text(i, 0);
 				if (!document.parse(record, error))
-					continue;
+					return;
 				const std::string email = fold_email(text_at(document, people.subject->email));
 				if (!std::binary_search(emails_.begin(), emails_.end(), std::string_view(email)))
-					continue;
+					return;
 				std::string subject = rows.text(i, 1);
 				if (subject.empty())
 					subject = canonical_key_of(catalog_, dataset_,
 											   find(document.root(), people.subject->path));
 				if (!subject.empty())
 					owners_[email].insert(std::move(subject));
-			}
-			if (rows.empty())
-				return;
-			pg::check_for_interrupts();
-		}
+			});
 	}
 
 	const Catalog &catalog_;

@@ -42,21 +42,15 @@ Tombstones::load(const Definition &definition, const std::string &part_folder)
 					  " AND ($1 <> '' OR kind = 'email')",
 					  {pg::param(dataset)});
 	std::unique_ptr<Tombstones> tombstones;
-	for (;;)
-	{
-		const pg::Rows rows = cursor.fetch(10'000);
-		if (rows.empty())
-			break;
-		if (!tombstones)
-			tombstones.reset(new Tombstones(pg::secret(), dataset, part_folder));
-		for (uint64_t i = 0; i < rows.size(); ++i)
-		{
-			const uint64_t hash = static_cast<uint64_t>(rows.integer(i, 1));
-			rows.boolean(i, 0) ? tombstones->people_.add_email(hash, 0)
-							   : tombstones->people_.add_subject(hash, 0);
-		}
-		pg::check_for_interrupts();
-	}
+	cursor.for_each(10'000,
+					[&](const pg::Rows &rows, uint64_t i)
+					{
+						if (!tombstones)
+							tombstones.reset(new Tombstones(pg::secret(), dataset, part_folder));
+						const uint64_t hash = static_cast<uint64_t>(rows.integer(i, 1));
+						rows.boolean(i, 0) ? tombstones->people_.add_email(hash, 0)
+										   : tombstones->people_.add_subject(hash, 0);
+					});
 	return tombstones;
 }
 

@@ -126,6 +126,9 @@ class Cursor
 	Cursor &operator=(const Cursor &) = delete;
 	/// The next rows, at most count; none at the end.
 	Rows fetch(size_t count);
+	/// Calls visit(rows, i) for each row, fetching some at a time. Serves interrupts.
+	template <typename Visit>
+	void for_each(size_t at_a_time, Visit &&visit);
 
   private:
 	Portal portal_;
@@ -144,6 +147,22 @@ class MemoryScope
   private:
 	MemoryContext context_, outer_;
 };
+
+template <typename Visit>
+void
+Cursor::for_each(size_t at_a_time, Visit &&visit)
+{
+	for (;;)
+	{
+		check_for_interrupts();
+		const MemoryScope memory_scope;
+		const Rows rows = fetch(at_a_time);
+		if (rows.empty())
+			return;
+		for (uint64_t i = 0; i < rows.size(); ++i)
+			visit(rows, i);
+	}
+}
 
 /// "schema"."table", quoted where needed.
 std::string quote(std::string_view identifier);

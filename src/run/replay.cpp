@@ -102,24 +102,17 @@ class Replay
 			 pg::param_array(ids == nullptr ? std::vector<int64_t>() : *ids)});
 		size_t from = 0;
 		int64_t bytes = 0;
-		for (;;)
-		{
-			const pg::MemoryScope memory_scope;
-			const pg::Rows rows = cursor.fetch(10'000);
-			if (rows.empty())
-				break;
-			for (uint64_t i = 0; i < rows.size(); ++i)
-			{
-				file_ends_[rows.integer(i, 1)] = records_.size();
-				records_.push_back(rows.integer(i, 0));
-				bytes += rows.integer(i, 2);
-				if (records_.size() - from >= chunk_size || bytes >= chunk_bytes)
-				{
-					chunk_ends_.push_back(from = records_.size());
-					bytes = 0;
-				}
-			}
-		}
+		cursor.for_each(10'000,
+						[&](const pg::Rows &rows, uint64_t i)
+						{
+							file_ends_[rows.integer(i, 1)] = records_.size();
+							records_.push_back(rows.integer(i, 0));
+							bytes += rows.integer(i, 2);
+							if (records_.size() - from < chunk_size && bytes < chunk_bytes)
+								return;
+							chunk_ends_.push_back(from = records_.size());
+							bytes = 0;
+						});
 		if (from < records_.size())
 			chunk_ends_.push_back(records_.size());
 	}

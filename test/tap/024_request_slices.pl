@@ -1,5 +1,5 @@
-# Very many erasure requests are answered slice by slice (here three at a time, with the module that has
-# fault points), so that a run's memory does not grow with them. What comes of it is the same as when
+# Very many erasure requests are answered slice by slice (here of three or more, a file at a time, with the
+# module that has fault points), so that a run's memory does not grow with them. What comes of it is the same as when
 # they are answered at once, and nobody's identifier is left anywhere, whichever slice they are in and
 # wherever in the files the lines stand that can't be read.
 use strict;

@@ -29,6 +29,7 @@ struct
 {
 	char *raw_dir, *processed_dir, *archive_dir, *key_file, *signing_key_file, *journal_dir;
 	int threads, batch_memory, max_record_size, max_file_size;
+	bool postpone_indexes;
 } guc;
 
 bool
@@ -102,6 +103,11 @@ define_settings()
 	DefineCustomIntVariable("etl.max_file_size", "Largest staged file after decompression.",
 							nullptr, &guc.max_file_size, 64 * 1024, 1, INT_MAX, PGC_SUSET,
 							GUC_UNIT_MB, nullptr, nullptr, nullptr);
+	DefineCustomBoolVariable(
+		"etl.postpone_indexes", "Build the indexes of a table after the first rows are loaded.",
+		"Whoever writes the table meanwhile waits, and so does, while they are built, whoever "
+		"reads it.",
+		&guc.postpone_indexes, true, PGC_USERSET, 0, nullptr, nullptr, nullptr);
 	MarkGUCPrefixReserved("etl");
 }
 
@@ -124,6 +130,7 @@ Settings::current()
 	s.batch_memory = static_cast<size_t>(guc.batch_memory) * 1024;
 	s.max_record_size = static_cast<size_t>(guc.max_record_size);
 	s.max_file_size = static_cast<uint64_t>(guc.max_file_size) << 20;
+	s.postpone_indexes = guc.postpone_indexes;
 	return s;
 }
 

@@ -19,6 +19,7 @@ struct Settings
 	unsigned threads;
 	size_t batch_memory, max_record_size;
 	uint64_t max_file_size;
+	bool postpone_indexes;
 
 	static Settings current();
 	/// Throws 55000 with the ALTER DATABASE to type when a folder is unset, and 58P01, 42501 … when

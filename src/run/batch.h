@@ -3,6 +3,7 @@
 
 #include <list>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "core/bloom_filter.h"
@@ -53,14 +54,23 @@ class CheckMemory
 
 	/// The table was empty when the run began: keys that are in it were loaded by the run.
 	bool only_own_keys = false;
-	/// False: the run has loaded no such key. True: it may have.
-	bool may_be_own(uint64_t hash) const { return own_.may_contain(hash); }
+	/// From now on it is known for certain which keys the run has loaded: the table's index is not
+	/// in use. Before anything is loaded.
+	void know_own_keys();
+	bool knows_own_keys() const { return own_keys_.has_value(); }
+	/// False: the run has loaded no such key. True: it has, where knows_own_keys(), or may have.
+	bool may_be_own(const StagedRecord &record) const
+	{
+		return own_.may_contain(record.key_hash) &&
+			   (!own_keys_ || own_keys_->contains(record.key));
+	}
 	bool any_own() const { return !own_.empty(); }
 
   private:
 	/// A list: what of() returned stays where it is.
 	std::list<std::pair<std::shared_ptr<const KeyDictionary>, std::vector<Known>>> known_;
 	BloomFilter own_; ///< keys that the run has loaded
+	std::optional<KeySet> own_keys_;
 };
 
 /// Checks keys and references, set-based, then loads what is left; afterwards each record is either

@@ -65,7 +65,9 @@ keys_in_table(const Definition &definition, const std::vector<BatchRecord> &reco
 		if (!memory->any_own())
 			return found;
 		std::erase_if(candidates,
-					  [&](uint32_t i) { return !memory->may_be_own(records[i].record->key_hash); });
+					  [&](uint32_t i) { return !memory->may_be_own(*records[i].record); });
+		if (memory->knows_own_keys())
+			return candidates;
 	}
 	if (candidates.empty() || !has_rows(table))
 		return found;
@@ -400,7 +402,17 @@ CheckMemory::note_loaded(const Batch &batch)
 		return;
 	for (const BatchRecord &r : batch.records)
 		if (r.accepted && r.record->key.data() != nullptr)
+		{
 			own_.add(r.record->key_hash);
+			if (own_keys_)
+				own_keys_->add(r.record->key);
+		}
+}
+
+void
+CheckMemory::know_own_keys()
+{
+	own_keys_.emplace(std::move(SpanningKeys().keys));
 }
 
 } // namespace etl

@@ -20,6 +20,7 @@
 #include "run/fault.h"
 #include "run/file_rows.h"
 #include "run/freed_memory.h"
+#include "run/postponed_indexes.h"
 #include "run/quarantine.h"
 #include "run/threads.h"
 #include "run/treat_raw.h"
@@ -41,6 +42,12 @@ namespace
 struct FileChanged
 {
 	std::string path, error;
+};
+
+/// Thrown when an index that was to be built last refuses a row: had it been there when the row was
+/// loaded, only that row would have been refused.
+struct IndexRefused
+{
 };
 
 /// One run of a dataset over its staged files.
@@ -70,12 +77,14 @@ class Run
 		if (staged.empty())
 			return;
 		ETL_FAULT("claimed");
+		expected_bytes_ = expected_bytes(staged);
 		prepare();
 		ETL_FAULT("prepared");
-		const KeepFreedMemory keep_freed_memory;
-		expected_bytes_ = expected_bytes(staged);
-		for (; !staged.empty(); staged = take())
-			run_group(staged);
+		{
+			const KeepFreedMemory keep_freed_memory;
+			for (; !staged.empty(); staged = take())
+				run_group(staged);
+		}
 		conclude();
 	}
 
@@ -111,6 +120,23 @@ class Run
 		part_folder_ = part_folder(settings_, definition_.dataset);
 		tombstones_ = Tombstones::load(definition_, part_folder_);
 		memory_.only_own_keys = !definition_.tables.empty() && !has_rows(definition_.tables[0]);
+		if (may_postpone_indexes())
+			postponed_ = PostponedIndexes::suspend(definition_);
+		if (postponed_.of_key_table())
+			memory_.know_own_keys();
+	}
+
+	/// Not for a few records: inserting into the indexes costs no more then than building them.
+	bool may_postpone_indexes() const
+	{
+#ifdef ETL_FAULTS
+		constexpr uint64_t few_bytes = 0; // the tests that crash have few records
+#else
+		constexpr uint64_t few_bytes = 1 << 20;
+#endif
+		return settings_.postpone_indexes && options_.postpone_indexes &&
+			   memory_.only_own_keys && definition_.on_repeat != OnRepeat::update &&
+			   expected_bytes_ >= few_bytes;
 	}
 
 	/// Memory for the batch that is being loaded, and as much for what is staged ahead of it:
@@ -197,8 +223,12 @@ class Run
 
 	void conclude()
 	{
+		result_.times.begin(StageTimes::load);
+		if (postponed_.build(settings_.batch_memory * 3 / 8))
+			throw IndexRefused();
 		if (erasure_)
 			erase();
+		result_.times.begin(StageTimes::archive);
 		merge_subject_segments(definition_.dataset);
 		ETL_FAULT("concluded");
 		if (failures_ == 0)
@@ -239,8 +269,9 @@ class Run
 				break;
 			}
 			const bool done = step.kind == Stager::Step::Kind::done;
-			if (memory >= batch_bytes() || done)
+			if (memory >= std::min<uint64_t>(enough_, batch_bytes()) || done)
 			{
+				enough_ = std::min<uint64_t>(enough_, batch_bytes()) * 2;
 				process(batch, ended);
 				result_.times.begin(StageTimes::stage);
 				batch.clear();
@@ -530,14 +561,21 @@ class Run
 	SpanningKeys spanning_;
 	uint32_t last_file_ = 0; ///< index into files_, as is spanning_.file
 	CheckMemory memory_;
+	PostponedIndexes postponed_;
+	/// Bytes of the next batch. The first ones are small and each is twice as large as the one
+	/// before it, so that there is something to load soon after the threads have begun.
+	uint64_t enough_ = 1 << 20;
 };
 
-/// Runs, and begins again without a file that changed half-way: one file never keeps the others.
+/// Runs, and begins again without a file that changed half-way, or with all indexes in use when one
+/// refuses a row: one file, or one row, never keeps the others.
 void
 run_stable_files(const Catalog &catalog, const Definition &definition, const RunOptions &options,
 				 RunResult &result)
 {
 	RunOptions left = options;
+	// in a transaction block readers would wait for as long as it is kept open
+	left.postpone_indexes = !pg::call([] { return IsTransactionBlock(); });
 	for (;;)
 	{
 		const RunResult before = result;
@@ -551,6 +589,11 @@ run_stable_files(const Catalog &catalog, const Definition &definition, const Run
 		catch (const FileChanged &changed)
 		{
 			left.refused[changed.path] = changed.error;
+			result = before;
+		}
+		catch (const IndexRefused &)
+		{
+			left.postpone_indexes = false;
 			result = before;
 		}
 	}

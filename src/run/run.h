@@ -85,6 +85,8 @@ struct RunOptions
 	uint64_t max_bytes = 0;
 	/// Leave out files that failed at or after that time; 0: none.
 	int64_t failed_since = 0;
+	/// Build indexes when all is loaded, where that can be done. run_dataset() sets it.
+	bool postpone_indexes = false;
 	/// Files that are refused, with the reason.
 	std::map<std::string, std::string> refused;
 };

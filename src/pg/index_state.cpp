@@ -1,0 +1,175 @@
+#include "pg/index_state.h"
+
+#include <algorithm>
+#include <climits>
+
+#include "pg/spi.h"
+
+extern "C"
+{
+#include "access/heapam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/index.h"
+#include "catalog/indexing.h"
+#include "catalog/pg_index.h"
+#include "storage/bufmgr.h"
+#include "storage/lmgr.h"
+#include "utils/guc.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+}
+
+namespace pg
+{
+
+namespace
+{
+
+/// Open relations count their users: one is this function.
+bool
+is_empty_and_unused(Oid table)
+{
+	const Relation relation = try_relation_open(table, NoLock);
+	if (relation == nullptr)
+		return false;
+	const bool yes = relation->rd_rel->relkind == RELKIND_RELATION && relation->rd_refcnt == 1 &&
+					 RelationGetNumberOfBlocks(relation) == 0;
+	relation_close(relation, NoLock);
+	return yes;
+}
+
+/// maintenance_work_mem while it lives.
+class MaintenanceMemory
+{
+  public:
+	explicit MaintenanceMemory(size_t bytes) : exceptions_(std::uncaught_exceptions())
+	{
+		const std::string kilobytes =
+			std::to_string(std::clamp<size_t>(bytes / 1024, 1024, MAX_KILOBYTES));
+		const char *const value = kilobytes.c_str();
+		level_ = call(
+			[=]
+			{
+				const int level = NewGUCNestLevel();
+				(void)set_config_option("maintenance_work_mem", value, PGC_USERSET, PGC_S_SESSION,
+										GUC_ACTION_SAVE, true, 0, false);
+				return level;
+			});
+	}
+	~MaintenanceMemory()
+	{
+		// with an exception on its way the error's rollback does it
+		if (std::uncaught_exceptions() == exceptions_)
+			AtEOXact_GUC(false, level_);
+	}
+	MaintenanceMemory(const MaintenanceMemory &) = delete;
+	MaintenanceMemory &operator=(const MaintenanceMemory &) = delete;
+
+  private:
+	int exceptions_, level_;
+};
+
+/// A second at most: somebody who reads the table in an open transaction keeps the index for as
+/// long as he likes, and might wait for us himself.
+bool
+lock_index(Oid index)
+{
+	constexpr int attempts = 100, pause_microseconds = 10000;
+	for (int i = 0; i < attempts; ++i)
+	{
+		if (call([=] { return ConditionalLockRelationOid(index, AccessExclusiveLock); }))
+			return true;
+		call(
+			[]
+			{
+				CHECK_FOR_INTERRUPTS();
+				pg_usleep(pause_microseconds);
+			});
+	}
+	return false;
+}
+
+/// The last phases of CREATE INDEX CONCURRENTLY: each row of the table that the index lacks (all
+/// of them) is inserted.
+void
+fill_index(Oid table, Oid index)
+{
+	call(
+		[=]
+		{
+			index_set_state_flags(index, INDEX_CREATE_SET_READY);
+			CommandCounterIncrement();
+			const Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
+			PushActiveSnapshot(snapshot);
+			validate_index(table, index, snapshot);
+			PopActiveSnapshot();
+			UnregisterSnapshot(snapshot);
+			index_set_state_flags(index, INDEX_CREATE_SET_VALID);
+			CacheInvalidateRelcacheByRelid(table);
+			CommandCounterIncrement();
+		});
+}
+
+} // namespace
+
+bool
+lock_empty_table(Oid table)
+{
+	return call(
+		[=]
+		{
+			// looked at before, so that a table that is none is not even tried to be locked
+			LockRelationOid(table, AccessShareLock);
+			const bool locked = is_empty_and_unused(table) &&
+								ConditionalLockRelationOid(table, ShareRowExclusiveLock);
+			UnlockRelationOid(table, AccessShareLock);
+			if (!locked || is_empty_and_unused(table))
+				return locked;
+			UnlockRelationOid(table, ShareRowExclusiveLock);
+			return false;
+		});
+}
+
+void
+unlock_empty_table(Oid table)
+{
+	call([=] { UnlockRelationOid(table, ShareRowExclusiveLock); });
+}
+
+void
+suspend_index(Oid index)
+{
+	call(
+		[=]
+		{
+			const Relation catalog = table_open(IndexRelationId, RowExclusiveLock);
+			const HeapTuple tuple = SearchSysCacheCopy1(INDEXRELID, ObjectIdGetDatum(index));
+			if (!HeapTupleIsValid(tuple))
+				elog(ERROR, "cache lookup failed for index %u", index);
+			const Form_pg_index form = reinterpret_cast<Form_pg_index>(GETSTRUCT(tuple));
+			form->indisvalid = form->indisready = false;
+			CatalogTupleUpdate(catalog, &tuple->t_self, tuple);
+			CacheInvalidateRelcacheByRelid(form->indrelid);
+			heap_freetuple(tuple);
+			table_close(catalog, RowExclusiveLock);
+			CommandCounterIncrement();
+		});
+}
+
+void
+build_suspended_index(Oid table, Oid index, size_t memory)
+{
+	const MaintenanceMemory maintenance_memory(memory);
+	if (!lock_index(index))
+		return fill_index(table, index);
+	const char *const schema = call([=] { return get_namespace_name(get_rel_namespace(index)); });
+	const char *const name = call([=] { return get_rel_name(index); });
+	execute("REINDEX INDEX " + quote(schema, name));
+}
+
+} // namespace pg

@@ -1,9 +1,11 @@
 #include "core/beneath.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <fcntl.h>
@@ -28,12 +30,59 @@ has_parent_step(std::string_view path)
 	return false;
 }
 
+/// Folders that this thread keeps open, by path, the one that it needed last in front.
+class KeptFolders
+{
+  public:
+	void begin() { ++keepers_; }
+	void end()
+	{
+		if (--keepers_ == 0)
+			folders_.clear();
+	}
+	/// -1: it is not kept.
+	int find(std::string_view path)
+	{
+		const auto at = std::find_if(folders_.begin(), folders_.end(),
+									 [&](const auto &folder) { return folder.first == path; });
+		if (at == folders_.end())
+			return -1;
+		std::rotate(folders_.begin(), at, at + 1);
+		return folders_.front().second.get();
+	}
+	/// Takes the folder over, if it is one and there is a keeper.
+	void keep(std::string_view path, ScopedFd &folder)
+	{
+		if (keepers_ == 0 || !folder)
+			return;
+		if (folders_.size() == max_folders)
+			folders_.pop_back();
+		folders_.emplace(folders_.begin(), path, std::move(folder));
+	}
+
+  private:
+	/// More than raw, processed, archive and journal, or those of an action, are not in use at a
+	/// time.
+	static constexpr size_t max_folders = 4;
+
+	int keepers_ = 0; ///< objects that live
+	std::vector<std::pair<std::string, ScopedFd>> folders_;
+};
+thread_local KeptFolders kept_roots, kept_parents;
+
 /// The folder that a path's last step is taken from, and that step.
 struct Place
 {
-	ScopedFd folder;
+	ScopedFd own; ///< none: the folder is one of those that are kept
+	int folder = -1;
 	std::string name;
-	explicit operator bool() const { return static_cast<bool>(folder); }
+
+	void set(ScopedFd fd)
+	{
+		own = std::move(fd);
+		folder = own.get();
+	}
+	explicit operator bool() const { return folder >= 0; }
 };
 
 /// Known not to be there.
@@ -67,7 +116,50 @@ open_below(int folder, const std::string &path)
 	return fd;
 }
 
-/// With created, folders that are missing are made.
+/// Opens the folder of a path whose last step begins after `last`, no link being followed after
+/// `root`. With make, folders that are missing are made, and created tells whether there was one.
+void
+open_parent(Place &place, const std::string &path, size_t root, size_t last, bool make,
+			bool *created)
+{
+	// an absolute path with nothing trusted begins at "/"; a relative one where we are
+	const std::string start = root > 0 ? path.substr(0, root) : path[0] == '/' ? "/" : ".";
+	place.folder = kept_roots.find(start);
+	if (!place)
+		place.set(ScopedFd(::open(start.c_str(), folder_flags)));
+	if (!place || last == std::string::npos || root >= last)
+		return;
+	if (root > 0)
+		kept_roots.keep(start, place.own);
+	const size_t first = path.find_first_not_of('/', root);
+	if (first >= last)
+		return;
+	ScopedFd folder(open_below(place.folder, path.substr(first, last - first)));
+	// EAGAIN: something was renamed meanwhile; step by step that does not matter
+	if (folder || (errno != ENOSYS && errno != EAGAIN && !(make && errno == ENOENT)))
+		return place.set(std::move(folder));
+	for (size_t at = root; place && at < last;)
+	{
+		const size_t begin = path.find_first_not_of('/', at);
+		if (begin == std::string::npos || begin > last)
+			return;
+		const size_t end = path.find('/', begin);
+		const std::string step = path.substr(begin, end - begin);
+		if (make)
+		{
+			if (mkdirat(place.folder, step.c_str(), 0700) == 0)
+			{
+				if (created != nullptr)
+					*created = true;
+			}
+			else if (errno != EEXIST)
+				return place.set(ScopedFd());
+		}
+		place.set(ScopedFd(openat(place.folder, step.c_str(), folder_flags | O_NOFOLLOW)));
+		at = end;
+	}
+}
+
 Place
 find(const std::string &path, size_t root, bool make = false, bool *created = nullptr)
 {
@@ -79,54 +171,42 @@ find(const std::string &path, size_t root, bool make = false, bool *created = nu
 	}
 	if (root == by_shape)
 		root = root_length(path);
-	// an absolute path with nothing trusted begins at "/"; a relative one where we are
-	const std::string start = root > 0 ? path.substr(0, root) : path[0] == '/' ? "/" : ".";
-	place.folder = ScopedFd(::open(start.c_str(), folder_flags));
 	const size_t last = path.rfind('/');
 	place.name = last == std::string::npos ? path : path.substr(last + 1);
 	if (place.name.empty())
 		place.name.assign(1, '.'); // "folder/"
-	if (place.folder && last != std::string::npos && root < last)
-	{
-		const size_t begin = path.find_first_not_of('/', root);
-		if (begin >= last)
-			return place;
-		ScopedFd folder(open_below(place.folder.get(), path.substr(begin, last - begin)));
-		// EAGAIN: something was renamed meanwhile; step by step that does not matter
-		if (folder || (errno != ENOSYS && errno != EAGAIN && !(make && errno == ENOENT)))
-		{
-			place.folder = std::move(folder);
-			return place;
-		}
-	}
-	for (size_t at = root; place.folder && last != std::string::npos && at < last;)
-	{
-		const size_t begin = path.find_first_not_of('/', at);
-		if (begin == std::string::npos || begin > last)
-			break;
-		const size_t end = path.find('/', begin);
-		const std::string step = path.substr(begin, end - begin);
-		if (make)
-		{
-			if (mkdirat(place.folder.get(), step.c_str(), 0700) == 0)
-			{
-				if (created != nullptr)
-					*created = true;
-			}
-			else if (errno != EEXIST)
-			{
-				place.folder = ScopedFd();
-				return place;
-			}
-		}
-		place.folder =
-			ScopedFd(openat(place.folder.get(), step.c_str(), folder_flags | O_NOFOLLOW));
-		at = end;
-	}
+	const bool is_below = root > 0 && last != std::string::npos && root < last;
+	const std::string_view parent = std::string_view(path).substr(0, last);
+	if (is_below)
+		place.folder = kept_parents.find(parent);
+	if (!place)
+		open_parent(place, path, root, last, make, created);
+	if (is_below)
+		kept_parents.keep(parent, place.own);
 	return place;
 }
 
 } // namespace
+
+KeepRoots::KeepRoots()
+{
+	kept_roots.begin();
+}
+
+KeepRoots::~KeepRoots()
+{
+	kept_roots.end();
+}
+
+KeepParents::KeepParents()
+{
+	kept_parents.begin();
+}
+
+KeepParents::~KeepParents()
+{
+	kept_parents.end();
+}
 
 void
 walk_only(bool only)
@@ -155,8 +235,7 @@ int
 open(const std::string &path, int flags, mode_t mode, size_t root)
 {
 	const Place place = find(path, root);
-	return place ? openat(place.folder.get(), place.name.c_str(), flags | O_NOFOLLOW | O_CLOEXEC,
-						  mode)
+	return place ? openat(place.folder, place.name.c_str(), flags | O_NOFOLLOW | O_CLOEXEC, mode)
 				 : -1;
 }
 
@@ -164,14 +243,14 @@ int
 lstat(const std::string &path, struct stat *info)
 {
 	const Place place = find(path, by_shape);
-	return place ? fstatat(place.folder.get(), place.name.c_str(), info, AT_SYMLINK_NOFOLLOW) : -1;
+	return place ? fstatat(place.folder, place.name.c_str(), info, AT_SYMLINK_NOFOLLOW) : -1;
 }
 
 int
 unlink(const std::string &path)
 {
 	const Place place = find(path, by_shape);
-	return place ? unlinkat(place.folder.get(), place.name.c_str(), 0) : -1;
+	return place ? unlinkat(place.folder, place.name.c_str(), 0) : -1;
 }
 
 int
@@ -181,7 +260,7 @@ rename(const std::string &from, const std::string &to)
 	if (!a)
 		return -1;
 	const Place b = find(to, by_shape);
-	return b ? renameat(a.folder.get(), a.name.c_str(), b.folder.get(), b.name.c_str()) : -1;
+	return b ? renameat(a.folder, a.name.c_str(), b.folder, b.name.c_str()) : -1;
 }
 
 int
@@ -193,19 +272,18 @@ rename_new(const std::string &from, const std::string &to)
 	const Place b = find(to, by_shape);
 	if (!b)
 		return -1;
-	if (renameat2(a.folder.get(), a.name.c_str(), b.folder.get(), b.name.c_str(),
-				  RENAME_NOREPLACE) == 0)
+	if (renameat2(a.folder, a.name.c_str(), b.folder, b.name.c_str(), RENAME_NOREPLACE) == 0)
 		return 0;
 	if (errno != EINVAL && errno != ENOSYS)
 		return -1;
 	// a file system without RENAME_NOREPLACE
 	struct stat info;
-	if (fstatat(b.folder.get(), b.name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0)
+	if (fstatat(b.folder, b.name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0)
 	{
 		errno = EEXIST;
 		return -1;
 	}
-	return renameat(a.folder.get(), a.name.c_str(), b.folder.get(), b.name.c_str());
+	return renameat(a.folder, a.name.c_str(), b.folder, b.name.c_str());
 }
 
 bool
@@ -244,7 +322,7 @@ remove_empty_parents(const std::string &path, const std::string &root)
 		if (folder.compare(0, below.size(), below) != 0)
 			return;
 		const Place place = find(folder, root.size());
-		if (!place || unlinkat(place.folder.get(), place.name.c_str(), AT_REMOVEDIR) != 0)
+		if (!place || unlinkat(place.folder, place.name.c_str(), AT_REMOVEDIR) != 0)
 			return;
 	}
 }

@@ -24,6 +24,27 @@ namespace etl::beneath
 
 constexpr size_t by_shape = static_cast<size_t>(-1);
 
+/// While it lives, its thread opens each configured folder once rather than for each path: a third
+/// of the system calls of moving a file. A folder that is replaced meanwhile is not noticed.
+class KeepRoots
+{
+  public:
+	KeepRoots();
+	~KeepRoots();
+	KeepRoots(const KeepRoots &) = delete;
+	KeepRoots &operator=(const KeepRoots &) = delete;
+};
+
+/// The same for the folders right above the files, for as long as it takes to move one.
+class KeepParents
+{
+  public:
+	KeepParents();
+	~KeepParents();
+	KeepParents(const KeepParents &) = delete;
+	KeepParents &operator=(const KeepParents &) = delete;
+};
+
 /// How many bytes of a path are the configured folder.
 size_t root_length(const std::string &path);
 

@@ -69,6 +69,7 @@ FileRewriter::wait(std::chrono::milliseconds time)
 void
 FileRewriter::work()
 {
+	const beneath::KeepRoots keep_roots;
 	std::map<size_t, Transform> transforms;
 	for (;;)
 	{

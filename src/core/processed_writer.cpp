@@ -15,6 +15,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "core/beneath.h"
 #include "core/deflater.h"
 #include "core/file_error.h"
 #include "core/sealed_text.h"
@@ -261,7 +262,12 @@ ProcessedWriter::start_threads(unsigned count, void (ProcessedWriter::*body)())
 	try
 	{
 		for (unsigned i = 0; i < count; ++i)
-			threads_.emplace_back([this, body] { (this->*body)(); });
+			threads_.emplace_back(
+				[this, body]
+				{
+					const beneath::KeepRoots keep_roots;
+					(this->*body)();
+				});
 	}
 	catch (const std::exception &)
 	{

@@ -61,8 +61,7 @@ class CheckMemory
 	/// False: the run has loaded no such key. True: it has, where knows_own_keys(), or may have.
 	bool may_be_own(const StagedRecord &record) const
 	{
-		return own_.may_contain(record.key_hash) &&
-			   (!own_keys_ || own_keys_->contains(record.key));
+		return own_.may_contain(record.key_hash) && (!own_keys_ || own_keys_->contains(record.key));
 	}
 	bool any_own() const { return !own_.empty(); }
 

@@ -25,6 +25,7 @@ SELECT i.indexrelid::bigint
   JOIN pg_class x ON x.oid = i.indexrelid
   JOIN pg_am a ON a.oid = x.relam
  WHERE i.indrelid = $1
+   AND t.relam = (SELECT oid FROM pg_am WHERE amname = 'heap')
    AND t.relpersistence <> 't' AND NOT t.relhastriggers AND NOT t.relhassubclass
    AND pg_has_role(t.relowner, 'USAGE')
    AND a.amname = 'btree' AND i.indisvalid AND i.indisready AND i.indislive
@@ -62,9 +63,9 @@ std::vector<Oid>
 eligible_indexes(const Definition &definition, const TableDefinition &table, Oid oid)
 {
 	const std::vector<std::string_view> distinct = distinct_columns(definition, table);
-	const pg::Rows rows = pg::query(
-		eligible_sql, {pg::param(static_cast<int64_t>(oid)),
-					   distinct.empty() ? pg::null_param(TEXTARRAYOID) : pg::param_array(distinct)});
+	const pg::Rows rows = pg::query(eligible_sql, {pg::param(static_cast<int64_t>(oid)),
+												   distinct.empty() ? pg::null_param(TEXTARRAYOID)
+																	: pg::param_array(distinct)});
 	std::vector<Oid> indexes;
 	for (uint64_t i = 0; i < rows.size(); ++i)
 		indexes.push_back(static_cast<Oid>(rows.integer(i, 0)));

@@ -8,6 +8,7 @@
 
 #include <unistd.h>
 
+#include "core/beneath.h"
 #include "erase/erase.h"
 #include "erase/journal.h"
 #include "erase/subject_collector.h"
@@ -134,9 +135,8 @@ class Run
 #else
 		constexpr uint64_t few_bytes = 1 << 20;
 #endif
-		return settings_.postpone_indexes && options_.postpone_indexes &&
-			   memory_.only_own_keys && definition_.on_repeat != OnRepeat::update &&
-			   expected_bytes_ >= few_bytes;
+		return settings_.postpone_indexes && options_.postpone_indexes && memory_.only_own_keys &&
+			   definition_.on_repeat != OnRepeat::update && expected_bytes_ >= few_bytes;
 	}
 
 	/// Memory for the batch that is being loaded, and as much for what is staged ahead of it:
@@ -542,6 +542,7 @@ class Run
 		actions.push_back(std::move(archive));
 	}
 
+	const beneath::KeepRoots keep_roots_;
 	const Catalog &catalog_;
 	const Definition &definition_;
 	const RunOptions &options_;

@@ -3,6 +3,8 @@
 
 #include <cerrno>
 #include <filesystem>
+#include <optional>
+#include <tuple>
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -17,12 +19,14 @@ namespace fs = std::filesystem;
 namespace
 {
 
-/// With openat2(2), and as on a system without.
-struct Folders : testing::TestWithParam<bool>
+/// With openat2(2), and as on a system without; with folders opened anew and kept open.
+struct Folders : testing::TestWithParam<std::tuple<bool, bool>>
 {
 	void SetUp() override
 	{
-		beneath::walk_only(GetParam());
+		beneath::walk_only(std::get<0>(GetParam()));
+		if (std::get<1>(GetParam()))
+			keep_roots.emplace();
 		fs::create_directories(folder.file("raw/date=2020-01-01/hour=1"));
 		fs::create_directories(folder.file("outside/hour=1"));
 		secret = folder.write("outside/hour=1/f", "secret");
@@ -45,6 +49,7 @@ struct Folders : testing::TestWithParam<bool>
 	std::string raw(const std::string &name) const { return folder.file("raw/" + name); }
 
 	const TempFolder folder;
+	std::optional<beneath::KeepRoots> keep_roots;
 	std::string secret, inside;
 };
 
@@ -111,6 +116,47 @@ TEST_P(Folders, FoldersComeAndGo)
 	EXPECT_TRUE(fs::exists(raw("")));
 }
 
+TEST(KeptRootsTest, ManyFoldersTakeTurns)
+{
+	const TempFolder folder;
+	const beneath::KeepRoots keep_roots;
+	const auto file = [&](int i)
+	{ return folder.file("raw" + std::to_string(i) + "/date=2020-01-01/hour=1/f"); };
+	constexpr int count = 7;
+	for (int i = 0; i < count; ++i)
+		fs::create_directories(fs::path(file(i)).parent_path());
+	folder.write("raw0/date=2020-01-01/hour=1/f", "travels");
+	for (int round = 0; round < 3; ++round)
+		for (int i = 0; i < count; ++i)
+			ASSERT_EQ(beneath::rename_new(file(i), file((i + 1) % count)), 0);
+	EXPECT_EQ(TempFolder::read(file(0)), "travels");
+}
+
+TEST(KeptRootsTest, AreLetGoWithTheLastKeeper)
+{
+	const TempFolder folder;
+	const std::string path = folder.file("raw/date=2020-01-01/hour=1/f");
+	const auto begin_anew = [&](const char *content)
+	{
+		fs::remove_all(folder.file("raw"));
+		fs::create_directories(fs::path(path).parent_path());
+		folder.write("raw/date=2020-01-01/hour=1/f", content);
+	};
+	struct stat info;
+	{
+		const beneath::KeepRoots outer;
+		{
+			const beneath::KeepRoots inner;
+			begin_anew("old");
+			ASSERT_EQ(beneath::lstat(path, &info), 0);
+		}
+		begin_anew("newer");
+		EXPECT_EQ(beneath::lstat(path, &info), -1) << "the folder that is kept has been removed";
+	}
+	ASSERT_EQ(beneath::lstat(path, &info), 0);
+	EXPECT_EQ(info.st_size, 5);
+}
+
 } // namespace
 
-INSTANTIATE_TEST_SUITE_P(Ways, Folders, testing::Bool());
+INSTANTIATE_TEST_SUITE_P(Ways, Folders, testing::Combine(testing::Bool(), testing::Bool()));

@@ -66,6 +66,7 @@ SELECT is(outcome('etl_regress_nobody', format('SET etl.%s = %L', s, v)), '42501
                ('max_record_size', '1MB'), ('max_file_size', '1GB'), ('batch_memory', '1GB')) x(s, v);
 SELECT is(outcome('etl_regress_nobody', $$ALTER ROLE etl_regress_nobody SET etl.raw_dir = '/etc'$$), '42501', 'nor by ALTER ROLE');
 SELECT is(outcome('etl_regress_nobody', 'SET etl.threads = 1'), 'ok', 'but for the number of threads');
+SELECT is(outcome('etl_regress_nobody', 'SET etl.postpone_indexes = off'), 'ok', 'and when indexes are built');
 
 -- ---- operator
 SELECT stage('products.json', '{"sku": 1, "name": "Tea", "price": 1, "category": "c", "popularity": 1}',

@@ -1,12 +1,14 @@
 """A row-at-a-time client: what pg_etl replaces, for comparison. Reads gzipped JSON Lines, validates
 each record with jsonschema, looks up its key and references one by one, inserts row by row, writes
-the processed file and moves the raw one. One transaction for each file. An erasure touches the
-customer's row only, not the files.
+the processed file, logs every record, valid or not, and each file's statistics in tables, and moves
+the raw file. One transaction for each file. An erasure touches the customer's row only, not the
+files.
 
-    client.py RAW PROCESSED ARCHIVE SCHEMAS DATASETS [FILES]
+    client.py RAW PROCESSED ARCHIVE SCHEMAS DATASETS [FILES [naive]]
 
 SCHEMAS is the folder of the datasets' definitions, DATASETS a list with commas, FILES how many of
-each are taken at most. Connects as libpq's environment says. Prints the seconds that it took and
+each are taken at most. "naive" is the client as such scripts are first written: jsonschema.validate()
+for each record, which checks the schema each time, and a commit after each record. Connects as libpq's environment says. Prints the seconds that it took and
 the records."""
 import decimal
 import gzip
@@ -83,16 +85,36 @@ def erasure_requests(cursor, record, date, hour):
         return "reference"
 
 
-def run(connection, dataset, folders, schemas, limit):
+LOG_TABLES = """
+CREATE SCHEMA IF NOT EXISTS client;
+CREATE TABLE IF NOT EXISTS client.valid_record (dataset text, path text, line int, record text);
+CREATE TABLE IF NOT EXISTS client.statistics (dataset text, path text, records int, valid int,
+    at timestamptz DEFAULT now());
+"""
+
+
+def violations(record, schema, validator):
+    if validator:
+        return [e.message for e in validator.iter_errors(record)]
+    try:
+        jsonschema.validate(record, schema)
+        return []
+    except jsonschema.ValidationError as error:
+        return [error.message]
+
+
+def run(connection, dataset, folders, schemas, limit, naive):
     raw, processed, archive = folders
     with open(os.path.join(schemas, f"{dataset}.json")) as file:
         schema = json.load(file)
-    validator = jsonschema.validators.validator_for(schema)(schema)
+    validator = None if naive else jsonschema.validators.validator_for(schema)(schema)
     load = globals()[dataset]
     name = dataset.replace("_", "-") + ".json.gz"
     paths = sorted(os.path.join(folder, name)
                    for folder, _, names in os.walk(raw) if name in names)[:limit]
     records = 0
+    with connection, connection.cursor() as cursor:
+        cursor.execute(LOG_TABLES)
     for path in paths:
         relative = os.path.relpath(path, raw)
         date, hour = re.match(r"date=([0-9-]+)/hour=(\d+)", relative).groups()
@@ -100,17 +122,25 @@ def run(connection, dataset, folders, schemas, limit):
         os.makedirs(os.path.dirname(target), exist_ok=True)
         with connection, connection.cursor() as cursor, gzip.open(path, "rt") as lines, \
                 gzip.open(target, "wt") as out:
+            number = valid = 0
             for number, line in enumerate(lines, 1):
                 records += 1
                 record = normalised(dataset, json.loads(line))
-                errors = [e.message for e in validator.iter_errors(record)]
+                errors = violations(record, schema, validator)
                 code = "schema" if errors else load(cursor, record, date, hour)
                 if code is None:
                     out.write(line)
+                    valid += 1
+                    cursor.execute("INSERT INTO client.valid_record (dataset, path, line, record)"
+                                   " VALUES (%s, %s, %s, %s)", (dataset, relative, number, line))
                 else:
                     cursor.execute(
                         "INSERT INTO etl.quarantine (run_id, dataset, line, record, code, violations)"
                         " VALUES (0, %s, %s, %s, %s, '[]')", (dataset, number, line, code))
+                if naive:
+                    connection.commit()
+            cursor.execute("INSERT INTO client.statistics (dataset, path, records, valid)"
+                           " VALUES (%s, %s, %s, %s)", (dataset, relative, number, valid))
         moved = os.path.join(archive, relative)
         os.makedirs(os.path.dirname(moved), exist_ok=True)
         shutil.move(path, moved)
@@ -120,9 +150,10 @@ def run(connection, dataset, folders, schemas, limit):
 def main():
     folders, schemas, datasets = sys.argv[1:4], sys.argv[4], sys.argv[5].split(",")
     limit = int(sys.argv[6]) if len(sys.argv) > 6 else None
+    naive = sys.argv[7:] == ["naive"]
     connection = psycopg2.connect("")
     began = time.monotonic()
-    records = sum(run(connection, dataset, folders, schemas, limit) for dataset in datasets)
+    records = sum(run(connection, dataset, folders, schemas, limit, naive) for dataset in datasets)
     print(f"{time.monotonic() - began:.3f} {records}")
 
 

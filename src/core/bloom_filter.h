@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "core/prefault.h"
+
 namespace etl
 {
 
@@ -18,7 +20,11 @@ class BloomFilter
 	void add(uint64_t hash)
 	{
 		if (words_.empty())
+		{
+			words_.reserve(word_count);
+			prefault(words_.data(), word_count * sizeof(uint64_t));
 			words_.resize(word_count);
+		}
 		for_bits(hash,
 				 [&](size_t word, uint64_t bit)
 				 {

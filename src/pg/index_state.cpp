@@ -7,8 +7,8 @@
 
 extern "C"
 {
-#include "access/heapam.h"
 #include "access/htup_details.h"
+#include "access/relation.h"
 #include "access/table.h"
 #include "access/xact.h"
 #include "catalog/index.h"
@@ -43,14 +43,14 @@ is_empty_and_unused(Oid table)
 	return yes;
 }
 
-/// maintenance_work_mem while it lives.
-class MaintenanceMemory
+/// Settings for building an index, while it lives.
+class BuildSettings
 {
   public:
-	explicit MaintenanceMemory(size_t bytes) : exceptions_(std::uncaught_exceptions())
+	explicit BuildSettings(size_t memory) : exceptions_(std::uncaught_exceptions())
 	{
 		const std::string kilobytes =
-			std::to_string(std::clamp<size_t>(bytes / 1024, 1024, MAX_KILOBYTES));
+			std::to_string(std::clamp<size_t>(memory / 1024, 1024, MAX_KILOBYTES));
 		const char *const value = kilobytes.c_str();
 		level_ = call(
 			[=]
@@ -58,62 +58,24 @@ class MaintenanceMemory
 				const int level = NewGUCNestLevel();
 				(void)set_config_option("maintenance_work_mem", value, PGC_USERSET, PGC_S_SESSION,
 										GUC_ACTION_SAVE, true, 0, false);
+				// a parallel worker logs its error itself: "Key (…)=(…) is duplicated" is a DETAIL
+				(void)set_config_option("log_error_verbosity", "terse", PGC_SUSET, PGC_S_SESSION,
+										GUC_ACTION_SAVE, true, 0, false);
 				return level;
 			});
 	}
-	~MaintenanceMemory()
+	~BuildSettings()
 	{
 		// with an exception on its way the error's rollback does it
 		if (std::uncaught_exceptions() == exceptions_)
 			AtEOXact_GUC(false, level_);
 	}
-	MaintenanceMemory(const MaintenanceMemory &) = delete;
-	MaintenanceMemory &operator=(const MaintenanceMemory &) = delete;
+	BuildSettings(const BuildSettings &) = delete;
+	BuildSettings &operator=(const BuildSettings &) = delete;
 
   private:
 	int exceptions_, level_;
 };
-
-/// A second at most: somebody who reads the table in an open transaction keeps the index for as
-/// long as he likes, and might wait for us himself.
-bool
-lock_index(Oid index)
-{
-	constexpr int attempts = 100, pause_microseconds = 10000;
-	for (int i = 0; i < attempts; ++i)
-	{
-		if (call([=] { return ConditionalLockRelationOid(index, AccessExclusiveLock); }))
-			return true;
-		call(
-			[]
-			{
-				CHECK_FOR_INTERRUPTS();
-				pg_usleep(pause_microseconds);
-			});
-	}
-	return false;
-}
-
-/// The last phases of CREATE INDEX CONCURRENTLY: each row of the table that the index lacks (all
-/// of them) is inserted.
-void
-fill_index(Oid table, Oid index)
-{
-	call(
-		[=]
-		{
-			index_set_state_flags(index, INDEX_CREATE_SET_READY);
-			CommandCounterIncrement();
-			const Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
-			PushActiveSnapshot(snapshot);
-			validate_index(table, index, snapshot);
-			PopActiveSnapshot();
-			UnregisterSnapshot(snapshot);
-			index_set_state_flags(index, INDEX_CREATE_SET_VALID);
-			CacheInvalidateRelcacheByRelid(table);
-			CommandCounterIncrement();
-		});
-}
 
 } // namespace
 
@@ -161,15 +123,50 @@ suspend_index(Oid index)
 		});
 }
 
-void
-build_suspended_index(Oid table, Oid index, size_t memory)
+bool
+is_index_free(Oid index)
 {
-	const MaintenanceMemory maintenance_memory(memory);
-	if (!lock_index(index))
-		return fill_index(table, index);
+	return call(
+		[=]
+		{
+			if (!ConditionalLockRelationOid(index, AccessExclusiveLock))
+				return false;
+			UnlockRelationOid(index, AccessExclusiveLock);
+			return true;
+		});
+}
+
+bool
+build_suspended_index(Oid index, size_t memory)
+{
+	if (!call([=] { return ConditionalLockRelationOid(index, AccessExclusiveLock); }))
+		return false;
+	const BuildSettings settings(memory);
 	const char *const schema = call([=] { return get_namespace_name(get_rel_namespace(index)); });
 	const char *const name = call([=] { return get_rel_name(index); });
 	execute("REINDEX INDEX " + quote(schema, name));
+	return true;
+}
+
+/// The last phases of CREATE INDEX CONCURRENTLY: each row of the table that the index lacks (all
+/// of them) is inserted.
+void
+fill_suspended_index(Oid table, Oid index)
+{
+	call(
+		[=]
+		{
+			index_set_state_flags(index, INDEX_CREATE_SET_READY);
+			CommandCounterIncrement();
+			const Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
+			PushActiveSnapshot(snapshot);
+			validate_index(table, index, snapshot);
+			PopActiveSnapshot();
+			UnregisterSnapshot(snapshot);
+			index_set_state_flags(index, INDEX_CREATE_SET_VALID);
+			CacheInvalidateRelcacheByRelid(table);
+			CommandCounterIncrement();
+		});
 }
 
 } // namespace pg

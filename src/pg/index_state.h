@@ -20,9 +20,15 @@ void unlock_empty_table(Oid table);
 /// lock_empty_table().
 void suspend_index(Oid index);
 
+/// Whether nobody uses the index just now: who reads its table in an open transaction does.
+bool is_index_free(Oid index);
+
 /// Builds the index and takes it into use again. memory: bytes for sorting, here and in parallel
-/// workers together. Readers of the table wait from then on until the transaction ends; when they
-/// do not let go of the index within a second, it is filled row by row, for which nobody waits.
-void build_suspended_index(Oid table, Oid index, size_t memory);
+/// workers together. Readers of the table wait from then on until the transaction ends. False, with
+/// nothing done, when somebody uses the index.
+bool build_suspended_index(Oid index, size_t memory);
+
+/// The same row by row: slower, and nobody waits.
+void fill_suspended_index(Oid table, Oid index);
 
 } // namespace pg

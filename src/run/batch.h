@@ -92,7 +92,8 @@ void check(const Catalog &catalog, const Definition &definition, Batch &batch,
 /// True when the target table exists and holds a row.
 bool has_rows(const TableDefinition &table);
 
-/// Loads the accepted records; those that a table refuses get a constraint violation.
-void load(const Definition &definition, Batch &batch);
+/// Loads the accepted records; those that a table refuses get a constraint violation. memory may be
+/// null.
+void load(const Definition &definition, Batch &batch, const CheckMemory *memory = nullptr);
 
 } // namespace etl

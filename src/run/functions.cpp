@@ -181,7 +181,7 @@ PG_ETL_ENTRY(etl_run_one)
 	require_utf8();
 	const pg::Spi spi;
 	const Catalog catalog = Catalog::load();
-	RunOptions options;
+	RunOptions options = options_of_call();
 	options.wait = PG_GETARG_BOOL(1);
 	return run_row(run_dataset(catalog, dataset, options));
 }
@@ -192,7 +192,7 @@ PG_ETL_ENTRY(etl_run_batch)
 	require_utf8();
 	const pg::Spi spi;
 	const Catalog catalog = Catalog::load();
-	RunOptions options;
+	RunOptions options = options_of_call();
 	// JSON compresses about seven to one: what fills the memory of a batch
 	options.max_bytes = pg::Settings::current().batch_memory / 8;
 	options.failed_since = PG_GETARG_TIMESTAMPTZ(1);
@@ -214,9 +214,8 @@ PG_ETL_ENTRY(etl_run_all)
 	pg::ResultSet result(fcinfo);
 	const pg::Spi spi;
 	const Catalog catalog = Catalog::load();
-	for (const std::string &dataset : catalog.run_order())
+	for (const RunResult &run : run_all(catalog))
 	{
-		const RunResult run = run_dataset(catalog, dataset);
 		const pg::Rows rows =
 			pg::query("SELECT * FROM etl.run WHERE run_id = $1", {pg::param(run.run_id)});
 		result.add_tuple(rows.tuple(0));

@@ -225,7 +225,8 @@ delete_children(const Definition &definition, const TableDefinition &child,
 class Loader
 {
   public:
-	Loader(const Definition &definition, Batch &batch) : definition_(definition), batch_(batch)
+	Loader(const Definition &definition, Batch &batch, const CheckMemory *memory)
+		: definition_(definition), batch_(batch), memory_(memory)
 	{
 		rows_.resize(definition.tables.size());
 		for (size_t t = 0; t < rows_.size(); ++t)
@@ -336,6 +337,9 @@ class Loader
 	{
 		if (definition_.key_column < 0)
 			return false;
+		// nobody else may write the table, and all of our own keys are known
+		if (memory_ != nullptr && memory_->knows_own_keys())
+			return false;
 		std::vector<uint32_t> fresh;
 		for (const uint32_t i : records)
 			if (!batch_.records[i].exists && batch_.records[i].record->key.data() != nullptr)
@@ -415,6 +419,7 @@ class Loader
 
 	const Definition &definition_;
 	Batch &batch_;
+	const CheckMemory *memory_;
 	std::vector<std::vector<LoadRow>> rows_;
 	std::vector<uint32_t> refused_;
 };
@@ -422,10 +427,10 @@ class Loader
 } // namespace
 
 void
-load(const Definition &definition, Batch &batch)
+load(const Definition &definition, Batch &batch, const CheckMemory *memory)
 {
 	const pg::WithoutValues without_values;
-	Loader(definition, batch).run();
+	Loader(definition, batch, memory).run();
 }
 
 } // namespace etl

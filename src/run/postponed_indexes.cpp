@@ -1,5 +1,9 @@
 #include "run/postponed_indexes.h"
 
+#include <algorithm>
+#include <chrono>
+#include <thread>
+
 #include "pg/index_state.h"
 #include "pg/spi.h"
 #include "run/catalog.h"
@@ -72,45 +76,100 @@ eligible_indexes(const Definition &definition, const TableDefinition &table, Oid
 	return indexes;
 }
 
+/// All of the dataset's tables, each locked against writers; none when that can't be had at once.
+/// (Some of them locked and others not would make a deadlock with somebody who writes parent, then
+/// child.)
+std::vector<Oid>
+lock_empty_tables(const Definition &definition)
+{
+	std::vector<Oid> tables;
+	for (const TableDefinition &table : definition.tables)
+	{
+		const Oid oid = find_table(table);
+		if (!OidIsValid(oid) || !pg::lock_empty_table(oid))
+		{
+			std::for_each(tables.begin(), tables.end(), pg::unlock_empty_table);
+			return {};
+		}
+		tables.push_back(oid);
+	}
+	return tables;
+}
+
+/// Errors that say that the way, not the machine, was wrong: data that an index refuses, somebody's
+/// event trigger.
+bool
+is_refusal(const pg::PgError &error)
+{
+	static const char *const classes[] = {"22", "23", "54", "P0"};
+	return std::any_of(std::begin(classes), std::end(classes),
+					   [&](const char *c) { return error.sqlstate().compare(0, 2, c) == 0; });
+}
+
 } // namespace
 
 PostponedIndexes
 PostponedIndexes::suspend(const Definition &definition)
 {
 	PostponedIndexes postponed;
-	for (const TableDefinition &table : definition.tables)
-	{
-		const Oid oid = find_table(table);
-		if (!OidIsValid(oid) || !pg::lock_empty_table(oid))
-			continue;
-		const std::vector<Oid> indexes = eligible_indexes(definition, table, oid);
-		if (indexes.empty())
-			pg::unlock_empty_table(oid);
-		for (const Oid index : indexes)
+	postponed.dataset_ = definition.dataset;
+	const std::vector<Oid> tables = lock_empty_tables(definition);
+	for (size_t t = 0; t < tables.size(); ++t)
+		for (const Oid index : eligible_indexes(definition, definition.tables[t], tables[t]))
 		{
 			pg::suspend_index(index);
-			postponed.indexes_.push_back({oid, index});
-			postponed.of_key_table_ = postponed.of_key_table_ || !table.is_child;
+			postponed.indexes_.push_back({tables[t], index});
+			postponed.of_key_table_ = postponed.of_key_table_ || t == 0;
 		}
-	}
+	if (postponed.indexes_.empty())
+		std::for_each(tables.begin(), tables.end(), pg::unlock_empty_table);
 	return postponed;
 }
 
-std::optional<pg::PgError>
+void
 PostponedIndexes::build(size_t memory)
 {
-	if (indexes_.empty())
-		return std::nullopt;
 	const pg::WithoutValues without_values; // "Key (…)=(…) is duplicated"
-	return pg::subtransaction(
-		[&]
+	const auto error = pg::subtransaction([&] { build_all(memory); });
+	if (!error)
+		return;
+	if (!is_refusal(*error))
+		throw *error;
+	pg::notice(NOTICE, "indexes of dataset \"" + dataset_ + "\" could not be built last",
+			   "One of them has refused a row: SQLSTATE " + error->sqlstate() +
+				   ". The dataset is loaded again with its indexes in use.");
+	throw IndexRefused();
+}
+
+void
+PostponedIndexes::build_all(size_t memory)
+{
+	// a second for all of them: who reads in an open transaction may keep it for as long as he
+	// likes, and might wait for us himself
+	constexpr std::chrono::milliseconds patience(1000), pause(10);
+	const auto until = std::chrono::steady_clock::now() + patience;
+	std::vector<Index> free;
+	for (const Index &index : indexes_)
+	{
+		bool is_free;
+		while (!(is_free = pg::is_index_free(index.oid)) &&
+			   std::chrono::steady_clock::now() < until)
 		{
-			for (const Index &index : indexes_)
-			{
-				pg::build_suspended_index(index.table, index.oid, memory);
-				ETL_FAULT("index_built");
-			}
-		});
+			pg::check_for_interrupts();
+			std::this_thread::sleep_for(pause);
+		}
+		// before readers of any other have to wait
+		if (is_free)
+			free.push_back(index);
+		else
+			pg::fill_suspended_index(index.table, index.oid);
+	}
+	for (const Index &index : free)
+	{
+		if (!pg::build_suspended_index(index.oid, memory))
+			pg::fill_suspended_index(index.table, index.oid);
+		ETL_FAULT("index_built");
+	}
 }
 
 } // namespace etl

@@ -45,11 +45,12 @@ struct FileChanged
 	std::string path, error;
 };
 
-/// Thrown when an index that was to be built last refuses a row: had it been there when the row was
-/// loaded, only that row would have been refused.
-struct IndexRefused
+/// For building indexes: when that begins, batches have gone.
+size_t
+index_memory(const pg::Settings &settings)
 {
-};
+	return settings.batch_memory * 3 / 8;
+}
 
 /// One run of a dataset over its staged files.
 class Run
@@ -127,7 +128,9 @@ class Run
 			memory_.know_own_keys();
 	}
 
-	/// Not for a few records: inserting into the indexes costs no more then than building them.
+	/// Not for a few records: inserting into the indexes costs no more then than building them. Nor
+	/// for very many: all their keys are to be known. Nor where files are copied after the commit,
+	/// while readers wait.
 	bool may_postpone_indexes() const
 	{
 #ifdef ETL_FAULTS
@@ -135,8 +138,11 @@ class Run
 #else
 		constexpr uint64_t few_bytes = 1 << 20;
 #endif
+		constexpr uint64_t many_bytes = UINT64_C(16) << 30;
 		return settings_.postpone_indexes && options_.postpone_indexes && memory_.only_own_keys &&
-			   definition_.on_repeat != OnRepeat::update && expected_bytes_ >= few_bytes;
+			   definition_.on_repeat != OnRepeat::update && expected_bytes_ >= few_bytes &&
+			   expected_bytes_ <= many_bytes &&
+			   !on_other_file_system(settings_.raw_dir, settings_.archive_dir + "/file");
 	}
 
 	/// Memory for the batch that is being loaded, and as much for what is staged ahead of it:
@@ -223,14 +229,17 @@ class Run
 
 	void conclude()
 	{
-		result_.times.begin(StageTimes::load);
-		if (postponed_.build(settings_.batch_memory * 3 / 8))
-			throw IndexRefused();
 		if (erasure_)
 			erase();
 		result_.times.begin(StageTimes::archive);
 		merge_subject_segments(definition_.dataset);
 		ETL_FAULT("concluded");
+		// last of all: from here on readers wait
+		result_.times.begin(StageTimes::load);
+		if (options_.postponed != nullptr)
+			options_.postponed->push_back(std::move(postponed_));
+		else
+			postponed_.build(index_memory(settings_));
 		if (failures_ == 0)
 			return;
 		result_.status = failures_ == result_.files ? "failed" : "partial";
@@ -325,8 +334,8 @@ class Run
 		check(catalog_, definition_, batch, spanning_.keys.empty() ? nullptr : &spanning_,
 			  &memory_);
 		times.begin(StageTimes::load);
-		load(definition_, batch);
-		memory_.note_loaded(batch);
+		load(definition_, batch, &memory_);
+		note_loaded(batch);
 		memory_.forget_old();
 		times.begin(StageTimes::quarantine);
 		if (erasure_)
@@ -349,6 +358,20 @@ class Run
 			close_file(files_[index]);
 		if (RunFile &file = files_[last_file_]; SubjectCollector::many(file.subjects))
 			collect_subjects(file);
+	}
+
+	void note_loaded(const Batch &batch)
+	{
+		try
+		{
+			memory_.note_loaded(batch);
+		}
+		catch (const pg::PgError &error)
+		{
+			if (error.sqlstate() != "53400") // temp_file_limit
+				throw;
+			throw IndexRefused();
+		}
 	}
 
 	/// Some of a file's accepted records, from one on; size is 0 when there are none.
@@ -575,8 +598,6 @@ run_stable_files(const Catalog &catalog, const Definition &definition, const Run
 				 RunResult &result)
 {
 	RunOptions left = options;
-	// in a transaction block readers would wait for as long as it is kept open
-	left.postpone_indexes = !pg::call([] { return IsTransactionBlock(); });
 	for (;;)
 	{
 		const RunResult before = result;
@@ -610,6 +631,53 @@ require_read_committed()
 						"What other sessions have loaded since the transaction began would not be "
 						"seen, and be loaded again.",
 						"BEGIN ISOLATION LEVEL READ COMMITTED;");
+}
+
+RunOptions
+options_of_call()
+{
+	RunOptions options;
+	options.postpone_indexes = !pg::call([] { return IsTransactionBlock(); });
+	return options;
+}
+
+std::vector<RunResult>
+run_all(const Catalog &catalog)
+{
+	// what others refer to is looked up by them: it keeps its indexes
+	std::set<std::string> parents;
+	for (const auto &[name, definition] : catalog.all())
+		for (const ReferenceDefinition &reference : definition.references)
+			parents.insert(reference.dataset);
+	bool postpone = options_of_call().postpone_indexes;
+	for (;;)
+	{
+		std::vector<RunResult> results;
+		std::vector<PostponedIndexes> postponed;
+		try
+		{
+			const auto error = pg::subtransaction(
+				[&]
+				{
+					for (const std::string &dataset : catalog.run_order())
+					{
+						RunOptions options;
+						options.postpone_indexes = postpone && parents.count(dataset) == 0;
+						options.postponed = &postponed;
+						results.push_back(run_dataset(catalog, dataset, options));
+					}
+					for (PostponedIndexes &indexes : postponed)
+						indexes.build(index_memory(pg::Settings::current()));
+				});
+			if (error)
+				throw *error;
+			return results;
+		}
+		catch (const IndexRefused &)
+		{
+			postpone = false;
+		}
+	}
 }
 
 RunResult

@@ -15,6 +15,8 @@
 namespace etl
 {
 
+class PostponedIndexes;
+
 struct RunFile
 {
 	int64_t file_id = 0;
@@ -85,13 +87,23 @@ struct RunOptions
 	uint64_t max_bytes = 0;
 	/// Leave out files that failed at or after that time; 0: none.
 	int64_t failed_since = 0;
-	/// Build indexes when all is loaded, where that can be done. run_dataset() sets it.
+	/// Build indexes when all is loaded, where that can be done.
 	bool postpone_indexes = false;
+	/// Leave building them to the caller; null: the run does it itself.
+	std::vector<PostponedIndexes> *postponed = nullptr;
 	/// Files that are refused, with the reason.
 	std::map<std::string, std::string> refused;
 };
 
-/// Runs a dataset's staged files. Must be called inside an SPI connection.
+/// What a call begins with: indexes may wait, but in a transaction block, where readers would wait
+/// for as long as it is kept open.
+RunOptions options_of_call();
+
+/// Runs every enabled dataset, in the order of Catalog::run_order(). Must be called inside an SPI
+/// connection, as all of these.
+std::vector<RunResult> run_all(const Catalog &catalog);
+
+/// Runs a dataset's staged files.
 RunResult run_dataset(const Catalog &catalog, const std::string &dataset,
 					  const RunOptions &options = {});
 

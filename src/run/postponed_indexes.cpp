@@ -129,6 +129,8 @@ PostponedIndexes::suspend(const Definition &definition)
 void
 PostponedIndexes::build(size_t memory)
 {
+	if (indexes_.empty())
+		return;
 	const pg::WithoutValues without_values; // "Key (…)=(…) is duplicated"
 	const auto error = pg::subtransaction([&] { build_all(memory); });
 	if (!error)

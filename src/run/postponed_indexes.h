@@ -1,8 +1,8 @@
 // Indexes of tables that a run is the first to fill: built when all is loaded, as the manual
 // advises for populating a database (https://www.postgresql.org/docs/15/populate.html, "Remove
-// Indexes"). Inserting into them row by row is more than half of a load; sorting and writing them
-// once is a sixth. docs/performance.md has the figures, docs/reliability.md says who waits for
-// what.
+// Indexes"). Inserting into them row by row was more than half of a load; sorted and written once
+// they take a third of what is left. docs/performance.md has the figures, docs/reliability.md says
+// who waits for what.
 #pragma once
 
 #include <string>

@@ -7,9 +7,9 @@ files.
     client.py RAW PROCESSED ARCHIVE SCHEMAS DATASETS [FILES [naive]]
 
 SCHEMAS is the folder of the datasets' definitions, DATASETS a list with commas, FILES how many of
-each are taken at most. "naive" is the client as such scripts are first written: jsonschema.validate()
-for each record, which checks the schema each time, and a commit after each record. Connects as libpq's environment says. Prints the seconds that it took and
-the records."""
+each are taken at most. "naive" is the client as such scripts are first written:
+jsonschema.validate() for each record, which checks the schema each time, and a commit after each.
+Connects as libpq's environment says. Prints the seconds that it took and the records."""
 import decimal
 import gzip
 import json

@@ -65,10 +65,16 @@ class KeptFolders
 	/// time.
 	static constexpr size_t max_folders = 4;
 
-	int keepers_ = 0; ///< objects that live
+	int keepers_ = 0; ///< KeepOpen objects that live
 	std::vector<std::pair<std::string, ScopedFd>> folders_;
 };
-thread_local KeptFolders kept_roots, kept_parents;
+
+KeptFolders &
+kept(Folders which)
+{
+	thread_local KeptFolders roots, parents;
+	return which == Folders::roots ? roots : parents;
+}
 
 /// The folder that a path's last step is taken from, and that step.
 struct Place
@@ -124,13 +130,13 @@ open_parent(Place &place, const std::string &path, size_t root, size_t last, boo
 {
 	// an absolute path with nothing trusted begins at "/"; a relative one where we are
 	const std::string start = root > 0 ? path.substr(0, root) : path[0] == '/' ? "/" : ".";
-	place.folder = kept_roots.find(start);
+	place.folder = kept(Folders::roots).find(start);
 	if (!place)
 		place.set(ScopedFd(::open(start.c_str(), folder_flags)));
 	if (!place || last == std::string::npos || root >= last)
 		return;
 	if (root > 0)
-		kept_roots.keep(start, place.own);
+		kept(Folders::roots).keep(start, place.own);
 	const size_t first = path.find_first_not_of('/', root);
 	if (first >= last)
 		return;
@@ -178,34 +184,24 @@ find(const std::string &path, size_t root, bool make = false, bool *created = nu
 	const bool is_below = root > 0 && last != std::string::npos && root < last;
 	const std::string_view parent = std::string_view(path).substr(0, last);
 	if (is_below)
-		place.folder = kept_parents.find(parent);
+		place.folder = kept(Folders::parents).find(parent);
 	if (!place)
 		open_parent(place, path, root, last, make, created);
 	if (is_below)
-		kept_parents.keep(parent, place.own);
+		kept(Folders::parents).keep(parent, place.own);
 	return place;
 }
 
 } // namespace
 
-KeepRoots::KeepRoots()
+KeepOpen::KeepOpen(Folders which) : which_(which)
 {
-	kept_roots.begin();
+	kept(which_).begin();
 }
 
-KeepRoots::~KeepRoots()
+KeepOpen::~KeepOpen()
 {
-	kept_roots.end();
-}
-
-KeepParents::KeepParents()
-{
-	kept_parents.begin();
-}
-
-KeepParents::~KeepParents()
-{
-	kept_parents.end();
+	kept(which_).end();
 }
 
 void

@@ -24,25 +24,27 @@ namespace etl::beneath
 
 constexpr size_t by_shape = static_cast<size_t>(-1);
 
-/// While it lives, its thread opens each configured folder once rather than for each path: a third
-/// of the system calls of moving a file. A folder that is replaced meanwhile is not noticed.
-class KeepRoots
+/// Folders that a thread may keep open: the configured ones, or those right above the files.
+enum class Folders
 {
-  public:
-	KeepRoots();
-	~KeepRoots();
-	KeepRoots(const KeepRoots &) = delete;
-	KeepRoots &operator=(const KeepRoots &) = delete;
+	roots,
+	parents
 };
 
-/// The same for the folders right above the files, for as long as it takes to move one.
-class KeepParents
+/// While it lives, its thread opens each of those folders once rather than for each path (roots and
+/// parents together were a third of the system calls of a small file). One that is replaced
+/// meanwhile is not noticed: keep roots for a run at most, parents for as long as it takes to move
+/// a file.
+class KeepOpen
 {
   public:
-	KeepParents();
-	~KeepParents();
-	KeepParents(const KeepParents &) = delete;
-	KeepParents &operator=(const KeepParents &) = delete;
+	explicit KeepOpen(Folders which);
+	~KeepOpen();
+	KeepOpen(const KeepOpen &) = delete;
+	KeepOpen &operator=(const KeepOpen &) = delete;
+
+  private:
+	Folders which_;
 };
 
 /// How many bytes of a path are the configured folder.

@@ -69,7 +69,7 @@ FileRewriter::wait(std::chrono::milliseconds time)
 void
 FileRewriter::work()
 {
-	const beneath::KeepRoots keep_roots;
+	const beneath::KeepOpen keep_roots(beneath::Folders::roots);
 	std::map<size_t, Transform> transforms;
 	for (;;)
 	{

@@ -265,7 +265,7 @@ ProcessedWriter::start_threads(unsigned count, void (ProcessedWriter::*body)())
 			threads_.emplace_back(
 				[this, body]
 				{
-					const beneath::KeepRoots keep_roots;
+					const beneath::KeepOpen keep_roots(beneath::Folders::roots);
 					(this->*body)();
 				});
 	}

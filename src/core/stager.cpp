@@ -193,7 +193,7 @@ Stager::work()
 	// it goes first (Linux keeps a nice value for each thread); docs/performance.md has what it
 	// saves.
 	(void)setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), 10);
-	const beneath::KeepRoots keep_roots;
+	const beneath::KeepOpen keep_roots(beneath::Folders::roots);
 	stage_files();
 	// Not before the stager goes: malloc gives the arena of the thread that ends last to the thread
 	// that begins next. So those of the next group of files find the memory that this one's have

@@ -81,7 +81,7 @@ kind_name(FileAction::Kind kind)
 void
 carry_out_share(size_t first, size_t share) noexcept
 {
-	const beneath::KeepRoots keep_roots;
+	const beneath::KeepOpen keep_roots(beneath::Folders::roots);
 	ActionQueue queue;
 	const auto mine = [=](int64_t file_id)
 	{ return static_cast<size_t>(file_id) % share == first; };

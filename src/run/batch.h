@@ -68,8 +68,8 @@ class CheckMemory
   private:
 	/// A list: what of() returned stays where it is.
 	std::list<std::pair<std::shared_ptr<const KeyDictionary>, std::vector<Known>>> known_;
-	BloomFilter own_; ///< keys that the run has loaded
-	std::optional<KeySet> own_keys_;
+	BloomFilter own_; ///< keys that the run has loaded: says no for nearly all others
+	std::optional<KeySet> own_keys_; ///< the same keys, for certain
 };
 
 /// Checks keys and references, set-based, then loads what is left; afterwards each record is either

@@ -378,7 +378,7 @@ ActionQueue::flush()
 ActionResult
 carry_out(const FileAction &action, bool thorough)
 {
-	const beneath::KeepParents keep_parents;
+	const beneath::KeepOpen keep_parents(beneath::Folders::parents);
 	switch (action.kind)
 	{
 	case FileAction::Kind::publish:

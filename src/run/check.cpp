@@ -23,6 +23,13 @@ duplicate_violation(const Definition &definition, const char *where)
 namespace
 {
 
+/// Of the keys that a run has loaded; the rest is in a temporary file.
+#ifdef ETL_FAULTS
+constexpr size_t own_key_memory = 512; // the tests that crash have few keys
+#else
+constexpr size_t own_key_memory = 8 << 20;
+#endif
+
 /// Records by key, the first of each. Open addressing over the hashes that the staging threads have
 /// computed: a batch has many keys, and the main thread nothing to spare.
 class KeyTable
@@ -409,12 +416,6 @@ CheckMemory::note_loaded(const Batch &batch)
 				own_keys_->add(r.record->key);
 		}
 }
-
-#ifdef ETL_FAULTS
-constexpr size_t own_key_memory = 512; // the tests that crash have few keys
-#else
-constexpr size_t own_key_memory = 8 << 20;
-#endif
 
 void
 CheckMemory::know_own_keys()

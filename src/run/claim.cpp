@@ -229,6 +229,15 @@ Claim::take(size_t count)
 	return taken;
 }
 
+uint64_t
+expected_bytes(std::span<const StagedFile> staged)
+{
+	uint64_t bytes = 0;
+	for (const StagedFile &file : staged)
+		bytes += file.identity.size * (is_gzip(file.path) ? 7 : 1);
+	return bytes;
+}
+
 std::vector<RunFile>
 take_up(const Definition &definition, const pg::Settings &settings, const RunOptions &options,
 		std::span<StagedFile> staged, int64_t run_time, std::vector<FileTask> &tasks)

@@ -65,6 +65,10 @@ class Claim
 	bool any_ = false;
 };
 
+/// About what the files' records will take in tables and indexes: as much as their text, and JSON
+/// is compressed to a seventh.
+uint64_t expected_bytes(std::span<const StagedFile> staged);
+
 /// What a run needs to know of some of them, and what its threads do, including what etl.file knows
 /// of contents that came under the same name before. Takes the names out of staged.
 std::vector<RunFile> take_up(const Definition &definition, const pg::Settings &settings,

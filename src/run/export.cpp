@@ -57,6 +57,44 @@ fill_chunk(const BatchRecord *records, const ExportChunk &chunk, char *to)
 	}
 }
 
+/// Lines of one file.
+ExportChunk
+chunk_of_lines(const std::vector<BatchRecord> &records, uint32_t begin)
+{
+	// a chunk is what COPY hands over as one row
+	constexpr size_t chunk_size = 256 * 1024;
+	ExportChunk chunk{begin, begin, 0};
+	for (uint32_t &i = chunk.end;
+		 i < records.size() && records[i].record->file == records[begin].record->file &&
+		 !records[i].piece->sealed && chunk.size < chunk_size;
+		 ++i)
+		if (records[i].accepted)
+			chunk.size += records[i].record->output.size() + 1;
+	return chunk;
+}
+
+/// A piece's records, from its first one on, as they are sealed.
+ExportChunk
+sealed_chunk(const std::vector<BatchRecord> &records, uint32_t begin,
+			 std::optional<ProcessedWriter::Sealed> &sealed)
+{
+	const Piece *const piece = records[begin].piece;
+	ExportChunk chunk{begin, begin, 0, &*piece->sealed};
+	sealed = {piece->sealed->crc, piece->sealed->size, {}, piece->sealed->whole};
+	uint32_t line = 0;
+	for (uint32_t &i = chunk.end; i < records.size() && records[i].piece == piece; ++i)
+	{
+		if (!records[i].record->sealed)
+			continue;
+		if (records[i].accepted)
+			chunk.size = piece->sealed->deflated.size();
+		else
+			sealed->without.push_back(line);
+		++line;
+	}
+	return chunk;
+}
+
 template <typename Writer>
 void
 wait_for(Writer &writer)
@@ -76,6 +114,14 @@ wait_for(Writer &writer)
 }
 
 } // namespace
+
+ExportChunk
+next_chunk(const std::vector<BatchRecord> &records, uint32_t begin,
+		   std::optional<ProcessedWriter::Sealed> &sealed)
+{
+	return records[begin].piece->sealed ? sealed_chunk(records, begin, sealed)
+										: chunk_of_lines(records, begin);
+}
 
 void
 export_chunks(const std::vector<BatchRecord> &records, const std::vector<ExportChunk> &chunks,

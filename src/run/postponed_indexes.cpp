@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "pg/index_state.h"
+#include "pg/settings.h"
 #include "pg/spi.h"
 #include "run/catalog.h"
 #include "run/fault.h"
@@ -127,25 +128,30 @@ PostponedIndexes::suspend(const Definition &definition)
 }
 
 void
-PostponedIndexes::build(size_t memory)
+PostponedIndexes::build()
 {
 	if (indexes_.empty())
 		return;
 	const pg::WithoutValues without_values; // "Key (…)=(…) is duplicated"
-	const auto error = pg::subtransaction([&] { build_all(memory); });
+	const auto error = pg::subtransaction([&] { build_all(); });
 	if (!error)
 		return;
 	if (!is_refusal(*error))
 		throw *error;
-	pg::notice(NOTICE, "indexes of dataset \"" + dataset_ + "\" could not be built last",
-			   "One of them has refused a row: SQLSTATE " + error->sqlstate() +
-				   ". The dataset is loaded again with its indexes in use.");
-	throw IndexRefused();
+	throw CannotPostpone{dataset_, "One of them has refused a row: SQLSTATE " + error->sqlstate()};
 }
 
 void
-PostponedIndexes::build_all(size_t memory)
+CannotPostpone::notice() const
 {
+	pg::notice(NOTICE, "indexes of dataset \"" + dataset + "\" could not be built last",
+			   reason + ". The dataset is loaded again with its indexes in use.");
+}
+
+void
+PostponedIndexes::build_all()
+{
+	const size_t memory = pg::Settings::current().batch_memory * 3 / 8;
 	// a second for all of them: who reads in an open transaction may keep it for as long as he
 	// likes, and might wait for us himself
 	constexpr std::chrono::milliseconds patience(1000), pause(10);

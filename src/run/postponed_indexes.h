@@ -14,11 +14,14 @@
 namespace etl
 {
 
-/// An index that was to be built last refuses a row, or it could not be known any more which keys
-/// are loaded: everything since suspend() must be rolled back and done again with the indexes in
-/// use. Had they been, only that row would have been refused.
-struct IndexRefused
+/// Thrown when it turns out that indexes can't wait: one that was to be built last refuses a row,
+/// or it could not be noted which keys are loaded. Everything since suspend() must be rolled back
+/// and done again with the indexes in use; had they been, only that row would have been refused.
+struct CannotPostpone
 {
+	std::string dataset, reason;
+	/// Says so in a NOTICE, after the rollback.
+	void notice() const;
 };
 
 class PostponedIndexes
@@ -35,16 +38,17 @@ class PostponedIndexes
 	bool of_key_table() const { return of_key_table_; }
 
 	/// Builds them and takes them into use again; row by row those of a table that somebody who
-	/// keeps his transaction open is reading, after a second. memory: bytes. Throws IndexRefused
-	/// when one refuses a row (one too long for it, say).
-	void build(size_t memory);
+	/// keeps his transaction open is reading, after a second. Sorts in what a batch had of
+	/// etl.batch_memory: batches have gone by then. Throws CannotPostpone when one refuses a row
+	/// (one too long for it, say).
+	void build();
 
   private:
 	struct Index
 	{
 		Oid table, oid;
 	};
-	void build_all(size_t memory);
+	void build_all();
 
 	std::string dataset_;
 	std::vector<Index> indexes_;

@@ -1,9 +1,7 @@
 #include "run/run.h"
 
 #include <algorithm>
-#include <map>
 #include <optional>
-#include <set>
 #include <utility>
 
 #include <unistd.h>
@@ -44,13 +42,6 @@ struct FileChanged
 {
 	std::string path, error;
 };
-
-/// For building indexes: when that begins, batches have gone.
-size_t
-index_memory(const pg::Settings &settings)
-{
-	return settings.batch_memory * 3 / 8;
-}
 
 /// One run of a dataset over its staged files.
 class Run
@@ -158,16 +149,6 @@ class Run
 		return (all - std::min(all * 3 / 4, files)) * (erasure_ ? 1 : 3) / 8;
 	}
 
-	/// About what the files' records will take in tables and indexes: as much as their text, and
-	/// JSON is compressed to a seventh.
-	static uint64_t expected_bytes(std::span<const StagedFile> staged)
-	{
-		uint64_t bytes = 0;
-		for (const StagedFile &file : staged)
-			bytes += file.identity.size * (is_gzip(file.path) ? 7 : 1);
-		return bytes;
-	}
-
 	/// Takes up some files, loads them, and plans what is done to them after the commit.
 	void run_group(std::span<StagedFile> staged)
 	{
@@ -239,7 +220,7 @@ class Run
 		if (options_.postponed != nullptr)
 			options_.postponed->push_back(std::move(postponed_));
 		else
-			postponed_.build(index_memory(settings_));
+			postponed_.build();
 		if (failures_ == 0)
 			return;
 		result_.status = failures_ == result_.files ? "failed" : "partial";
@@ -313,6 +294,7 @@ class Run
 	}
 
 	void process(Batch &batch, const std::vector<uint32_t> &ended)
+	try
 	{
 		{
 			const pg::MemoryScope memory_scope; // keys that the database is asked for
@@ -321,6 +303,12 @@ class Run
 		remember_spanning(batch, ended);
 		if (erasure_ && erasure_->full())
 			erase();
+	}
+	catch (const pg::PgError &error)
+	{
+		if (error.sqlstate() != "53400" || !memory_.knows_own_keys())
+			throw;
+		throw CannotPostpone{definition_.dataset, "Their keys did not fit temp_file_limit"};
 	}
 
 	void load_batch(Batch &batch, const std::vector<uint32_t> &ended)
@@ -335,7 +323,7 @@ class Run
 			  &memory_);
 		times.begin(StageTimes::load);
 		load(definition_, batch, &memory_);
-		note_loaded(batch);
+		memory_.note_loaded(batch);
 		memory_.forget_old();
 		times.begin(StageTimes::quarantine);
 		if (erasure_)
@@ -360,57 +348,6 @@ class Run
 			collect_subjects(file);
 	}
 
-	void note_loaded(const Batch &batch)
-	{
-		try
-		{
-			memory_.note_loaded(batch);
-		}
-		catch (const pg::PgError &error)
-		{
-			if (error.sqlstate() != "53400") // temp_file_limit
-				throw;
-			throw IndexRefused();
-		}
-	}
-
-	/// Some of a file's accepted records, from one on; size is 0 when there are none.
-	static ExportChunk chunk_of_lines(const std::vector<BatchRecord> &records, uint32_t begin)
-	{
-		// a chunk is what COPY hands over as one row
-		constexpr size_t chunk_size = 256 * 1024;
-		ExportChunk chunk{begin, begin, 0};
-		for (uint32_t &i = chunk.end;
-			 i < records.size() && records[i].record->file == records[begin].record->file &&
-			 !records[i].piece->sealed && chunk.size < chunk_size;
-			 ++i)
-			if (records[i].accepted)
-				chunk.size += records[i].record->output.size() + 1;
-		return chunk;
-	}
-
-	/// A piece's records, from its first one on, as they are sealed; size is 0 when none is
-	/// accepted. sealed: what the writer must know.
-	static ExportChunk sealed_chunk(const std::vector<BatchRecord> &records, uint32_t begin,
-									std::optional<ProcessedWriter::Sealed> &sealed)
-	{
-		const Piece *const piece = records[begin].piece;
-		ExportChunk chunk{begin, begin, 0, &*piece->sealed};
-		sealed = {piece->sealed->crc, piece->sealed->size, {}, piece->sealed->whole};
-		uint32_t line = 0;
-		for (uint32_t &i = chunk.end; i < records.size() && records[i].piece == piece; ++i)
-		{
-			if (!records[i].record->sealed)
-				continue;
-			if (records[i].accepted)
-				chunk.size = piece->sealed->deflated.size();
-			else
-				sealed->without.push_back(line);
-			++line;
-		}
-		return chunk;
-	}
-
 	/// Hands the accepted records to the threads that write processed files.
 	void export_accepted(const Batch &batch, const std::vector<uint32_t> &ended)
 	{
@@ -420,9 +357,7 @@ class Run
 		{
 			const uint32_t index = batch.records[i].record->file;
 			std::optional<ProcessedWriter::Sealed> sealed;
-			const ExportChunk chunk = batch.records[i].piece->sealed
-										  ? sealed_chunk(batch.records, i, sealed)
-										  : chunk_of_lines(batch.records, i);
+			const ExportChunk chunk = next_chunk(batch.records, i, sealed);
 			i = chunk.end;
 			if (chunk.size == 0)
 				continue;
@@ -565,7 +500,7 @@ class Run
 		actions.push_back(std::move(archive));
 	}
 
-	const beneath::KeepRoots keep_roots_;
+	const beneath::KeepOpen keep_roots_{beneath::Folders::roots};
 	const Catalog &catalog_;
 	const Definition &definition_;
 	const RunOptions &options_;
@@ -613,8 +548,9 @@ run_stable_files(const Catalog &catalog, const Definition &definition, const Run
 			left.refused[changed.path] = changed.error;
 			result = before;
 		}
-		catch (const IndexRefused &)
+		catch (const CannotPostpone &error)
 		{
+			error.notice();
 			left.postpone_indexes = false;
 			result = before;
 		}
@@ -631,53 +567,6 @@ require_read_committed()
 						"What other sessions have loaded since the transaction began would not be "
 						"seen, and be loaded again.",
 						"BEGIN ISOLATION LEVEL READ COMMITTED;");
-}
-
-RunOptions
-options_of_call()
-{
-	RunOptions options;
-	options.postpone_indexes = !pg::call([] { return IsTransactionBlock(); });
-	return options;
-}
-
-std::vector<RunResult>
-run_all(const Catalog &catalog)
-{
-	// what others refer to is looked up by them: it keeps its indexes
-	std::set<std::string> parents;
-	for (const auto &[name, definition] : catalog.all())
-		for (const ReferenceDefinition &reference : definition.references)
-			parents.insert(reference.dataset);
-	bool postpone = options_of_call().postpone_indexes;
-	for (;;)
-	{
-		std::vector<RunResult> results;
-		std::vector<PostponedIndexes> postponed;
-		try
-		{
-			const auto error = pg::subtransaction(
-				[&]
-				{
-					for (const std::string &dataset : catalog.run_order())
-					{
-						RunOptions options;
-						options.postpone_indexes = postpone && parents.count(dataset) == 0;
-						options.postponed = &postponed;
-						results.push_back(run_dataset(catalog, dataset, options));
-					}
-					for (PostponedIndexes &indexes : postponed)
-						indexes.build(index_memory(pg::Settings::current()));
-				});
-			if (error)
-				throw *error;
-			return results;
-		}
-		catch (const IndexRefused &)
-		{
-			postpone = false;
-		}
-	}
 }
 
 RunResult

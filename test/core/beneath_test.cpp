@@ -26,7 +26,7 @@ struct Folders : testing::TestWithParam<std::tuple<bool, bool>>
 	{
 		beneath::walk_only(std::get<0>(GetParam()));
 		if (std::get<1>(GetParam()))
-			keep_roots.emplace();
+			keep_roots.emplace(beneath::Folders::roots);
 		fs::create_directories(folder.file("raw/date=2020-01-01/hour=1"));
 		fs::create_directories(folder.file("outside/hour=1"));
 		secret = folder.write("outside/hour=1/f", "secret");
@@ -49,7 +49,7 @@ struct Folders : testing::TestWithParam<std::tuple<bool, bool>>
 	std::string raw(const std::string &name) const { return folder.file("raw/" + name); }
 
 	const TempFolder folder;
-	std::optional<beneath::KeepRoots> keep_roots;
+	std::optional<beneath::KeepOpen> keep_roots;
 	std::string secret, inside;
 };
 
@@ -119,7 +119,7 @@ TEST_P(Folders, FoldersComeAndGo)
 TEST(KeptRootsTest, ManyFoldersTakeTurns)
 {
 	const TempFolder folder;
-	const beneath::KeepRoots keep_roots;
+	const beneath::KeepOpen keep_roots(beneath::Folders::roots);
 	const auto file = [&](int i)
 	{ return folder.file("raw" + std::to_string(i) + "/date=2020-01-01/hour=1/f"); };
 	constexpr int count = 7;
@@ -144,9 +144,9 @@ TEST(KeptRootsTest, AreLetGoWithTheLastKeeper)
 	};
 	struct stat info;
 	{
-		const beneath::KeepRoots outer;
+		const beneath::KeepOpen outer(beneath::Folders::roots);
 		{
-			const beneath::KeepRoots inner;
+			const beneath::KeepOpen inner(beneath::Folders::roots);
 			begin_anew("old");
 			ASSERT_EQ(beneath::lstat(path, &info), 0);
 		}

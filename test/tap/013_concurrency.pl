@@ -37,51 +37,11 @@ sub product { return sprintf qq({"sku": %d, "name": "n", "price": "1.00", "categ
 sub place { my ($name) = @_; return sprintf 'date=2020-%02d-01/hour=%d/%s', 1 + int($hour / 24), $hour++ % 24, $name }
 sub stage_lines { my ($name, @lines) = @_; my $path = place($name); stage($node, $path, join '', @lines); return $path }
 
-# A session that stays open.
-sub session
-{
-	my %s = (in => '', out => '', err => '');
-	$s{run} = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('postgres') ], '<', \$s{in}, '>', \$s{out}, '2>', \$s{err}, IPC::Run::timeout(180));
-	return \%s;
-}
-
-# Runs SQL in it and returns what it says.
-sub ask
-{
-	my ($s, $sql) = @_;
-	begin_sql($s, $sql);
-	return answer($s);
-}
-
-sub begin_sql
-{
-	my ($s, $sql) = @_;
-	($s->{out}, $s->{err}) = ('', '');
-	$s->{in} .= "$sql;\n\\echo done\n";
-	$s->{run}->pump_nb;
-	return;
-}
-
-sub answer
-{
-	my ($s) = @_;
-	$s->{run}->pump until $s->{out} =~ /^done$/m;
-	return ($s->{out} =~ s/^done\n//mr) . $s->{err};
-}
-
-# Waits until some session waits for a lock.
-sub until_blocked
-{
-	my ($what) = @_;
-	ok($node->poll_query_until('postgres', q{SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%etl\_run%')}), $what);
-	return;
-}
-
 my $counts = 'status, files, records, loaded, quarantined';
 stage_lines('products.json', map { product($_) } 1 .. 5);
 stage_lines('customers.json', map { customer($_) } 1 .. 10);
 $node->safe_psql('postgres', 'SELECT etl_define(definition) FROM etl.dataset; SELECT etl_run()'); # makes all tables
-my ($a, $b, $c) = (session(), session(), session());
+my ($a, $b, $c) = (session($node), session($node), session($node));
 
 # ---- one dataset, two datasets, readers
 stage_lines('customers.json', map { customer($_) } 11 .. 20);
@@ -89,7 +49,7 @@ my $pid = ask($a, 'BEGIN; SELECT pg_backend_pid()') =~ s/\n//r;
 is(ask($a, "SELECT $counts FROM etl_run('customers')"), "succeeded|1|10|10|0\n", 'a run that does not commit yet');
 is(ask($b, "SELECT status, files, error FROM etl_run('customers')"), "skipped|0|another session is running this dataset: process $pid\n", 'another session is skipped, and told by whom');
 begin_sql($b, "SELECT $counts FROM etl_run('customers', wait => true)");
-until_blocked('a session that wants to wait does');
+until_blocked($node, 'a session that wants to wait does');
 stage_lines('products.json', product(6));
 is(ask($c, "SELECT $counts FROM etl_run('products')"), "succeeded|1|1|1|0\n", 'another dataset is run beside it');
 is(ask($c, 'SET statement_timeout = 5000; SELECT count(*) FROM data.customers; RESET statement_timeout'), "10\n", 'a reader does not wait, and sees what is committed');
@@ -108,7 +68,7 @@ for my $end ('COMMIT', 'ROLLBACK')
 	ask($a, "BEGIN; INSERT INTO data.customers (id, first_name, last_name, email) VALUES ($from + 5, 'App', 'App', 'app')");
 	stage_lines('customers.json', map { customer($from + $_) } 1 .. 10);
 	begin_sql($b, "SELECT $counts FROM etl_run('customers')");
-	until_blocked("a row with a key of ours that is inserted at the same time, $end: the run waits");
+	until_blocked($node, "a row with a key of ours that is inserted at the same time, $end: the run waits");
 	ask($a, $end);
 	is(answer($b), "succeeded|1|10|10|0\n", 'and then has all records');
 	is_sql($node, "SELECT count(*), count(*) FILTER (WHERE first_name = 'Ann') FROM data.customers WHERE id BETWEEN $from AND $from + 99", '10|10', 'the file has the last word');
@@ -120,7 +80,7 @@ for my $end ('COMMIT', 'ROLLBACK')
 		  . " VALUES ('00000000-0000-4000-8000-000000000${from}', now(), 1, '', '', '', '', 1, '2020-01-01', 0, now())");
 	stage_lines('transactions.json', map { transaction($from + $_) } 0 .. 9);
 	begin_sql($b, "SELECT $counts FROM etl_run('transactions')");
-	until_blocked("a transaction that is inserted at the same time, $end: the run waits");
+	until_blocked($node, "a transaction that is inserted at the same time, $end: the run waits");
 	ask($a, $end);
 	is(answer($b), $end eq 'COMMIT' ? "succeeded|1|10|9|1\n" : "succeeded|1|10|10|0\n", 'repeats are quarantined where the definition says so');
 }
@@ -130,7 +90,7 @@ is_sql($node, 'SELECT count(*), count(DISTINCT transaction_id) FROM data.purchas
 ask($a, 'BEGIN; DELETE FROM data.customers WHERE id IN (3, 5)');
 stage_lines('customers.json', map { customer($_, 'New') } 1 .. 10);
 begin_sql($b, "SELECT $counts FROM etl_run('customers')");
-until_blocked('rows that are deleted at the same time: the run waits');
+until_blocked($node, 'rows that are deleted at the same time: the run waits');
 ask($a, 'COMMIT');
 is(answer($b), "succeeded|1|10|10|0\n", 'and then has all records');
 is_sql($node, q{SELECT count(*) FROM data.customers WHERE id <= 10 AND first_name = 'New'}, '10', 'those that were deleted come back, as the file says');
@@ -138,7 +98,7 @@ is_sql($node, q{SELECT count(*) FROM data.customers WHERE id <= 10 AND first_nam
 ask($a, q{BEGIN; UPDATE data.customers SET city = 'There' WHERE id = 9});
 stage_lines('customers.json', map { customer($_, 'Newer') } 1 .. 10);
 begin_sql($b, "SELECT $counts FROM etl_run('customers')");
-until_blocked('rows that are updated in another order: the run waits');
+until_blocked($node, 'rows that are updated in another order: the run waits');
 my $app = ask($a, q{UPDATE data.customers SET city = 'There' WHERE id = 1});
 ask($a, 'COMMIT');
 is(answer($b), "succeeded|1|10|10|0\n", 'and is not the one that fails for the deadlock' . ($app =~ /deadlock/ ? ' (the application is)' : ''));

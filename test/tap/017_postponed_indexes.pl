@@ -7,7 +7,6 @@ use warnings;
 use FindBin;
 use lib $FindBin::Bin;
 use EtlTest;
-use IPC::Run ();
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -119,6 +118,33 @@ keeps_indexes('tables with rows that were rolled back', undef, "BEGIN; INSERT IN
 keeps_indexes("somebody else's tables", "SET ROLE runner; SELECT $counts FROM etl_run('orders'); RESET ROLE",
 	'CREATE ROLE runner', "SELECT etl_grant('runner', 'operator')");
 
+SKIP:
+{
+	skip 'no other file system at /dev/shm', 4 unless -d '/dev/shm' && -w '/dev/shm' && (stat '/dev/shm')[0] != (stat $root)[0];
+	my $archive = "/dev/shm/pg_etl_017_$$";
+	mkdir $archive or die;
+	$node->safe_psql('postgres', "ALTER DATABASE postgres SET etl.archive_dir = '$archive'");
+	keeps_indexes('files are copied to the archive before locks are freed');
+	$node->safe_psql('postgres', "ALTER DATABASE postgres SET etl.archive_dir = '$root/archive'");
+	system 'rm', '-rf', $archive;
+}
+
+# ---- all datasets
+my $all = "SELECT $counts FROM etl_run() WHERE dataset = 'orders'";
+begin_anew();
+stage_orders(1);
+$before = index_files();
+is($node->safe_psql('postgres', $all), 'succeeded|3|12005|12000|5', 'etl_run() without a dataset');
+is(scalar(grep { index($before, $_) >= 0 } split /, /, index_files()), 0, 'builds indexes in the end');
+indexes_are_right('etl_run()');
+(my $child = $definition) =~ s/"orders"/"returns"/g;
+$child =~ s/orders\.json/returns.json/;
+$child =~ s/"parts", "each"/"return_parts", "each"/;
+$child =~ s/"on_repeat"/"references": [{"field": "\/note", "dataset": "orders"}], "on_repeat"/;
+$node->safe_psql('postgres', "SELECT etl_define(\$\$$child\$\$)");
+keeps_indexes('others refer to the dataset: they look its keys up', $all);
+$node->safe_psql('postgres', "SELECT etl_drop('returns')");
+
 begin_anew('CREATE UNIQUE INDEX note ON data.orders (note)', 'CREATE INDEX lower_note ON data.orders (lower(note))', 'CREATE INDEX part_note ON data.orders (note) WHERE note > $$x$$',
 	'CREATE INDEX hashed ON data.orders USING hash (note)', 'ALTER TABLE data.orders CLUSTER ON orders_pkey');
 stage_orders(1);
@@ -139,6 +165,11 @@ stage($node, 'date=2020-01-01/hour=3/orders.json', order(13000, $long) . order(1
 is($node->safe_psql('postgres', "SELECT $counts FROM etl_run('orders')"), 'succeeded|4|12007|12001|6', 'a row that is too long for an index');
 is_sql($node, q{SELECT key, violations -> 0 ->> 'message' FROM etl.quarantine WHERE code = 'constraint'}, uuid(13000) . '|(root): refused by target table, SQLSTATE 54000', 'is the only one that is refused');
 indexes_are_right('a row too long for an index');
+begin_anew('CREATE INDEX note ON data.orders (note)');
+stage_orders(2);
+stage($node, 'date=2020-01-02/hour=3/orders.json', order(13000, $long) . order(13001));
+is($node->safe_psql('postgres', $all), 'succeeded|4|12007|12001|6', 'nor by etl_run()');
+indexes_are_right('a row too long for an index, etl_run()');
 is(scalar(files_below("$root/raw")), 0, 'no file is left');
 
 # ---- keys that an index takes for one although they differ: nobody logs them
@@ -158,22 +189,7 @@ is_sql($node, q{SELECT key ILIKE 'zyxomma', code FROM etl.quarantine WHERE line 
 $node->safe_psql('postgres', 'DROP TABLE data.orders, data.parts');
 
 # ---- other sessions
-sub session
-{
-	my (%s) = (in => '', out => '', err => '');
-	$s{run} = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('postgres') ], '<', \$s{in}, '>', \$s{out}, '2>', \$s{err}, IPC::Run::timeout(180));
-	return \%s;
-}
-
-sub ask
-{
-	my ($s, $sql) = @_;
-	($s->{out}, $s->{err}) = ('', '');
-	$s->{in} .= "$sql;\n\\echo done\n";
-	$s->{run}->pump until $s->{out} =~ /^done$/m;
-	return ($s->{out} =~ s/^done\n//mr) . $s->{err};
-}
-my $other = session();
+my $other = session($node);
 
 begin_anew();
 stage_orders(1);
@@ -189,7 +205,7 @@ stage_orders(1);
 $before = index_files();
 ask($other, "BEGIN; INSERT INTO data.orders VALUES ('" . uuid(3) . "', 'app')");
 my ($run, $out, $err) = start_sql($node, "SELECT $counts FROM etl_run('orders')");
-ok($node->poll_query_until('postgres', q{SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%etl\_run%')}), 'a writer who was first: the run waits at his row');
+until_blocked($node, 'a writer who was first: the run waits at his row');
 is(ask($other, "SET lock_timeout = 5000; INSERT INTO data.parts VALUES ('" . uuid(3) . "', 1, 3); COMMIT"), '', 'who can go on with its children');
 $run->finish;
 is($$out . $$err, "succeeded|3|12005|11999|6\n", 'and is loaded already then');
@@ -198,7 +214,17 @@ indexes_are_right('a writer who was first');
 
 SKIP:
 {
-	skip 'ETL_FAULTS_MODULE names no module with fault points (make faults)', 11 unless -f ($ENV{ETL_FAULTS_MODULE} // '');
+	skip 'ETL_FAULTS_MODULE names no module with fault points (make faults)', 15 unless -f ($ENV{ETL_FAULTS_MODULE} // '');
+
+	# keys beyond half a kilobyte go to a temporary file there: 64 kB of one file, thrice that of all
+	begin_anew();
+	stage_orders(1);
+	use_faults($node);
+	my (undef, $limited, $why) = $node->psql('postgres', "SET temp_file_limit = 160; SELECT $counts FROM etl_run('orders')");
+	is($limited, 'succeeded|3|12005|12000|5', 'the keys do not fit temp_file_limit');
+	like($why, qr/DETAIL: +Their keys did not fit temp_file_limit/, 'and the run says so');
+	indexes_are_right('temp_file_limit');
+
 	for my $end ('cancel', 'go on')
 	{
 		begin_anew();

@@ -15,7 +15,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 our @EXPORT = qw(etl_node stage slurp_lines files_below real_data is_sql run_counts all_files use_faults
-  start_sql);
+  start_sql session ask begin_sql answer until_blocked);
 
 # A running node with the extension in database postgres. Options: conf => text for
 # postgresql.conf, name, init => options of initdb.
@@ -151,6 +151,48 @@ sub start_sql
 		select undef, undef, undef, 0.02;
 	}
 	return ($run, \$out, \$err, $name);
+}
+
+# A session that stays open.
+sub session
+{
+	my ($node) = @_;
+	my %s = (in => '', out => '', err => '');
+	$s{run} = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('postgres') ], '<', \$s{in}, '>', \$s{out}, '2>', \$s{err}, IPC::Run::timeout(180));
+	return \%s;
+}
+
+# Runs SQL in it and returns what it says; or begins to, and waits for that.
+sub ask
+{
+	my ($s, $sql) = @_;
+	begin_sql($s, $sql);
+	return answer($s);
+}
+
+sub begin_sql
+{
+	my ($s, $sql) = @_;
+	($s->{out}, $s->{err}) = ('', '');
+	$s->{in} .= "$sql;\n\\echo done\n";
+	$s->{run}->pump_nb;
+	return;
+}
+
+sub answer
+{
+	my ($s) = @_;
+	$s->{run}->pump until $s->{out} =~ /^done$/m;
+	return ($s->{out} =~ s/^done\n//mr) . $s->{err};
+}
+
+# Waits until some run waits for a lock.
+sub until_blocked
+{
+	my ($node, $what) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	ok($node->poll_query_until('postgres', q{SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%etl\_run%')}), $what);
+	return;
 }
 
 # status|files|records|loaded|quarantined of a run.

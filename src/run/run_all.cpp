@@ -1,0 +1,63 @@
+// etl_run() without a dataset: all of them, one after the other.
+#include <set>
+
+#include "run/postponed_indexes.h"
+#include "run/run.h"
+
+extern "C"
+{
+#include "access/xact.h"
+}
+
+namespace etl
+{
+
+RunOptions
+options_of_call()
+{
+	RunOptions options;
+	options.postpone_indexes = !pg::call([] { return IsTransactionBlock(); });
+	return options;
+}
+
+std::vector<RunResult>
+run_all(const Catalog &catalog)
+{
+	// what others refer to is looked up by them: it keeps its indexes
+	std::set<std::string> parents;
+	for (const auto &[name, definition] : catalog.all())
+		for (const ReferenceDefinition &reference : definition.references)
+			parents.insert(reference.dataset);
+	bool postpone = options_of_call().postpone_indexes;
+	for (;;)
+	{
+		std::vector<RunResult> results;
+		std::vector<PostponedIndexes> postponed;
+		try
+		{
+			const auto error = pg::subtransaction(
+				[&]
+				{
+					for (const std::string &dataset : catalog.run_order())
+					{
+						RunOptions options;
+						options.postpone_indexes = postpone && parents.count(dataset) == 0;
+						options.postponed = &postponed;
+						results.push_back(run_dataset(catalog, dataset, options));
+					}
+					for (PostponedIndexes &indexes : postponed)
+						indexes.build();
+				});
+			if (error)
+				throw *error;
+			return results;
+		}
+		catch (const CannotPostpone &error)
+		{
+			error.notice();
+			postpone = false;
+		}
+	}
+}
+
+} // namespace etl

@@ -1,4 +1,4 @@
--- Grants for the roles that a site may want. docs/security.md says what each may do and why.
+-- Grants for the roles that a site may want. docs/explanation/security.md says what each may do and why.
 
 CREATE FUNCTION etl.role_functions(kind text) RETURNS SETOF regprocedure
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$

@@ -71,6 +71,12 @@ $(OBJS): Makefile
 # everything else.
 $(INSTALL_SCRIPT_SQL): $(sort $(wildcard sql/*.sql)) $(SCHEMAS) Makefile
 	@mkdir -p $(@D)
+	@! grep -nE "^(CREATE|COMMENT ON|ALTER|DROP) (FUNCTION|PROCEDURE|AGGREGATE|TABLE|VIEW|TYPE|DOMAIN|SEQUENCE) [^.( ]+[( ;]" $(sort $(wildcard sql/*.sql sql/upgrade/*.sql)) || \
+		{ echo "name the schema (@extschema@ or etl): search_path is pg_catalog, pg_temp" >&2; exit 1; }
+	@! grep -nE "^CREATE (OR REPLACE|.* IF NOT EXISTS)" $(sort $(wildcard sql/*.sql)) || \
+		{ echo "an object that exists already is refused, not adopted" >&2; exit 1; }
+	@! grep -L "^SET LOCAL search_path = pg_catalog, pg_temp;" $(sort $(wildcard sql/upgrade/*.sql)) sql/00-search-path.sql | grep . || \
+		{ echo "a script begins with SET LOCAL search_path = pg_catalog, pg_temp;" >&2; exit 1; }
 	{ \
 		printf '%s\n' '\echo Use "CREATE EXTENSION pg_etl" to load this file. \quit'; \
 		for piece in $(sort $(wildcard sql/*.sql)); do \

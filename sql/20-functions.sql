@@ -1,20 +1,20 @@
 -- The functions that C++ implements.
 
-CREATE FUNCTION etl_define(definition jsonb) RETURNS etl.dataset
+CREATE FUNCTION @extschema@.etl_define(definition jsonb) RETURNS etl.dataset
 LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'etl_define';
-COMMENT ON FUNCTION etl_define(jsonb) IS 'Checks a dataset''s definition (JSON Schema draft-07 with an x-etl object), stores it, and checks its target tables where they exist. Errors: 22023 with the place in the definition, 42804 where a table has other columns';
+COMMENT ON FUNCTION @extschema@.etl_define(jsonb) IS 'Checks a dataset''s definition (JSON Schema draft-07 with an x-etl object), stores it, and checks its target tables where they exist. Errors: 22023 with the place in the definition, 42804 where a table has other columns';
 
-CREATE FUNCTION etl_drop(dataset text) RETURNS boolean
+CREATE FUNCTION @extschema@.etl_drop(dataset text) RETURNS boolean
 LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'etl_drop';
-COMMENT ON FUNCTION etl_drop(text) IS 'Forgets a dataset''s definition, never its data. False when there is none';
+COMMENT ON FUNCTION @extschema@.etl_drop(text) IS 'Forgets a dataset''s definition, never its data. False when there is none';
 
-CREATE FUNCTION etl_run(dataset text, wait boolean DEFAULT false) RETURNS etl.run
+CREATE FUNCTION @extschema@.etl_run(dataset text, wait boolean DEFAULT false) RETURNS etl.run
 LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'etl_run_one';
-COMMENT ON FUNCTION etl_run(text, boolean) IS 'Loads a dataset''s staged files: validates every record, loads the good ones, quarantines the others, writes processed files and archives the raw ones when the transaction commits. While another session runs the dataset it waits where asked to, and else is skipped. Errors only for a broken environment: 55000 folder unset, 42704 no such dataset, 42501 no privilege';
+COMMENT ON FUNCTION @extschema@.etl_run(text, boolean) IS 'Loads a dataset''s staged files: validates every record, loads the good ones, quarantines the others, writes processed files and archives the raw ones when the transaction commits. While another session runs the dataset it waits where asked to, and else is skipped. Errors only for a broken environment: 55000 folder unset, 42704 no such dataset, 42501 no privilege';
 
-CREATE FUNCTION etl_run() RETURNS SETOF etl.run
+CREATE FUNCTION @extschema@.etl_run() RETURNS SETOF etl.run
 LANGUAGE c AS 'MODULE_PATHNAME', 'etl_run_all';
-COMMENT ON FUNCTION etl_run() IS 'Runs every enabled dataset: those that others refer to first, erasure requests last';
+COMMENT ON FUNCTION @extschema@.etl_run() IS 'Runs every enabled dataset: those that others refer to first, erasure requests last';
 
 CREATE FUNCTION etl.run_batch(dataset text, failed_since timestamptz) RETURNS etl.run
 LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'etl_run_batch';
@@ -24,7 +24,7 @@ CREATE FUNCTION etl.run_order() RETURNS SETOF text
 LANGUAGE c AS 'MODULE_PATHNAME', 'etl_run_order';
 COMMENT ON FUNCTION etl.run_order() IS 'The enabled datasets in the order in which etl_run() takes them';
 
-CREATE PROCEDURE etl_load(dataset text DEFAULT NULL)
+CREATE PROCEDURE @extschema@.etl_load(dataset text DEFAULT NULL)
 LANGUAGE plpgsql AS $$
 DECLARE
     began constant timestamptz := pg_catalog.clock_timestamp();
@@ -51,37 +51,37 @@ BEGIN
         END LOOP;
     END LOOP;
 END $$;
-COMMENT ON PROCEDURE etl_load(text) IS 'The work of etl_run, committed batch by batch: for backlogs, and what etl_schedule schedules. What was committed stays when it is cancelled. Each batch has a row in etl.run';
+COMMENT ON PROCEDURE @extschema@.etl_load(text) IS 'The work of etl_run, committed batch by batch: for backlogs, and what etl_schedule schedules. What was committed stays when it is cancelled. Each batch has a row in etl.run';
 
-CREATE FUNCTION etl_replay(dataset text) RETURNS etl.run
+CREATE FUNCTION @extschema@.etl_replay(dataset text) RETURNS etl.run
 LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'etl_replay';
-COMMENT ON FUNCTION etl_replay(text) IS 'Takes the dataset''s open quarantined records through the pipeline again, and with each one that is loaded the records of other datasets that waited for it';
+COMMENT ON FUNCTION @extschema@.etl_replay(text) IS 'Takes the dataset''s open quarantined records through the pipeline again, and with each one that is loaded the records of other datasets that waited for it';
 
-CREATE FUNCTION etl_read(path text, OUT line bigint, OUT record text) RETURNS SETOF record
+CREATE FUNCTION @extschema@.etl_read(path text, OUT line bigint, OUT record text) RETURNS SETOF record
 LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'etl_read';
-COMMENT ON FUNCTION etl_read(text) IS 'The records of a staged file (path relative to etl.raw_dir, or absolute), decompressed. Bytes that are not UTF-8 show as replacement characters';
+COMMENT ON FUNCTION @extschema@.etl_read(text) IS 'The records of a staged file (path relative to etl.raw_dir, or absolute), decompressed. Bytes that are not UTF-8 show as replacement characters';
 
-CREATE FUNCTION etl_validate(dataset text, record jsonb, OUT code text, OUT keyword text, OUT pointer text,
+CREATE FUNCTION @extschema@.etl_validate(dataset text, record jsonb, OUT code text, OUT keyword text, OUT pointer text,
                              OUT schema_pointer text, OUT sqlstate text, OUT message text) RETURNS SETOF record
 LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'etl_validate';
-COMMENT ON FUNCTION etl_validate(text, jsonb) IS 'Every violation of one record: schema, types, references, checks, and a key that is loaded already where that makes a duplicate. No row when it is valid';
+COMMENT ON FUNCTION @extschema@.etl_validate(text, jsonb) IS 'Every violation of one record: schema, types, references, checks, and a key that is loaded already where that makes a duplicate. No row when it is valid';
 
-CREATE FUNCTION etl_validate_file(dataset text, path text, OUT line bigint, OUT record text, OUT code text,
+CREATE FUNCTION @extschema@.etl_validate_file(dataset text, path text, OUT line bigint, OUT record text, OUT code text,
                                   OUT keyword text, OUT pointer text, OUT message text) RETURNS SETOF record
 LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'etl_validate_file';
-COMMENT ON FUNCTION etl_validate_file(text, text) IS 'A dry run over a staged file: every violation of every record, and nothing written';
+COMMENT ON FUNCTION @extschema@.etl_validate_file(text, text) IS 'A dry run over a staged file: every violation of every record, and nothing written';
 
-CREATE FUNCTION etl_anonymize(dataset text, record jsonb) RETURNS SETOF jsonb
+CREATE FUNCTION @extschema@.etl_anonymize(dataset text, record jsonb) RETURNS SETOF jsonb
 LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'etl_anonymize';
-COMMENT ON FUNCTION etl_anonymize(text, jsonb) IS 'The record with its personal fields treated as the definition says';
+COMMENT ON FUNCTION @extschema@.etl_anonymize(text, jsonb) IS 'The record with its personal fields treated as the definition says';
 
-CREATE FUNCTION etl_anonymized(rows anyelement, dataset text) RETURNS SETOF anyelement
+CREATE FUNCTION @extschema@.etl_anonymized(rows anyelement, dataset text) RETURNS SETOF anyelement
 LANGUAGE c AS 'MODULE_PATHNAME', 'etl_anonymized';
-COMMENT ON FUNCTION etl_anonymized(anyelement, text) IS 'The rows of a target table with their personal columns treated: SELECT * FROM etl_anonymized(NULL::data.customers, ''customers'')';
+COMMENT ON FUNCTION @extschema@.etl_anonymized(anyelement, text) IS 'The rows of a target table with their personal columns treated: SELECT * FROM etl_anonymized(NULL::data.customers, ''customers'')';
 
-CREATE FUNCTION etl_export(dataset text, path text, format text DEFAULT 'jsonl', anonymized boolean DEFAULT false) RETURNS bigint
+CREATE FUNCTION @extschema@.etl_export(dataset text, path text, format text DEFAULT 'jsonl', anonymized boolean DEFAULT false) RETURNS bigint
 LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'etl_export';
-COMMENT ON FUNCTION etl_export(text, text, text, boolean) IS 'Writes the dataset''s first table by COPY TO, as jsonl or csv, gzipped where the path ends in .gz; only under etl.processed_dir unless the caller may write server files. Returns the number of rows';
+COMMENT ON FUNCTION @extschema@.etl_export(text, text, text, boolean) IS 'Writes the dataset''s first table by COPY TO, as jsonl or csv, gzipped where the path ends in .gz; only under etl.processed_dir unless the caller may write server files. Returns the number of rows';
 
 CREATE FUNCTION etl.subject_token(dataset text, subject text) RETURNS text
 LANGUAGE c STRICT STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'etl_subject_token';

@@ -13,7 +13,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION etl.require_pg_cron() IS 'Raises 42704 with a hint where pg_cron is missing';
 
-CREATE FUNCTION etl_schedule(dataset text DEFAULT NULL, schedule text DEFAULT NULL) RETURNS SETOF bigint
+CREATE FUNCTION @extschema@.etl_schedule(dataset text DEFAULT NULL, schedule text DEFAULT NULL) RETURNS SETOF bigint
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
@@ -45,9 +45,9 @@ BEGIN
             HINT = 'SELECT name FROM etl.dataset lists the datasets.';
     END IF;
 END $$;
-COMMENT ON FUNCTION etl_schedule(text, text) IS 'Schedules etl_load of a dataset (null: of all enabled ones) by pg_cron, with the definition''s schedule unless another is given. Returns the job ids. Errors: 42704 without pg_cron or dataset, 22023 without schedule';
+COMMENT ON FUNCTION @extschema@.etl_schedule(text, text) IS 'Schedules etl_load of a dataset (null: of all enabled ones) by pg_cron, with the definition''s schedule unless another is given. Returns the job ids. Errors: 42704 without pg_cron or dataset, 22023 without schedule';
 
-CREATE FUNCTION etl_unschedule(dataset text DEFAULT NULL) RETURNS SETOF bigint
+CREATE FUNCTION @extschema@.etl_unschedule(dataset text DEFAULT NULL) RETURNS SETOF bigint
 LANGUAGE plpgsql AS $$
 DECLARE
     job record;
@@ -62,4 +62,4 @@ BEGIN
         RETURN NEXT job.jobid;
     END LOOP;
 END $$;
-COMMENT ON FUNCTION etl_unschedule(text) IS 'Removes the pg_cron jobs of a dataset (null: of all datasets) and returns their ids';
+COMMENT ON FUNCTION @extschema@.etl_unschedule(text) IS 'Removes the pg_cron jobs of a dataset (null: of all datasets) and returns their ids';

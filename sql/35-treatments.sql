@@ -13,63 +13,63 @@ CREATE FUNCTION etl.generalize(value jsonb, type text, "to" jsonb) RETURNS text
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'etl_generalize_value';
 COMMENT ON FUNCTION etl.generalize(jsonb, text, jsonb) IS 'The value made coarser as "to" of the treatment "generalize" says; null where it is none of that kind. Error: 22023 unknown generalization';
 
-CREATE FUNCTION etl_redact(value text, constant text DEFAULT '[erased]') RETURNS text
+CREATE FUNCTION @extschema@.etl_redact(value text, constant text DEFAULT '[erased]') RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS 'SELECT constant';
-COMMENT ON FUNCTION etl_redact(text, text) IS 'A constant in place of the value; null stays null';
+COMMENT ON FUNCTION @extschema@.etl_redact(text, text) IS 'A constant in place of the value; null stays null';
 
-CREATE FUNCTION etl_token(dataset text, subject text) RETURNS text
+CREATE FUNCTION @extschema@.etl_token(dataset text, subject text) RETURNS text
 LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'etl_subject_token';
-COMMENT ON FUNCTION etl_token(text, text) IS 'The token that stands for a person: <32 hex digits>@erased.invalid, HMAC-SHA-256 under etl.key_file over the dataset and the person''s key (read as the key column''s type), never over a value. The same until etl_rotate_key';
+COMMENT ON FUNCTION @extschema@.etl_token(text, text) IS 'The token that stands for a person: <32 hex digits>@erased.invalid, HMAC-SHA-256 under etl.key_file over the dataset and the person''s key (read as the key column''s type), never over a value. The same until etl_rotate_key';
 
-CREATE FUNCTION etl_pseudonymize(value text) RETURNS text
+CREATE FUNCTION @extschema@.etl_pseudonymize(value text) RETURNS text
 LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'etl_pseudonymize';
-COMMENT ON FUNCTION etl_pseudonymize(text) IS '64 hex digits of HMAC-SHA-256 of the value under etl.key_file, equal for equal values until etl_rotate_key. Still personal data while the key exists (GDPR recital 26): for masking and joining, not for erasing';
+COMMENT ON FUNCTION @extschema@.etl_pseudonymize(text) IS '64 hex digits of HMAC-SHA-256 of the value under etl.key_file, equal for equal values until etl_rotate_key. Still personal data while the key exists (GDPR recital 26): for masking and joining, not for erasing';
 
-CREATE FUNCTION etl_sha256(value text) RETURNS text
+CREATE FUNCTION @extschema@.etl_sha256(value text) RETURNS text
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'etl_sha256';
-COMMENT ON FUNCTION etl_sha256(text) IS '64 hex digits of SHA-256 of the value in UTF-8. Without a key: whoever can guess a value can confirm it; use it only to match what another system computed';
+COMMENT ON FUNCTION @extschema@.etl_sha256(text) IS '64 hex digits of SHA-256 of the value in UTF-8. Without a key: whoever can guess a value can confirm it; use it only to match what another system computed';
 
-CREATE FUNCTION etl_partial(value text) RETURNS text
+CREATE FUNCTION @extschema@.etl_partial(value text) RETURNS text
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'etl_partial';
-COMMENT ON FUNCTION etl_partial(text) IS 'j•••@e•••.com of an email, •••21 of a phone number, the first character of other text. For showing a value to somebody who knows it; still personal data';
+COMMENT ON FUNCTION @extschema@.etl_partial(text) IS 'j•••@e•••.com of an email, •••21 of a phone number, the first character of other text. For showing a value to somebody who knows it; still personal data';
 
-CREATE FUNCTION etl_random() RETURNS text
+CREATE FUNCTION @extschema@.etl_random() RETURNS text
 LANGUAGE c VOLATILE PARALLEL SAFE AS 'MODULE_PATHNAME', 'etl_random';
-COMMENT ON FUNCTION etl_random() IS '32 random hex digits, others at every call';
+COMMENT ON FUNCTION @extschema@.etl_random() IS '32 random hex digits, others at every call';
 
-CREATE FUNCTION etl_generalize(value date, "to" text) RETURNS date
+CREATE FUNCTION @extschema@.etl_generalize(value date, "to" text) RETURNS date
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$ SELECT etl.generalize(to_jsonb($1), 'date', to_jsonb($2))::date $$;
-COMMENT ON FUNCTION etl_generalize(date, text) IS 'First day of the date''s month, year or decade';
+COMMENT ON FUNCTION @extschema@.etl_generalize(date, text) IS 'First day of the date''s month, year or decade';
 
-CREATE FUNCTION etl_generalize(value timestamp, "to" text) RETURNS timestamp
+CREATE FUNCTION @extschema@.etl_generalize(value timestamp, "to" text) RETURNS timestamp
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$ SELECT etl.generalize(to_jsonb($1), 'timestamp', to_jsonb($2))::timestamp $$;
-COMMENT ON FUNCTION etl_generalize(timestamp, text) IS 'Beginning of the timestamp''s month, year or decade';
+COMMENT ON FUNCTION @extschema@.etl_generalize(timestamp, text) IS 'Beginning of the timestamp''s month, year or decade';
 
-CREATE FUNCTION etl_generalize(value timestamptz, "to" text) RETURNS timestamptz
+CREATE FUNCTION @extschema@.etl_generalize(value timestamptz, "to" text) RETURNS timestamptz
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$ SELECT etl.generalize(to_jsonb($1), 'timestamptz', to_jsonb($2))::timestamptz $$;
-COMMENT ON FUNCTION etl_generalize(timestamptz, text) IS 'Beginning of the timestamp''s month, year or decade in UTC';
+COMMENT ON FUNCTION @extschema@.etl_generalize(timestamptz, text) IS 'Beginning of the timestamp''s month, year or decade in UTC';
 
-CREATE FUNCTION etl_generalize(value numeric, step numeric) RETURNS numrange
+CREATE FUNCTION @extschema@.etl_generalize(value numeric, step numeric) RETURNS numrange
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$ SELECT etl.generalize(to_jsonb($1::text), 'text', jsonb_build_object('range', $2))::numrange $$;
-COMMENT ON FUNCTION etl_generalize(numeric, numeric) IS 'The range between two multiples of step in which the number lies: 37 by 10 is [30,40)';
+COMMENT ON FUNCTION @extschema@.etl_generalize(numeric, numeric) IS 'The range between two multiples of step in which the number lies: 37 by 10 is [30,40)';
 
-CREATE FUNCTION etl_generalize(value text, "to" text) RETURNS text
+CREATE FUNCTION @extschema@.etl_generalize(value text, "to" text) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$ SELECT etl.generalize(to_jsonb($1), 'text', to_jsonb($2)) $$;
-COMMENT ON FUNCTION etl_generalize(text, text) IS 'Text made coarser: month, year or decade of an ISO date, outward part of a postcode, network of an IP address. Null where the text is none';
+COMMENT ON FUNCTION @extschema@.etl_generalize(text, text) IS 'Text made coarser: month, year or decade of an ISO date, outward part of a postcode, network of an IP address. Null where the text is none';
 
-CREATE FUNCTION etl_generalize(value inet, ipv4_bits int DEFAULT 24, ipv6_bits int DEFAULT 48) RETURNS cidr
+CREATE FUNCTION @extschema@.etl_generalize(value inet, ipv4_bits int DEFAULT 24, ipv6_bits int DEFAULT 48) RETURNS cidr
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$ SELECT etl.generalize(to_jsonb($1), 'text', jsonb_build_object('network', jsonb_build_object('ipv4', $2, 'ipv6', $3)))::cidr $$;
-COMMENT ON FUNCTION etl_generalize(inet, int, int) IS 'The address''s network: 192.0.2.0/24, 2001:db8:1::/48';
+COMMENT ON FUNCTION @extschema@.etl_generalize(inet, int, int) IS 'The address''s network: 192.0.2.0/24, 2001:db8:1::/48';
 
-CREATE FUNCTION etl_rotate_key(destroy boolean DEFAULT false, OUT key_file text, OUT kept_as text, OUT destroyed bigint) RETURNS SETOF record
+CREATE FUNCTION @extschema@.etl_rotate_key(destroy boolean DEFAULT false, OUT key_file text, OUT kept_as text, OUT destroyed bigint) RETURNS SETOF record
 LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'etl_rotate_key';
-COMMENT ON FUNCTION etl_rotate_key(boolean) IS 'Replaces the key of tokens and pseudonyms in etl.key_file, at once and for the whole cluster; audited. New ones no longer join with old ones; erasures stay recognisable. The old file is kept as key_file.old-N, or destroyed with all that were kept before. Errors: 25001 inside a transaction block, 55000 key file that others can read, 55006 another session is rotating, 42501';
+COMMENT ON FUNCTION @extschema@.etl_rotate_key(boolean) IS 'Replaces the key of tokens and pseudonyms in etl.key_file, at once and for the whole cluster; audited. New ones no longer join with old ones; erasures stay recognisable. The old file is kept as key_file.old-N, or destroyed with all that were kept before. Errors: 25001 inside a transaction block, 55000 key file that others can read, 55006 another session is rotating, 42501';
 
 CREATE FUNCTION etl.personal_columns(dataset text, OUT dataset_name text, OUT table_schema text, OUT table_name text, OUT column_name text,
                                      OUT type text, OUT field text, OUT treatment text, OUT options jsonb,
@@ -113,7 +113,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION etl.mask_label(text, jsonb, text, text, text, text) IS 'The masking rule of PostgreSQL Anonymizer that does what the treatment does';
 
-CREATE FUNCTION etl_label_columns(dataset text, OUT column_name text, OUT treatment text, OUT comment text, OUT label text) RETURNS SETOF record
+CREATE FUNCTION @extschema@.etl_label_columns(dataset text, OUT column_name text, OUT treatment text, OUT comment text, OUT label text) RETURNS SETOF record
 LANGUAGE plpgsql STRICT SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
@@ -178,4 +178,4 @@ BEGIN
             HINT = format('Call etl_label_columns(%L) again after the first run.', etl_label_columns.dataset);
     END IF;
 END $$;
-COMMENT ON FUNCTION etl_label_columns(text) IS 'Publishes the dataset''s personal columns: as column comments that a data catalogue can read (what a comment said before stays), and as masking rules (SECURITY LABEL FOR anon) where PostgreSQL Anonymizer is loaded, with a NOTICE where it is not';
+COMMENT ON FUNCTION @extschema@.etl_label_columns(text) IS 'Publishes the dataset''s personal columns: as column comments that a data catalogue can read (what a comment said before stays), and as masking rules (SECURITY LABEL FOR anon) where PostgreSQL Anonymizer is loaded, with a NOTICE where it is not';

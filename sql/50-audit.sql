@@ -90,6 +90,6 @@ CREATE FUNCTION etl.append_audit(erasure_id bigint, action text, place text, col
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'etl_append_audit';
 COMMENT ON FUNCTION etl.append_audit(bigint, text, text, text[], bigint) IS 'Appends one entry to the audit trail: the only way that keeps the chain whole. No identifier of a person belongs in it';
 
-CREATE FUNCTION etl_audit_verify(head bytea DEFAULT NULL, OUT audit_id bigint, OUT problem text) RETURNS SETOF record
+CREATE FUNCTION @extschema@.etl_audit_verify(head bytea DEFAULT NULL, OUT audit_id bigint, OUT problem text) RETURNS SETOF record
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'etl_audit_verify';
-COMMENT ON FUNCTION etl_audit_verify(bytea) IS 'Every row of the audit trail that was altered, removed, moved or inserted, and an end that is cut off; no row when the chain is whole. head: a hash of etl.audit_head that was stored elsewhere, which must still be in the chain';
+COMMENT ON FUNCTION @extschema@.etl_audit_verify(bytea) IS 'Every row of the audit trail that was altered, removed, moved or inserted, and an end that is cut off; no row when the chain is whole. head: a hash of etl.audit_head that was stored elsewhere, which must still be in the chain';

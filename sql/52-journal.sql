@@ -29,11 +29,11 @@ CREATE TRIGGER replace_new BEFORE INSERT ON etl.journal
     FOR EACH ROW EXECUTE FUNCTION etl.replace_new_journal();
 SELECT pg_catalog.pg_extension_config_dump('etl.journal', '');
 
-CREATE FUNCTION etl_reapply() RETURNS SETOF etl.erasure
+CREATE FUNCTION @extschema@.etl_reapply() RETURNS SETOF etl.erasure
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'etl_reapply';
-COMMENT ON FUNCTION etl_reapply() IS 'After a restore: applies again every erasure, hold, release, refusal, extension and reinstatement of the journal that the restored database does not know, and returns the erasures. Until then etl_run refuses with 55000';
+COMMENT ON FUNCTION @extschema@.etl_reapply() IS 'After a restore: applies again every erasure, hold, release, refusal, extension and reinstatement of the journal that the restored database does not know, and returns the erasures. Until then etl_run refuses with 55000';
 
-CREATE FUNCTION etl_journal_renew(reason text) RETURNS uuid
+CREATE FUNCTION @extschema@.etl_journal_renew(reason text) RETURNS uuid
 LANGUAGE plpgsql AS $$
 DECLARE
     fresh uuid := pg_catalog.gen_random_uuid();
@@ -49,7 +49,7 @@ BEGIN
     PERFORM etl.append_audit(NULL, 'renew journal', pg_catalog.concat('journal ', fresh, ': ', reason), NULL, 0);
     RETURN fresh;
 END $$;
-COMMENT ON FUNCTION etl_journal_renew(text) IS 'Gives the database a journal of its own, which begins with all erasures that the database knows: for a copy (a test system) that must not share the original''s, and where the journal is lost. The old file stays where it is. Audited with its reason';
+COMMENT ON FUNCTION @extschema@.etl_journal_renew(text) IS 'Gives the database a journal of its own, which begins with all erasures that the database knows: for a copy (a test system) that must not share the original''s, and where the journal is lost. The old file stays where it is. Audited with its reason';
 
 CREATE FUNCTION etl.journal_check(OUT "check" text, OUT status text, OUT detail text, OUT hint text) RETURNS SETOF record
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'etl_journal_check';

@@ -67,7 +67,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION etl.require_reason(text) IS 'Raises 22004 where no reason is given, 22001 where it is too long';
 
-CREATE FUNCTION etl_hold(dataset text, subject text DEFAULT NULL, reason text DEFAULT NULL) RETURNS etl.hold
+CREATE FUNCTION @extschema@.etl_hold(dataset text, subject text DEFAULT NULL, reason text DEFAULT NULL) RETURNS etl.hold
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
@@ -94,11 +94,11 @@ BEGIN
     PERFORM etl.append_audit(NULL, 'hold', held.dataset, NULL, 1);
     RETURN held;
 END $$;
-COMMENT ON FUNCTION etl_hold(text, text, text) IS 'Puts a person (subject null: everybody in the dataset) on legal hold: erasure requests wait, visibly, and etl_retention keeps their data, until etl_release_hold. The reason is required. Errors: 42704 no such dataset, 22023 no key of the dataset, 22004 no reason';
+COMMENT ON FUNCTION @extschema@.etl_hold(text, text, text) IS 'Puts a person (subject null: everybody in the dataset) on legal hold: erasure requests wait, visibly, and etl_retention keeps their data, until etl_release_hold. The reason is required. Errors: 42704 no such dataset, 22023 no key of the dataset, 22004 no reason';
 
-CREATE FUNCTION etl_release_hold(dataset text, subject text DEFAULT NULL) RETURNS SETOF etl.erasure
+CREATE FUNCTION @extschema@.etl_release_hold(dataset text, subject text DEFAULT NULL) RETURNS SETOF etl.erasure
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'etl_release_hold';
-COMMENT ON FUNCTION etl_release_hold(text, text) IS 'Releases a hold and carries out the requests that waited for it; returns them. Error: 42704 no such hold';
+COMMENT ON FUNCTION @extschema@.etl_release_hold(text, text) IS 'Releases a hold and carries out the requests that waited for it; returns them. Error: 42704 no such hold';
 
 CREATE FUNCTION etl.open_request(erasure_id bigint) RETURNS etl.erasure
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -120,7 +120,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION etl.open_request(bigint) IS 'The request, locked. Raises 42704 or 55000 where it is not open';
 
-CREATE FUNCTION etl_refuse(erasure_id bigint, ground text) RETURNS etl.erasure
+CREATE FUNCTION @extschema@.etl_refuse(erasure_id bigint, ground text) RETURNS etl.erasure
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     request etl.erasure := etl.open_request(etl_refuse.erasure_id);
@@ -134,9 +134,9 @@ BEGIN
     PERFORM etl.append_audit(request.erasure_id, 'refuse', 'etl.erasure', NULL, 1);
     RETURN request;
 END $$;
-COMMENT ON FUNCTION etl_refuse(bigint, text) IS 'Refuses a request that waits, on a legal ground (GDPR article 17(3)), which etl.erasure_report shows. Errors: 42704 no such request, 55000 not open, 22004 no ground';
+COMMENT ON FUNCTION @extschema@.etl_refuse(bigint, text) IS 'Refuses a request that waits, on a legal ground (GDPR article 17(3)), which etl.erasure_report shows. Errors: 42704 no such request, 55000 not open, 22004 no ground';
 
-CREATE FUNCTION etl_refuse(dataset text, subject text, ground text) RETURNS SETOF etl.erasure
+CREATE FUNCTION @extschema@.etl_refuse(dataset text, subject text, ground text) RETURNS SETOF etl.erasure
 LANGUAGE plpgsql AS $$
 DECLARE
     request bigint;
@@ -153,9 +153,9 @@ BEGIN
             HINT = 'Only a request that waits can be refused: put the person on hold first (etl_hold).';
     END IF;
 END $$;
-COMMENT ON FUNCTION etl_refuse(text, text, text) IS 'Refuses the waiting requests of a person';
+COMMENT ON FUNCTION @extschema@.etl_refuse(text, text, text) IS 'Refuses the waiting requests of a person';
 
-CREATE FUNCTION etl_extend(erasure_id bigint, reason text) RETURNS timestamptz
+CREATE FUNCTION @extschema@.etl_extend(erasure_id bigint, reason text) RETURNS timestamptz
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     request etl.erasure := etl.open_request(etl_extend.erasure_id);
@@ -178,7 +178,7 @@ BEGIN
     PERFORM etl.append_audit(request.erasure_id, 'extend', 'etl.erasure', NULL, 1);
     RETURN request.received_at + interval '3 months';
 END $$;
-COMMENT ON FUNCTION etl_extend(bigint, text) IS 'Extends the time of a request that waits, once, by two further months (GDPR article 12(3)), and returns when it is due. Errors: 42704 no such request, 55000 not open, extended before or too late, 22004 no reason';
+COMMENT ON FUNCTION @extschema@.etl_extend(bigint, text) IS 'Extends the time of a request that waits, once, by two further months (GDPR article 12(3)), and returns when it is due. Errors: 42704 no such request, 55000 not open, extended before or too late, 22004 no reason';
 
 CREATE VIEW etl.erasure_report AS
     SELECT e.erasure_id, e.dataset, e.subject, e.source, e.status, e.received_at,

@@ -4,9 +4,9 @@ CREATE FUNCTION etl.sign(message text) RETURNS bytea
 LANGUAGE c STRICT VOLATILE AS 'MODULE_PATHNAME', 'etl_sign';
 COMMENT ON FUNCTION etl.sign(text) IS 'Ed25519 signature (RFC 8032) of a text''s UTF-8 bytes with the key in etl.signing_key_file';
 
-CREATE FUNCTION etl_signing_key() RETURNS text
+CREATE FUNCTION @extschema@.etl_signing_key() RETURNS text
 LANGUAGE c STRICT VOLATILE AS 'MODULE_PATHNAME', 'etl_signing_key';
-COMMENT ON FUNCTION etl_signing_key() IS 'The public key, as PEM, that verifies certificates: give it to those who verify, by another way than the certificates';
+COMMENT ON FUNCTION @extschema@.etl_signing_key() IS 'The public key, as PEM, that verifies certificates: give it to those who verify, by another way than the certificates';
 
 CREATE FUNCTION etl.treated_columns(dataset text) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -30,7 +30,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION etl.treated_columns(text) IS 'How the definitions treat the personal fields of a dataset''s people';
 
-CREATE FUNCTION etl_certificate(erasure_id bigint) RETURNS jsonb
+CREATE FUNCTION @extschema@.etl_certificate(erasure_id bigint) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     r etl.erasure_report;
@@ -75,4 +75,4 @@ BEGIN
         'algorithm', 'Ed25519',
         'public_key', @extschema@.etl_signing_key());
 END $$;
-COMMENT ON FUNCTION etl_certificate(bigint) IS 'What was done about an erasure request, as JSON without any identifier of the person. What is signed is the text in member signed, which holds all the others; docs/audit.md shows how openssl verifies it';
+COMMENT ON FUNCTION @extschema@.etl_certificate(bigint) IS 'What was done about an erasure request, as JSON without any identifier of the person. What is signed is the text in member signed, which holds all the others; docs/audit.md shows how openssl verifies it';

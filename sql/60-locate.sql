@@ -1,8 +1,8 @@
 -- Where does an identifier stand, and what is needed until an erased one is physically gone.
 
-CREATE FUNCTION etl_locate(identifier text, OUT place text, OUT kind text, OUT occurrences bigint) RETURNS SETOF record
+CREATE FUNCTION @extschema@.etl_locate(identifier text, OUT place text, OUT kind text, OUT occurrences bigint) RETURNS SETOF record
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'etl_locate';
-COMMENT ON FUNCTION etl_locate(text) IS 'Every place that holds a literal identifier, in any case, JSON-escaped or compressed: tables, quarantine, catalog, planner statistics, pg_stat_statements, files; for a superuser also the server''s files on disk (kind dead: no live row explains it). What could not be searched comes as a NOTICE. Errors: 22023 for null or less than 3 characters';
+COMMENT ON FUNCTION @extschema@.etl_locate(text) IS 'Every place that holds a literal identifier, in any case, JSON-escaped or compressed: tables, quarantine, catalog, planner statistics, pg_stat_statements, files; for a superuser also the server''s files on disk (kind dead: no live row explains it). What could not be searched comes as a NOTICE. Errors: 22023 for null or less than 3 characters';
 
 CREATE FUNCTION etl.wal_segments_before(lsn pg_lsn) RETURNS bigint
 LANGUAGE c STRICT VOLATILE AS 'MODULE_PATHNAME', 'etl_wal_segments_before';
@@ -35,7 +35,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION etl.statistics_older(oid, xid) IS 'Has a table planner statistics from before a transaction';
 
-CREATE FUNCTION etl_erasure_purge() RETURNS SETOF text
+CREATE FUNCTION @extschema@.etl_erasure_purge() RETURNS SETOF text
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     statistics constant oid := 'pg_catalog.pg_statistic'::regclass;
@@ -144,7 +144,7 @@ BEGIN
     UPDATE etl.erasure e SET purged_at = clock_timestamp()
      WHERE e.purged_at IS NULL AND NOT EXISTS (SELECT FROM etl.purge_pending q WHERE q.xid = e.xid);
 END $$;
-COMMENT ON FUNCTION etl_erasure_purge() IS 'The commands that are still needed before old row versions of erased people are physically gone, in order; run each (in psql: \gexec) and call again until there is none, which sets etl.erasure.purged_at';
+COMMENT ON FUNCTION @extschema@.etl_erasure_purge() IS 'The commands that are still needed before old row versions of erased people are physically gone, in order; run each (in psql: \gexec) and call again until there is none, which sets etl.erasure.purged_at';
 
 CREATE FUNCTION etl.schedule_purge_steps(again boolean DEFAULT false) RETURNS SETOF bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -188,7 +188,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION etl.schedule_purge_steps(boolean) IS 'Schedules the commands of etl_erasure_purge by pg_cron, a minute apart, each as a job of its own (VACUUM runs in no function), and itself (again) after them until there is none';
 
-CREATE FUNCTION etl_schedule_purge(schedule text DEFAULT '30 3 * * 0') RETURNS bigint
+CREATE FUNCTION @extschema@.etl_schedule_purge(schedule text DEFAULT '30 3 * * 0') RETURNS bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     id bigint;
@@ -197,4 +197,4 @@ BEGIN
     EXECUTE 'SELECT cron.schedule(''pg_etl purge'', $1, ''SELECT etl.schedule_purge_steps()'')' INTO id USING etl_schedule_purge.schedule;
     RETURN id;
 END $$;
-COMMENT ON FUNCTION etl_schedule_purge(text) IS 'Lets pg_cron physically remove erased people''s old row versions in a window (default: Sundays at 3:30): VACUUM FULL locks each table while it is rewritten. Returns the job id. Error: 42704 without pg_cron';
+COMMENT ON FUNCTION @extschema@.etl_schedule_purge(text) IS 'Lets pg_cron physically remove erased people''s old row versions in a window (default: Sundays at 3:30): VACUUM FULL locks each table while it is rewritten. Returns the job id. Error: 42704 without pg_cron';

@@ -5,7 +5,7 @@ CREATE FUNCTION etl.remove_expired_files(dataset text, people text, kind text, b
 LANGUAGE c STRICT VOLATILE AS 'MODULE_PATHNAME', 'etl_remove_expired_files';
 COMMENT ON FUNCTION etl.remove_expired_files(text, text, text, timestamptz) IS 'Removes, when the transaction commits, the archived or processed files of a dataset that were taken up before a time, without those that hold somebody on legal hold';
 
-CREATE FUNCTION etl_retention(dataset text DEFAULT NULL)
+CREATE FUNCTION @extschema@.etl_retention(dataset text DEFAULT NULL)
 RETURNS TABLE (retained_dataset text, place text, kept interval, removed bigint, bytes bigint, held bigint)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -78,12 +78,12 @@ BEGIN
         END LOOP;
     END LOOP;
 END $$;
-COMMENT ON FUNCTION etl_retention(text) IS 'Removes what the definitions say is not kept any longer (x-etl.retention: archived, processed, quarantine, history), null: of all datasets. Legal holds keep what they cover. Audited. One row for each rule';
+COMMENT ON FUNCTION @extschema@.etl_retention(text) IS 'Removes what the definitions say is not kept any longer (x-etl.retention: archived, processed, quarantine, history), null: of all datasets. Legal holds keep what they cover. Audited. One row for each rule';
 
-CREATE FUNCTION etl_schedule_retention(schedule text DEFAULT '30 2 * * *') RETURNS bigint
+CREATE FUNCTION @extschema@.etl_schedule_retention(schedule text DEFAULT '30 2 * * *') RETURNS bigint
 LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM etl.require_pg_cron();
     RETURN cron.schedule('pg_etl retention', schedule, pg_catalog.format('SELECT %I.etl_retention()', '@extschema@'));
 END $$;
-COMMENT ON FUNCTION etl_schedule_retention(text) IS 'Schedules etl_retention() by pg_cron; etl_unschedule() removes it with the other jobs. Error: 42704 without pg_cron';
+COMMENT ON FUNCTION @extschema@.etl_schedule_retention(text) IS 'Schedules etl_retention() by pg_cron; etl_unschedule() removes it with the other jobs. Error: 42704 without pg_cron';

@@ -79,7 +79,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION etl.role_grants(regrole, text) IS 'The statements that etl_grant runs';
 
-CREATE FUNCTION etl_grant(role regrole, kind text) RETURNS SETOF text
+CREATE FUNCTION @extschema@.etl_grant(role regrole, kind text) RETURNS SETOF text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     statement text;
@@ -102,9 +102,9 @@ BEGIN
             HINT = format('Call etl_grant(%L, %L) again after the first run.', role, kind);
     END IF;
 END $$;
-COMMENT ON FUNCTION etl_grant(regrole, text) IS 'Grants a role what an operator, auditor or analyst needs, and returns the statements. Call it again when datasets were defined or target tables made. Errors: 22023 unknown kind, 42501';
+COMMENT ON FUNCTION @extschema@.etl_grant(regrole, text) IS 'Grants a role what an operator, auditor or analyst needs, and returns the statements. Call it again when datasets were defined or target tables made. Errors: 22023 unknown kind, 42501';
 
-CREATE FUNCTION etl_revoke(role regrole) RETURNS void
+CREATE FUNCTION @extschema@.etl_revoke(role regrole) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     f regprocedure;
@@ -130,4 +130,4 @@ BEGIN
         END IF;
     END LOOP;
 END $$;
-COMMENT ON FUNCTION etl_revoke(regrole) IS 'Takes back all that etl_grant has granted to a role';
+COMMENT ON FUNCTION @extschema@.etl_revoke(regrole) IS 'Takes back all that etl_grant has granted to a role';

@@ -42,7 +42,8 @@ REGRESS = $(patsubst test/sql/%.sql,%,$(sort $(wildcard test/sql/*.sql)))
 TEST_LIBDIR ?= $(CURDIR)/build/test
 # test/expected is a link to expected/, where pg_regress would not look.
 REGRESS_OPTS = --inputdir=test --outputdir=build/regress --dlpath=$(TEST_LIBDIR)
-REGRESS_PREP = regress-output $(TEST_LIBDIR)/boundary.so $(TEST_LIBDIR)/anon_provider.so
+TEST_MODULES = $(TEST_LIBDIR)/boundary.so $(TEST_LIBDIR)/anon_provider.so
+REGRESS_PREP = regress-output test-modules
 
 PG_CONFIG ?= pg_config
 ifeq (,$(shell command -v $(PG_CONFIG)))
@@ -59,6 +60,10 @@ EXTRA_CLEAN = build bench/generate $(OBJS:.o=.d)
 # JIT inlining needs bitcode, which needs clang, and would gain nothing: no function of ours is
 # called often enough in a query.
 override with_llvm = no
+
+# Installed without symbols: they are twenty times the library. pg_etl.so of this folder keeps them, and
+# install-debug puts them where debuggers look, apart from the library, as Debian does.
+INSTALL_STRIP_FLAG = -s
 
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
@@ -107,7 +112,7 @@ $(FAULT_OBJS): build/faults/%.o: %.cpp Makefile
 	$(CXX) $(CXXFLAGS) $(CPPFLAGS) -DETL_FAULTS -c -o $@ $<
 -include $(FAULT_OBJS:.o=.d)
 
-.PHONY: install-schemas uninstall-schemas regress-output
+.PHONY: install-schemas uninstall-schemas install-debug regress-output test-modules
 install: install-schemas
 install-schemas: installdirs
 	$(MKDIR_P) '$(DESTDIR)$(datadir)/pg_etl/schemas'
@@ -117,8 +122,17 @@ uninstall: uninstall-schemas
 uninstall-schemas:
 	rm -f $(addprefix '$(DESTDIR)$(datadir)/pg_etl/schemas'/, $(notdir $(SCHEMAS)))
 
+DEBUGDIR = /usr/lib/debug/.build-id
+install-debug: $(shlib)
+	id=$$(LC_ALL=C readelf -n $< | sed -n 's/.*Build ID: *//p') && test -n "$$id" && \
+	folder='$(DESTDIR)$(DEBUGDIR)'/$$(printf %.2s "$$id") && $(MKDIR_P) "$$folder" && \
+	objcopy --only-keep-debug --compress-debug-sections $< "$$folder/$${id#??}.debug" && \
+	chmod 644 "$$folder/$${id#??}.debug"
+
 regress-output:
 	@mkdir -p build/regress
+
+test-modules: $(TEST_MODULES)
 
 $(TEST_LIBDIR)/anon_provider.so: test/anon_provider/anon_provider.cpp src/pg/guard.cpp src/pg/guard.h
 	@mkdir -p $(@D)

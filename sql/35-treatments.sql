@@ -69,7 +69,7 @@ COMMENT ON FUNCTION @extschema@.etl_generalize(inet, int, int) IS 'The address''
 
 CREATE FUNCTION @extschema@.etl_rotate_key(destroy boolean DEFAULT false, OUT key_file text, OUT kept_as text, OUT destroyed bigint) RETURNS SETOF record
 LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'etl_rotate_key';
-COMMENT ON FUNCTION @extschema@.etl_rotate_key(boolean) IS 'Replaces the key of tokens and pseudonyms in etl.key_file, at once and for the whole cluster; audited. New ones no longer join with old ones; erasures stay recognisable. The old file is kept as key_file.old-N, or destroyed with all that were kept before. Errors: 25001 inside a transaction block, 55000 key file that others can read, 55006 another session is rotating, 42501';
+COMMENT ON FUNCTION @extschema@.etl_rotate_key(boolean) IS 'Replaces the key of tokens and pseudonyms in etl.key_file, at once and for the whole cluster; audited. New ones no longer join with old ones; erasures stay recognisable. The old file is kept as key_file.old-N, or destroyed with all that were kept before; what a rotation that was killed left is removed. Noted in etl.key_fingerprint. Errors: 25001 inside a transaction block, 55000 key file that others can read, 55006 another session is rotating, 42501';
 
 CREATE FUNCTION etl.personal_columns(dataset text, OUT dataset_name text, OUT table_schema text, OUT table_name text, OUT column_name text,
                                      OUT type text, OUT field text, OUT treatment text, OUT options jsonb,

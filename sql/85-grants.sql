@@ -12,9 +12,9 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
            WHEN 'operator' THEN ARRAY['etl_run', 'etl_load', 'etl_replay', 'etl_read', 'etl_validate', 'etl_validate_file',
                 'etl_schedule', 'etl_unschedule', 'run_batch', 'run_order', 'exported_records', 'staged_rows', 'unclaimed_files',
                 'require_pg_cron', 'rejected', 'delivery_addresses', 'append_audit', 'journal_erasure', 'open_request', 'fold_email',
-                'removal_statements', 'personal_columns', 'request_check', 'journal_check', 'audit_check']
+                'removal_statements', 'personal_columns', 'request_check', 'journal_check', 'audit_check', 'key_check']
            WHEN 'auditor' THEN ARRAY['etl_audit_verify', 'etl_certificate', 'etl_signing_key', 'unclaimed_files', 'personal_columns',
-                'treated_columns', 'request_check', 'journal_check', 'audit_check']
+                'treated_columns', 'request_check', 'journal_check', 'audit_check', 'key_check']
            ELSE ARRAY[]::text[] END)
      ORDER BY p.oid::regprocedure::text
 $$;
@@ -43,7 +43,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         SELECT 2, format('GRANT EXECUTE ON ROUTINE %s TO %s', f, role) FROM etl.role_functions(kind) f
         UNION ALL
         SELECT 3, format('GRANT %s ON TABLE %s TO %s',
-                         CASE WHEN m.relkind = 'v' OR m.relname IN ('dataset', 'hold', 'erasure_decision') THEN 'SELECT'
+                         CASE WHEN m.relkind = 'v' OR m.relname IN ('dataset', 'hold', 'erasure_decision', 'key_fingerprint') THEN 'SELECT'
                               WHEN m.relname = 'audit' THEN 'SELECT, INSERT'
                               ELSE 'SELECT, INSERT, UPDATE, DELETE' END, m.name, role)
           FROM member m WHERE kind = 'operator' AND m.relkind IN ('r', 'v')

@@ -1,5 +1,8 @@
 #include "core/key_ring.h"
 
+#include <algorithm>
+#include <vector>
+
 #include "core/staged_file.h"
 
 namespace etl
@@ -11,6 +14,10 @@ namespace
 constexpr std::string_view header = "pg_etl key ring 1\n";
 constexpr std::string_view erasures = "erasures ";
 constexpr std::string_view treatments = "treatments ";
+/// A fingerprint of a treatment key of before; the latest one first.
+constexpr std::string_view before = "before ";
+/// A key file is read up to 4096 bytes.
+constexpr size_t max_before = 64;
 
 int
 hex_digit(char c)
@@ -38,6 +45,31 @@ ring_key(std::string_view secret, std::string_view name)
 		key += static_cast<char>(high * 16 + low);
 	}
 	return key;
+}
+
+std::string
+fingerprint_of(std::string_view key)
+{
+	const auto mac = hmac_sha256(key, "etl.key_fingerprint");
+	return to_hex({reinterpret_cast<const char *>(mac.data()), 16});
+}
+
+/// The fingerprints in a ring, as lines.
+std::vector<std::string_view>
+lines_before(std::string_view secret)
+{
+	std::vector<std::string_view> lines;
+	if (secret.substr(0, header.size()) != header)
+		return lines;
+	for (size_t at = header.size(); at < secret.size();)
+	{
+		const size_t end = std::min(secret.find('\n', at), secret.size());
+		const std::string_view line = secret.substr(at, end - at);
+		if (line.substr(0, before.size()) == before)
+			lines.push_back(line.substr(before.size()));
+		at = end + 1;
+	}
+	return lines;
 }
 
 } // namespace
@@ -68,7 +100,31 @@ rotated_secret(std::string_view secret, std::string_view fresh_key)
 	std::string ring(header);
 	ring.append(erasures).append(to_hex(erasure_key(secret))).append("\n");
 	ring.append(treatments).append(to_hex(fresh_key)).append("\n");
+	const std::vector<std::string_view> older = lines_before(secret);
+	ring.append(before).append(fingerprint_of(treatment_key(secret))).append("\n");
+	for (size_t i = 0; i < older.size() && i + 1 < max_before; ++i)
+		ring.append(before).append(older[i]).append("\n");
 	return ring;
+}
+
+KeyFingerprint
+key_fingerprint(std::string_view secret)
+{
+	return {fingerprint_of(erasure_key(secret)), fingerprint_of(treatment_key(secret))};
+}
+
+KeyDescent
+key_descent(std::string_view secret, const KeyFingerprint &known)
+{
+	const KeyFingerprint present = key_fingerprint(secret);
+	if (present == known)
+		return KeyDescent::same;
+	if (present.erasures != known.erasures)
+		return KeyDescent::other;
+	const std::vector<std::string_view> older = lines_before(secret);
+	return std::find(older.begin(), older.end(), known.treatments) == older.end()
+			   ? KeyDescent::other
+			   : KeyDescent::rotated;
 }
 
 } // namespace etl

@@ -1,13 +1,11 @@
 // Treated data for reading: etl_anonymize, etl_anonymized, etl_export.
-#include <limits.h>
-#include <stdlib.h>
-#include <unistd.h>
-
 #include "core/rewrite.h"
 #include "core/scoped_fd.h"
 #include "erase/erase.h"
+#include "erase/export_target.h"
 #include "erase/treat.h"
 #include "pg/copy.h"
+#include "pg/key_file.h"
 #include "pg/srf.h"
 #include "run/claim.h"
 #include "run/export.h"
@@ -16,9 +14,7 @@
 
 extern "C"
 {
-#include "catalog/pg_authid.h"
 #include "catalog/pg_class.h"
-#include "utils/acl.h"
 #include "utils/lsyscache.h"
 }
 
@@ -51,36 +47,6 @@ first_table(const Definition &definition)
 	return definition.tables[0];
 }
 
-/// Where an export may be written.
-std::string
-writable_path(const std::string &path)
-{
-	const pg::Settings settings = pg::Settings::current();
-	if (settings.processed_dir.empty())
-		settings.require_folders();
-	const std::string absolute =
-		!path.empty() && path[0] == '/' ? path : settings.processed_dir + "/" + path;
-	const size_t slash = absolute.rfind('/');
-	const std::string name = absolute.substr(slash + 1);
-	if (name.empty() || name == "." || name == "..")
-		throw pg::Error("22023", "path \"" + storable_text(path) + "\" names no file");
-	char folder[PATH_MAX], root[PATH_MAX];
-	if (realpath(absolute.substr(0, slash).c_str(), folder) == nullptr)
-		throw pg::Error("58P01",
-						"could not open the folder of \"" + storable_text(path) +
-							"\": " + pg_strerror(errno),
-						"", "Create the folder on the server first.");
-	const bool inside =
-		realpath(settings.processed_dir.c_str(), root) != nullptr &&
-		(std::string(folder) + "/").compare(0, strlen(root) + 1, std::string(root) + "/") == 0;
-	if (!inside &&
-		!pg::call([] { return has_privs_of_role(GetUserId(), ROLE_PG_WRITE_SERVER_FILES); }))
-		throw pg::Error("42501", "permission denied to write file \"" + storable_text(path) + "\"",
-						"It lies outside etl.processed_dir.",
-						"Only members of pg_write_server_files may write elsewhere.");
-	return std::string(folder) + "/" + name;
-}
-
 int64_t
 export_table(const Definition &definition, const std::string &path, const std::string &format,
 			 bool anonymized)
@@ -103,21 +69,14 @@ export_table(const Definition &definition, const std::string &path, const std::s
 		order += (order.empty() ? " ORDER BY t." : ", t.") + pg::quote(column);
 	const std::string rows = "SELECT " + list + " FROM " + quoted(table) + " t" + order;
 
-	const std::string target = writable_path(path);
-	const std::string part = target + ".part";
-	unlink(part.c_str());
-	struct Remove
-	{
-		const std::string &path;
-		~Remove() { unlink(path.c_str()); }
-	} remove_part{part};
+	ExportTarget target(path);
 	uint64_t count = 0;
 	{
 		ExportWriter writer;
 		{
 			const bool csv = format == "csv";
-			const ScopedFd fd(
-				writer.start(part, is_gzip(path), csv ? Framing::plain : Framing::copy_binary));
+			const ScopedFd fd(writer.start(target.part(), is_gzip(path),
+										   csv ? Framing::plain : Framing::copy_binary));
 			count = csv ? pg::copy_out(rows, fd.get(), {{"format", "csv"}, {"header", "true"}})
 						: pg::copy_out("SELECT convert_to(row_to_json(x)::text, 'UTF8') FROM (" +
 										   rows + ") x",
@@ -125,9 +84,7 @@ export_table(const Definition &definition, const std::string &path, const std::s
 		}
 		wait_for_exports(writer);
 	}
-	if (rename(part.c_str(), target.c_str()) != 0)
-		throw pg::Error("58030",
-						"could not give \"" + target + "\" its name: " + pg_strerror(errno));
+	target.publish();
 	return static_cast<int64_t>(count);
 }
 
@@ -151,7 +108,9 @@ PG_ETL_ENTRY(etl_anonymize)
 	stager.stage({json, 1, false}, json.size(), 0, RowContext(), piece);
 	const std::string_view subject = piece.records[0].subject;
 	const std::string token =
-		definition.subject ? subject_token(pg::secret(), definition.subject->dataset, subject) : "";
+		definition.subject
+			? subject_token(pg::secret(pg::KeyUse::look), definition.subject->dataset, subject)
+			: "";
 	Document document;
 	const std::string treated = anonymized_text(definition, document, json, token);
 	result.add({pg::Cell::jsonb(treated)});

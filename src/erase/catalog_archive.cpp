@@ -4,6 +4,7 @@
 
 #include "erase/eraser.h"
 #include "erase/subject_index.h"
+#include "pg/key_file.h"
 #include "pg/srf.h"
 #include "run/claim.h"
 #include "run/functions.h"
@@ -20,19 +21,6 @@ namespace etl
 
 namespace
 {
-
-/// "customers.json.gz" of "customers.2.json.gz": the name under which a file came.
-std::string
-name_without_count(const std::string &name)
-{
-	const size_t dot = name.find('.');
-	size_t end = dot == std::string::npos ? dot : dot + 1;
-	while (end < name.size() && name[end] >= '0' && name[end] <= '9')
-		++end;
-	return end < name.size() && end > dot + 1 && name[end] == '.'
-			   ? name.substr(0, dot) + name.substr(end)
-			   : name;
-}
 
 class ArchiveCatalog
 {
@@ -83,7 +71,7 @@ class ArchiveCatalog
 						 [&](StagedFile file)
 						 {
 							 if (!file.partition ||
-								 !definition_.claims(name_without_count(file.name())))
+								 !definition_.claims(path_without_count(file.name())))
 								 return;
 							 RewriteTask task;
 							 task.source = root + "/" + file.path;
@@ -97,7 +85,7 @@ class ArchiveCatalog
 
 	void read_files()
 	{
-		const Identities people(pg::secret());
+		const Identities people(pg::secret(pg::KeyUse::keep));
 		const std::string dataset =
 			definition_.subject ? definition_.subject->dataset : definition_.erases->dataset;
 		const std::string none;

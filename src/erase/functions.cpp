@@ -9,6 +9,7 @@
 #include "erase/audit.h"
 #include "erase/eraser.h"
 #include "erase/journal.h"
+#include "pg/key_file.h"
 #include "pg/srf.h"
 #include "run/functions.h"
 #include "run/quarantine.h"
@@ -179,7 +180,7 @@ PG_ETL_ENTRY(etl_erase)
 						"SELECT etl_erase('" + dataset + "', subject => '…');");
 	const pg::Settings settings = pg::Settings::current();
 	settings.require_folders();
-	const std::string secret = pg::secret();
+	const std::string secret = pg::secret(pg::KeyUse::keep);
 	lock_for_erasure(catalog);
 	// a hold, or an earlier erasure, may be among what a restored database does not know
 	if (!dry_run)
@@ -231,7 +232,7 @@ PG_ETL_ENTRY(etl_reinstate)
 						"It may have " + std::to_string(max_reason) + " bytes.");
 	if (subject.empty() && email.empty())
 		throw pg::Error("22004", "neither subject nor email is given");
-	const std::string secret = pg::secret();
+	const std::string secret = pg::secret(pg::KeyUse::keep);
 	lock_for_erasure(catalog);
 	require_journal_applied();
 	std::string by_subject, by_email;
@@ -293,7 +294,7 @@ PG_ETL_ENTRY(etl_subject)
 	requests[0].subject = canonical_person(catalog, dataset, subject);
 	const pg::Settings settings = pg::Settings::current();
 	settings.require_folders();
-	const std::string secret = pg::secret();
+	const std::string secret = pg::secret(pg::KeyUse::look);
 	Eraser eraser(catalog, dataset, secret, requests, settings, Eraser::Mode::collect);
 	eraser.run();
 	Document document;

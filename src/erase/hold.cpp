@@ -7,6 +7,7 @@
 #include "erase/journal.h"
 #include "erase/people.h"
 #include "erase/record.h"
+#include "pg/key_file.h"
 #include "pg/settings.h"
 #include "pg/srf.h"
 #include "run/functions.h"
@@ -137,7 +138,7 @@ PG_ETL_ENTRY(etl_subject_pseudonym)
 {
 	const std::string dataset = pg::text_argument(fcinfo, 0);
 	const std::string subject = pg::text_argument(fcinfo, 1);
-	const std::string secret = pg::secret();
+	const std::string secret = pg::secret(pg::KeyUse::look);
 	std::string pseudonym;
 	{
 		const pg::Spi spi;
@@ -153,7 +154,7 @@ PG_ETL_ENTRY(etl_subject_hash)
 {
 	const std::string dataset = pg::text_argument(fcinfo, 0);
 	const std::string subject = pg::text_argument(fcinfo, 1);
-	const Identities identities(pg::secret());
+	const Identities identities(pg::secret(pg::KeyUse::look));
 	const pg::Spi spi;
 	const Catalog catalog = Catalog::load();
 	(void)catalog.get(dataset);
@@ -174,7 +175,7 @@ PG_ETL_ENTRY(etl_release_hold)
 	// before anybody is looked up: what another session is loading must be there
 	lock_for_erasure(catalog);
 	require_journal_applied();
-	const std::string secret = pg::secret();
+	const std::string secret = pg::secret(pg::KeyUse::keep);
 	std::string subject;
 	if (!PG_ARGISNULL(1))
 		subject =

@@ -11,6 +11,7 @@
 #include "core/scoped_fd.h"
 #include "core/staged_file.h"
 #include "erase/journal_state.h"
+#include "pg/key_file.h"
 #include "pg/settings.h"
 #include "pg/spi.h"
 #include "run/fault.h"
@@ -218,7 +219,7 @@ append_lines(size_t count, const MakeLine &line_at)
 	if (count == 0)
 		return true;
 	const std::string path = journal_path(folder, mark);
-	const std::string key = key_id(pg::secret());
+	const std::string key = key_id(pg::secret(pg::KeyUse::keep));
 	// The transaction's id, before the line that names it, and on the disk: a server that crashes
 	// now must come back past this place, or it would be taken for one that was restored.
 	JournalOrigin origin = present_origin();

@@ -2,14 +2,13 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <climits>
 #include <cstring>
 #include <map>
 
 #include <fcntl.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 
+#include "core/inside.h"
 #include "core/scoped_fd.h"
 #include "pg/settings.h"
 #include "pg/spi.h"
@@ -58,16 +57,12 @@ namespace
 void
 check_folder(const std::string &folder)
 {
-	char resolved[PATH_MAX], data[PATH_MAX];
-	if (realpath(folder.c_str(), resolved) == nullptr)
-		fail_journal_io(errno, "open the folder of the", folder);
 	struct stat info;
-	if (stat(resolved, &info) != 0 || !S_ISDIR(info.st_mode))
-		throw pg::Error("42809", "etl.journal_dir \"" + folder + "\" is not a folder");
-	if (realpath(DataDir, data) == nullptr)
-		return;
-	const std::string inside = std::string(data) + "/";
-	if ((std::string(resolved) + "/").compare(0, inside.size(), inside) == 0)
+	if (stat(folder.c_str(), &info) != 0)
+		fail_journal_io(errno, "open the folder of the", folder);
+	if (!S_ISDIR(info.st_mode))
+		throw pg::Error("42809", "etl.journal_dir \"" + folder + "\" is not a directory");
+	if (is_inside(folder, DataDir))
 		throw pg::Error("55000", "etl.journal_dir \"" + folder + "\" is inside the data directory",
 						"A restore of the database would take the journal back with it.",
 						"Set etl.journal_dir to a folder outside \"" + std::string(DataDir) +

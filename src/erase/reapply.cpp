@@ -7,6 +7,7 @@
 #include "erase/journal.h"
 #include "erase/people.h"
 #include "erase/record.h"
+#include "pg/key_file.h"
 #include "pg/settings.h"
 #include "pg/srf.h"
 #include "run/functions.h"
@@ -217,7 +218,7 @@ reapply(const Catalog &catalog, const JournalState &state)
 {
 	const pg::Settings settings = pg::Settings::current();
 	settings.require_folders();
-	const std::string secret = pg::secret();
+	const std::string secret = pg::secret(pg::KeyUse::keep);
 	const std::string key = key_id(secret);
 	check_lines(catalog, key, state.missing);
 	check_lines(catalog, key, state.decisions);

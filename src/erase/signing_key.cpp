@@ -7,6 +7,7 @@
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 
+#include "pg/key_file.h"
 #include "pg/settings.h"
 #include "pg/spi.h"
 

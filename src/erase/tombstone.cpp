@@ -1,5 +1,6 @@
 #include "erase/tombstone.h"
 
+#include "pg/key_file.h"
 #include "pg/settings.h"
 #include "pg/spi.h"
 #include "run/actions.h"
@@ -46,7 +47,7 @@ Tombstones::load(const Definition &definition, const std::string &part_folder)
 					[&](const pg::Rows &rows, uint64_t i)
 					{
 						if (!tombstones)
-							tombstones.reset(new Tombstones(pg::secret(), dataset, part_folder));
+							tombstones.reset(new Tombstones(pg::secret(pg::KeyUse::look), dataset, part_folder));
 						const uint64_t hash = static_cast<uint64_t>(rows.integer(i, 1));
 						rows.boolean(i, 0) ? tombstones->people_.add_email(hash, 0)
 										   : tombstones->people_.add_subject(hash, 0);

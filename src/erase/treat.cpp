@@ -1,5 +1,6 @@
 #include "erase/treat.h"
 
+#include "pg/key_file.h"
 #include "pg/settings.h"
 #include "pg/spi.h"
 
@@ -62,7 +63,7 @@ treatment_secret(const Definition &definition)
 {
 	for (const PersonalDefinition &field : definition.personal)
 		if (field.treatment == Treatment::pseudonymize)
-			return pg::secret();
+			return pg::secret(pg::KeyUse::look);
 	return {};
 }
 

@@ -1,6 +1,8 @@
 // Treatments as SQL functions: etl.treat and etl.generalize, by which tables are treated and which
 // etl_generalize wraps, and etl_partial, etl_sha256, etl_pseudonymize, etl_random and etl_token.
 // And etl_rotate_key.
+#include <unistd.h>
+
 #include <nlohmann/json.hpp>
 #include <openssl/crypto.h>
 
@@ -10,6 +12,7 @@
 #include "erase/audit.h"
 #include "pg/call_cache.h"
 #include "pg/key_file.h"
+#include "pg/key_fingerprint.h"
 #include "pg/settings.h"
 #include "pg/spi.h"
 #include "pg/srf.h"
@@ -35,7 +38,7 @@ class QuerySecret
 	std::string_view get()
 	{
 		if (bytes_.empty())
-			bytes_ = pg::secret();
+			bytes_ = pg::secret(pg::KeyUse::look);
 		return bytes_;
 	}
 
@@ -232,11 +235,47 @@ PG_ETL_ENTRY(etl_subject_token)
 	return pg::text_datum(subject_token(tokens.secret.get(), dataset, subject));
 }
 
+/// What etl.health says of etl.key_file.
+PG_ETL_ENTRY(etl_key_check)
+{
+	pg::ResultSet result(fcinfo);
+	const auto add = [&](const char *status, const std::string &detail, const std::string &hint)
+	{
+		result.add({pg::Cell::text("key"), pg::Cell::text(status), pg::Cell::text(detail),
+					pg::Cell::text_or_null(hint)});
+		return static_cast<Datum>(0);
+	};
+	try
+	{
+		const std::string path = pg::Settings::current().key_file;
+		const bool used = !pg::known_keys().empty();
+		if (!used && access(path.c_str(), F_OK) != 0)
+			return add("ok", "etl.key_file is not needed yet", "");
+		(void)pg::secret(pg::KeyUse::look);
+		const size_t left = pg::unfinished_key_files(path).size();
+		if (left > 0)
+			return add("warning",
+					   std::to_string(left) + " unfinished key files lie beside etl.key_file \"" +
+						   path + "\"",
+					   "etl_rotate_key() was killed, or is at work. SELECT * FROM "
+					   "etl_rotate_key(); removes them.");
+		return add("ok",
+				   used ? "etl.key_file holds the key of this database"
+						: "etl.key_file holds a key, which this database has not used yet",
+				   "");
+	}
+	catch (const pg::Error &error)
+	{
+		return add("error", error.what() + (error.detail().empty() ? "" : ": " + error.detail()),
+				   error.hint());
+	}
+}
+
 /// (key_file, kept_as, destroyed)
 PG_ETL_ENTRY(etl_rotate_key)
 {
 	const bool destroy = PG_GETARG_BOOL(0);
-	pg::secret(); // every check, and the first key where there is none
+	pg::secret(pg::KeyUse::look); // every check, and the first key where there is none
 	// the file changes at once, and what the audit trail says of it must not be rolled back
 	if (IsTransactionBlock() || IsSubTransaction())
 		throw pg::Error(
@@ -246,6 +285,7 @@ PG_ETL_ENTRY(etl_rotate_key)
 	const pg::Spi spi;
 	append_audit({{0, destroy ? "destroy key" : "rotate key", "etl.key_file", {}, 1}});
 	const pg::KeyRotation rotation = pg::rotate_key_file(destroy);
+	(void)pg::secret(pg::KeyUse::keep); // from now on this database knows it
 	result.add({pg::Cell::text(rotation.path), pg::Cell::text_or_null(rotation.kept_as),
 				pg::Cell::bigint(rotation.destroyed)});
 	return static_cast<Datum>(0);

@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <climits>
 #include <cstdlib>
+#include <optional>
 #include <vector>
 
 #include <dirent.h>
@@ -13,9 +14,12 @@
 
 #include <openssl/crypto.h>
 
+#include "core/file_error.h"
+#include "core/inside.h"
 #include "core/key_ring.h"
 #include "core/scoped_fd.h"
 #include "pg/guard.h"
+#include "pg/key_fingerprint.h"
 #include "pg/settings.h"
 
 namespace pg
@@ -23,6 +27,10 @@ namespace pg
 
 namespace
 {
+
+/// What is added, before a number, to the name of a key file: while another is being written, and
+/// to keep it when that has taken its place.
+constexpr const char *unfinished = ".new-", *kept = ".old-";
 
 [[noreturn]] void
 fail(const std::string &what, const std::string &path)
@@ -69,12 +77,12 @@ overwrite(int fd, const std::string &path)
 	write_synced(fd, random_key(static_cast<size_t>(info.st_size)), path);
 }
 
-/// The files that earlier rotations kept: path.old-N.
+/// The files beside one whose names are its own with the suffix and a number added.
 std::vector<std::string>
-kept_files(const std::string &path)
+numbered_files(const std::string &path, const std::string &suffix)
 {
 	const size_t slash = path.rfind('/');
-	const std::string folder = path.substr(0, slash + 1), prefix = path.substr(slash + 1) + ".old-";
+	const std::string folder = path.substr(0, slash + 1), prefix = path.substr(slash + 1) + suffix;
 	std::vector<std::string> files;
 	DIR *const dir = opendir(folder.c_str());
 	if (dir == nullptr)
@@ -90,6 +98,13 @@ kept_files(const std::string &path)
 	return files;
 }
 
+/// The files that earlier rotations kept.
+std::vector<std::string>
+kept_files(const std::string &path)
+{
+	return numbered_files(path, kept);
+}
+
 /// Removes the file under its temporary name on every way out.
 struct Remove
 {
@@ -97,12 +112,102 @@ struct Remove
 	~Remove() { unlink(path.c_str()); }
 };
 
+/// What the key file holds; nullopt where it does not exist.
+std::optional<std::string>
+read_key(const std::string &path, const std::string &named)
+{
+	// a FIFO would wait for a writer, a terminal might become the server's
+	const etl::ScopedFd fd(open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+	if (fd.get() < 0)
+		return std::nullopt;
+	struct stat info;
+	char bytes[4096];
+	if (fstat(fd.get(), &info) != 0 || !S_ISREG(info.st_mode))
+		throw Error("55000", named + " is not a regular file");
+	if ((info.st_mode & 077) != 0)
+		throw Error("55000", named + " can be read by others",
+					"It must be a regular file with mode 0600.", "chmod 600 " + path);
+	const ssize_t size = read(fd.get(), bytes, sizeof bytes);
+	if (size < 16)
+		throw Error("55000", named + " holds no key", "It must hold at least 16 bytes.");
+	return std::string(bytes, static_cast<size_t>(size));
+}
+
+/// Written under another name, so that nobody ever reads half a key. False with errno.
+bool
+create_key(const std::string &path, const std::string &bytes)
+{
+	const std::string part = path + unfinished + std::to_string(getpid());
+	unlink(part.c_str()); // of a crash: no other process has this id
+	const etl::ScopedFd out(open(part.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+	if (out.get() < 0)
+		return false;
+	const Remove always{part};
+	if (write(out.get(), bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size()) ||
+		fsync(out.get()) != 0)
+		return false;
+	// link, not rename: whoever comes second must not replace the first one's key
+	if (link(part.c_str(), path.c_str()) == 0)
+		sync_folder(path);
+	return true;
+}
+
 } // namespace
+
+std::string
+key_file(const std::string &path, const char *setting, const char *suffix, std::string (*make)())
+{
+	const std::string named = std::string(setting) + " \"" + path + "\"";
+	const std::string data = std::string(DataDir) + "/";
+	if (path.compare(0, data.size(), data) == 0 || etl::is_inside(path, DataDir))
+		throw Error("55000", named + " is inside the data directory",
+					"Every base backup would carry the key with what it protects.",
+					hint_to_set(setting, std::string(DataDir) + suffix));
+	for (int attempt = 0; attempt < 2; ++attempt)
+	{
+		if (const std::optional<std::string> bytes = read_key(path, named))
+			return *bytes;
+		if (errno != ENOENT)
+			break;
+		if (make == nullptr)
+			throw Error("55000", named + " does not exist",
+						"This database has been used with a key, and what was made with it cannot "
+						"be recognised with another one.",
+						std::string("Put the key file back from its backup, or set ") + setting +
+							" to where it is.");
+		if (!create_key(path, make()))
+			break;
+	}
+	const int error = errno;
+	throw Error(etl::sqlstate_of_errno(error),
+				"cannot read or create " + named + ": " + pg_strerror(error), "",
+				std::string("Set ") + setting +
+					" to a path, outside the data directory, that the server's user may write.");
+}
+
+std::string
+secret(KeyUse use)
+{
+	const std::string path = Settings::current().key_file;
+	const std::vector<etl::KeyFingerprint> known = known_keys();
+	std::string bytes = key_file(path, "etl.key_file", ".etl.key",
+								 known.empty() ? +[] { return random_key(32); } : nullptr);
+	require_known_key(bytes, known, path);
+	if (use == KeyUse::keep)
+		note_key(bytes, known);
+	return bytes;
+}
+
+std::vector<std::string>
+unfinished_key_files(const std::string &path)
+{
+	return numbered_files(path, unfinished);
+}
 
 KeyRotation
 rotate_key_file(bool destroy)
 {
-	secret(); // every check, and the first key where there is none
+	secret(KeyUse::look); // every check, and the first key where there is none
 	char resolved[PATH_MAX];
 	const std::string setting = Settings::current().key_file;
 	if (realpath(setting.c_str(), resolved) == nullptr)
@@ -110,7 +215,7 @@ rotate_key_file(bool destroy)
 	KeyRotation result;
 	result.path = resolved; // a link stays a link
 
-	const etl::ScopedFd old(open(resolved, O_RDWR | O_CLOEXEC));
+	const etl::ScopedFd old(open(resolved, O_RDWR | O_NONBLOCK | O_CLOEXEC));
 	if (old.get() < 0)
 		fail("open", result.path);
 	struct stat opened, named;
@@ -120,6 +225,16 @@ rotate_key_file(bool destroy)
 		throw Error("55006",
 					"etl.key_file \"" + result.path + "\" is being rotated by another session", "",
 					"Try again.");
+	// of a session that was killed: whoever else rotates this file waits for the lock, and what
+	// somebody makes who finds no file is of no use now
+	for (const std::string &file : unfinished_key_files(result.path))
+	{
+		const etl::ScopedFd fd(open(file.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW));
+		if (fd.get() >= 0)
+			overwrite(fd.get(), file);
+		if (unlink(file.c_str()) != 0 && errno != ENOENT)
+			fail("remove", file);
+	}
 	std::string before(static_cast<size_t>(opened.st_size), '\0');
 	if (pread(old.get(), before.data(), before.size(), 0) != static_cast<ssize_t>(before.size()))
 		fail("read", result.path);
@@ -128,8 +243,7 @@ rotate_key_file(bool destroy)
 	OPENSSL_cleanse(fresh.data(), fresh.size());
 	OPENSSL_cleanse(before.data(), before.size());
 
-	const std::string part = result.path + "." + std::to_string(getpid());
-	unlink(part.c_str()); // of a crash: no other process has this id
+	const std::string part = result.path + unfinished + std::to_string(getpid());
 	{
 		const etl::ScopedFd out(open(part.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
 		if (out.get() < 0)
@@ -140,7 +254,7 @@ rotate_key_file(bool destroy)
 		if (!destroy)
 			for (int n = 1;; ++n)
 			{
-				result.kept_as = result.path + ".old-" + std::to_string(n);
+				result.kept_as = result.path + kept + std::to_string(n);
 				if (link(resolved, result.kept_as.c_str()) == 0)
 					break;
 				if (errno != EEXIST)

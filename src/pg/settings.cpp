@@ -6,16 +6,17 @@
 #include <cstring>
 #include <thread>
 
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/inside.h"
 #include "pg/guard.h"
 
 extern "C"
 {
 #include "commands/dbcommands.h"
 #include "utils/guc.h"
+#include "utils/guc_tables.h"
 }
 
 namespace pg
@@ -50,7 +51,80 @@ folder(const char *value)
 	return path;
 }
 
-/// The hint that shows what to type.
+const char *
+sqlstate_of(int error)
+{
+	return error == ENOENT ? "58P01" : error == EACCES || error == EPERM ? "42501" : "58030";
+}
+
+/// What only administrators may set. Before the library is loaded, anybody may ask for a value in
+/// the options of a connection; PostgreSQL drops it when the setting is defined, with a WARNING,
+/// and by then it has forgotten what the database or the configuration file say.
+struct Guarded
+{
+	const char *name;
+	const config_generic *setting;
+	bool dropped;
+} guarded[] = {{"etl.raw_dir", nullptr, false},          {"etl.processed_dir", nullptr, false},
+			   {"etl.archive_dir", nullptr, false},      {"etl.key_file", nullptr, false},
+			   {"etl.signing_key_file", nullptr, false}, {"etl.journal_dir", nullptr, false},
+			   {"etl.batch_memory", nullptr, false},     {"etl.max_record_size", nullptr, false},
+			   {"etl.max_file_size", nullptr, false}};
+
+/// Null: it is not known, not even as a value without a definition.
+const config_generic *
+find_setting(const char *name)
+{
+#if PG_VERSION_NUM >= 160000
+	return find_option(name, false, true, 0);
+#else
+	config_generic **const all = get_guc_variables();
+	const int count = GetNumConfigOptions();
+	const auto found = std::find_if(
+		all, all + count, [=](const config_generic *g) { return std::strcmp(g->name, name) == 0; });
+	return found == all + count ? nullptr : *found;
+#endif
+}
+
+/// Before the settings are defined: was there a value to begin the session with?
+void
+note_values_asked_for()
+{
+	for (Guarded &g : guarded)
+	{
+		const config_generic *const placeholder = find_setting(g.name);
+		g.dropped = placeholder != nullptr && placeholder->reset_source > PGC_S_DEFAULT;
+	}
+}
+
+/// Afterwards: is it still there?
+void
+note_values_dropped()
+{
+	for (Guarded &g : guarded)
+	{
+		g.setting = find_setting(g.name);
+		g.dropped = g.dropped && g.setting != nullptr && g.setting->reset_source <= PGC_S_DEFAULT;
+	}
+}
+
+void
+refuse_dropped_values()
+{
+	for (const Guarded &g : guarded)
+		// a superuser may have set it since
+		if (g.dropped && g.setting->source <= PGC_S_DEFAULT)
+			throw Error(
+				"55000",
+				std::string("setting \"") + g.name + "\" was given a value that could not be taken",
+				"It was asked for before pg_etl was loaded, by a role that may not set it or "
+				"with a value that is not valid, and hides what an administrator has set.",
+				"Connect without it (PGOPTIONS, options=… in the connection string), or "
+				"mend it where it is set: SELECT * FROM pg_db_role_setting;");
+}
+
+} // namespace
+
 std::string
 hint_to_set(const std::string &name, const std::string &value)
 {
@@ -60,17 +134,10 @@ hint_to_set(const std::string &name, const std::string &value)
 		   "';  then reconnect.";
 }
 
-const char *
-sqlstate_of(int error)
-{
-	return error == ENOENT ? "58P01" : error == EACCES || error == EPERM ? "42501" : "58030";
-}
-
-} // namespace
-
 void
 define_settings()
 {
+	note_values_asked_for();
 	const auto path = [](const char *name, const char *text, char **variable)
 	{
 		DefineCustomStringVariable(name, text, nullptr, variable, "", PGC_SUSET, 0, check_folder,
@@ -109,11 +176,13 @@ define_settings()
 		"reads it.",
 		&guc.postpone_indexes, true, PGC_USERSET, 0, nullptr, nullptr, nullptr);
 	MarkGUCPrefixReserved("etl");
+	note_values_dropped();
 }
 
 Settings
 Settings::current()
 {
+	refuse_dropped_values();
 	Settings s;
 	s.raw_dir = folder(guc.raw_dir);
 	s.processed_dir = folder(guc.processed_dir);
@@ -168,76 +237,14 @@ Settings::require_folders() const
 						"and write the folder.",
 						"chown or chmod the folder for the server's user.");
 	}
-	const auto inside = [](const std::string &a, const std::string &b)
-	{ return a == b || a.compare(0, b.size() + 1, b + "/") == 0; };
-	if (inside(raw_dir, processed_dir) || inside(raw_dir, archive_dir) ||
-		inside(processed_dir, raw_dir) || inside(archive_dir, raw_dir) ||
-		inside(processed_dir, archive_dir) || inside(archive_dir, processed_dir))
-		throw Error("55000", "etl.raw_dir, etl.processed_dir and etl.archive_dir must lie apart",
-					"One of them is the same as, or inside, another.",
-					"Give each a folder of its own.");
-}
-
-std::string
-key_file(const std::string &path, const char *setting, const char *suffix, std::string (*make)())
-{
-	const std::string data = std::string(DataDir) + "/",
-					  named = std::string(setting) + " \"" + path + "\"";
-	if (path.compare(0, data.size(), data) == 0)
-		throw Error("55000", named + " is inside the data directory",
-					"Every base backup would carry the key with what it protects.",
-					hint_to_set(setting, std::string(DataDir) + suffix));
-	for (int attempt = 0; attempt < 2; ++attempt)
-	{
-		const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-		if (fd >= 0)
-		{
-			struct stat info;
-			char bytes[4096];
-			const bool stated = fstat(fd, &info) == 0;
-			const ssize_t size = read(fd, bytes, sizeof bytes);
-			close(fd);
-			if (!stated || !S_ISREG(info.st_mode) || (info.st_mode & 077) != 0)
-				throw Error("55000", named + " can be read by others",
-							"It must be a regular file with mode 0600.", "chmod 600 " + path);
-			if (size < 16)
-				throw Error("55000", named + " holds no key", "It must hold at least 16 bytes.");
-			return std::string(bytes, static_cast<size_t>(size));
-		}
-		if (errno != ENOENT)
-			break;
-		const std::string bytes = make();
-		// written under another name, so that nobody ever reads half a key
-		const std::string part = path + "." + std::to_string(getpid());
-		const int out = open(part.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-		if (out < 0)
-			break;
-		const bool written =
-			write(out, bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size()) &&
-			fsync(out) == 0;
-		close(out);
-		// link, not rename: whoever comes second must not replace the first one's key
-		if (written)
-			(void)!link(part.c_str(), path.c_str());
-		unlink(part.c_str());
-	}
-	throw Error(sqlstate_of(errno), "cannot read or create " + named + ": " + pg_strerror(errno),
-				"",
-				std::string("Set ") + setting +
-					" to a path, outside the data directory, that the server's user may write.");
-}
-
-std::string
-secret()
-{
-	return key_file(Settings::current().key_file, "etl.key_file", ".etl.key",
-					[]
-					{
-						char bytes[32];
-						if (!pg_strong_random(bytes, sizeof bytes))
-							throw Error("XX000", "could not get random bytes for etl.key_file");
-						return std::string(bytes, sizeof bytes);
-					});
+	for (const auto &a : folders)
+		for (const auto &b : folders)
+			if (&a != &b && etl::is_inside(a.path, b.path))
+				throw Error("55000",
+							"etl.raw_dir, etl.processed_dir and etl.archive_dir must lie apart",
+							std::string(a.name) + " \"" + a.path +
+								"\" is the same as, or inside, " + b.name + " \"" + b.path + "\".",
+							"Give each a directory of its own.");
 }
 
 } // namespace pg

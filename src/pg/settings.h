@@ -21,20 +21,15 @@ struct Settings
 	uint64_t max_file_size;
 	bool postpone_indexes;
 
+	/// Throws 55000 where a value was asked for before the library was loaded and could not be
+	/// taken: what PostgreSQL leaves then is the default, not what an administrator has set.
 	static Settings current();
 	/// Throws 55000 with the ALTER DATABASE to type when a folder is unset, and 58P01, 42501 … when
 	/// one can't be used.
 	void require_folders() const;
 };
 
-/// The secret in etl.key_file, created when it does not exist. Throws when others can read it, when
-/// it lies in the data directory or can't be read or made.
-std::string secret();
-
-/// The contents of a key file, which make() gives when it does not exist: written with mode 0600
-/// and never half. setting and suffix (of the default path) are for messages. Throws as secret()
-/// does.
-std::string key_file(const std::string &path, const char *setting, const char *suffix,
-					 std::string (*make)());
+/// The hint that shows what to type to set a setting in this database.
+std::string hint_to_set(const std::string &name, const std::string &value);
 
 } // namespace pg

@@ -75,6 +75,10 @@ std::vector<RunFile> take_up(const Definition &definition, const pg::Settings &s
 							 const RunOptions &options, std::span<StagedFile> staged,
 							 int64_t run_time, std::vector<FileTask> &tasks);
 
+/// "customers.json.gz" of "customers.2.json.gz": the name, or path, under which a file came that
+/// has got a number in the archive or among the processed files.
+std::string path_without_count(const std::string &path);
+
 /// Does the name (without ".gz") end in ".json"?
 bool is_whole_json(const std::string &name);
 bool is_gzip(const std::string &name);

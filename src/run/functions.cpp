@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <stdlib.h>
 
+#include "core/inside.h"
 #include "pg/srf.h"
 #include "run/batch.h"
 #include "run/claim.h"
@@ -68,14 +69,8 @@ readable_path(const std::string &path)
 		return resolved;
 	for (const std::string *root :
 		 {&settings.raw_dir, &settings.processed_dir, &settings.archive_dir})
-	{
-		char folder[PATH_MAX];
-		if (root->empty() || realpath(root->c_str(), folder) == nullptr)
-			continue;
-		const std::string prefix = std::string(folder) + "/";
-		if (std::string(resolved).compare(0, prefix.size(), prefix) == 0)
+		if (!root->empty() && is_inside(resolved, *root))
 			return resolved;
-	}
 	throw pg::Error("42501", "permission denied to read file \"" + storable_text(path) + "\"",
 					"It lies outside etl.raw_dir, etl.processed_dir and etl.archive_dir.",
 					"Only members of pg_read_server_files may read other files.");

@@ -10,6 +10,7 @@
 #include "erase/journal.h"
 #include "erase/subject_index.h"
 #include "erase/tombstone.h"
+#include "pg/key_file.h"
 #include "run/actions.h"
 #include "run/batch.h"
 #include "run/claim.h"
@@ -58,9 +59,9 @@ class Replay
 			if (const Definition *parent = catalog_.find(reference.dataset))
 				ensure_tables(*parent);
 		if (definition_.erases)
-			erasure_.emplace(catalog_, definition_, pg::secret());
+			erasure_.emplace(catalog_, definition_, pg::secret(pg::KeyUse::keep));
 		if (definition_.subject)
-			people_.emplace(pg::secret());
+			people_.emplace(pg::secret(pg::KeyUse::keep));
 		tombstones_ = Tombstones::load(definition_, part_folder(settings_, definition_.dataset));
 		awaited_ = !pg::query("SELECT 1 FROM etl.quarantine_reference WHERE dataset = $1 LIMIT 1",
 							  {pg::param(definition_.dataset)})

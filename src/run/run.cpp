@@ -11,6 +11,7 @@
 #include "erase/journal.h"
 #include "erase/subject_collector.h"
 #include "erase/tombstone.h"
+#include "pg/key_file.h"
 #include "pg/shared_buffers.h"
 #include "run/actions.h"
 #include "run/batch.h"
@@ -105,7 +106,7 @@ class Run
 				ensure_tables(*parent);
 		if (definition_.subject || definition_.erases)
 		{
-			secret_ = pg::secret();
+			secret_ = pg::secret(pg::KeyUse::keep);
 			subject_key_ = subject_hash_key(secret_);
 		}
 		if (definition_.erases)

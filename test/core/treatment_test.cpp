@@ -415,6 +415,29 @@ TEST(KeyRing, RotationKeepsErasuresAndChangesTheRest)
 	EXPECT_EQ(sha256_hex("x"), sha256_hex("x"));
 }
 
+TEST(KeyRing, AFingerprintTellsRotationsOfAKeyFromOtherKeys)
+{
+	const KeyFingerprint first = key_fingerprint(secret);
+	const std::string once = rotated_secret(secret, std::string(32, 'f'));
+	const std::string twice = rotated_secret(once, std::string(32, 'g'));
+	EXPECT_EQ(key_descent(secret, first), KeyDescent::same);
+	EXPECT_EQ(key_descent(once, first), KeyDescent::rotated);
+	EXPECT_EQ(key_descent(twice, first), KeyDescent::rotated);
+	EXPECT_EQ(key_descent(twice, key_fingerprint(once)), KeyDescent::rotated);
+	EXPECT_EQ(key_descent(std::string(32, 'x'), first), KeyDescent::other);
+	// the file of before a rotation, and another rotation of the same file
+	EXPECT_EQ(key_descent(once, key_fingerprint(twice)), KeyDescent::other);
+	EXPECT_EQ(key_descent(rotated_secret(secret, std::string(32, 'h')), key_fingerprint(once)),
+			  KeyDescent::other);
+	// a key file is read up to 4096 bytes
+	std::string many = secret;
+	for (int i = 0; i < 200; ++i)
+		many = rotated_secret(many, std::string(32, static_cast<char>(i)));
+	EXPECT_LT(many.size(), 4096u);
+	EXPECT_EQ(erasure_key(many), erasure_key(secret));
+	EXPECT_EQ(treatment_key(many), std::string(32, static_cast<char>(199)));
+}
+
 TEST(Tokens, TellSubjectsAndDatasetsApart)
 {
 	std::set<std::string> tokens;

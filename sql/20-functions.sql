@@ -91,10 +91,6 @@ CREATE FUNCTION etl.exported_records() RETURNS SETOF bytea
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'etl_exported_records';
 COMMENT ON FUNCTION etl.exported_records() IS 'Internal: the accepted records that etl_run is exporting, for COPY TO';
 
-CREATE FUNCTION etl.staged_rows() RETURNS SETOF record
-LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'etl_staged_rows';
-COMMENT ON FUNCTION etl.staged_rows() IS 'Internal: the rows that etl_run is updating';
-
 CREATE FUNCTION etl.unclaimed_files(OUT path text, OUT size_bytes bigint, OUT modified_at timestamptz, OUT nearest text) RETURNS SETOF record
 LANGUAGE c AS 'MODULE_PATHNAME', 'etl_unclaimed_files';
 COMMENT ON FUNCTION etl.unclaimed_files() IS 'Staged files that no dataset claims';

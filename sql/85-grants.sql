@@ -10,7 +10,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
        AND p.proname = ANY (CASE kind
            -- what a run calls, and what an operator calls
            WHEN 'operator' THEN ARRAY['etl_run', 'etl_load', 'etl_replay', 'etl_read', 'etl_validate', 'etl_validate_file',
-                'etl_schedule', 'etl_unschedule', 'run_batch', 'run_order', 'exported_records', 'staged_rows', 'unclaimed_files',
+                'etl_schedule', 'etl_unschedule', 'run_batch', 'run_order', 'exported_records', 'unclaimed_files',
                 'require_pg_cron', 'rejected', 'delivery_addresses', 'append_audit', 'journal_erasure', 'open_request', 'fold_email',
                 'removal_statements', 'personal_columns', 'request_check', 'journal_check', 'audit_check', 'key_check']
            WHEN 'auditor' THEN ARRAY['etl_audit_verify', 'etl_certificate', 'etl_signing_key', 'unclaimed_files', 'personal_columns',

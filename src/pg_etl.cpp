@@ -2,7 +2,6 @@
 //   src/run/functions.cpp      etl_run, etl_replay, etl_define, etl_drop, etl_read, etl_validate,
 //                              etl_validate_file, etl.unclaimed_files
 //   src/run/export.cpp         etl.exported_records
-//   src/run/load.cpp           etl.staged_rows
 //   src/erase/anonymized.cpp   etl_anonymize, etl_anonymized, etl_export
 //   src/erase/treatments.cpp   etl.treat, etl.generalize, etl_partial, etl_pseudonymize, etl_random,
 //                              etl_sha256, etl_token

@@ -1,5 +1,7 @@
 #include "pg/copy.h"
 
+#include "pg/table_scope.h"
+
 #include <algorithm>
 #include <cstring>
 
@@ -91,53 +93,86 @@ binary_option()
 
 } // namespace
 
+namespace
+{
+
+/// What DoCopy does before BeginCopyFrom.
+void
+check_copy(ParseState *state, Relation rel, const std::string *names, size_t count)
+{
+	const Oid relation = RelationGetRelid(rel);
+	ParseNamespaceItem *item =
+		addRangeTableEntryForRelation(state, rel, RowExclusiveLock, nullptr, false, false);
+	Bitmapset *columns = nullptr;
+	for (size_t i = 0; i < count; ++i)
+		columns = bms_add_member(columns, get_attnum(relation, names[i].c_str()) -
+											  FirstLowInvalidHeapAttributeNumber);
+#if PG_VERSION_NUM >= 160000
+	item->p_perminfo->requiredPerms = ACL_INSERT;
+	item->p_perminfo->insertedCols = columns;
+	ExecCheckPermissions(state->p_rtable, list_make1(item->p_perminfo), true);
+#else
+	item->p_rte->requiredPerms = ACL_INSERT;
+	item->p_rte->insertedCols = columns;
+	ExecCheckRTPerms(state->p_rtable, true);
+#endif
+	if (check_enable_rls(relation, InvalidOid, false) == RLS_ENABLED)
+		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						errmsg("cannot load table \"%s\" with row-level security",
+							   RelationGetRelationName(rel)),
+						errhint("Run as a role that bypasses row-level security.")));
+}
+
+/// A table that is about to be loaded: opened, and the current user may load it.
+struct Target
+{
+	Relation rel;
+	ParseState *state;
+};
+
+Target
+open_target(Oid relation, const std::string *names, size_t count)
+{
+	Target target{table_open(relation, RowExclusiveLock), make_parsestate(nullptr)};
+	check_copy(target.state, target.rel, names, count);
+	return target;
+}
+
+uint64_t
+copy_rows(const Target &target, const std::string *names, size_t count)
+{
+	List *attributes = NIL;
+	for (size_t i = 0; i < count; ++i)
+		attributes = lappend(attributes, makeString(pstrdup(names[i].c_str())));
+	CopyFromState copy = BeginCopyFrom(target.state, target.rel, nullptr, nullptr, false,
+									   Stream::read, attributes, binary_option());
+	const uint64_t rows = CopyFrom(copy);
+	EndCopyFrom(copy);
+	table_close(target.rel, NoLock);
+	free_parsestate(target.state);
+	return rows;
+}
+
+} // namespace
+
 uint64_t
 copy_in(Oid relation, const std::vector<std::string> &columns, RowSource &source)
 {
 	Stream stream(source);
 	const std::string *names = columns.data();
 	const size_t count = columns.size();
-	return call(
-		[=]() -> uint64_t
-		{
-			ParseState *state = make_parsestate(nullptr);
-			const Relation rel = table_open(relation, RowExclusiveLock);
-			List *attributes = NIL;
-			for (size_t i = 0; i < count; ++i)
-				attributes = lappend(attributes, makeString(pstrdup(names[i].c_str())));
+	return call([=] { return copy_rows(open_target(relation, names, count), names, count); });
+}
 
-			// what DoCopy does before BeginCopyFrom
-			ParseNamespaceItem *item =
-				addRangeTableEntryForRelation(state, rel, RowExclusiveLock, nullptr, false, false);
-			Bitmapset *columns_set = nullptr;
-			for (size_t i = 0; i < count; ++i)
-			{
-				const AttrNumber number = get_attnum(relation, names[i].c_str());
-				columns_set =
-					bms_add_member(columns_set, number - FirstLowInvalidHeapAttributeNumber);
-			}
-#if PG_VERSION_NUM >= 160000
-			item->p_perminfo->requiredPerms = ACL_INSERT;
-			item->p_perminfo->insertedCols = columns_set;
-			ExecCheckPermissions(state->p_rtable, list_make1(item->p_perminfo), true);
-#else
-			item->p_rte->requiredPerms = ACL_INSERT;
-			item->p_rte->insertedCols = columns_set;
-			ExecCheckRTPerms(state->p_rtable, true);
-#endif
-			if (check_enable_rls(relation, InvalidOid, false) == RLS_ENABLED)
-				ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-								errmsg("cannot load table \"%s\" with row-level security",
-									   RelationGetRelationName(rel)),
-								errhint("Run as a role that bypasses row-level security.")));
-			CopyFromState copy = BeginCopyFrom(state, rel, nullptr, nullptr, false, Stream::read,
-											   attributes, binary_option());
-			const uint64_t rows = CopyFrom(copy);
-			EndCopyFrom(copy);
-			table_close(rel, NoLock);
-			free_parsestate(state);
-			return rows;
-		});
+uint64_t
+copy_into_target(Oid relation, const std::vector<std::string> &columns, RowSource &source)
+{
+	Stream stream(source);
+	const std::string *names = columns.data();
+	const size_t count = columns.size();
+	const Target target = call([=] { return open_target(relation, names, count); });
+	const TableScope scope(call([=] { return actor_on(relation); }));
+	return call([=] { return copy_rows(target, names, count); });
 }
 
 uint64_t

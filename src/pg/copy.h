@@ -25,6 +25,8 @@ class RowSource
 /// COPY relation (columns) FROM the source (FORMAT binary). Checks the caller's INSERT privilege
 /// and refuses row-level security, as the statement does. Returns the number of rows loaded.
 uint64_t copy_in(Oid relation, const std::vector<std::string> &columns, RowSource &source);
+/// The same for a target table: what its owner has put on it runs as pg/table_scope.h says.
+uint64_t copy_into_target(Oid relation, const std::vector<std::string> &columns, RowSource &source);
 
 /// COPY (query) TO the file descriptor (with options such as "FORMAT binary"), which stays open.
 /// The reader of a pipe must be another thread. Returns the number of rows written.

@@ -228,7 +228,22 @@ Rows::bytes(uint64_t row, int column) const
 	return text(row, column);
 }
 
-Spi::Spi() : exceptions_(std::uncaught_exceptions())
+namespace
+{
+
+/// The innermost.
+Spi *current_spi = nullptr;
+
+const char *
+search_path_now()
+{
+	return call([] { return GetConfigOption("search_path", false, false); });
+}
+
+} // namespace
+
+Spi::Spi()
+	: exceptions_(std::uncaught_exceptions()), search_path_(search_path_now()), outer_(current_spi)
 {
 	guc_level_ = call(
 		[]
@@ -242,18 +257,29 @@ Spi::Spi() : exceptions_(std::uncaught_exceptions())
 									PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 			(void)set_config_option("client_encoding", "UTF8", PGC_USERSET, PGC_S_SESSION,
 									GUC_ACTION_SAVE, true, 0, false);
+			// names of types are compared with those that definitions use
+			(void)set_config_option("quote_all_identifiers", "off", PGC_USERSET, PGC_S_SESSION,
+									GUC_ACTION_SAVE, true, 0, false);
 			return level;
 		});
+	current_spi = this;
 }
 
 Spi::~Spi()
 {
+	current_spi = outer_;
 	// with an exception on its way the error's rollback cleans up, and calling into a failed
 	// transaction would not
 	if (std::uncaught_exceptions() > exceptions_)
 		return;
 	AtEOXact_GUC(false, guc_level_);
 	SPI_finish();
+}
+
+const char *
+Spi::callers_search_path()
+{
+	return current_spi != nullptr ? current_spi->search_path_.c_str() : search_path_now();
 }
 
 namespace

@@ -92,9 +92,14 @@ class Spi
 	Spi(const Spi &) = delete;
 	Spi &operator=(const Spi &) = delete;
 
+	/// The search_path of who called the entry point in hand.
+	static const char *callers_search_path();
+
   private:
 	int exceptions_;
 	int guc_level_;
+	std::string search_path_;
+	Spi *outer_;
 };
 
 /// pg::call() for those of SPI's functions that run a query: they leave the connection's memory

@@ -6,14 +6,8 @@
 
 #include "core/prefault.h"
 #include "pg/copy.h"
+#include "pg/table_statement.h"
 #include "run/batch.h"
-
-extern "C"
-{
-#include "catalog/pg_type.h"
-#include "utils/lsyscache.h"
-#include "utils/typcache.h"
-}
 
 namespace etl
 {
@@ -96,9 +90,6 @@ class LoadRows : public pg::RowSource
 	size_t at_ = 0;
 };
 
-/// What etl.staged_rows() returns; set while an UPDATE reads it.
-const std::vector<LoadRow> *rows_to_update = nullptr;
-
 std::vector<std::string>
 column_names(const TableDefinition &table)
 {
@@ -117,20 +108,28 @@ column_from(const TableDefinition &table, Source source)
 	return nullptr;
 }
 
-/// "etl.staged_rows() AS s (id bigint, …)".
-std::string
-staged_rows(const TableDefinition &table)
+/// The rows, as statements read them: FROM etl_staged.
+pg::NamedRows
+staged_rows(const TableDefinition &table, const std::vector<LoadRow> &rows)
 {
-	std::string list;
-	for (const ColumnDefinition &column : table.columns)
-		list += (list.empty() ? "" : ", ") + pg::quote(column.name) + " " + column.type.sql;
-	return "etl.staged_rows() AS s (" + list + ")";
+	LoadRows source(rows);
+	return pg::NamedRows(find_table(table), column_names(table), source);
 }
 
+/// The column of etl_staged s that has the values of the table's column.
 std::string
-key_of(const Definition &definition)
+staged_column(const TableDefinition &table, const ColumnDefinition &column)
 {
-	return pg::quote(definition.tables[0].columns[static_cast<size_t>(definition.key_column)].name);
+	return "s.c" + std::to_string(&column - table.columns.data() + 1);
+}
+
+/// "t.id = s.c1", of the key.
+std::string
+same_key(const Definition &definition)
+{
+	const TableDefinition &table = definition.tables[0];
+	const ColumnDefinition &key = table.columns[static_cast<size_t>(definition.key_column)];
+	return "t." + pg::quote(key.name) + " = " + staged_column(table, key);
 }
 
 /// Rows whose key is in the table replace the row, unless it came from a later partition: a late
@@ -140,37 +139,28 @@ update_rows(const Definition &definition, const std::vector<LoadRow> &rows)
 {
 	const TableDefinition &table = definition.tables[0];
 	std::string assignments, newer;
-	for (size_t i = 0; i < table.columns.size(); ++i)
-		if (static_cast<int>(i) != definition.key_column)
-		{
-			const std::string column = pg::quote(table.columns[i].name);
-			assignments += (assignments.empty() ? "" : ", ") + column + " = s." + column;
-		}
+	for (const ColumnDefinition &column : table.columns)
+		if (&column - table.columns.data() != definition.key_column)
+			assignments += (assignments.empty() ? "" : ", ") + pg::quote(column.name) + " = " +
+						   staged_column(table, column);
+	if (assignments.empty())
+		return rows.size();
 	const ColumnDefinition *date = column_from(table, Source::record_date);
 	const ColumnDefinition *hour = column_from(table, Source::record_hour);
 	if (date != nullptr)
 	{
-		const std::string d = pg::quote(date->name);
-		const std::string h = hour != nullptr ? ", %." + pg::quote(hour->name) : "";
-		const auto pair = [&](const char *alias)
+		std::string ours = "t." + pg::quote(date->name), theirs = staged_column(table, *date);
+		if (hour != nullptr)
 		{
-			std::string text = "(%." + d + h + ")";
-			for (size_t at; (at = text.find('%')) != std::string::npos;)
-				text.replace(at, 1, alias);
-			return text;
-		};
-		newer = " AND (" + pair("t") + " > " + pair("s") + ") IS NOT TRUE";
+			ours += ", t." + pg::quote(hour->name);
+			theirs += ", " + staged_column(table, *hour);
+		}
+		newer = " AND ((" + ours + ") > (" + theirs + ")) IS NOT TRUE";
 	}
-	if (assignments.empty())
-		return rows.size();
-	rows_to_update = &rows;
-	struct Reset
-	{
-		~Reset() { rows_to_update = nullptr; }
-	} reset;
-	const std::string key = key_of(definition);
-	return pg::execute("UPDATE " + quoted(table) + " t SET " + assignments + " FROM " +
-					   staged_rows(table) + " WHERE t." + key + " = s." + key + newer);
+	const pg::NamedRows staged = staged_rows(table, rows);
+	return pg::execute_table("UPDATE " + quoted(table) + " t SET " + assignments +
+								 " FROM etl_staged s WHERE " + same_key(definition) + newer,
+							 {}, &staged);
 }
 
 /// Positions of rows whose key is not in the table: somebody has deleted it since it was looked up.
@@ -178,22 +168,11 @@ std::vector<int64_t>
 deleted_rows(const Definition &definition, const std::vector<LoadRow> &rows)
 {
 	const TableDefinition &table = definition.tables[0];
-	rows_to_update = &rows;
-	struct Reset
-	{
-		~Reset() { rows_to_update = nullptr; }
-	} reset;
-	std::string list, names;
-	for (const ColumnDefinition &column : table.columns)
-	{
-		list += (list.empty() ? "" : ", ") + pg::quote(column.name) + " " + column.type.sql;
-		names += pg::quote(column.name) + ", ";
-	}
-	const std::string key = key_of(definition);
+	const pg::NamedRows staged = staged_rows(table, rows);
 	const pg::Rows found =
-		pg::query("SELECT s.etl_row FROM ROWS FROM (etl.staged_rows() AS (" + list +
-				  ")) WITH ORDINALITY AS s (" + names + "etl_row) WHERE NOT EXISTS (SELECT FROM " +
-				  quoted(table) + " t WHERE t." + key + " = s." + key + ")");
+		pg::query_table("SELECT s.n FROM etl_staged s WHERE NOT EXISTS (SELECT FROM " +
+							quoted(table) + " t WHERE " + same_key(definition) + ")",
+						{}, &staged);
 	std::vector<int64_t> positions;
 	for (uint64_t i = 0; i < found.size(); ++i)
 		positions.push_back(found.integer(i, 0) - 1);
@@ -213,13 +192,10 @@ delete_children(const Definition &definition, const TableDefinition &child,
 			column = pg::quote(c.name);
 	if (column.empty())
 		return;
-	rows_to_update = &parents;
-	struct Reset
-	{
-		~Reset() { rows_to_update = nullptr; }
-	} reset;
-	pg::execute("DELETE FROM " + quoted(child) + " t USING " + staged_rows(definition.tables[0]) +
-				" WHERE t." + column + " = s." + pg::quote(key.name));
+	const pg::NamedRows staged = staged_rows(definition.tables[0], parents);
+	pg::execute_table("DELETE FROM " + quoted(child) + " t USING etl_staged s WHERE t." + column +
+						  " = " + staged_column(definition.tables[0], key),
+					  {}, &staged);
 }
 
 class Loader
@@ -400,7 +376,7 @@ class Loader
 			if (fresh->empty())
 				continue;
 			LoadRows source(*fresh);
-			pg::copy_in(find_table(table), column_names(table), source);
+			pg::copy_into_target(find_table(table), column_names(table), source);
 		}
 	}
 
@@ -434,63 +410,3 @@ load(const Definition &definition, Batch &batch, const CheckMemory *memory)
 }
 
 } // namespace etl
-
-/// The rows of the UPDATE that is running, as a set of records.
-PG_ETL_ENTRY(etl_staged_rows)
-{
-	const auto *rows = etl::rows_to_update;
-	if (rows == nullptr)
-		throw pg::Error("55000", "etl.staged_rows() is internal to etl_run");
-	const etl::LoadRow *data = rows->data();
-	const size_t count = rows->size();
-	pg::call(
-		[=]
-		{
-			InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
-			ReturnSetInfo *result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
-			const TupleDesc descriptor = result->setDesc;
-			const int n = descriptor->natts;
-			FmgrInfo *receive = static_cast<FmgrInfo *>(palloc(sizeof(FmgrInfo) * n));
-			Oid *io_params = static_cast<Oid *>(palloc(sizeof(Oid) * n));
-			for (int i = 0; i < n; ++i)
-			{
-				Oid function;
-				getTypeBinaryInputInfo(TupleDescAttr(descriptor, i)->atttypid, &function,
-									   &io_params[i]);
-				fmgr_info(function, &receive[i]);
-			}
-			Datum *values = static_cast<Datum *>(palloc(sizeof(Datum) * n));
-			bool *nulls = static_cast<bool *>(palloc(sizeof(bool) * n));
-			const MemoryContext row_context = AllocSetContextCreate(
-				CurrentMemoryContext, "etl staged row", ALLOCSET_DEFAULT_SIZES);
-			StringInfoData buffer;
-			initStringInfo(&buffer);
-			for (size_t r = 0; r < count; ++r)
-			{
-				const MemoryContext outer = MemoryContextSwitchTo(row_context);
-				const char *at = data[r].bytes + 2;
-				for (int i = 0; i < n; ++i)
-				{
-					uint32 big_endian;
-					memcpy(&big_endian, at, 4);
-					const int32 length = static_cast<int32>(pg_ntoh32(big_endian));
-					at += 4;
-					nulls[i] = length < 0;
-					if (length < 0)
-					{
-						values[i] = static_cast<Datum>(0);
-						continue;
-					}
-					resetStringInfo(&buffer);
-					appendBinaryStringInfo(&buffer, at, length);
-					at += length;
-					values[i] = ReceiveFunctionCall(&receive[i], &buffer, io_params[i],
-													TupleDescAttr(descriptor, i)->atttypmod);
-				}
-				tuplestore_putvalues(result->setResult, descriptor, values, nulls);
-				MemoryContextSwitchTo(outer);
-				MemoryContextReset(row_context);
-			}
-		});
-	return static_cast<Datum>(0);
-}

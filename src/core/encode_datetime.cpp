@@ -2,6 +2,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstdio>
+#include <limits>
 
 #include "core/encode_detail.h"
 
@@ -93,6 +94,13 @@ class Reader
 		++at_;
 		return true;
 	}
+	bool take_word(std::string_view word)
+	{
+		if (text_.substr(at_, word.size()) != word)
+			return false;
+		at_ += word.size();
+		return true;
+	}
 	/// Exactly count digits.
 	bool number(int count, int &value)
 	{
@@ -139,7 +147,9 @@ parse_fraction(std::string_view digits)
 Outcome
 parse_zone(Reader &in, Moment &m)
 {
-	if (in.at_end() || in.take('Z') || in.take('z'))
+	while (in.take(' '))
+		;
+	if (in.at_end() || in.take('Z') || in.take('z') || in.take_word("UTC") || in.take_word("GMT"))
 		return in.at_end() ? Outcome::ok : Outcome::syntax;
 	const bool west = in.peek() == '-';
 	if (!in.take('+') && !in.take('-'))
@@ -281,6 +291,10 @@ encode_timestamp(const ColumnType &type, std::string_view text, std::string &out
 std::string
 date_text(int32_t days)
 {
+	if (days == std::numeric_limits<int32_t>::max())
+		return "infinity";
+	if (days == std::numeric_limits<int32_t>::min())
+		return "-infinity";
 	std::string out;
 	if (append_date(out, days))
 		out += " BC";
@@ -290,6 +304,10 @@ date_text(int32_t days)
 std::string
 timestamp_text(int64_t microseconds, bool zone)
 {
+	if (microseconds == std::numeric_limits<int64_t>::max())
+		return "infinity";
+	if (microseconds == std::numeric_limits<int64_t>::min())
+		return "-infinity";
 	int64_t days = microseconds / day, rest = microseconds % day;
 	if (rest < 0)
 	{

@@ -15,6 +15,10 @@ namespace
 constexpr int64_t max_whole_digits = 131072;
 constexpr int64_t max_scale = 16383;
 constexpr uint16_t sign_negative = 0x4000;
+/// Signs of the values that are no number (numeric.c: NUMERIC_NAN and so on).
+constexpr uint16_t sign_nan = 0xC000;
+constexpr uint16_t sign_infinity = 0xD000;
+constexpr uint16_t sign_minus_infinity = 0xF000;
 
 int64_t
 floor4(int64_t v)
@@ -47,6 +51,9 @@ encode_numeric(const ColumnType &type, std::string_view text, std::string &out, 
 	std::string_view digits = value->digits(buffer);
 	int64_t exponent = value->exponent();
 	int64_t scale = std::max<int64_t>(-exponent, 0);
+	// of the text itself: numeric_in() looks at it before it rounds
+	if (scale > max_scale)
+		return out_of_range(type, error);
 	std::string rounded;
 	if (value->is_zero())
 		digits = {};
@@ -126,11 +133,16 @@ numeric_text(std::string_view encoded, bool keep_scale)
 	const int count = load_be<uint16_t>(encoded);
 	const int weight = static_cast<int16_t>(load_be<uint16_t>(encoded, 2));
 	const int scale = load_be<uint16_t>(encoded, 6);
+	const uint16_t sign = load_be<uint16_t>(encoded, 4);
+	if (sign == sign_nan)
+		return "NaN";
+	if (sign == sign_infinity || sign == sign_minus_infinity)
+		return sign == sign_infinity ? "Infinity" : "-Infinity";
 	const auto group = [&](int i) {
 		return i < 0 || i >= count ? 0 : load_be<uint16_t>(encoded, 8 + 2 * static_cast<size_t>(i));
 	};
 	std::string out;
-	if (load_be<uint16_t>(encoded, 4) == sign_negative)
+	if (sign == sign_negative)
 		out += '-';
 	if (weight < 0 || count == 0)
 		out += '0';
@@ -166,6 +178,11 @@ numeric_prefix(std::string_view encoded)
 {
 	constexpr uint64_t zero = uint64_t{1} << 63;
 	const int count = load_be<uint16_t>(encoded);
+	const uint16_t sign = load_be<uint16_t>(encoded, 4);
+	if (sign == sign_nan || sign == sign_infinity)
+		return UINT64_MAX;
+	if (sign == sign_minus_infinity)
+		return 0;
 	if (count == 0)
 		return zero;
 	uint64_t digits = 0; // the first three whole, 7 bits of the fourth
@@ -175,7 +192,7 @@ numeric_prefix(std::string_view encoded)
 	digits = digits << 7 | (count > 3 ? load_be<uint16_t>(encoded, 14) * 128u / 10000u : 0u);
 	const uint64_t weight = load_be<uint16_t>(encoded, 2) ^ 0x8000u;
 	const uint64_t magnitude = weight << 47 | digits;
-	return load_be<uint16_t>(encoded, 4) == sign_negative ? ~(zero | magnitude) : zero | magnitude;
+	return sign == sign_negative ? ~(zero | magnitude) : zero | magnitude;
 }
 
 } // namespace etl::encode_detail

@@ -7,6 +7,7 @@
 
 #include "core/decimal.h"
 #include "core/encode.h"
+#include "core/encode_detail.h"
 #include "core/record_eraser.h"
 #include "core/rewrite.h"
 
@@ -99,9 +100,10 @@ format_run_time(int64_t microseconds)
 }
 
 RecordStager::RecordStager(const Definition &definition, const KeyTypes &key_types,
-						   const ErasedPeople *erased, const SipKey *subject_key)
+						   const ErasedPeople *erased, const SipKey *subject_key,
+						   TypeInput *type_input)
 	: definition_(definition), key_types_(key_types), subject_key_(subject_key),
-	  key_type_(key_type(definition, key_types))
+	  type_input_(type_input), key_type_(key_type(definition, key_types))
 {
 	if (erased != nullptr && !erased->people.empty())
 		eraser_ = std::make_unique<RecordEraser>(definition, key_types, erased->people,
@@ -412,7 +414,8 @@ RecordStager::run_checks(StagedRecord &record)
 	{
 		if (!value || (!value.is(Kind::number) && !value.is(Kind::string)))
 			return std::nullopt;
-		return Decimal::parse(value.text());
+		// blanks around a number are no part of it: its column takes it, too
+		return Decimal::parse(encode_detail::trim(value.text()));
 	};
 	for (size_t i = 0; i < definition_.checks.size(); ++i)
 	{

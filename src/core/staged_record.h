@@ -111,6 +111,7 @@ using KeyTypes = std::map<std::string, ColumnType>;
 
 class Identities;
 class RecordEraser;
+class TypeInput;
 
 /// Who has been erased, as far as it matters to a dataset's records.
 struct ErasedPeople
@@ -125,9 +126,12 @@ class RecordStager
 {
   public:
 	/// All must outlive it. erased: people whose records are treated on their way in; null for
-	/// none. subject_key: of the subjects' hashes; null for none.
+	/// none. subject_key: of the subjects' hashes; null for none. type_input: is asked about texts
+	/// that encode() cannot read, but for keys, which everybody must read alike; null: they are
+	/// refused.
 	RecordStager(const Definition &definition, const KeyTypes &key_types,
-				 const ErasedPeople *erased = nullptr, const SipKey *subject_key = nullptr);
+				 const ErasedPeople *erased = nullptr, const SipKey *subject_key = nullptr,
+				 TypeInput *type_input = nullptr);
 	~RecordStager();
 
 	/// Parses, validates, normalises, types and encodes one record into the piece.
@@ -170,12 +174,14 @@ class RecordStager
 	void run_checks(StagedRecord &record);
 	std::string_view output_text(const RowContext &context, Piece &piece, std::string_view text);
 	bool set_to_run_time(const ColumnDefinition &column) const;
+	bool holds_key(const ColumnDefinition &column) const;
 	const ColumnType *type_of(const std::string &dataset) const;
 
 	const Definition &definition_;
 	const KeyTypes &key_types_;
 	std::unique_ptr<RecordEraser> eraser_;
 	const SipKey *subject_key_;
+	TypeInput *type_input_;
 	Document document_;
 	const ColumnType *key_type_;
 	std::shared_ptr<KeyDictionary> dictionary_;

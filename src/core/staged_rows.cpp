@@ -3,6 +3,7 @@
 
 #include "core/encode.h"
 #include "core/staged_record.h"
+#include "core/type_input.h"
 
 namespace etl
 {
@@ -78,6 +79,21 @@ RecordStager::set_to_run_time(const ColumnDefinition &column) const
 	return false;
 }
 
+/// Whether the column is the record's key, its subject's or one that it refers to by.
+bool
+RecordStager::holds_key(const ColumnDefinition &column) const
+{
+	if (column.source != Source::field)
+		return false;
+	if ((!definition_.key_field.empty() && column.path == definition_.key) ||
+		(definition_.subject && column.path == definition_.subject->path))
+		return true;
+	for (const ReferenceDefinition &rule : definition_.references)
+		if (rule.path == column.path)
+			return true;
+	return false;
+}
+
 /// Appends the column's bytes to row_. An empty value that is not NULL clears the sign of the
 /// length word in front of it, which is how encode_row tells the two apart.
 bool
@@ -139,6 +155,11 @@ RecordStager::encode_field(const ColumnDefinition &column, const Element &elemen
 				row_[before - 4] = 0; // empty, not NULL
 			return true;
 		}
+		row_.resize(before);
+		if (type_input_ != nullptr && value.is(Kind::string) &&
+			may_be_input(column.type, value.text(), error) && !holds_key(column) &&
+			type_input_->read(column.type, value.text(), row_, error))
+			return true;
 		row_.resize(before);
 	}
 	std::string pointer;

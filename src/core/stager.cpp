@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <functional>
+#include <unordered_map>
 #include <utility>
 
 #include <sys/resource.h>
@@ -107,9 +108,79 @@ Stager::stop()
 		stopping_ = true;
 	}
 	room_.notify_all();
+	answers_.notify_all();
 	for (std::thread &thread : threads_)
 		if (thread.joinable())
 			thread.join();
+}
+
+/// Asks the main thread, and remembers what it said: dates of one form repeat.
+class Stager::Asker : public TypeInput
+{
+  public:
+	explicit Asker(Stager &stager) : stager_(stager) {}
+	bool read(const ColumnType &type, std::string_view text, std::string &out,
+			  TypeError &error) override
+	{
+		key_.assign(type.sql).append(1, '\0').append(text);
+		const auto [known, is_new] = answers_.try_emplace(key_);
+		Answer &answer = known->second;
+		if (is_new)
+		{
+			Question question{type, text, answer.value, answer.error};
+			answer.error = error;
+			answer.accepted = stager_.ask(question);
+		}
+		const bool accepted = answer.accepted;
+		if (accepted)
+			out += answer.value;
+		else
+			error = answer.error;
+		if (answers_.size() >= most_answers)
+			answers_.clear();
+		return accepted;
+	}
+
+  private:
+	static constexpr size_t most_answers = 4096;
+	struct Answer
+	{
+		std::string value;
+		TypeError error{"", {}};
+		bool accepted = false;
+	};
+	Stager &stager_;
+	std::unordered_map<std::string, Answer> answers_;
+	std::string key_;
+};
+
+/// Waits until next() has answered.
+bool
+Stager::ask(Question &question)
+{
+	std::unique_lock lock(mutex_);
+	questions_.push_back(&question);
+	news_.notify_one();
+	answers_.wait(lock, [&] { return stopping_ || question.answered; });
+	if (!question.answered)
+		throw Stopped{};
+	return question.accepted;
+}
+
+/// Answers what is asked; without the lock, for the server may take its time. The threads wait, so
+/// that their questions stay where they are.
+void
+Stager::answer(std::unique_lock<std::mutex> &lock)
+{
+	const std::vector<Question *> taken = std::exchange(questions_, {});
+	lock.unlock();
+	for (Question *question : taken)
+		question->accepted = options_.type_input->read(question->type, question->text,
+													   question->out, question->error);
+	lock.lock();
+	for (Question *question : taken)
+		question->answered = true;
+	answers_.notify_all();
 }
 
 struct Stager::Worker
@@ -206,7 +277,12 @@ Stager::work()
 void
 Stager::stage_files()
 {
-	Worker worker{{definition_, key_types_, options_.erased, options_.subject_key}, {}, {}, 0};
+	Asker asker(*this);
+	Worker worker{{definition_, key_types_, options_.erased, options_.subject_key,
+				   options_.type_input != nullptr ? &asker : nullptr},
+				  {},
+				  {},
+				  0};
 	for (;;)
 	{
 		uint32_t file;
@@ -467,7 +543,10 @@ Stager::next(std::chrono::milliseconds wait)
 		return step;
 	}
 	Slot &slot = slots_[head_];
-	news_.wait_for(lock, wait, [&] { return !slot.pieces.empty() || slot.finished; });
+	news_.wait_for(lock, wait,
+				   [&] { return !slot.pieces.empty() || slot.finished || !questions_.empty(); });
+	if (!questions_.empty())
+		answer(lock);
 	step.file = head_;
 	if (!slot.pieces.empty())
 	{

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/staged_record.h"
+#include "core/type_input.h"
 
 namespace etl
 {
@@ -48,6 +49,9 @@ struct StagerOptions
 	const ErasedPeople *erased = nullptr; ///< see RecordStager
 	const SipKey *subject_key = nullptr;  ///< see RecordStager
 	bool seal = false;                    ///< seal() the pieces of gzip files
+	/// Asked about texts that encode() cannot read, by next() on the caller's thread, while the
+	/// thread that wants to know waits; null: such texts are refused.
+	TypeInput *type_input = nullptr;
 };
 
 class Stager
@@ -76,7 +80,8 @@ class Stager
 		std::unique_ptr<Piece> piece;
 		FileOutcome outcome;
 	};
-	/// The next thing in file order, waiting up to that long for it.
+	/// The next thing in file order, waiting up to that long for it. Answers the threads' questions
+	/// to StagerOptions::type_input, whose exceptions it passes on.
 	Step next(std::chrono::milliseconds wait);
 	/// Bytes of the pieces that are staged and not taken yet.
 	size_t in_flight();
@@ -94,6 +99,16 @@ class Stager
 	{
 	};
 
+	/// What a thread wants to know of the server's types.
+	struct Question
+	{
+		const ColumnType &type;
+		std::string_view text;
+		std::string &out;
+		TypeError &error;
+		bool accepted = false, answered = false;
+	};
+	class Asker;
 	/// What a thread keeps from piece to piece.
 	struct Worker;
 	struct Filling;
@@ -108,13 +123,16 @@ class Stager
 	void push(uint32_t file, std::unique_ptr<Piece> piece);
 	void wait_for_room(uint32_t file);
 	bool known(const FileTask &task, const Sha256 &sha256) const;
+	bool ask(Question &question);
+	void answer(std::unique_lock<std::mutex> &lock);
 
 	const Definition &definition_;
 	const KeyTypes &key_types_;
 	const std::vector<FileTask> files_;
 	const StagerOptions options_;
 	std::mutex mutex_;
-	std::condition_variable room_, news_;
+	std::condition_variable room_, news_, answers_;
+	std::vector<Question *> questions_; ///< that nobody has taken up yet
 	std::vector<Slot> slots_;
 	uint32_t next_file_ = 0; ///< to be taken by a thread
 	uint32_t head_ = 0;      ///< that next() is at

@@ -6,6 +6,7 @@
 
 #include "core/inside.h"
 #include "pg/srf.h"
+#include "pg/type_input.h"
 #include "run/batch.h"
 #include "run/claim.h"
 #include "run/functions.h"
@@ -137,6 +138,8 @@ validate_file(const Catalog &catalog, const Definition &definition, const std::s
 	options.memory = settings.batch_memory / 3;
 	options.max_record_size = settings.max_record_size;
 	options.max_file_size = settings.max_file_size;
+	pg::ServerTypeInput type_input;
+	options.type_input = &type_input;
 	Stager stager(definition, catalog.key_types(), {task}, options);
 	const StopOnExit stop_on_exit(stager);
 	SpanningKeys spanning;
@@ -300,7 +303,8 @@ PG_ETL_ENTRY(etl_validate)
 	const Definition &definition = catalog.get(dataset);
 	Batch batch;
 	batch.pieces.push_back(std::make_unique<Piece>());
-	RecordStager(definition, catalog.key_types())
+	pg::ServerTypeInput type_input;
+	RecordStager(definition, catalog.key_types(), nullptr, nullptr, &type_input)
 		.stage({json, 1, false}, json.size(), 0, RowContext(), *batch.pieces[0]);
 	batch.collect();
 	check(catalog, definition, batch, nullptr);

@@ -11,6 +11,7 @@
 #include "erase/subject_index.h"
 #include "erase/tombstone.h"
 #include "pg/key_file.h"
+#include "pg/type_input.h"
 #include "run/actions.h"
 #include "run/batch.h"
 #include "run/claim.h"
@@ -127,7 +128,7 @@ class Replay
 		std::vector<int64_t> file_ids;
 		std::vector<std::string> known_subjects;
 		RecordStager stager(definition_, catalog_.key_types(),
-							tombstones_ ? tombstones_->erased() : nullptr);
+							tombstones_ ? tombstones_->erased() : nullptr, nullptr, &type_input_);
 		{
 			const pg::Rows rows = pg::query(
 				"SELECT q.quarantine_id, q.record, q.record_bytes, coalesce(q.line, 0),"
@@ -361,6 +362,7 @@ class Replay
 	const pg::Settings settings_;
 	std::optional<ErasureRun> erasure_;
 	std::unique_ptr<Tombstones> tombstones_;
+	pg::ServerTypeInput type_input_;
 	std::optional<Identities> people_;
 	std::vector<SubjectFile> subjects_;
 	std::vector<int64_t> records_;        ///< what is replayed, in order

@@ -13,6 +13,7 @@
 #include "erase/tombstone.h"
 #include "pg/key_file.h"
 #include "pg/shared_buffers.h"
+#include "pg/type_input.h"
 #include "run/actions.h"
 #include "run/batch.h"
 #include "run/claim.h"
@@ -171,6 +172,8 @@ class Run
 		options.erased = tombstones_ ? tombstones_->erased() : nullptr;
 		options.subject_key = &subject_key_;
 		options.seal = !erasure_; // which looks into what the records say
+		pg::ServerTypeInput type_input;
+		options.type_input = &type_input;
 		Stager stager(definition_, catalog_.key_types(), std::move(tasks), options);
 		const StopOnExit stop_staging(stager);
 		pg::prefault_shared_buffers(std::exchange(expected_bytes_, 0)); // while the threads begin

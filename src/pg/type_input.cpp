@@ -1,0 +1,156 @@
+// Calls input functions in a subtransaction before PostgreSQL 16, which can report errors softly.
+#include "pg/type_input.h"
+
+#include "pg/guard.h"
+
+extern "C"
+{
+#include "parser/parse_type.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#if PG_VERSION_NUM >= 160000
+#include "nodes/miscnodes.h"
+#endif
+}
+
+namespace pg
+{
+
+namespace
+{
+
+/// What texts are read under; the session's own settings are back when it goes.
+class InputSettings
+{
+  public:
+	InputSettings()
+	{
+		level_ = call(
+			[]
+			{
+				const int level = NewGUCNestLevel();
+				for (const char *const(&setting)[2] : settings)
+					(void)set_config_option(setting[0], setting[1], PGC_USERSET, PGC_S_SESSION,
+											GUC_ACTION_SAVE, true, 0, false);
+				return level;
+			});
+	}
+	~InputSettings()
+	{
+		// nothing that can fail: a rollback does it where an error goes on
+		AtEOXact_GUC(false, level_);
+	}
+	InputSettings(const InputSettings &) = delete;
+	InputSettings &operator=(const InputSettings &) = delete;
+
+  private:
+	static constexpr const char *settings[][2] = {{"TimeZone", "UTC"}, {"DateStyle", "ISO, MDY"}};
+	int level_;
+};
+
+/// SQLSTATEs live as long as the process: TypeError keeps a pointer.
+const char *
+sqlstate_name(const std::string &sqlstate)
+{
+	static constexpr const char *known[] = {"22007", "22008", "22009", "22003", "22023", "22P02"};
+	for (const char *name : known)
+		if (sqlstate == name)
+			return name;
+	return "22P02";
+}
+
+} // namespace
+
+const ServerTypeInput::Functions &
+ServerTypeInput::functions_of(const etl::ColumnType &type)
+{
+	const auto [found, is_new] = functions_.try_emplace(type.sql);
+	if (is_new)
+	{
+		const char *name = type.sql.c_str();
+		Functions *functions = &found->second;
+		call(
+			[=]
+			{
+				Oid input, send;
+				bool is_variable;
+#if PG_VERSION_NUM >= 160000
+				(void)parseTypeString(name, &functions->type, &functions->modifier, nullptr);
+#else
+				parseTypeString(name, &functions->type, &functions->modifier, false);
+#endif
+				functions->by_value = get_typbyval(functions->type);
+				getTypeInputInfo(functions->type, &input, &functions->io_param);
+				getTypeBinaryOutputInfo(functions->type, &send, &is_variable);
+				fmgr_info_cxt(input, &functions->input, TopTransactionContext);
+				fmgr_info_cxt(send, &functions->send, TopTransactionContext);
+			});
+	}
+	return found->second;
+}
+
+bool
+ServerTypeInput::read(const etl::ColumnType &type, std::string_view text, std::string &out,
+					  etl::TypeError &error)
+{
+	Functions *functions = const_cast<Functions *>(&functions_of(type));
+	std::string terminated(text);
+	char *input = terminated.data();
+	const MemoryContext outer = CurrentMemoryContext;
+	bytea *bytes = nullptr;
+	std::string sqlstate;
+	const InputSettings settings;
+#if PG_VERSION_NUM >= 160000
+	ErrorSaveContext soft = {};
+	soft.type = T_ErrorSaveContext;
+	soft.details_wanted = true;
+	call(
+		[&]
+		{
+			Datum value;
+			if (InputFunctionCallSafe(&functions->input, input, functions->io_param,
+									  functions->modifier, reinterpret_cast<Node *>(&soft), &value))
+			{
+				bytes = SendFunctionCall(&functions->send, value);
+				if (!functions->by_value)
+					pfree(DatumGetPointer(value));
+			}
+		});
+	if (soft.error_occurred)
+		sqlstate = unpack_sql_state(soft.error_data->sqlerrcode);
+#else
+	const WithoutValues without_values;
+	const std::optional<PgError> refused = subtransaction(
+		[&]
+		{
+			call(
+				[&]
+				{
+					// the value outlives the subtransaction
+					const MemoryContext inner = MemoryContextSwitchTo(outer);
+					const Datum value = InputFunctionCall(&functions->input, input,
+														  functions->io_param, functions->modifier);
+					bytes = SendFunctionCall(&functions->send, value);
+					if (!functions->by_value)
+						pfree(DatumGetPointer(value));
+					MemoryContextSwitchTo(inner);
+				});
+		});
+	if (refused)
+	{
+		if (refused->sqlstate().compare(0, 2, "22") != 0)
+			throw *refused;
+		sqlstate = refused->sqlstate();
+	}
+#endif
+	if (bytes == nullptr)
+	{
+		error.sqlstate = sqlstate_name(sqlstate);
+		return false;
+	}
+	out.append(VARDATA(bytes), VARSIZE(bytes) - VARHDRSZ);
+	call([=] { pfree(bytes); });
+	return true;
+}
+
+} // namespace pg

@@ -16,9 +16,9 @@ CREATE FUNCTION @extschema@.etl_run() RETURNS SETOF etl.run
 LANGUAGE c AS 'MODULE_PATHNAME', 'etl_run_all';
 COMMENT ON FUNCTION @extschema@.etl_run() IS 'Runs every enabled dataset: those that others refer to first, erasure requests last';
 
-CREATE FUNCTION etl.run_batch(dataset text, failed_since timestamptz) RETURNS etl.run
+CREATE FUNCTION etl.run_batch(dataset text, after_run bigint, first boolean) RETURNS etl.run
 LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'etl_run_batch';
-COMMENT ON FUNCTION etl.run_batch(text, timestamptz) IS 'Internal: etl_run over the first staged files, as many as fill etl.batch_memory, without those that have failed since then';
+COMMENT ON FUNCTION etl.run_batch(text, bigint, boolean) IS 'Internal: etl_run over the first staged files, as many as fill etl.batch_memory, without those that have failed in runs with a higher number. One that is not the first and finds none leaves no row in etl.run';
 
 CREATE FUNCTION etl.run_order() RETURNS SETOF text
 LANGUAGE c AS 'MODULE_PATHNAME', 'etl_run_order';
@@ -27,7 +27,8 @@ COMMENT ON FUNCTION etl.run_order() IS 'The enabled datasets in the order in whi
 CREATE PROCEDURE @extschema@.etl_load(dataset text DEFAULT NULL)
 LANGUAGE plpgsql AS $$
 DECLARE
-    began constant timestamptz := pg_catalog.clock_timestamp();
+    -- files that fail are tried once: by the runs' numbers, because clocks are put back
+    last_run constant bigint := (SELECT CASE WHEN s.is_called THEN s.last_value ELSE 0 END FROM etl.run_run_id_seq s);
     next_dataset text;
     batch etl.run;
     batches int;
@@ -38,12 +39,7 @@ BEGIN
     LOOP
         batches := 0;
         LOOP
-            batch := etl.run_batch(next_dataset, began);
-            -- the one that finds nothing more only ends the loop (a first one stays, as etl_run's would)
-            IF batch.files OPERATOR(pg_catalog.=) 0 AND batch.status OPERATOR(pg_catalog.=) 'succeeded'
-               AND batches OPERATOR(pg_catalog.>) 0 THEN
-                DELETE FROM etl.run r WHERE r.run_id OPERATOR(pg_catalog.=) batch.run_id;
-            END IF;
+            batch := etl.run_batch(next_dataset, last_run, batches OPERATOR(pg_catalog.=) 0);
             COMMIT;
             -- nothing left, or another session is running the dataset: then the rest is its work
             EXIT WHEN batch.files OPERATOR(pg_catalog.=) 0;

@@ -1,9 +1,11 @@
--- Scheduling by pg_cron, which is used when it is installed and never required.
+-- Scheduling by pg_cron, which is used when it is installed and never required. Whoever owns the database
+-- can make a schema cron with a function schedule in it: only members of extension pg_cron, which nobody
+-- but a superuser can create, are called and read.
 
 CREATE FUNCTION etl.require_pg_cron() RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    IF to_regprocedure('cron.schedule(text,text,text)') IS NULL THEN
+    IF NOT EXISTS (SELECT FROM pg_extension e WHERE e.extname = 'pg_cron') THEN
         RAISE EXCEPTION USING
             ERRCODE = 'undefined_object',
             MESSAGE = 'pg_cron is not installed in this database',
@@ -13,53 +15,107 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION etl.require_pg_cron() IS 'Raises 42704 with a hint where pg_cron is missing';
 
+CREATE FUNCTION etl.cron_call(function text, VARIADIC arguments text[]) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    call text;
+BEGIN
+    PERFORM etl.require_pg_cron();
+    -- every argument with the type that the member has: nothing in its schema fits better
+    SELECT format('SELECT %I.%I(%s)', n.nspname, p.proname,
+                  (SELECT string_agg(format('$%s::%s', t.i, format_type(t.type, NULL)), ', ' ORDER BY t.i) FROM unnest(p.proargtypes::oid[]) WITH ORDINALITY t(type, i)))
+      INTO call
+      FROM pg_extension e
+      JOIN pg_depend d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND d.classid = 'pg_proc'::regclass AND d.deptype = 'e'
+      JOIN pg_proc p ON p.oid = d.objid
+      JOIN pg_namespace n ON n.oid = p.pronamespace
+     WHERE e.extname = 'pg_cron' AND p.proname = function AND p.pronargs = cardinality(arguments)
+       AND NOT EXISTS (SELECT FROM unnest(p.proargtypes::oid[]) WITH ORDINALITY t(type, i)
+                        -- a job's name was of type name before pg_cron 1.4
+                        WHERE format_type(t.type, NULL) <> arguments[t.i] AND NOT (format_type(t.type, NULL) = 'name' AND arguments[t.i] = 'text'))
+     ORDER BY p.oid DESC LIMIT 1;
+    IF call IS NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'undefined_object',
+            MESSAGE = format('extension pg_cron has no function %s(%s)', function, array_to_string(arguments, ', ')),
+            HINT = 'pg_etl needs pg_cron 1.3 or later: ALTER EXTENSION pg_cron UPDATE;';
+    END IF;
+    RETURN call;
+END $$;
+COMMENT ON FUNCTION etl.cron_call(text, text[]) IS 'The statement that calls a function of extension pg_cron, and no other of its name';
+
+CREATE FUNCTION etl.cron_schedule(job text, schedule text, command text) RETURNS bigint
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    id bigint;
+BEGIN
+    EXECUTE etl.cron_call('schedule', 'text', 'text', 'text') INTO id USING job, schedule, command;
+    RETURN id;
+END $$;
+COMMENT ON FUNCTION etl.cron_schedule(text, text, text) IS 'pg_cron''s cron.schedule';
+
+CREATE FUNCTION etl.cron_unschedule(pattern text) RETURNS SETOF bigint
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    call constant text := etl.cron_call('unschedule', 'bigint');
+    jobs text;
+    job bigint;
+BEGIN
+    SELECT format('%I.%I', n.nspname, c.relname) INTO jobs
+      FROM pg_extension e
+      JOIN pg_depend d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND d.classid = 'pg_class'::regclass AND d.deptype = 'e'
+      JOIN pg_class c ON c.oid = d.objid
+      JOIN pg_namespace n ON n.oid = c.relnamespace
+     WHERE e.extname = 'pg_cron' AND c.relname = 'job' AND c.relkind = 'r';
+    FOR job IN EXECUTE format('SELECT jobid FROM %s WHERE jobname ~ $1 ORDER BY jobid', jobs) USING pattern LOOP
+        EXECUTE call USING job;
+        RETURN NEXT job;
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION etl.cron_unschedule(text) IS 'Removes the pg_cron jobs whose names match a regular expression, and returns their ids';
+
 CREATE FUNCTION @extschema@.etl_schedule(dataset text DEFAULT NULL, schedule text DEFAULT NULL) RETURNS SETOF bigint
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
+    -- with every argument and its type: no procedure that somebody puts beside it fits better
+    load constant text := 'CALL @extschema@.etl_load(%L::pg_catalog.text)';
     d record;
     found_one boolean := false;
     wanted text;
 BEGIN
     PERFORM etl.require_pg_cron();
+    IF etl_schedule.dataset IS NULL AND etl_schedule.schedule <> '' THEN
+        RETURN NEXT etl.cron_schedule('pg_etl load', etl_schedule.schedule, format(load, NULL));
+        RETURN;
+    END IF;
     FOR d IN SELECT t.name, t.schedule, t.enabled FROM etl.dataset t
-              WHERE CASE WHEN etl_schedule.dataset IS NULL THEN t.enabled ELSE t.name OPERATOR(pg_catalog.=) etl_schedule.dataset END
+              WHERE CASE WHEN etl_schedule.dataset IS NULL THEN t.enabled ELSE t.name = etl_schedule.dataset END
               ORDER BY t.name LOOP
         found_one := true;
         wanted := coalesce(etl_schedule.schedule, d.schedule);
-        IF wanted IS NULL OR wanted OPERATOR(pg_catalog.=) '' THEN
+        IF wanted IS NULL OR wanted = '' THEN
             IF etl_schedule.dataset IS NULL THEN
                 CONTINUE;
             END IF;
             RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-                MESSAGE = pg_catalog.format('dataset "%s" has no schedule', d.name),
-                HINT = pg_catalog.format('Give one: SELECT etl_schedule(%L, ''0 * * * *'').', d.name);
+                MESSAGE = format('dataset "%s" has no schedule', d.name),
+                HINT = format('Give one: SELECT etl_schedule(%L, ''0 * * * *'').', d.name);
         END IF;
-        RETURN NEXT cron.schedule(
-            pg_catalog.format('pg_etl %s', d.name), wanted,
-            pg_catalog.format('CALL %I.etl_load(%L)', '@extschema@', d.name));
+        RETURN NEXT etl.cron_schedule(format('pg_etl load %s', d.name), wanted, format(load, d.name));
     END LOOP;
     IF NOT found_one AND etl_schedule.dataset IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'undefined_object',
-            MESSAGE = pg_catalog.format('dataset "%s" is not defined', etl_schedule.dataset),
+            MESSAGE = format('dataset "%s" is not defined', etl_schedule.dataset),
             HINT = 'SELECT name FROM etl.dataset lists the datasets.';
     END IF;
 END $$;
-COMMENT ON FUNCTION @extschema@.etl_schedule(text, text) IS 'Schedules etl_load of a dataset (null: of all enabled ones) by pg_cron, with the definition''s schedule unless another is given. Returns the job ids. Errors: 42704 without pg_cron or dataset, 22023 without schedule';
+COMMENT ON FUNCTION @extschema@.etl_schedule(text, text) IS 'Schedules etl_load of a dataset by pg_cron, as job "pg_etl load <dataset>", with the definition''s schedule unless another is given. dataset null: of all enabled ones, each with its own schedule; with a schedule given, all in one job "pg_etl load". Returns the job ids. Errors: 42704 without pg_cron or dataset, 22023 without schedule';
 
 CREATE FUNCTION @extschema@.etl_unschedule(dataset text DEFAULT NULL) RETURNS SETOF bigint
-LANGUAGE plpgsql AS $$
-DECLARE
-    job record;
-BEGIN
-    PERFORM etl.require_pg_cron();
-    FOR job IN SELECT j.jobid, j.jobname FROM cron.job j
-                WHERE CASE WHEN etl_unschedule.dataset IS NULL
-                           THEN j.jobname OPERATOR(pg_catalog.~~) 'pg\_etl %'
-                           ELSE j.jobname OPERATOR(pg_catalog.=) pg_catalog.format('pg_etl %s', etl_unschedule.dataset) END
-                ORDER BY j.jobid LOOP
-        PERFORM cron.unschedule(job.jobid);
-        RETURN NEXT job.jobid;
-    END LOOP;
-END $$;
-COMMENT ON FUNCTION @extschema@.etl_unschedule(text) IS 'Removes the pg_cron jobs of a dataset (null: of all datasets) and returns their ids';
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+    SELECT etl.cron_unschedule(coalesce('^pg_etl load ' || dataset || '$', '^pg_etl (load|maintenance)( |$)'))
+     -- what has other characters is no dataset's name, and might be a regular expression
+     WHERE dataset IS NULL OR dataset ~ '^[a-z0-9_]+$'
+$$;
+COMMENT ON FUNCTION @extschema@.etl_unschedule(text) IS 'Removes the pg_cron job of a dataset (null: of all datasets, and of maintenance) and returns the ids';

@@ -34,7 +34,7 @@ LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'etl_reapply';
 COMMENT ON FUNCTION @extschema@.etl_reapply() IS 'After a restore: applies again every erasure, hold, release, refusal, extension and reinstatement of the journal that the restored database does not know, and returns the erasures. Until then etl_run refuses with 55000';
 
 CREATE FUNCTION @extschema@.etl_journal_renew(reason text) RETURNS uuid
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     fresh uuid := pg_catalog.gen_random_uuid();
 BEGIN
@@ -57,16 +57,73 @@ COMMENT ON FUNCTION etl.journal_check() IS 'Reads the whole journal and compares
 
 CREATE FUNCTION etl.audit_check(OUT "check" text, OUT status text, OUT detail text, OUT hint text) RETURNS SETOF record
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    -- What a guard must be: a trigger that fires always (session_replication_role = replica included), for
+    -- every row and column, and calls a function that says what it said when the extension was made.
+    WITH guard(relation, name, events, function, body) AS (
+        VALUES ('etl.audit'::regclass, 'append_only', 2 + 8 + 16 + 32, 'etl.refuse_audit_change()'::regprocedure,
+                '302a1bf6cec76ba5d400451d4b04432a6befade0872f24b7544554b8e5a9bbd5'),
+               ('etl.audit', 'append_only_row', 1 + 2 + 8 + 16, 'etl.refuse_audit_change()',
+                '302a1bf6cec76ba5d400451d4b04432a6befade0872f24b7544554b8e5a9bbd5'),
+               ('etl.audit_head', 'only_forward', 1 + 2 + 8 + 16, 'etl.guard_audit_head()',
+                '4d2699c90a59b135270a922889a226542601479c5392dc30da66afca01fb2c75'),
+               ('etl.audit_head', 'only_forward_truncate', 2 + 32, 'etl.guard_audit_head()',
+                '4d2699c90a59b135270a922889a226542601479c5392dc30da66afca01fb2c75')
+    ), found AS (
+        SELECT format('trigger %s on %s', g.name, g.relation) AS guard,
+               t.oid IS NOT NULL AND t.tgenabled = 'A' AND t.tgqual IS NULL AND cardinality(t.tgattr::int2[]) = 0
+               AND t.tgtype = g.events AND t.tgfoid = g.function AS fires,
+               format('function %s', g.function) AS function,
+               encode(sha256(convert_to(p.prosrc, 'UTF8')), 'hex') = g.body AND l.lanname = 'plpgsql' AND NOT p.prosecdef
+               AND p.proconfig = ARRAY['search_path=pg_catalog, pg_temp'] AS guards
+          FROM guard g
+          LEFT JOIN pg_trigger t ON t.tgrelid = g.relation AND t.tgname = g.name
+          LEFT JOIN pg_proc p ON p.oid = g.function
+          LEFT JOIN pg_language l ON l.oid = p.prolang
+    ), bad AS (
+        SELECT f.guard AS what FROM found f WHERE NOT f.fires
+        UNION SELECT f.function FROM found f WHERE f.guards IS NOT TRUE
+        -- a rule stands before the triggers
+        UNION SELECT format('rule %s on %s', r.rulename, r.ev_class::regclass) FROM pg_rewrite r
+               WHERE r.ev_class IN ('etl.audit'::regclass, 'etl.audit_head'::regclass)
+    )
     SELECT 'audit guard',
-           CASE WHEN count(t.oid) = 4 THEN 'ok' ELSE 'error' END,
-           CASE WHEN count(t.oid) = 4 THEN 'etl.audit is append-only'
-                ELSE format('%s of 4 triggers that keep etl.audit append-only are missing or switched off', 4 - count(t.oid)) END,
-           CASE WHEN count(t.oid) < 4 THEN 'Check the trail with SELECT * FROM etl_audit_verify(<stored head>), then ALTER TABLE … ENABLE ALWAYS TRIGGER …;' END
-      FROM (VALUES ('etl.audit'::regclass, 'append_only'), ('etl.audit', 'append_only_row'),
-                   ('etl.audit_head', 'only_forward'), ('etl.audit_head', 'only_forward_truncate')) g(relation, name)
-      LEFT JOIN pg_trigger t ON t.tgrelid = g.relation AND t.tgname = g.name AND t.tgenabled = 'A'
+           CASE WHEN count(*) = 0 THEN 'ok' ELSE 'error' END,
+           CASE WHEN count(*) = 0 THEN 'etl.audit is append-only'
+                ELSE format('%s of what keeps etl.audit append-only are missing, switched off or not what they were: %s',
+                            count(*), string_agg(b.what, ', ' ORDER BY b.what)) END,
+           CASE WHEN count(*) > 0 THEN 'Check the trail with SELECT * FROM etl_audit_verify(<stored head>), then make them again as the extension''s script does (docs/audit.md).' END
+      FROM bad b
 $$;
 COMMENT ON FUNCTION etl.audit_check() IS 'Are the guards of the audit trail in place?';
+
+CREATE FUNCTION etl.tombstone_check(OUT "check" text, OUT status text, OUT detail text, OUT hint text) RETURNS SETOF record
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    -- nothing ever removes a tombstone: one that was lifted says so and stays
+    WITH known AS (
+        SELECT a.erasure_id, sum(a.row_count) AS tombstones FROM etl.audit a WHERE a.place = 'etl.tombstone' AND a.action = 'tombstone' GROUP BY 1
+    ), there AS (
+        SELECT t.erasure_id, count(*) AS tombstones FROM etl.tombstone t GROUP BY 1
+    ), missing AS (
+        SELECT k.erasure_id, k.tombstones - coalesce(t.tombstones, 0) AS tombstones
+          FROM known k LEFT JOIN there t USING (erasure_id) WHERE k.tombstones > coalesce(t.tombstones, 0)
+    ), lifted AS (
+        SELECT (SELECT count(*) FROM etl.tombstone t WHERE t.reinstated_at IS NOT NULL)
+               - (SELECT coalesce(sum(a.row_count), 0) FROM etl.audit a WHERE a.action = 'reinstate') AS tombstones
+    ), problem AS (
+        SELECT (SELECT coalesce(sum(m.tombstones), 0) FROM missing m) AS missing,
+               (SELECT string_agg(m.erasure_id::text, ', ' ORDER BY m.erasure_id) FROM (SELECT * FROM missing ORDER BY erasure_id LIMIT 10) m) AS requests,
+               (SELECT greatest(l.tombstones, 0) FROM lifted l) AS lifted
+    )
+    SELECT 'tombstones',
+           CASE WHEN p.missing > 0 OR p.lifted > 0 THEN 'error' ELSE 'ok' END,
+           CASE WHEN p.missing > 0 THEN format('%s tombstones that etl.audit knows are gone, of erasure requests %s%s: records about these people come in as they are', p.missing, p.requests,
+                                               CASE WHEN p.lifted > 0 THEN format('; and %s were lifted by no call of etl_reinstate', p.lifted) ELSE '' END)
+                WHEN p.lifted > 0 THEN format('%s tombstones were lifted by no call of etl_reinstate', p.lifted)
+                ELSE 'every tombstone that etl.audit knows is there' END,
+           CASE WHEN p.missing > 0 OR p.lifted > 0 THEN 'Restore the rows of etl.tombstone from a backup, or erase the people again by key and email, and find out who changed the table.' END
+      FROM problem p
+$$;
+COMMENT ON FUNCTION etl.tombstone_check() IS 'Is every tombstone still there that the audit trail knows?';
 
 CREATE FUNCTION etl.journal_erasure(erasure_id bigint) RETURNS boolean
 LANGUAGE c STRICT VOLATILE AS 'MODULE_PATHNAME', 'etl_journal_erasure';

@@ -137,7 +137,7 @@ END $$;
 COMMENT ON FUNCTION @extschema@.etl_refuse(bigint, text) IS 'Refuses a request that waits, on a legal ground (GDPR article 17(3)), which etl.erasure_report shows. Errors: 42704 no such request, 55000 not open, 22004 no ground';
 
 CREATE FUNCTION @extschema@.etl_refuse(dataset text, subject text, ground text) RETURNS SETOF etl.erasure
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     request bigint;
     pseudonym text := etl.subject_pseudonym(dataset, subject);
@@ -204,7 +204,7 @@ CREATE VIEW etl.erasure_report AS
       LEFT JOIN LATERAL (
            SELECT count(*) AS places, jsonb_object_agg(p.place, p.row_count) AS details
              FROM (SELECT a.place, sum(a.row_count) AS row_count FROM etl.audit a
-                    WHERE a.erasure_id = e.erasure_id AND a.place <> 'etl.erasure' GROUP BY a.place) p) a ON true;
+                    WHERE a.erasure_id = e.erasure_id AND a.place NOT IN ('etl.erasure', 'etl.tombstone') GROUP BY a.place) p) a ON true;
 COMMENT ON VIEW etl.erasure_report IS 'One row for each erasure request: when it came, when it was due and done, where, and why it was not';
 COMMENT ON COLUMN etl.erasure_report.due_at IS 'One month after it was received (GDPR article 12(3)); three where it was extended';
 COMMENT ON COLUMN etl.erasure_report.within_30_days IS 'Was it done within 30 days? Null while there is time left, and for duplicates and refusals';

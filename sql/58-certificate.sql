@@ -30,20 +30,18 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION etl.treated_columns(text) IS 'How the definitions treat the personal fields of a dataset''s people';
 
-CREATE FUNCTION @extschema@.etl_certificate(erasure_id bigint) RETURNS jsonb
+CREATE FUNCTION etl.certificate_body(erasure_id bigint) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     r etl.erasure_report;
-    body jsonb;
-    signed text;
 BEGIN
-    SELECT e.* INTO r FROM etl.erasure_report e WHERE e.erasure_id = etl_certificate.erasure_id;
+    SELECT e.* INTO r FROM etl.erasure_report e WHERE e.erasure_id = certificate_body.erasure_id;
     IF r.erasure_id IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'undefined_object',
-            MESSAGE = format('there is no erasure request %s', etl_certificate.erasure_id),
+            MESSAGE = format('there is no erasure request %s', certificate_body.erasure_id),
             HINT = 'SELECT * FROM etl.erasure_report; lists the requests.';
     END IF;
-    body := jsonb_build_object(
+    RETURN jsonb_build_object(
         'certificate', 'pg_etl erasure certificate, version 1',
         'issued_at', clock_timestamp(),
         'issued_by', session_user,
@@ -68,11 +66,9 @@ BEGIN
             jsonb_build_object('place', 'exports and downstream copies', 'because', 'out of the database''s reach'),
             jsonb_build_object('place', 'file system snapshots and backups of the staged, processed and archived folders', 'because', 'out of the database''s reach')),
         'audit_head', (SELECT jsonb_build_object('audit_id', h.audit_id, 'entries', h.entries, 'hash', encode(h.hash, 'hex')) FROM etl.audit_head h));
-    signed := body::text;
-    RETURN body || jsonb_build_object(
-        'signed', signed,
-        'signature', replace(encode(etl.sign(signed), 'base64'), E'\n', ''),
-        'algorithm', 'Ed25519',
-        'public_key', @extschema@.etl_signing_key());
 END $$;
+COMMENT ON FUNCTION etl.certificate_body(bigint) IS 'What etl_certificate signs';
+
+CREATE FUNCTION @extschema@.etl_certificate(erasure_id bigint) RETURNS jsonb
+LANGUAGE c STRICT VOLATILE AS 'MODULE_PATHNAME', 'etl_certificate';
 COMMENT ON FUNCTION @extschema@.etl_certificate(bigint) IS 'What was done about an erasure request, as JSON without any identifier of the person. What is signed is the text in member signed, which holds all the others; docs/audit.md shows how openssl verifies it';

@@ -57,12 +57,12 @@ BEGIN
 
     -- tables: rewritten when there is another file that keeps no row version the erasure replaced
     FOR p IN
-        SELECT q.relation, format('%I.%I', n.nspname, c.relname) AS name,
+        SELECT q.relation, c.relkind, format('%I.%I', n.nspname, c.relname) AS name,
                bool_or(etl.statistics_older(q.relation, q.xid::xid)) AS analyse,
                bool_or(q.filenode = pg_relation_filenode(c.oid) OR NOT etl.older(q.xid::xid, c.relfrozenxid)) AS rewrite
           FROM etl.purge_pending q JOIN pg_class c ON c.oid = q.relation JOIN pg_namespace n ON n.oid = c.relnamespace
          WHERE q.wal_lsn IS NULL AND q.relation <> statistics
-         GROUP BY 1, 2 ORDER BY 2
+         GROUP BY 1, 2, 3 ORDER BY 3
     LOOP
         IF p.rewrite THEN
             -- a rewrite that had to keep old versions for somebody's snapshot does not count
@@ -70,10 +70,14 @@ BEGIN
         END IF;
         IF p.analyse THEN
             analyses := analyses + 1;
-            EXECUTE format('SELECT NOT EXISTS (SELECT FROM %s)', p.name) INTO is_empty;
+            -- up to version 15 a table's owner can make a view of it, whose code nobody else must run
+            is_empty := false;
+            IF p.relkind IN ('r', 'm', 't') THEN
+                EXECUTE format('SELECT NOT EXISTS (SELECT FROM %s)', p.name) INTO is_empty;
+            END IF;
             IF is_empty THEN
                 -- ANALYZE leaves an empty table's statistics as they were
-                RETURN NEXT format('DELETE FROM pg_catalog.pg_statistic WHERE starelid = %L::pg_catalog.regclass', p.name);
+                RETURN NEXT format('DELETE FROM pg_catalog.pg_statistic WHERE starelid OPERATOR(pg_catalog.=) %L::pg_catalog.regclass::pg_catalog.oid', p.name);
             END IF;
         END IF;
         IF p.rewrite THEN
@@ -149,7 +153,6 @@ COMMENT ON FUNCTION @extschema@.etl_erasure_purge() IS 'The commands that are st
 CREATE FUNCTION etl.schedule_purge_steps(again boolean DEFAULT false) RETURNS SETOF bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    job record;
     command text;
     -- each in a job of its own, but for switches of the log that follow each other
     commands text[] := '{}';
@@ -158,11 +161,8 @@ DECLARE
     zone constant text := coalesce(current_setting('cron.timezone', true), 'GMT');
     start constant timestamptz := clock_timestamp() + interval '1 minute';
 BEGIN
-    PERFORM etl.require_pg_cron();
     -- those of the last round have run; a job that takes itself away while it runs would be called canceled
-    FOR job IN EXECUTE 'SELECT jobid FROM cron.job WHERE jobname ~ ''^pg_etl purge step [0-9]+$'' OR (jobname = ''pg_etl purge next'' AND NOT $1)' USING again LOOP
-        EXECUTE 'SELECT cron.unschedule($1)' USING job.jobid;
-    END LOOP;
+    PERFORM etl.cron_unschedule(CASE WHEN again THEN '^pg_etl maintenance purge step [0-9]+$' ELSE '^pg_etl maintenance purge (step [0-9]+|next)$' END);
     FOR command IN SELECT c FROM @extschema@.etl_erasure_purge() c LOOP
         IF command LIKE switch AND commands[cardinality(commands)] LIKE switch THEN
             commands[cardinality(commands)] := concat(commands[cardinality(commands)], '; ', command);
@@ -172,29 +172,20 @@ BEGIN
     END LOOP;
     FOREACH command IN ARRAY commands LOOP
         step := step + 1;
-        EXECUTE 'SELECT cron.schedule($1, $2, $3)' INTO job
-          USING format('pg_etl purge step %s', step),
-                to_char((start + step * interval '1 minute') AT TIME ZONE zone, 'FMMI FMHH24 FMDD FMMM') || ' *', command;
-        RETURN NEXT job.schedule;
+        RETURN NEXT etl.cron_schedule(format('pg_etl maintenance purge step %s', step),
+            to_char((start + step * interval '1 minute') AT TIME ZONE zone, 'FMMI FMHH24 FMDD FMMM') || ' *', command);
     END LOOP;
     IF step > 0 THEN
         -- the next round, until one finds nothing to do
-        EXECUTE 'SELECT cron.schedule($1, $2, $3)' INTO job
-          USING 'pg_etl purge next',
-                to_char((start + (step + 1) * interval '1 minute') AT TIME ZONE zone, 'FMMI FMHH24 FMDD FMMM') || ' *',
-                'SELECT etl.schedule_purge_steps(again => true)';
-        RETURN NEXT job.schedule;
+        RETURN NEXT etl.cron_schedule('pg_etl maintenance purge next',
+            to_char((start + (step + 1) * interval '1 minute') AT TIME ZONE zone, 'FMMI FMHH24 FMDD FMMM') || ' *',
+            'SELECT etl.schedule_purge_steps(again => true)');
     END IF;
 END $$;
 COMMENT ON FUNCTION etl.schedule_purge_steps(boolean) IS 'Schedules the commands of etl_erasure_purge by pg_cron, a minute apart, each as a job of its own (VACUUM runs in no function), and itself (again) after them until there is none';
 
 CREATE FUNCTION @extschema@.etl_schedule_purge(schedule text DEFAULT '30 3 * * 0') RETURNS bigint
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    id bigint;
-BEGIN
-    PERFORM etl.require_pg_cron();
-    EXECUTE 'SELECT cron.schedule(''pg_etl purge'', $1, ''SELECT etl.schedule_purge_steps()'')' INTO id USING etl_schedule_purge.schedule;
-    RETURN id;
-END $$;
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+    SELECT etl.cron_schedule('pg_etl maintenance purge', schedule, 'SELECT etl.schedule_purge_steps()')
+$$;
 COMMENT ON FUNCTION @extschema@.etl_schedule_purge(text) IS 'Lets pg_cron physically remove erased people''s old row versions in a window (default: Sundays at 3:30): VACUUM FULL locks each table while it is rewritten. Returns the job id. Error: 42704 without pg_cron';

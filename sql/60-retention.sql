@@ -22,11 +22,14 @@ BEGIN
     END IF;
     -- a restored database may have lost a hold
     PERFORM etl.require_journal();
-    FOR d IN SELECT t.name, t.definition FROM etl.dataset t
-              WHERE etl_retention.dataset IS NULL OR t.name = etl_retention.dataset ORDER BY t.name LOOP
+    -- what stands in the history for files and records that are still there is kept: they go first, of
+    -- all datasets, so that one call removes all that is due
+    FOR d IN SELECT t.name, t.definition, h AS histories FROM etl.dataset t CROSS JOIN unnest(ARRAY[false, true]) h
+              WHERE etl_retention.dataset IS NULL OR t.name = etl_retention.dataset ORDER BY h, t.name LOOP
         people := coalesce(d.definition #>> '{x-etl,subject,dataset}', d.definition #>> '{x-etl,erases,dataset}', d.name);
         whole_dataset_held := EXISTS (SELECT FROM etl.hold h WHERE h.dataset = people AND h.subject IS NULL AND h.released_at IS NULL);
-        FOR rule IN SELECT r.key, r.value::interval AS kept FROM jsonb_each_text(d.definition #> '{x-etl,retention}') r ORDER BY r.key LOOP
+        FOR rule IN SELECT r.key, r.value::interval AS kept FROM jsonb_each_text(d.definition #> '{x-etl,retention}') r
+                     WHERE (r.key NOT IN ('archived', 'processed', 'quarantine')) = d.histories ORDER BY r.key LOOP
             retained_dataset := d.name;
             place := rule.key;
             kept := rule.kept;
@@ -60,7 +63,8 @@ BEGIN
                     DELETE FROM etl.file f
                      WHERE f.dataset = d.name AND f.finished_at < before AND f.archived_path IS NULL AND f.processed_path IS NULL
                        AND NOT EXISTS (SELECT FROM etl.quarantine q WHERE q.file_id = f.file_id)
-                       AND NOT EXISTS (SELECT FROM etl.file_action a WHERE a.file_id = f.file_id)
+                       -- but for the removal of its files, which is this call's own or certain
+                       AND NOT EXISTS (SELECT FROM etl.file_action a WHERE a.file_id = f.file_id AND (a.action <> 'remove' OR a.to_path IS NOT NULL))
                     RETURNING 1)
                 SELECT count(*) INTO removed FROM gone;
                 WITH gone AS (
@@ -81,9 +85,8 @@ END $$;
 COMMENT ON FUNCTION @extschema@.etl_retention(text) IS 'Removes what the definitions say is not kept any longer (x-etl.retention: archived, processed, quarantine, history), null: of all datasets. Legal holds keep what they cover. Audited. One row for each rule';
 
 CREATE FUNCTION @extschema@.etl_schedule_retention(schedule text DEFAULT '30 2 * * *') RETURNS bigint
-LANGUAGE plpgsql AS $$
-BEGIN
-    PERFORM etl.require_pg_cron();
-    RETURN cron.schedule('pg_etl retention', schedule, pg_catalog.format('SELECT %I.etl_retention()', '@extschema@'));
-END $$;
-COMMENT ON FUNCTION @extschema@.etl_schedule_retention(text) IS 'Schedules etl_retention() by pg_cron; etl_unschedule() removes it with the other jobs. Error: 42704 without pg_cron';
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+    -- with every argument and its type: no function that somebody puts beside it fits better
+    SELECT etl.cron_schedule('pg_etl maintenance retention', schedule, 'SELECT @extschema@.etl_retention(NULL::pg_catalog.text)')
+$$;
+COMMENT ON FUNCTION @extschema@.etl_schedule_retention(text) IS 'Schedules etl_retention() by pg_cron as job "pg_etl maintenance retention"; etl_unschedule() removes it with the other jobs. Error: 42704 without pg_cron';

@@ -1,5 +1,19 @@
 -- Grants for the roles that a site may want. docs/explanation/security.md says what each may do and why.
 
+CREATE TABLE etl.role_grant (
+    role        regrole NOT NULL,
+    kind        text NOT NULL CHECK (kind IN ('operator', 'auditor', 'analyst')),
+    relation    regclass,
+    schema_name name,
+    UNIQUE NULLS NOT DISTINCT (role, kind, relation, schema_name)
+);
+COMMENT ON TABLE etl.role_grant IS 'What etl_grant has granted outside schema etl, so that etl_revoke finds it when definitions and names have changed';
+COMMENT ON COLUMN etl.role_grant.role IS 'To whom';
+COMMENT ON COLUMN etl.role_grant.kind IS 'As what: operator, auditor or analyst';
+COMMENT ON COLUMN etl.role_grant.relation IS 'A target table';
+COMMENT ON COLUMN etl.role_grant.schema_name IS 'The schema in which it was';
+SELECT pg_catalog.pg_extension_config_dump('etl.role_grant', '');
+
 CREATE FUNCTION etl.role_functions(kind text) RETURNS SETOF regprocedure
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT p.oid::regprocedure
@@ -7,15 +21,17 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
       JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND e.extname = 'pg_etl'
       JOIN pg_proc p ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid
      WHERE d.deptype = 'e'
-       AND p.proname = ANY (CASE kind
+       AND (p.proname = ANY (CASE kind
            -- what a run calls, and what an operator calls
            WHEN 'operator' THEN ARRAY['etl_run', 'etl_load', 'etl_replay', 'etl_read', 'etl_validate', 'etl_validate_file',
                 'etl_schedule', 'etl_unschedule', 'run_batch', 'run_order', 'exported_records', 'unclaimed_files',
-                'require_pg_cron', 'rejected', 'delivery_addresses', 'append_audit', 'journal_erasure', 'open_request', 'fold_email',
-                'removal_statements', 'personal_columns', 'request_check', 'journal_check', 'audit_check', 'key_check']
-           WHEN 'auditor' THEN ARRAY['etl_audit_verify', 'etl_certificate', 'etl_signing_key', 'unclaimed_files', 'personal_columns',
-                'treated_columns', 'request_check', 'journal_check', 'audit_check', 'key_check']
+                'require_pg_cron', 'cron_call', 'cron_schedule', 'cron_unschedule', 'rejected', 'delivery_addresses', 'fold_email',
+                'removal_statements', 'personal_columns', 'target_tables']
+           WHEN 'auditor' THEN ARRAY['etl_audit_verify', 'etl_certificate', 'certificate_body', 'etl_signing_key', 'unclaimed_files',
+                'personal_columns', 'target_tables', 'treated_columns']
            ELSE ARRAY[]::text[] END)
+            -- what etl.health shows
+            OR kind IN ('operator', 'auditor') AND p.pronamespace = 'etl'::regnamespace AND p.proname LIKE '%\_check')
      ORDER BY p.oid::regprocedure::text
 $$;
 COMMENT ON FUNCTION etl.role_functions(text) IS 'Functions that etl_grant grants to a kind of role';
@@ -30,25 +46,34 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
           JOIN pg_namespace n ON n.oid = c.relnamespace
          WHERE d.deptype = 'e' AND n.nspname = 'etl'
     ), target AS (
-        SELECT DISTINCT t ->> 'schema' AS schema_name, t ->> 'name' AS table_name, d.name AS dataset,
-               to_regclass(format('%I.%I', t ->> 'schema', t ->> 'name')) AS relation
-          FROM etl.dataset d, jsonb_array_elements(d.definition -> 'x-etl' -> 'tables') t
+        SELECT DISTINCT t.table_schema AS schema_name, to_regclass(format('%I.%I', t.table_schema, t.table_name)) AS relation
+          FROM etl.dataset d, etl.target_tables(d.name) t
+    ), personal AS (
+        -- what any dataset that is loaded into the table calls personal
+        SELECT DISTINCT to_regclass(format('%I.%I', p.table_schema, p.table_name)) AS relation, p.column_name
+          FROM etl.dataset d, etl.personal_columns(d.name) p
+    ), open AS (
+        -- the columns of target tables that an analyst may read
+        SELECT t.relation, a.attname, a.attnum
+          FROM target t
+          JOIN pg_attribute a ON a.attrelid = t.relation AND a.attnum > 0 AND NOT a.attisdropped
+         WHERE NOT EXISTS (SELECT FROM personal p WHERE p.relation = t.relation AND p.column_name = a.attname)
     ), hidden AS (
         -- what says something about a person, or is a person's key
         SELECT 'etl.quarantine'::regclass AS relation, unnest(ARRAY['record', 'record_bytes', 'violations', 'key', 'subject']) AS column_name
-        UNION ALL SELECT 'etl.subject_page'::regclass, 'entries'
+        UNION ALL SELECT 'etl.tombstone'::regclass, unnest(ARRAY['pseudonym', 'hash'])
     ), statement(step, sql) AS (
         SELECT 1, format('GRANT USAGE ON SCHEMA etl TO %s', role) WHERE kind IN ('operator', 'auditor')
         UNION ALL
         SELECT 2, format('GRANT EXECUTE ON ROUTINE %s TO %s', f, role) FROM etl.role_functions(kind) f
         UNION ALL
         SELECT 3, format('GRANT %s ON TABLE %s TO %s',
-                         CASE WHEN m.relkind = 'v' OR m.relname IN ('dataset', 'hold', 'erasure_decision', 'key_fingerprint') THEN 'SELECT'
-                              WHEN m.relname = 'audit' THEN 'SELECT, INSERT'
-                              ELSE 'SELECT, INSERT, UPDATE, DELETE' END, m.name, role)
+                         -- all else is written by runs, as the extension's owner
+                         CASE WHEN m.relname IN ('quarantine', 'quarantine_reference') THEN 'SELECT, INSERT, UPDATE, DELETE' ELSE 'SELECT' END, m.name, role)
           FROM member m WHERE kind = 'operator' AND m.relkind IN ('r', 'v')
         UNION ALL
-        SELECT 3, format('GRANT USAGE, SELECT ON SEQUENCE %s TO %s', m.name, role) FROM member m WHERE kind = 'operator' AND m.relkind = 'S'
+        SELECT 3, format('GRANT %s ON SEQUENCE %s TO %s', CASE WHEN m.relname ~ '^(run|file|quarantine)_' THEN 'USAGE, SELECT' ELSE 'SELECT' END, m.name, role)
+          FROM member m WHERE kind = 'operator' AND m.relkind = 'S'
         UNION ALL
         SELECT 3, format('GRANT SELECT%s ON TABLE %s TO %s',
                          (SELECT ' (' || string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) || ')'
@@ -57,7 +82,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                              AND EXISTS (SELECT FROM hidden h WHERE h.relation = m.oid)
                              AND NOT EXISTS (SELECT FROM hidden h WHERE h.relation = m.oid AND h.column_name = a.attname)), m.name, role)
           FROM member m
-         WHERE kind = 'auditor' AND m.relname IN ('dataset', 'run', 'file', 'quarantine', 'file_action', 'erasure', 'audit', 'audit_head', 'unclaimed',
+         WHERE kind = 'auditor' AND m.relname IN ('dataset', 'run', 'file', 'quarantine', 'file_action', 'erasure', 'audit', 'audit_head', 'tombstone', 'unclaimed',
                 'personal_column', 'hold', 'erasure_decision', 'erasure_report', 'erasure_overdue', 'erasure_held', 'health', 'purge_pending')
         UNION ALL
         SELECT 4, format('GRANT USAGE%s ON SCHEMA %I TO %s', CASE kind WHEN 'operator' THEN ', CREATE' ELSE '' END, s.schema_name, role)
@@ -67,13 +92,20 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         SELECT 5, format('GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE %s TO %s', t.relation, role)
           FROM target t WHERE kind = 'operator' AND t.relation IS NOT NULL
         UNION ALL
-        SELECT 5, format('GRANT SELECT (%s) ON TABLE %s TO %s', string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum), t.relation, role)
+        -- a column that has become personal since is taken back, unless the role is an operator as well
+        SELECT 4, format('REVOKE SELECT ON TABLE %s FROM %s', t.relation, role)
           FROM target t
-          JOIN pg_attribute a ON a.attrelid = t.relation AND a.attnum > 0 AND NOT a.attisdropped
-         WHERE kind = 'analyst'
-           AND NOT EXISTS (SELECT FROM etl.personal_columns(t.dataset) p
-                            WHERE p.table_schema = t.schema_name AND p.table_name = t.table_name AND p.column_name = a.attname)
-         GROUP BY t.relation
+         WHERE kind = 'analyst' AND t.relation IS NOT NULL
+           AND NOT EXISTS (SELECT FROM etl.role_grant g WHERE g.role = role_grants.role AND g.kind = 'operator' AND g.relation = t.relation)
+           AND EXISTS (SELECT FROM pg_class c, aclexplode(c.relacl) x
+                        WHERE c.oid = t.relation AND x.grantee = role_grants.role AND x.privilege_type = 'SELECT'
+                       UNION ALL
+                       SELECT FROM pg_attribute a, aclexplode(a.attacl) x
+                        WHERE a.attrelid = t.relation AND x.grantee = role_grants.role AND x.privilege_type = 'SELECT'
+                          AND NOT EXISTS (SELECT FROM open o WHERE o.relation = t.relation AND o.attnum = a.attnum))
+        UNION ALL
+        SELECT 5, format('GRANT SELECT (%s) ON TABLE %s TO %s', string_agg(quote_ident(o.attname), ', ' ORDER BY o.attnum), o.relation, role)
+          FROM open o WHERE kind = 'analyst' GROUP BY o.relation
     )
     SELECT sql FROM statement ORDER BY step, sql
 $$;
@@ -94,15 +126,23 @@ BEGIN
         EXECUTE statement;
         RETURN NEXT statement;
     END LOOP;
-    SELECT string_agg(format('%I.%I', t ->> 'schema', t ->> 'name'), ', ' ORDER BY t ->> 'schema', t ->> 'name') INTO missing
-      FROM etl.dataset d, jsonb_array_elements(d.definition -> 'x-etl' -> 'tables') t
-     WHERE to_regclass(format('%I.%I', t ->> 'schema', t ->> 'name')) IS NULL;
+    INSERT INTO etl.role_grant (role, kind, relation, schema_name)
+    SELECT DISTINCT etl_grant.role, etl_grant.kind, to_regclass(format('%I.%I', t.table_schema, t.table_name)), n.nspname
+      FROM etl.dataset d, etl.target_tables(d.name) t
+      JOIN pg_namespace n ON n.nspname = t.table_schema
+     WHERE etl_grant.kind <> 'auditor'
+    ON CONFLICT DO NOTHING;
+    SELECT string_agg(DISTINCT format('%I.%I', t.table_schema, t.table_name), ', ') INTO missing
+      FROM etl.dataset d, etl.target_tables(d.name) t
+     WHERE to_regclass(format('%I.%I', t.table_schema, t.table_name)) IS NULL
+       -- the datasets that come with the extension may never be used
+       AND (NOT d.standard OR EXISTS (SELECT FROM etl.run r WHERE r.dataset = d.name));
     IF missing IS NOT NULL AND kind <> 'auditor' THEN
         RAISE NOTICE USING MESSAGE = 'target tables that do not exist yet are left out: ' || missing,
             HINT = format('Call etl_grant(%L, %L) again after the first run.', role, kind);
     END IF;
 END $$;
-COMMENT ON FUNCTION @extschema@.etl_grant(regrole, text) IS 'Grants a role what an operator, auditor or analyst needs, and returns the statements. Call it again when datasets were defined or target tables made. Errors: 22023 unknown kind, 42501';
+COMMENT ON FUNCTION @extschema@.etl_grant(regrole, text) IS 'Grants a role what an operator, auditor or analyst needs, takes back what an analyst must not read any longer, and returns the statements. Call it again when datasets were defined or target tables made. Errors: 22023 unknown kind, 42501';
 
 CREATE FUNCTION @extschema@.etl_revoke(role regrole) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -120,14 +160,17 @@ BEGIN
               WHERE d.classid = 'pg_proc'::regclass AND d.deptype = 'e' LOOP
         EXECUTE format('REVOKE ALL ON ROUTINE %s FROM %s', f, role);
     END LOOP;
-    FOR t IN SELECT DISTINCT x ->> 'schema' AS schema_name, to_regclass(format('%I.%I', x ->> 'schema', x ->> 'name')) AS relation
-               FROM etl.dataset d, jsonb_array_elements(d.definition -> 'x-etl' -> 'tables') x LOOP
-        IF t.relation IS NOT NULL THEN
-            EXECUTE format('REVOKE ALL ON TABLE %s FROM %s', t.relation, role);
-        END IF;
-        IF to_regnamespace(quote_ident(t.schema_name)) IS NOT NULL THEN
-            EXECUTE format('REVOKE ALL ON SCHEMA %I FROM %s', t.schema_name, role);
-        END IF;
+    -- by what was granted, not by what the definitions say now; tables may have other names
+    FOR t IN SELECT DISTINCT c.oid::regclass AS relation FROM etl.role_grant g JOIN pg_class c ON c.oid = g.relation WHERE g.role = etl_revoke.role LOOP
+        EXECUTE format('REVOKE ALL ON TABLE %s FROM %s', t.relation, role);
     END LOOP;
+    FOR t IN SELECT n.nspname FROM pg_namespace n
+              WHERE EXISTS (SELECT FROM etl.role_grant g LEFT JOIN pg_class c ON c.oid = g.relation
+                             WHERE g.role = etl_revoke.role AND (c.relnamespace = n.oid OR g.schema_name = n.nspname)) LOOP
+        EXECUTE format('REVOKE ALL ON SCHEMA %I FROM %s', t.nspname, role);
+    END LOOP;
+    DELETE FROM etl.role_grant g WHERE g.role = etl_revoke.role
+        -- and what is left of roles that are gone
+        OR NOT EXISTS (SELECT FROM pg_roles r WHERE r.oid = g.role);
 END $$;
 COMMENT ON FUNCTION @extschema@.etl_revoke(regrole) IS 'Takes back all that etl_grant has granted to a role';

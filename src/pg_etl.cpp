@@ -9,7 +9,7 @@
 //   src/erase/audit.cpp        etl.append_audit, etl_audit_verify
 //   src/erase/reapply.cpp      etl_reapply, etl.journal_check, etl.journal_erasure
 //   src/erase/hold.cpp         etl_release_hold, etl.subject_pseudonym, etl.subject_hash
-//   src/erase/signing_key.cpp  etl.sign, etl_signing_key
+//   src/erase/signing_key.cpp  etl_certificate, etl.sign, etl_signing_key
 //   src/erase/retention.cpp    etl.remove_expired_files
 //   src/erase/locate.cpp       etl_locate
 //   src/erase/purge.cpp        etl.wal_segments_before

@@ -8,6 +8,7 @@
 #include "pg/copy.h"
 #include "pg/spi.h"
 #include "pg/srf.h"
+#include "run/catalog_owner.h"
 #include "run/rows.h"
 
 extern "C"
@@ -223,6 +224,7 @@ append_audit(size_t count, const std::function<AuditEntry(size_t)> &entry_at)
 {
 	if (count == 0)
 		return;
+	const AsCatalogOwner owner;
 	Head head = lock_head();
 	const std::string actor =
 		pg::query("SELECT session_user::text").text(0, 0); // the person, whatever role they took

@@ -6,6 +6,7 @@
 #include "erase/subject_index.h"
 #include "pg/key_file.h"
 #include "pg/srf.h"
+#include "run/catalog_owner.h"
 #include "run/claim.h"
 #include "run/functions.h"
 #include "run/quarantine.h"
@@ -136,6 +137,7 @@ class ArchiveCatalog
 	/// The file's row in etl.file; made for one that is not known.
 	int64_t file_of(const Found &found, const RewriteOutcome &outcome, RunResult &run)
 	{
+		const AsCatalogOwner owner;
 		auto &known = found.archived ? archived_ : processed_;
 		if (const auto at = known.find(found.path); at != known.end())
 			return at->second;

@@ -34,6 +34,18 @@ PG_ETL_ENTRY(etl_personal_columns)
 	return static_cast<Datum>(0);
 }
 
+/// (table_schema, table_name), with the schema that a definition need not name
+PG_ETL_ENTRY(etl_target_tables)
+{
+	const std::string dataset = pg::text_argument(fcinfo, 0);
+	pg::ResultSet result(fcinfo);
+	const pg::Spi spi;
+	const Catalog catalog = Catalog::load();
+	for (const TableDefinition &table : catalog.get(dataset).tables)
+		result.add({pg::Cell::text(table.schema), pg::Cell::text(table.name)});
+	return static_cast<Datum>(0);
+}
+
 PG_ETL_ENTRY(etl_removal_statements)
 {
 	const std::string dataset = pg::text_argument(fcinfo, 0);

@@ -5,6 +5,7 @@
 
 #include "erase/eraser.h"
 #include "erase/subject_index.h"
+#include "run/catalog_owner.h"
 #include "run/claim.h"
 #include "run/quarantine.h"
 #include "run/threads.h"
@@ -232,12 +233,15 @@ Eraser::rewrite_files()
 	actions_.clear();
 	forget_removals_after(removals); // the actions know the parts; other copies have none
 	if (!rewritten_archives_.empty())
+	{
+		const AsCatalogOwner owner;
 		pg::execute("UPDATE etl.file f SET archived_sha256 = r.hash"
 					" FROM unnest($1::bigint[], $2::bytea[]) r(id, hash) WHERE f.file_id = r.id",
 					{pg::param_array(rewritten_archives_),
 					 pg::param_array(17 /* bytea */,
 									 std::vector<std::string_view>(rewritten_hashes_.begin(),
 																   rewritten_hashes_.end()))});
+	}
 	rewritten_archives_.clear();
 	rewritten_hashes_.clear();
 }

@@ -11,6 +11,7 @@
 #include "erase/journal.h"
 #include "pg/key_file.h"
 #include "pg/srf.h"
+#include "run/catalog_owner.h"
 #include "run/functions.h"
 #include "run/quarantine.h"
 
@@ -208,8 +209,11 @@ PG_ETL_ENTRY(etl_erase)
 	const ErasureReport report = erase_subjects(catalog, dataset, secret, requests, settings);
 	tell(requests, report);
 	if (!plan.empty())
+	{
+		const AsCatalogOwner owner;
 		pg::execute("UPDATE etl.erasure SET plan = $2::jsonb WHERE erasure_id = $1",
 					{pg::param(requests[0].erasure_id), pg::param(plan)});
+	}
 	return erasure_row(requests[0].erasure_id);
 }
 
@@ -242,6 +246,7 @@ PG_ETL_ENTRY(etl_reinstate)
 	if (!email.empty())
 		by_email = subject_pseudonym(secret, dataset, "email", email);
 	// with the subject, the email of the same request
+	const AsCatalogOwner owner;
 	const pg::Rows rows = pg::query(
 		"UPDATE etl.tombstone t SET reinstated_at = now(), reinstated_by = session_user,"
 		" reason = $4 WHERE t.dataset = $1 AND t.reinstated_at IS NULL AND t.erasure_id IN"

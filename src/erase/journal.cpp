@@ -14,6 +14,7 @@
 #include "pg/key_file.h"
 #include "pg/settings.h"
 #include "pg/spi.h"
+#include "run/catalog_owner.h"
 #include "run/fault.h"
 
 extern "C"
@@ -325,12 +326,14 @@ key_id(const std::string &secret)
 void
 lock_journal()
 {
+	const AsCatalogOwner owner;
 	pg::query("SELECT 1 FROM etl.journal FOR UPDATE");
 }
 
 void
 set_journal_mark(const JournalEnd &end)
 {
+	const AsCatalogOwner owner;
 	pg::execute("UPDATE etl.journal SET seq = $1, position = $2, hash = $3, folder = $4",
 				{pg::param(end.seq), pg::param(static_cast<int64_t>(end.position)),
 				 pg::param(end.hash), pg::param(pg::Settings::current().journal_dir)});

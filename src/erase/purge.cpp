@@ -9,6 +9,7 @@
 #include "core/wal_search.h"
 #include "pg/spi.h"
 #include "run/catalog.h"
+#include "run/catalog_owner.h"
 
 extern "C"
 {
@@ -23,6 +24,7 @@ void
 note_purge(const std::vector<Oid> &relations)
 {
 	std::vector<int64_t> oids(relations.begin(), relations.end());
+	const AsCatalogOwner owner;
 	pg::execute(
 		"INSERT INTO etl.purge_pending (xid, relation, filenode)"
 		" SELECT pg_current_xact_id(), c.oid, pg_relation_filenode(c.oid) FROM pg_class c"

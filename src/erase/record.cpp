@@ -8,6 +8,7 @@
 #include "erase/audit.h"
 #include "erase/journal.h"
 #include "erase/tombstone.h"
+#include "run/catalog_owner.h"
 #include "run/run.h"
 
 namespace etl
@@ -65,8 +66,9 @@ insert_erasures(const std::string &dataset, Requests requests)
 		 pg::param_array(received)});
 }
 
+/// Adds the erasure_id of each tombstone to added.
 void
-set_tombstones(const std::string &dataset, Requests requests)
+set_tombstones(const std::string &dataset, Requests requests, std::vector<int64_t> &added)
 {
 	std::vector<NewTombstone> tombstones;
 	for (const ErasureRequest &request : requests)
@@ -80,17 +82,20 @@ set_tombstones(const std::string &dataset, Requests requests)
 			tombstones.push_back(
 				{"email", request.email_pseudonym, request.email_hash, request.erasure_id});
 	}
-	add_tombstones(dataset, tombstones);
+	const std::vector<int64_t> ids = add_tombstones(dataset, tombstones);
+	added.insert(added.end(), ids.begin(), ids.end());
 }
 
-/// An entry for each place and request; requests that found nothing have one that says so.
+/// An entry for each place and request; requests that found nothing have one that says so, and
+/// those that have set tombstones one that says how many.
 void
-audit(const std::vector<ErasureRequest> &requests, const ErasureReport &report)
+audit(const std::vector<ErasureRequest> &requests, const ErasureReport &report,
+	  std::vector<int64_t> tombstones)
 {
 	struct Entry
 	{
 		const ErasureRequest *request;
-		const ErasedPlace *place; ///< null: nothing was done
+		const ErasedPlace *place; ///< null: nothing was done, or tombstones were set
 		int64_t rows;
 	};
 	size_t count = 0;
@@ -99,13 +104,19 @@ audit(const std::vector<ErasureRequest> &requests, const ErasureReport &report)
 	for (const ErasureRequest &request : requests)
 		count += request.status != "completed";
 	std::vector<Entry> entries;
-	entries.reserve(count);
+	entries.reserve(count + tombstones.size());
 	for (const ErasedPlace &place : report.places)
 		for (const auto &[person, rows] : place.rows)
 			entries.push_back({&requests[person], &place, rows});
 	for (const ErasureRequest &request : requests)
 		if (request.status != "completed")
 			entries.push_back({&request, nullptr, 0});
+	std::sort(tombstones.begin(), tombstones.end());
+	for (const ErasureRequest &request : requests)
+		if (const auto [first, last] =
+				std::equal_range(tombstones.begin(), tombstones.end(), request.erasure_id);
+			first != last)
+			entries.push_back({&request, nullptr, last - first});
 	std::stable_sort(entries.begin(), entries.end(),
 					 [](const Entry &a, const Entry &b)
 					 { return a.request->erasure_id < b.request->erasure_id; });
@@ -113,6 +124,8 @@ audit(const std::vector<ErasureRequest> &requests, const ErasureReport &report)
 				 [&](size_t i) -> AuditEntry
 				 {
 					 const auto &[request, place, rows] = entries[i];
+					 if (place == nullptr && rows > 0)
+						 return {request->erasure_id, "tombstone", "etl.tombstone", {}, rows};
 					 if (place == nullptr)
 						 return {request->erasure_id, request->status, "etl.erasure", {}, 0};
 					 return {request->erasure_id, "erase", place->place, place->columns, rows};
@@ -145,6 +158,8 @@ record_erasures(const std::string &dataset, const std::string &secret,
 	if (requests.empty())
 		return;
 	const Identities identities(secret);
+	std::vector<int64_t> tombstones;
+	const AsCatalogOwner owner;
 	const size_t fresh = static_cast<size_t>(std::count_if(requests.begin(), requests.end(),
 														   [](const ErasureRequest &r)
 														   { return r.erasure_id == 0; }));
@@ -164,7 +179,7 @@ record_erasures(const std::string &dataset, const std::string &secret,
 		const Requests chunk =
 			Requests(requests).subspan(from, std::min(chunk_size, requests.size() - from));
 		insert_erasures(dataset, chunk);
-		set_tombstones(dataset, chunk);
+		set_tombstones(dataset, chunk, tombstones);
 		pg::check_for_interrupts();
 	}
 	const std::string now = pg::query("SELECT to_char(now() AT TIME ZONE 'UTC',"
@@ -188,7 +203,7 @@ record_erasures(const std::string &dataset, const std::string &secret,
 										line.email_hash = request.email_hash;
 										return line;
 									});
-	audit(requests, report);
+	audit(requests, report, std::move(tombstones));
 }
 
 } // namespace etl

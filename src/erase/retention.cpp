@@ -9,6 +9,7 @@
 #include "pg/settings.h"
 #include "pg/srf.h"
 #include "run/actions.h"
+#include "run/catalog_owner.h"
 #include "run/run.h"
 
 namespace etl
@@ -70,8 +71,10 @@ remove_files(const std::string &dataset, const std::string &people, bool archive
 			" AND " +
 			column +
 			" IS NOT NULL AND finished_at < $2 AND NOT EXISTS"
-			" (SELECT FROM etl.file_action a WHERE a.file_id = f.file_id) ORDER BY file_id",
-		{pg::param(dataset), before});
+			// what this very call has planned for the file's other copy is no reason to wait
+			" (SELECT FROM etl.file_action a WHERE a.file_id = f.file_id AND a.action_id < $3)"
+			" ORDER BY file_id",
+		{pg::param(dataset), before, pg::param(first_planned_action(dataset))});
 	std::vector<FileAction> actions;
 	std::vector<int64_t> ids;
 	std::set<std::string> planned; // replays and later deliveries may share a processed file
@@ -106,8 +109,11 @@ remove_files(const std::string &dataset, const std::string &people, bool archive
 	}
 	plan_actions(dataset, std::move(actions));
 	if (!ids.empty())
+	{
+		const AsCatalogOwner owner;
 		pg::execute("UPDATE etl.file SET " + column + " = NULL WHERE file_id = ANY ($1)",
 					{pg::param_array(ids)});
+	}
 	return removed;
 }
 

@@ -1,4 +1,4 @@
-// Signing: etl.sign, etl_signing_key. OpenSSL's EVP_PKEY_ED25519.
+// Signing: etl_certificate, etl.sign, etl_signing_key. OpenSSL's EVP_PKEY_ED25519.
 #include "erase/signing_key.h"
 
 #include <memory>
@@ -104,6 +104,24 @@ PG_ETL_ENTRY(etl_sign)
 {
 	const std::string signature = sign(pg::text_argument(fcinfo, 0));
 	return pg::text_datum(signature); // bytea has the same form
+}
+
+/// What etl.certificate_body says, signed here: whoever may have certificates made can have nothing
+/// else signed.
+PG_ETL_ENTRY(etl_certificate)
+{
+	const int64_t erasure_id = PG_GETARG_INT64(0);
+	const pg::Spi spi;
+	const std::string body =
+		pg::query("SELECT etl.certificate_body($1)::text", {pg::param(erasure_id)}).text(0, 0);
+	const pg::Rows rows =
+		pg::query("SELECT $1::jsonb || jsonb_build_object('signed', $1,"
+				  " 'signature', replace(encode($2, 'base64'), E'\n', ''), 'algorithm', 'Ed25519',"
+				  " 'public_key', $3)",
+				  {pg::param(body), pg::param_bytes(sign(body)), pg::param(public_key_pem())});
+	bool null;
+	const Datum value = rows.datum(0, 0, null);
+	return pg::call([=] { return SPI_datumTransfer(value, false, -1); });
 }
 
 PG_ETL_ENTRY(etl_signing_key)

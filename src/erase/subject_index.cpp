@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "pg/spi.h"
+#include "run/catalog_owner.h"
 #include "run/rows.h"
 #include "run/run.h"
 
@@ -170,6 +171,7 @@ merge(const std::string &dataset, const pg::Param &segments, int level)
 void
 merge_subject_segments(const std::string &dataset)
 {
+	const AsCatalogOwner owner;
 	for (;;)
 	{
 		const pg::Rows full = pg::query(
@@ -196,6 +198,7 @@ add_subject_files(const std::string &dataset, std::vector<SubjectFile> &pairs)
 		return;
 	std::sort(pairs.begin(), pairs.end());
 	pairs.erase(std::unique(pairs.begin(), pairs.end()), pairs.end());
+	const AsCatalogOwner owner;
 	SegmentWriter writer(dataset, 0);
 	writer.write(pairs);
 	writer.close();
@@ -249,6 +252,7 @@ files_of_subjects(const std::string &dataset, std::vector<int64_t> subjects)
 void
 clear_subject_index(const std::string &dataset)
 {
+	const AsCatalogOwner owner;
 	pg::execute("DELETE FROM etl.subject_page WHERE segment_id IN"
 				" (SELECT segment_id FROM etl.subject_segment WHERE dataset = $1)",
 				{pg::param(dataset)});

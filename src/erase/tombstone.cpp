@@ -4,6 +4,7 @@
 #include "pg/settings.h"
 #include "pg/spi.h"
 #include "run/actions.h"
+#include "run/catalog_owner.h"
 #include "run/scratch_file.h"
 
 namespace etl
@@ -55,11 +56,12 @@ Tombstones::load(const Definition &definition, const std::string &part_folder)
 	return tombstones;
 }
 
-void
+std::vector<int64_t>
 add_tombstones(const std::string &dataset, const std::vector<NewTombstone> &tombstones)
 {
+	std::vector<int64_t> added;
 	if (tombstones.empty())
-		return;
+		return added;
 	std::vector<std::string_view> kinds, pseudonyms;
 	std::vector<int64_t> hashes, ids;
 	for (const NewTombstone &t : tombstones)
@@ -69,13 +71,19 @@ add_tombstones(const std::string &dataset, const std::vector<NewTombstone> &tomb
 		hashes.push_back(static_cast<int64_t>(t.hash));
 		ids.push_back(t.erasure_id);
 	}
-	pg::execute("INSERT INTO etl.tombstone (dataset, kind, pseudonym, hash, erasure_id)"
-				" SELECT $1, t.kind, t.pseudonym, t.hash, t.erasure_id"
-				" FROM unnest($2::text[], $3::text[], $4::bigint[], $5::bigint[])"
-				" t(kind, pseudonym, hash, erasure_id) ORDER BY t.pseudonym"
-				" ON CONFLICT (pseudonym, dataset, kind) WHERE reinstated_at IS NULL DO NOTHING",
-				{pg::param(dataset), pg::param_array(kinds), pg::param_array(pseudonyms),
-				 pg::param_array(hashes), pg::param_array(ids)});
+	const AsCatalogOwner owner;
+	const pg::Rows rows =
+		pg::query("INSERT INTO etl.tombstone (dataset, kind, pseudonym, hash, erasure_id)"
+				  " SELECT $1, t.kind, t.pseudonym, t.hash, t.erasure_id"
+				  " FROM unnest($2::text[], $3::text[], $4::bigint[], $5::bigint[])"
+				  " t(kind, pseudonym, hash, erasure_id) ORDER BY t.pseudonym"
+				  " ON CONFLICT (pseudonym, dataset, kind) WHERE reinstated_at IS NULL DO NOTHING"
+				  " RETURNING erasure_id",
+				  {pg::param(dataset), pg::param_array(kinds), pg::param_array(pseudonyms),
+				   pg::param_array(hashes), pg::param_array(ids)});
+	for (uint64_t i = 0; i < rows.size(); ++i)
+		added.push_back(rows.integer(i, 0));
+	return added;
 }
 
 std::vector<bool>

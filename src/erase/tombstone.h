@@ -39,8 +39,10 @@ struct NewTombstone
 	int64_t erasure_id;
 };
 
-/// Those that are there already stay as they are.
-void add_tombstones(const std::string &dataset, const std::vector<NewTombstone> &tombstones);
+/// Those that are there already stay as they are. Returns the erasure_id of each one that was
+/// added: the audit trail must know of it, so that etl.health can tell when one is gone.
+std::vector<int64_t> add_tombstones(const std::string &dataset,
+									const std::vector<NewTombstone> &tombstones);
 
 /// For each pseudonym: is there a tombstone?
 std::vector<bool> have_tombstones(const std::string &dataset, const char *kind,

@@ -13,6 +13,7 @@
 
 #include "core/beneath.h"
 #include "core/signals_blocked.h"
+#include "run/catalog_owner.h"
 #include "run/fault.h"
 #include "run/pending_actions.h"
 
@@ -268,6 +269,7 @@ insert_some(const std::string &dataset, std::span<const FileAction> actions,
 int64_t
 insert_actions(const std::string &dataset, const std::vector<FileAction> &actions)
 {
+	const AsCatalogOwner owner;
 	// many at a time, but not all: the server holds a statement's rows several times over
 	constexpr size_t at_once = 1000;
 	const std::vector<int64_t> ids = allocate_ids("etl.file_action_action_id_seq", actions.size());

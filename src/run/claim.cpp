@@ -105,14 +105,14 @@ list_folder(int parent, const char *name, const std::string &prefix, int depth,
 /// Paths of the files that failed in this very backlog: the next one tries them again. (Even those
 /// that have changed: a file that is being written all the time would keep it going.)
 std::set<std::string>
-failed_files(const Definition &definition, int64_t failed_since)
+failed_files(const Definition &definition, int64_t after_run)
 {
 	std::set<std::string> failed;
-	if (failed_since == 0)
+	if (after_run < 0)
 		return failed;
 	const pg::Rows rows = pg::query(
-		"SELECT path FROM etl.file WHERE dataset = $1 AND status = 'failed' AND finished_at >= $2",
-		{pg::param(definition.dataset), pg::param_timestamptz(failed_since)});
+		"SELECT path FROM etl.file WHERE dataset = $1 AND status = 'failed' AND run_id > $2",
+		{pg::param(definition.dataset), pg::param(after_run)});
 	for (uint64_t i = 0; i < rows.size(); ++i)
 		failed.insert(rows.text(i, 0));
 	return failed;
@@ -153,7 +153,7 @@ for_staged_files(const std::string &raw_dir, const std::function<void(StagedFile
 
 Claim::Claim(const Definition &definition, const pg::Settings &settings, const RunOptions &options)
 	: definition_(definition), settings_(settings), options_(options),
-	  failed_(failed_files(definition, options.failed_since))
+	  failed_(failed_files(definition, options.after_run))
 {
 	for_names(AT_FDCWD, settings.raw_dir.c_str(),
 			  [&](int fd, const dirent &entry)

@@ -1,5 +1,6 @@
 #include "run/file_rows.h"
 
+#include "run/catalog_owner.h"
 #include "run/quarantine.h"
 #include "run/rows.h"
 
@@ -45,10 +46,13 @@ insert_files(const std::string &dataset, int64_t run_id, const std::vector<RunFi
 		rows.text_or_null(storable_text(file.processed_path));
 		rows.text_or_null(storable_text(file.archived_path));
 		rows.int8(file.started_at);
-		rows.int8(file.finished_at != 0 ? file.finished_at : GetCurrentTimestamp());
+		// a clock that was put back meanwhile does not make it end before it began
+		rows.int8(std::max(file.started_at,
+						   file.finished_at != 0 ? file.finished_at : GetCurrentTimestamp()));
 		rows.int8(static_cast<int64_t>(file.outcome.last_line));
 		file.treated_part.empty() ? rows.null() : rows.text(bytes_of(file.treated_sha256));
 	}
+	const AsCatalogOwner owner;
 	pg::copy_in(catalog_table("etl.file"),
 				{"file_id", "run_id", "dataset", "path", "record_date", "record_hour", "size_bytes",
 				 "sha256", "records", "loaded", "quarantined", "status", "error", "processed_path",

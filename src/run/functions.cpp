@@ -8,6 +8,7 @@
 #include "pg/srf.h"
 #include "pg/type_input.h"
 #include "run/batch.h"
+#include "run/catalog_owner.h"
 #include "run/claim.h"
 #include "run/functions.h"
 #include "run/quarantine.h"
@@ -193,8 +194,16 @@ PG_ETL_ENTRY(etl_run_batch)
 	RunOptions options = options_of_call();
 	// JSON compresses about seven to one: what fills the memory of a batch
 	options.max_bytes = pg::Settings::current().batch_memory / 8;
-	options.failed_since = PG_GETARG_TIMESTAMPTZ(1);
-	return run_row(run_dataset(catalog, dataset, options));
+	options.after_run = PG_GETARG_INT64(1);
+	const RunResult result = run_dataset(catalog, dataset, options);
+	const Datum row = run_row(result);
+	// the one that finds nothing more only ends the loop: a first one stays, as etl_run's would
+	if (!PG_GETARG_BOOL(2) && result.files == 0 && result.status == "succeeded")
+	{
+		const AsCatalogOwner owner;
+		pg::execute("DELETE FROM etl.run WHERE run_id = $1", {pg::param(result.run_id)});
+	}
+	return row;
 }
 
 PG_ETL_ENTRY(etl_run_order)

@@ -14,6 +14,7 @@
 #include "core/key_set.h"
 #include "pg/temp_file.h"
 #include "run/actions.h"
+#include "run/catalog_owner.h"
 #include "run/fault.h"
 
 extern "C"
@@ -167,6 +168,7 @@ tell(const std::map<int64_t, std::string> &problems, const std::set<int64_t> &un
 		texts.push_back(problem);
 	}
 	raw.assign(unarchived.begin(), unarchived.end());
+	const AsCatalogOwner owner;
 	if (!healed.empty())
 		pg::execute("UPDATE etl.file SET error = NULL,"
 					" status = CASE status WHEN 'loaded' THEN 'archived' ELSE status END"
@@ -254,6 +256,7 @@ class Recovery
 			for (size_t begin = 0; begin < done_.size(); begin += at_once)
 			{
 				const pg::MemoryScope memory_scope;
+				const AsCatalogOwner owner;
 				const auto first = done_.begin() + static_cast<std::ptrdiff_t>(begin);
 				const size_t count = std::min<size_t>(at_once, done_.size() - begin);
 				pg::execute("DELETE FROM etl.file_action WHERE action_id = ANY ($1)",

@@ -14,6 +14,7 @@
 #include "pg/type_input.h"
 #include "run/actions.h"
 #include "run/batch.h"
+#include "run/catalog_owner.h"
 #include "run/claim.h"
 #include "run/export.h"
 #include "run/fault.h"
@@ -260,13 +261,17 @@ class Replay
 			counts.push_back(static_cast<int64_t>(released_[file_id].size()));
 			released_.erase(file_id);
 		}
-		pg::execute("UPDATE etl.file f SET processed_path = r.path, loaded = f.loaded + r.count,"
-					" quarantined = f.quarantined - r.count"
-					" FROM unnest($1::bigint[], $2::text[], $3::bigint[]) r(id, path, count)"
-					" WHERE f.file_id = r.id",
-					{pg::param_array(file_ids),
-					 pg::param_array(std::vector<std::string_view>(paths.begin(), paths.end())),
-					 pg::param_array(counts)});
+		{
+			const AsCatalogOwner owner;
+			pg::execute(
+				"UPDATE etl.file f SET processed_path = r.path, loaded = f.loaded + r.count,"
+				" quarantined = f.quarantined - r.count"
+				" FROM unnest($1::bigint[], $2::text[], $3::bigint[]) r(id, path, count)"
+				" WHERE f.file_id = r.id",
+				{pg::param_array(file_ids),
+				 pg::param_array(std::vector<std::string_view>(paths.begin(), paths.end())),
+				 pg::param_array(counts)});
+		}
 		plan_actions(definition_.dataset, std::move(actions));
 	}
 

@@ -16,6 +16,7 @@
 #include "pg/type_input.h"
 #include "run/actions.h"
 #include "run/batch.h"
+#include "run/catalog_owner.h"
 #include "run/claim.h"
 #include "run/export.h"
 #include "run/fault.h"
@@ -459,9 +460,12 @@ class Run
 				plan_file(file, actions);
 		}
 		if (!failed.empty())
+		{
+			const AsCatalogOwner owner;
 			pg::execute(
 				"DELETE FROM etl.file WHERE dataset = $1 AND status = 'failed' AND path = ANY ($2)",
 				{pg::param(definition_.dataset), pg::param_array(failed)});
+		}
 		insert_files(definition_.dataset, result_.run_id, files_);
 		ETL_FAULT("files_recorded");
 		subjects_.write(definition_.dataset);

@@ -85,8 +85,9 @@ struct RunOptions
 	bool wait = false;
 	/// Take up files until they come to that many bytes on disk (at least one); 0: all of them.
 	uint64_t max_bytes = 0;
-	/// Leave out files that failed at or after that time; 0: none.
-	int64_t failed_since = 0;
+	/// Leave out files that failed in a run with a higher number, which a clock can't put back;
+	/// below 0: none.
+	int64_t after_run = -1;
 	/// Build indexes when all is loaded, where that can be done.
 	bool postpone_indexes = false;
 	/// Leave building them to the caller; null: the run does it itself.

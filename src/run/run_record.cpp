@@ -4,6 +4,7 @@
 
 #include "core/key_ring.h"
 #include "core/staged_file.h"
+#include "run/catalog_owner.h"
 #include "run/run.h"
 
 extern "C"
@@ -62,8 +63,10 @@ begin_run(const std::string &dataset)
 void
 finish_run(RunResult &result)
 {
-	result.finished_at = GetCurrentTimestamp();
+	// a clock that was put back meanwhile does not make it end before it began
+	result.finished_at = std::max(result.started_at, GetCurrentTimestamp());
 	result.times.end();
+	const AsCatalogOwner owner;
 	pg::execute("INSERT INTO etl.run (run_id, dataset, status, started_at, finished_at, files,"
 				" records, loaded, quarantined, bytes, error, timings)"
 				" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, nullif($11, ''),"

@@ -34,7 +34,7 @@ for my $mode (qw(workers connections))
 	}
 	like($node->safe_psql('postgres', "SELECT etl_schedule('products', '* * * * *')"), qr/^\d+$/, "$mode: scheduled");
 	$node->safe_psql('postgres', 'UPDATE cron.job SET nodeport = ' . $node->port);
-	is_sql($node, 'SELECT jobname, schedule, command, active FROM cron.job', "pg_etl products|* * * * *|CALL public.etl_load('products')|t", "$mode: the job");
+	is_sql($node, 'SELECT jobname, schedule, command, active FROM cron.job', "pg_etl load products|* * * * *|CALL public.etl_load('products'::pg_catalog.text)|t", "$mode: the job");
 }
 for my $mode (sort keys %node)
 {
@@ -48,8 +48,17 @@ for my $mode (sort keys %node)
 	is(scalar(files_below("$node->{etl_root}/archive")), 3, "$mode: and archived them");
 	like($node->safe_psql('postgres', "SELECT etl_unschedule('products')"), qr/^\d+$/, "$mode: unscheduled");
 	like($node->safe_psql('postgres', 'SELECT etl_schedule_retention()'), qr/^\d+$/, "$mode: retention is scheduled");
-	is_sql($node, 'SELECT jobname, schedule, command FROM cron.job', 'pg_etl retention|30 2 * * *|SELECT public.etl_retention()', "$mode: every night");
-	like($node->safe_psql('postgres', 'SELECT etl_unschedule()'), qr/^\d+$/, "$mode: and unscheduled with all others");
+	is_sql($node, 'SELECT jobname, schedule, command FROM cron.job', 'pg_etl maintenance retention|30 2 * * *|SELECT public.etl_retention(NULL::pg_catalog.text)', "$mode: every night");
+	$node->safe_psql('postgres', q{SELECT etl_define('{"type": "object", "properties": {"id": {"type": "integer"}}, "x-etl": {"dataset": "retention", "files": ["retention.json"], "schedule": "5 * * * *", "tables": [{"name": "retention", "columns": [{"name": "id", "type": "bigint", "from": "/id"}]}]}}')});
+	like($node->safe_psql('postgres', q{SELECT etl_schedule('retention')}), qr/^\d+$/, "$mode: a dataset may be called like a job");
+	like($node->safe_psql('postgres', q{SELECT etl_schedule(NULL, '7 * * * *')}), qr/^\d+$/, "$mode: all datasets in one job");
+	$node->safe_psql('postgres', q{SELECT cron.schedule('pg_etl of somebody else', '* 3 1 1 *', 'SELECT 1')});
+	is_sql($node, 'SELECT jobname, command FROM cron.job ORDER BY 1',
+		"pg_etl load|CALL public.etl_load(NULL::pg_catalog.text)\npg_etl load retention|CALL public.etl_load('retention'::pg_catalog.text)\n"
+		  . "pg_etl maintenance retention|SELECT public.etl_retention(NULL::pg_catalog.text)\npg_etl of somebody else|SELECT 1", "$mode: and takes the place of none");
+	is_sql($node, q{SELECT count(*) FROM etl_unschedule('r.*')}, '0', "$mode: a regular expression is no dataset");
+	is_sql($node, q{SELECT count(*) FROM etl_unschedule()}, '3', "$mode: and unscheduled with all others");
+	$node->safe_psql('postgres', q{SELECT cron.unschedule('pg_etl of somebody else')});
 	is_sql($node, 'SELECT count(*) FROM cron.job', '0', "$mode: no job is left");
 	$node->stop;
 }

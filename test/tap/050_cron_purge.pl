@@ -43,10 +43,10 @@ is_sql($node, q{SELECT status FROM etl_erase('customers', '5001')}, 'completed',
 is_sql($node, q{SELECT purged_at IS NULL FROM etl.erasure}, 't', 'not purged');
 like($node->safe_psql('postgres', q{SELECT kind FROM etl_locate('scheduled.purge.5001@example.org')}), qr/^dead$/m, 'dead bytes are left');
 like($node->safe_psql('postgres', q{SELECT etl_schedule_purge('* * * * *')}), qr/^\d+$/, 'scheduled');
-is_sql($node, q{SELECT jobname, schedule, active FROM cron.job}, 'pg_etl purge|* * * * *|t', 'one job');
-ok($node->poll_query_until('postgres', q{SELECT count(*) > 0 FROM cron.job WHERE jobname LIKE 'pg_etl purge step %'}), 'it schedules the steps');
+is_sql($node, q{SELECT jobname, schedule, active FROM cron.job}, 'pg_etl maintenance purge|* * * * *|t', 'one job');
+ok($node->poll_query_until('postgres', q{SELECT count(*) > 0 FROM cron.job WHERE jobname LIKE 'pg_etl maintenance purge step %'}), 'it schedules the steps');
 # the window is over: what follows is done by the steps themselves
-$node->safe_psql('postgres', q{SELECT cron.unschedule('pg_etl purge')});
+$node->safe_psql('postgres', q{SELECT cron.unschedule('pg_etl maintenance purge')});
 my $deadline = time + 1800;
 my $purged = 'f';
 until ($purged eq 't' || time > $deadline)
@@ -58,7 +58,7 @@ is($purged, 't', 'the erasure is purged') or diag $node->safe_psql('postgres', '
 is_sql($node, q{SELECT count(*) FROM cron.job_run_details WHERE status = 'failed'}, '0', 'no step failed')
   or diag $node->safe_psql('postgres', q{SELECT command, return_message FROM cron.job_run_details WHERE status = 'failed'});
 like($node->safe_psql('postgres', q{SELECT string_agg(command, E'\n' ORDER BY runid) FROM cron.job_run_details WHERE status = 'succeeded'}), qr/VACUUM \(FULL, ANALYZE\) data\.customers.*VACUUM \(FULL\) pg_catalog\.pg_statistic.*CHECKPOINT/s, 'the steps in their order');
-is_sql($node, q{SELECT count(*) FROM cron.job WHERE jobname LIKE 'pg_etl purge step %'}, '0', 'no step is left');
+is_sql($node, q{SELECT count(*) FROM cron.job WHERE jobname LIKE 'pg_etl maintenance purge step %'}, '0', 'no step is left');
 is_sql($node, q{SELECT count(*) FROM etl_locate('scheduled.purge.5001@example.org')}, '0', 'nothing of the person is left');
 isnt($node->safe_psql('postgres', q{SELECT count(*) FROM etl_locate('scheduled.purge.5002@example.org')}), '0', 'somebody else is found');
 is_sql($node, q{SELECT count(*) FROM etl_unschedule()}, '1', 'what looked last is unscheduled');

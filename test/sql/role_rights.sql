@@ -1,0 +1,145 @@
+-- What the roles of etl_grant can't do: write what proves things. What runs and erasures write there they
+-- write as the extension's owner. etl.health tells of what somebody with more rights has done to it.
+\set ECHO none
+\set QUIET 1
+\pset format unaligned
+\pset tuples_only true
+SET client_min_messages = warning;
+CREATE EXTENSION IF NOT EXISTS pgtap;
+CREATE EXTENSION IF NOT EXISTS pg_etl;
+SELECT '/tmp/pg_etl.regress.' || pg_backend_pid() AS root \gset
+\set raw :root '/raw'
+\set processed :root '/processed'
+\set archive :root '/archive'
+CREATE TEMP TABLE shell (line text);
+\set command 'mkdir -p "' :raw '/date=2020-01-01/hour=3" "' :processed '" "' :archive '" && touch "' :raw '/date=2020-01-01/hour=3/keeps the folder"'
+COPY shell FROM PROGRAM :'command';
+SET etl.raw_dir = :'raw';
+SET etl.processed_dir = :'processed';
+SET etl.archive_dir = :'archive';
+CREATE ROLE etl_regress_operator;
+CREATE ROLE etl_regress_auditor;
+CREATE ROLE etl_regress_analyst;
+CREATE FUNCTION outcome(role text, statement text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE format('SET LOCAL ROLE %I', role);
+    EXECUTE statement;
+    RESET ROLE;
+    RETURN 'ok';
+EXCEPTION WHEN OTHERS THEN
+    RETURN SQLSTATE;
+END $$;
+CREATE FUNCTION stage(path text, VARIADIC records text[]) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE format($f$COPY (SELECT unnest(%L::text[])) TO %L WITH (FORMAT csv, QUOTE E'\x01', DELIMITER E'\x02')$f$,
+        records, current_setting('etl.raw_dir') || '/date=2020-01-01/hour=3/' || path);
+END $$;
+CREATE FUNCTION health(name text) RETURNS text LANGUAGE sql AS $$SELECT h::text FROM (SELECT status FROM etl.health WHERE "check" = name) h$$;
+
+SELECT * FROM no_plan();
+
+-- ---- an operator erases by a file, and may not touch what says so
+SELECT ok(count(*) > 20, 'granted') FROM etl_grant('etl_regress_operator', 'operator');
+SELECT ok(count(*) > 5, 'granted') FROM etl_grant('etl_regress_auditor', 'auditor');
+SELECT stage('customers.json', '{"id": "7", "first_name": "Ann", "last_name": "Bee", "email": "ann@example.com"}', '{"id": "8", "first_name": "Cy", "last_name": "Dee", "email": "cy@example.com"}');
+SELECT stage('products.json', '{"sku": 1, "name": null}');
+SELECT stage('erasure-requests.json', '{"customer-id": "7"}');
+SELECT is(outcome('etl_regress_operator', $$DO 'BEGIN PERFORM 1 / (count(*) = 4 AND bool_and(status = ''succeeded''))::int FROM etl_run(); END'$$), 'ok', 'an operator runs everything');
+SELECT is((SELECT string_agg(first_name, ',' ORDER BY id) FROM data.customers), '[erased],Cy', 'a request in a file is carried out');
+SELECT results_eq($$SELECT status FROM etl.erasure$$, $$VALUES ('completed')$$, 'recorded');
+SELECT is((SELECT count(*) FROM etl.tombstone), 1::bigint, 'with a tombstone');
+SELECT is((SELECT DISTINCT actor FROM etl.audit), session_user::text, 'and audited as who was logged in, not as the owner of the catalog');
+SELECT is_empty('SELECT * FROM etl_audit_verify()', 'the trail is whole');
+SELECT is(outcome('etl_regress_operator', $$CALL etl_load('products')$$), '2D000', 'etl_load is an operator''s call too (it commits, which this test can''t)');
+-- every way to write every table of the catalog
+SELECT set_eq($$SELECT c.relname || ' ' || p.privilege FROM pg_class c, unnest('{INSERT,UPDATE,DELETE,TRUNCATE}'::text[]) p(privilege)
+     WHERE c.relnamespace = 'etl'::regnamespace AND c.relkind IN ('r', 'p', 'v') AND has_table_privilege('etl_regress_operator', c.oid, p.privilege)$$,
+    $$SELECT t || ' ' || p FROM unnest('{quarantine,quarantine_reference}'::text[]) t, unnest('{INSERT,UPDATE,DELETE}'::text[]) p$$,
+    'an operator writes quarantined records and nothing else in schema etl');
+SELECT is_empty($$SELECT r, c.relname FROM pg_class c, unnest('{etl_regress_auditor,etl_regress_analyst}'::text[]) r
+     WHERE c.relnamespace = 'etl'::regnamespace AND c.relkind IN ('r', 'p', 'v') AND (has_table_privilege(r, c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE') OR has_any_column_privilege(r, c.oid, 'INSERT, UPDATE'))$$,
+    'an auditor and an analyst write nothing');
+SELECT is_empty($$SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'etl'::regnamespace AND CASE c.relkind WHEN 'S' THEN has_sequence_privilege('etl_regress_operator', c.oid, 'UPDATE') END$$, 'nobody puts a sequence back');
+SELECT is(outcome('etl_regress_operator', s), '42501', 'an operator may not: ' || s) FROM unnest(ARRAY[
+    $$INSERT INTO etl.audit SELECT audit_id + 1, erasure_id, at, 'somebody', action, place, columns, row_count, hash, hash FROM etl.audit ORDER BY 1 DESC LIMIT 1$$,
+    'UPDATE etl.audit_head SET audit_id = audit_id + 1', 'DELETE FROM etl.tombstone', 'UPDATE etl.tombstone SET reinstated_at = now()', 'DELETE FROM etl.erasure',
+    $$INSERT INTO etl.erasure (dataset, source, status) VALUES ('customers', 'sql', 'completed')$$, 'UPDATE etl.journal SET seq = 0', 'DELETE FROM etl.file_action',
+    'DELETE FROM etl.subject_page', 'DELETE FROM etl.subject_segment', 'DELETE FROM etl.purge_pending', 'UPDATE etl.file SET archived_path = NULL', 'UPDATE etl.dataset SET enabled = false',
+    $$SELECT etl.append_audit(NULL, 'erase', 'x', NULL, 1)$$, 'SELECT etl.journal_erasure(1)', $$SELECT etl.journal_decision('release', 'customers', 'x', NULL, 1, 1, 'r', now())$$, $$SELECT etl.sign('x')$$]) s;
+
+-- ---- what is granted to auditors works
+SELECT is(outcome('etl_regress_auditor', s), 'ok', 'an auditor: ' || s) FROM unnest(ARRAY['SELECT * FROM etl.health', 'SELECT etl_certificate(1)', 'SELECT * FROM etl_audit_verify()', 'SELECT etl_signing_key()',
+    'SELECT * FROM etl.erasure_report', 'SELECT dataset, kind, erasure_id, erased_at FROM etl.tombstone']) s;
+SELECT is(outcome('etl_regress_auditor', s), '42501', 'but not: ' || s) FROM unnest(ARRAY[$$SELECT etl.sign('anything')$$, 'SELECT pseudonym FROM etl.tombstone', $$SELECT etl.append_audit(NULL, 'erase', 'x', NULL, 1)$$]) s;
+SELECT is(outcome('etl_regress_operator', 'SELECT * FROM etl.health'), 'ok', 'an operator sees etl.health');
+
+-- ---- etl.health tells what was done to the guards and to tombstones
+SELECT is(health('audit guard'), '(ok)', 'the guards are in place');
+SELECT is(health('tombstones'), '(ok)', 'every tombstone is there');
+CREATE FUNCTION after(damage text, name text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    found text;
+BEGIN
+    BEGIN
+        EXECUTE damage;
+        found := (SELECT h.status || ': ' || h.detail FROM etl.health h WHERE h."check" = name);
+        RAISE EXCEPTION 'undo' USING ERRCODE = 'UE000';
+    EXCEPTION WHEN SQLSTATE 'UE000' THEN
+        RETURN found;
+    END;
+END $$;
+SELECT matches(after(d, 'audit guard'), '^error: 1 of .*' || what, 'told: ' || d) FROM (VALUES
+    ('ALTER TABLE etl.audit DISABLE TRIGGER append_only', 'trigger append_only on etl.audit'),
+    ('ALTER TABLE etl.audit_head ENABLE TRIGGER only_forward', 'trigger only_forward on'),
+    ('ALTER TABLE etl.audit_head ENABLE REPLICA TRIGGER only_forward', 'trigger only_forward on'),
+    ('DROP TRIGGER append_only_row ON etl.audit', 'append_only_row'),
+    ('DROP TRIGGER append_only_row ON etl.audit; CREATE TRIGGER append_only_row BEFORE UPDATE OR DELETE ON etl.audit FOR EACH ROW WHEN (false) EXECUTE FUNCTION etl.refuse_audit_change(); ALTER TABLE etl.audit ENABLE ALWAYS TRIGGER append_only_row', 'append_only_row'),
+    ('DROP TRIGGER append_only_row ON etl.audit; CREATE TRIGGER append_only_row BEFORE UPDATE OF place OR DELETE ON etl.audit FOR EACH ROW EXECUTE FUNCTION etl.refuse_audit_change(); ALTER TABLE etl.audit ENABLE ALWAYS TRIGGER append_only_row', 'append_only_row'),
+    ('DROP TRIGGER append_only_row ON etl.audit; CREATE TRIGGER append_only_row AFTER UPDATE OR DELETE ON etl.audit FOR EACH ROW EXECUTE FUNCTION etl.refuse_audit_change(); ALTER TABLE etl.audit ENABLE ALWAYS TRIGGER append_only_row', 'append_only_row'),
+    ('DROP TRIGGER only_forward_truncate ON etl.audit_head; CREATE TRIGGER only_forward_truncate BEFORE TRUNCATE ON etl.audit_head FOR EACH STATEMENT EXECUTE FUNCTION etl.forget_mended_subject(); ALTER TABLE etl.audit_head ENABLE ALWAYS TRIGGER only_forward_truncate', 'only_forward_truncate'),
+    ('CREATE OR REPLACE FUNCTION etl.refuse_audit_change() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS ''BEGIN RETURN OLD; END''', 'function etl.refuse_audit_change'),
+    ('CREATE OR REPLACE FUNCTION etl.guard_audit_head() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS ''BEGIN RETURN NEW; END''', 'function etl.guard_audit_head'),
+    ('ALTER FUNCTION etl.guard_audit_head() RESET ALL', 'function etl.guard_audit_head'),
+    ('CREATE RULE quiet AS ON INSERT TO etl.audit DO INSTEAD NOTHING', 'rule quiet on etl.audit')) x(d, what);
+SELECT matches(after('DELETE FROM etl.tombstone', 'tombstones'), '^error: 1 tombstones that etl.audit knows are gone, of erasure requests 1:', 'told: a tombstone that is gone');
+SELECT matches(after('UPDATE etl.tombstone SET reinstated_at = now()', 'tombstones'), '^error: 1 tombstones were lifted by no call', 'told: one that was lifted by hand');
+SELECT ok(etl_reinstate('customers', '7', 'came back') = 1, 'one that is lifted by etl_reinstate');
+SELECT is(health('tombstones'), '(ok)', 'is in order');
+SELECT is((SELECT status FROM etl_erase('customers', '7')), 'completed', 'erased again');
+SELECT is(health('tombstones'), '(ok)', 'and in order');
+
+-- ---- columns that became personal, tables that were renamed, datasets that were dropped
+SELECT lives_ok(format($f$SELECT etl_define('{"type": "object", "properties": {"id": {"type": "integer"}, "note": {"type": "string"}},
+    "x-etl": {"dataset": "role_notes", "files": ["role_notes.json"], "key": "/id", "subject": {"field": "/id"}, "tables": [{"name": "role_notes", "primary_key": ["id"], "columns": [
+        {"name": "id", "type": "bigint", "from": "/id"}, {"name": "note", "from": "/note"}]}]%s}}')$f$, p), 'defined, with the default schema: ' || p) FROM (VALUES ('')) x(p);
+SELECT ok(count(*) > 0, 'granted') FROM etl_grant('etl_regress_analyst', 'analyst');
+SELECT ok(count(*) > 0, 'granted again') FROM etl_grant('etl_regress_operator', 'operator');
+SELECT is(outcome('etl_regress_analyst', 'SELECT id, note FROM data.role_notes'), 'ok', 'an analyst reads what is not personal');
+SELECT lives_ok($$SELECT etl_define('{"type": "object", "properties": {"id": {"type": "integer"}, "note": {"type": "string"}},
+    "x-etl": {"dataset": "role_notes", "files": ["role_notes.json"], "key": "/id", "subject": {"field": "/id"}, "personal": [{"field": "/note", "treatment": "redact"}], "tables": [{"name": "role_notes", "primary_key": ["id"], "columns": [
+        {"name": "id", "type": "bigint", "from": "/id"}, {"name": "note", "from": "/note"}]}]}}')$$, 'a column becomes personal');
+SELECT ok(bool_or(g LIKE 'REVOKE SELECT ON TABLE data.role_notes FROM %'), 'etl_grant again says what it takes back') FROM etl_grant('etl_regress_analyst', 'analyst') g;
+SELECT is(outcome('etl_regress_analyst', 'SELECT note FROM data.role_notes'), '42501', 'it is read no longer');
+SELECT is(outcome('etl_regress_analyst', 'SELECT id FROM data.role_notes'), 'ok', 'the others are');
+SELECT is(outcome('etl_regress_operator', 'SELECT note FROM data.role_notes'), 'ok', 'the operator keeps it');
+SELECT ok(etl_drop('role_notes'), 'the dataset is dropped');
+CREATE SCHEMA etl_regress_moved;
+ALTER TABLE data.role_notes SET SCHEMA etl_regress_moved;
+ALTER TABLE etl_regress_moved.role_notes RENAME TO old_notes;
+SELECT etl_revoke(r::regrole) FROM unnest('{etl_regress_analyst,etl_regress_operator,etl_regress_auditor}'::text[]) r;
+SELECT is_empty($$SELECT d.classid::regclass, pg_describe_object(d.classid, d.objid, d.objsubid) FROM pg_shdepend d JOIN pg_database b ON b.oid = d.dbid AND b.datname = current_database()
+     WHERE d.refclassid = 'pg_authid'::regclass AND d.refobjid IN ('etl_regress_analyst'::regrole, 'etl_regress_auditor'::regrole) AND d.deptype = 'a'$$, 'etl_revoke leaves nothing, wherever the table is now');
+SELECT is_empty($$SELECT c.oid::regclass FROM pg_class c WHERE has_any_column_privilege('etl_regress_operator', c.oid, 'SELECT, INSERT, UPDATE') AND c.relnamespace::regnamespace::text IN ('data', 'etl', 'etl_regress_moved')
+     AND c.relkind IN ('r', 'v', 'p')$$, 'nor to an operator');
+SELECT is_empty('SELECT * FROM etl.role_grant', 'and no memory of it');
+
+SELECT * FROM finish();
+SET client_min_messages = error;
+DROP TABLE IF EXISTS data.customers, data.products, data.transactions, data.purchases, etl_regress_moved.old_notes;
+DROP SCHEMA etl_regress_moved;
+DROP EXTENSION pg_etl;
+DROP FUNCTION outcome, stage, health, after;
+DROP OWNED BY etl_regress_operator, etl_regress_auditor, etl_regress_analyst;
+DROP ROLE etl_regress_operator, etl_regress_auditor, etl_regress_analyst;
+\set command 'rm -rf "' :root '"'
+COPY shell FROM PROGRAM :'command';

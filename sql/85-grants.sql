@@ -165,7 +165,8 @@ BEGIN
         EXECUTE format('REVOKE ALL ON TABLE %s FROM %s', t.relation, role);
     END LOOP;
     FOR t IN SELECT n.nspname FROM pg_namespace n
-              WHERE EXISTS (SELECT FROM etl.role_grant g LEFT JOIN pg_class c ON c.oid = g.relation
+              -- an owner's rights are not from etl_grant
+              WHERE n.nspowner <> etl_revoke.role AND EXISTS (SELECT FROM etl.role_grant g LEFT JOIN pg_class c ON c.oid = g.relation
                              WHERE g.role = etl_revoke.role AND (c.relnamespace = n.oid OR g.schema_name = n.nspname)) LOOP
         EXECUTE format('REVOKE ALL ON SCHEMA %I FROM %s', t.nspname, role);
     END LOOP;

@@ -64,7 +64,7 @@ BEGIN
                      WHERE f.dataset = d.name AND f.finished_at < before AND f.archived_path IS NULL AND f.processed_path IS NULL
                        AND NOT EXISTS (SELECT FROM etl.quarantine q WHERE q.file_id = f.file_id)
                        -- but for the removal of its files, which is this call's own or certain
-                       AND NOT EXISTS (SELECT FROM etl.file_action a WHERE a.file_id = f.file_id AND (a.action <> 'remove' OR a.to_path IS NOT NULL))
+                       AND NOT EXISTS (SELECT FROM etl.file_action a WHERE a.file_id = f.file_id AND (a.action <> 'remove' OR a.to_path <> ''))
                     RETURNING 1)
                 SELECT count(*) INTO removed FROM gone;
                 WITH gone AS (

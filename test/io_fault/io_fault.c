@@ -2,7 +2,8 @@
  * I/O errors for tests, to be preloaded into a server (LD_PRELOAD): calls on files whose path holds
  * a text fail with an errno. Which, the file named by the environment's ETL_IO_FAULT says, in one
  * line: "call errno skip text", such as "read 5 0 products.json"; skip: how many calls of a process
- * go well before. No such file: nothing fails.
+ * go well before. No such file: nothing fails. And a clock that is put back or forward: by as many
+ * seconds as the file says that the environment's ETL_CLOCK names.
  */
 #define _GNU_SOURCE
 #undef _FORTIFY_SOURCE
@@ -15,6 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 static atomic_int passed;
@@ -126,4 +129,31 @@ unlinkat(int folder, const char *name, int flags)
 {
 	REAL(unlinkat);
 	return wanted("unlink", -1, name) ? -1 : real(folder, name, flags);
+}
+
+int
+gettimeofday(struct timeval *restrict now, void *restrict zone)
+{
+	const char *control = getenv("ETL_CLOCK");
+	const int before = errno;
+	struct timespec real;
+	char text[32];
+
+	(void) zone;
+	clock_gettime(CLOCK_REALTIME, &real);
+	now->tv_sec = real.tv_sec;
+	now->tv_usec = real.tv_nsec / 1000;
+	const int in = control == NULL ? -1 : (int) syscall(SYS_openat, AT_FDCWD, control, O_RDONLY | O_CLOEXEC, 0);
+	if (in >= 0)
+	{
+		const long size = syscall(SYS_read, in, text, sizeof text - 1);
+		syscall(SYS_close, in);
+		if (size > 0)
+		{
+			text[size] = '\0';
+			now->tv_sec += atol(text);
+		}
+	}
+	errno = before;
+	return 0;
 }

@@ -91,7 +91,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
            CASE WHEN count(*) = 0 THEN 'etl.audit is append-only'
                 ELSE format('%s of what keeps etl.audit append-only are missing, switched off or not what they were: %s',
                             count(*), string_agg(b.what, ', ' ORDER BY b.what)) END,
-           CASE WHEN count(*) > 0 THEN 'Check the trail with SELECT * FROM etl_audit_verify(<stored head>), then make them again as the extension''s script does (docs/audit.md).' END
+           CASE WHEN count(*) > 0 THEN 'Check the trail with SELECT * FROM etl_audit_verify(<stored head>), then make them again as the extension''s script does.' END
       FROM bad b
 $$;
 COMMENT ON FUNCTION etl.audit_check() IS 'Are the guards of the audit trail in place?';

@@ -22,7 +22,9 @@ constexpr const char *member_tables =
 constexpr const char *table_facts =
 	"SELECT format('%I.%I', n.nspname, c.relname), has_table_privilege(c.oid, 'SELECT'),"
 	" row_security_active(c.oid),"
-	" (SELECT string_agg(format('%I::text', a.attname), ', ' ORDER BY a.attnum)"
+	// a cast of somebody's own type to text is a function of theirs, its output function is not
+	" (SELECT string_agg(format(CASE WHEN a.atttypid < 16384 THEN '%I::text'"
+	" ELSE 'concat_ws('''', %I)' END, a.attname), ', ' ORDER BY a.attnum)"
 	"    FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped"
 	"     AND a.atttypid <> 'bytea'::regtype),"
 	" (SELECT string_agg(format(', %I', a.attname), '' ORDER BY a.attnum)"

@@ -261,6 +261,24 @@ INSERT INTO data.transactions VALUES (NULL, 1, ROW('x')::public.place, 'p', 'c',
 SQL
 ($status, $out, $err) = $node->psql('mined', 'SELECT * FROM data.delivery_addresses');
 like($err, qr/data\.transactions is not the table of dataset transactions/, 'nor is a table whose columns have casts of theirs read');
+# and whatever else there is, of the api and inside: with values of the right types, and with NULL; what it
+# says is no matter here
+my @functions = split /\n/, asked('mined', q{SELECT format('%s public.placeholder', CASE p.prokind WHEN 'p' THEN 'CALL' ELSE 'SELECT * FROM' END), p.pronamespace::regnamespace, p.proname,
+	(SELECT string_agg(format_type(t, NULL), ';' ORDER BY i) FROM unnest(p.proargtypes::oid[]) WITH ORDINALITY u(t, i))
+	FROM pg_depend d JOIN pg_extension e ON d.refobjid = e.oid JOIN pg_proc p ON p.oid = d.objid AND d.classid = 'pg_proc'::regclass
+	WHERE d.refclassid = 'pg_extension'::regclass AND e.extname = 'pg_etl' AND d.deptype = 'e' AND p.prorettype <> 'trigger'::regtype ORDER BY 2, 3});
+my %sample = (text => q{'customers'}, bigint => '1', integer => '1', numeric => '1', boolean => 'false', jsonb => q{'{}'}, 'timestamp with time zone' => 'pg_catalog.now()', 'timestamp without time zone' => 'LOCALTIMESTAMP',
+	date => 'CURRENT_DATE', inet => q{'192.0.2.1'}, regrole => q{'owner'}, bytea => q{'x'}, xid => q{'3'}, oid => '1259', pg_lsn => q{'0/1'}, 'text[]' => q{'{bigint}'}, anyelement => q{'x'});
+for my $function (@functions)
+{
+	my ($call, $schema, $name, $types) = split /\|/, $function, -1;
+	my @types = map { /^any/ ? 'text' : $_ } split /;/, $types;
+	$call =~ s/public\.placeholder/$schema.$name/;
+	uses('mined', "BEGIN; $call(" . join(', ', map { "$_\::$types[$_]" =~ s/^\d+/defined $sample{$types[$&]} ? $sample{$types[$&]} : 'NULL'/er } 0 .. $#types) . '); ROLLBACK',
+		"BEGIN; $call(" . join(', ', map { "NULL::$_" } @types) . '); ROLLBACK');
+}
+cmp_ok(scalar(@functions), '>', 80, 'every function was called: ' . @functions);
+is(sprung('mined'), '', 'and none calls any of them');
 # every command of the purge runs as the superuser
 for (1 .. 3)
 {

@@ -10,7 +10,9 @@
 #include "run/batch.h"
 #include "run/catalog_owner.h"
 #include "run/claim.h"
+#include "run/exclusive_call.h"
 #include "run/functions.h"
+#include "run/missing_references.h"
 #include "run/quarantine.h"
 #include "run/threads.h"
 
@@ -110,16 +112,18 @@ partition_of(const std::string &path)
 }
 
 void
-add_violations(pg::ResultSet &result, const BatchRecord &r)
+add_violations(pg::ResultSet &result, const BatchRecord &r, MissingReferences &missing)
 {
 	if (!r.record->violations)
 		return;
+	missing.tell_all(r);
 	const std::string record =
 		r.record->storable ? std::string(r.record->text) : storable_text(r.record->text);
 	for (const Violation &v : *r.record->violations)
 		result.add({pg::Cell::bigint(static_cast<int64_t>(r.record->line)), pg::Cell::text(record),
 					pg::Cell::text(code_name(v.code)), pg::Cell::text_or_null(v.keyword),
 					pg::Cell::text(v.pointer), pg::Cell::text(v.message)});
+	missing.forget(r);
 }
 
 /// The dry run: staged and checked, batch by batch, and nothing written.
@@ -159,9 +163,10 @@ validate_file(const Catalog &catalog, const Definition &definition, const std::s
 		batch.pieces.push_back(std::move(step.piece));
 		batch.collect();
 		check(catalog, definition, batch, &spanning);
+		MissingReferences missing(definition);
 		for (const BatchRecord &r : batch.records)
 		{
-			add_violations(result, r);
+			add_violations(result, r, missing);
 			if (r.record->loadable && r.record->key.data() != nullptr)
 				spanning.keys.add(r.record->key);
 		}
@@ -176,6 +181,7 @@ using namespace etl;
 
 PG_ETL_ENTRY(etl_run_one)
 {
+	const ExclusiveCall exclusive_call(fcinfo);
 	const std::string dataset = text_arg(fcinfo, 0);
 	require_utf8();
 	const pg::Spi spi;
@@ -187,6 +193,7 @@ PG_ETL_ENTRY(etl_run_one)
 
 PG_ETL_ENTRY(etl_run_batch)
 {
+	const ExclusiveCall exclusive_call(fcinfo);
 	const std::string dataset = text_arg(fcinfo, 0);
 	require_utf8();
 	const pg::Spi spi;
@@ -217,6 +224,7 @@ PG_ETL_ENTRY(etl_run_order)
 
 PG_ETL_ENTRY(etl_run_all)
 {
+	const ExclusiveCall exclusive_call(fcinfo);
 	require_utf8();
 	pg::ResultSet result(fcinfo);
 	const pg::Spi spi;
@@ -232,6 +240,7 @@ PG_ETL_ENTRY(etl_run_all)
 
 PG_ETL_ENTRY(etl_replay)
 {
+	const ExclusiveCall exclusive_call(fcinfo);
 	const std::string dataset = text_arg(fcinfo, 0);
 	require_utf8();
 	const pg::Spi spi;
@@ -241,6 +250,7 @@ PG_ETL_ENTRY(etl_replay)
 
 PG_ETL_ENTRY(etl_define)
 {
+	const ExclusiveCall exclusive_call(fcinfo);
 	const std::string json = jsonb_text(PG_GETARG_DATUM(0));
 	require_utf8();
 	const pg::Spi spi;
@@ -267,6 +277,7 @@ PG_ETL_ENTRY(etl_define)
 
 PG_ETL_ENTRY(etl_drop)
 {
+	const ExclusiveCall exclusive_call(fcinfo);
 	const std::string dataset = text_arg(fcinfo, 0);
 	const pg::Spi spi;
 	return BoolGetDatum(
@@ -317,6 +328,7 @@ PG_ETL_ENTRY(etl_validate)
 		.stage({json, 1, false}, json.size(), 0, RowContext(), *batch.pieces[0]);
 	batch.collect();
 	check(catalog, definition, batch, nullptr);
+	MissingReferences(definition).tell_all(batch.records[0]);
 	if (batch.records[0].record->violations)
 		for (const Violation &v : *batch.records[0].record->violations)
 			result.add({pg::Cell::text(code_name(v.code)), pg::Cell::text_or_null(v.keyword),

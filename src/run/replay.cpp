@@ -69,16 +69,20 @@ class Replay
 							  {pg::param(definition_.dataset)})
 						.empty();
 		open_records(ids);
-		for (size_t from = 0; const size_t to : chunk_ends_)
+		auto chunk = chunk_ends_.begin();
+		for (size_t from = 0; chunk != chunk_ends_.end();)
 		{
 			const pg::MemoryScope memory_scope;
-			process({records_.begin() + static_cast<ptrdiff_t>(from),
-					 records_.begin() + static_cast<ptrdiff_t>(to)});
-			from = to;
+			const size_t to = *chunk;
+			// what records become may take many times what they do: perhaps not all of them
+			from += process({records_.begin() + static_cast<ptrdiff_t>(from),
+							 records_.begin() + static_cast<ptrdiff_t>(to)});
 			ETL_FAULT("replay_released");
-			if (erasure_ && (erasure_->full() || to == records_.size()))
+			if (erasure_ && (erasure_->full() || from == records_.size()))
 				erasure_->execute();
-			complete_files(to);
+			complete_files(from);
+			if (from == to)
+				++chunk;
 		}
 		add_subject_files(definition_.dataset, subjects_);
 		merge_subject_segments(definition_.dataset);
@@ -120,7 +124,8 @@ class Replay
 			chunk_ends_.push_back(records_.size());
 	}
 
-	void process(const std::vector<int64_t> &ids)
+	/// The first of the records, as many as may be taken up at a time; returns how many.
+	size_t process(const std::vector<int64_t> &ids)
 	{
 		pg::check_for_interrupts();
 		Batch batch;
@@ -128,27 +133,39 @@ class Replay
 		Piece &piece = *batch.pieces.back();
 		std::vector<int64_t> file_ids;
 		std::vector<std::string> known_subjects;
+		size_t done = ids.size();
 		RecordStager stager(definition_, catalog_.key_types(),
 							tombstones_ ? tombstones_->erased() : nullptr, nullptr, &type_input_);
 		{
 			const pg::Rows rows = pg::query(
-				"SELECT q.quarantine_id, q.record, q.record_bytes, coalesce(q.line, 0),"
+				"SELECT q.quarantine_id,"
+				// of one that is too long the beginning says so
+				" CASE WHEN octet_length(q.record) > $2 THEN substr(q.record, 1, 1024)"
+				" ELSE q.record END, CASE WHEN octet_length(q.record) <= $2 THEN q.record_bytes "
+				"END,"
+				" coalesce(q.line, 0),"
 				" coalesce(q.file_id, 0), f.record_date - date '2000-01-01', f.record_hour,"
-				" q.code = 'duplicate', coalesce(q.key, ''), coalesce(q.subject, '')"
+				" q.code = 'duplicate', coalesce(q.key, ''), coalesce(q.subject, ''),"
+				" octet_length(q.record) > $2, i.n"
 				" FROM unnest($1::bigint[]) WITH ORDINALITY i(id, n)"
 				// an erasure since may have treated it
 				" JOIN etl.quarantine q ON q.quarantine_id = i.id AND q.status = 'open'"
 				" LEFT JOIN etl.file f USING (file_id) ORDER BY i.n",
-				{pg::param_array(ids)});
+				{pg::param_array(ids), pg::param(static_cast<int64_t>(settings_.max_record_size))});
 			for (uint64_t i = 0; i < rows.size(); ++i)
 			{
+				if (piece.memory() > settings_.batch_memory / 4 || stager.dictionary_full())
+				{
+					done = static_cast<size_t>(rows.integer(i, 11) - 1);
+					break;
+				}
 				std::string text = rows.text(i, 1);
 				if (!rows.is_null(i, 2) && storable_text(rows.bytes(i, 2)) == text)
 					text = rows.bytes(i, 2); // not mended: what came, not what could be shown
 				// mended by hand, it may stand on several lines
 				std::replace(text.begin(), text.end(), '\n', ' ');
 				const RawRecord raw{piece.arena.copy(text),
-									static_cast<uint64_t>(rows.integer(i, 3)), false};
+									static_cast<uint64_t>(rows.integer(i, 3)), rows.boolean(i, 10)};
 				RowContext context;
 				context.record_date = rows.int4(i, 5);
 				context.record_hour = rows.int2(i, 6);
@@ -159,7 +176,8 @@ class Replay
 				// where repeats update, a duplicate repeats a key within its file, and the first
 				// record with the key has the row
 				if (definition_.on_repeat == OnRepeat::update && rows.boolean(i, 7) &&
-					record.loadable && record.key == rows.text(i, 8))
+					record.loadable && record.key.data() != nullptr &&
+					record.key == rows.text(i, 8))
 				{
 					record.add({Code::duplicate, "key", definition_.key_field, "/x-etl/key",
 								"23505",
@@ -177,7 +195,9 @@ class Replay
 		if (erasure_)
 			erasure_->collect(batch, {});
 		ETL_FAULT("replay_loaded");
-		update_quarantine(batch, result_.run_id, erasure_.has_value() || tombstones_ != nullptr);
+		update_quarantine(definition_, batch, result_.run_id,
+						  erasure_.has_value() || tombstones_ != nullptr,
+						  settings_.max_record_size);
 		for (size_t i = 0; i < batch.records.size(); ++i)
 		{
 			const BatchRecord &r = batch.records[i];
@@ -199,6 +219,7 @@ class Replay
 			if (file_ids[i] != 0)
 				released_[file_ids[i]].emplace(r.record->line, r.record->output);
 		}
+		return done;
 	}
 
 	/// Puts the released records into their processed files, in source order: those of files

@@ -3,7 +3,6 @@
 #include <nlohmann/json.hpp>
 
 #include "core/definition_check.h"
-#include "core/json_exact.h"
 
 namespace etl
 {
@@ -31,7 +30,7 @@ check_shape(const json &x_etl)
 {
 	Document document;
 	ParseError error;
-	if (!document.parse(dump_exact(x_etl), error))
+	if (!document.parse(x_etl.dump(), error))
 		throw DefinitionError("/x-etl", error.message);
 	Violations violations;
 	if (schema_of_x_etl().validate(document.root(), violations))
@@ -185,11 +184,6 @@ read_rules(const json &x, Definition &d)
 	}
 	for (const json &j : list(x, "checks"))
 		d.checks.push_back(read_check(j));
-	if (const auto limits = x.find("max_rejected"); limits != x.end())
-	{
-		d.max_rejected.records = limits->value("records", d.max_rejected.records);
-		d.max_rejected.bytes = limits->value("bytes", d.max_rejected.bytes);
-	}
 	for (const json &j : list(x, "normalise"))
 	{
 		NormaliseDefinition normalise;
@@ -263,11 +257,11 @@ Definition::read(const std::string &text)
 	json parsed;
 	try
 	{
-		parsed = parse_exact(text);
+		parsed = json::parse(text);
 	}
-	catch (const std::invalid_argument &e)
+	catch (const json::exception &)
 	{
-		throw DefinitionError("", std::string("not valid JSON: ") + e.what());
+		throw DefinitionError("", "not valid JSON");
 	}
 	return read(parsed);
 }

@@ -16,8 +16,7 @@ KeyDictionary::KeyDictionary() : slots_(256) {}
 void
 KeyDictionary::grow()
 {
-	// large ones more slowly: both are held at once
-	std::vector<Slot> larger(slots_.size() * (slots_.size() < 65536 ? 4 : 2));
+	std::vector<Slot> larger(slots_.size() * 4);
 	const size_t mask = larger.size() - 1;
 	for (const Slot &slot : slots_)
 		if (slot.number != 0)

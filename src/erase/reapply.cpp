@@ -11,7 +11,6 @@
 #include "pg/settings.h"
 #include "pg/srf.h"
 #include "run/catalog_owner.h"
-#include "run/exclusive_call.h"
 #include "run/functions.h"
 
 namespace etl
@@ -293,7 +292,6 @@ using namespace etl;
 
 PG_ETL_ENTRY(etl_reapply)
 {
-	const ExclusiveCall exclusive_call(fcinfo);
 	require_utf8();
 	pg::ResultSet result(fcinfo);
 	const pg::Spi spi;

@@ -11,17 +11,13 @@ namespace etl
 namespace
 {
 
-/// What a COPY of a batch's records reads.
+/// What etl.exported_records() returns next; set while a COPY reads it.
 struct ExportSource
 {
 	const BatchRecord *records;
 	const ExportChunk *next, *end;
 };
-
-/// For the COPY that is about to begin, which takes it with the first call of
-/// etl.exported_records(). Nothing of a user's runs between the two; whoever calls the function at
-/// any other moment finds none.
-ExportSource *offered_source = nullptr;
+ExportSource *current_source = nullptr;
 
 /// Copies the chunk's lines. Those of a file from which nothing was taken and in which nothing was
 /// rewritten lie one after the other, newlines and all, and are copied in one go.
@@ -134,11 +130,13 @@ export_chunks(const std::vector<BatchRecord> &records, const std::vector<ExportC
 	if (chunks.empty())
 		return;
 	ExportSource source{records.data(), chunks.data(), chunks.data() + chunks.size()};
-	struct Withdraw
+	ExportSource *const outer = current_source;
+	struct Restore
 	{
-		~Withdraw() { offered_source = nullptr; }
-	} withdraw;
-	offered_source = &source;
+		ExportSource *outer;
+		~Restore() { current_source = outer; }
+	} restore{outer};
+	current_source = &source;
 	// binary: text and csv would look at every byte for something to quote. Chunks and not records:
 	// the executor's way for a row costs more than the bytes. The set-returning function stands in
 	// the select list, where rows are handed on one by one; in FROM they would be collected first,
@@ -191,13 +189,11 @@ etl_exported_records(PG_FUNCTION_ARGS)
 	// no C++ object lives in this frame, so it needs no guard
 	if (SRF_IS_FIRSTCALL())
 	{
-		etl::ExportSource *const offered = etl::offered_source;
-		etl::offered_source = nullptr;
-		if (offered == nullptr)
+		if (etl::current_source == nullptr)
 			ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 							errmsg("etl.exported_records() is internal to etl_run")));
 		FuncCallContext *context = SRF_FIRSTCALL_INIT();
-		context->user_fctx = offered;
+		context->user_fctx = etl::current_source;
 	}
 	FuncCallContext *context = SRF_PERCALL_SETUP();
 	etl::ExportSource *source = static_cast<etl::ExportSource *>(context->user_fctx);

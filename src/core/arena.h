@@ -17,9 +17,11 @@ class Arena
 	/// Copies bytes; the copy stays where it is until the arena goes.
 	std::string_view copy(std::string_view bytes)
 	{
+		// of nothing as well: a null pointer says that there is no text, not that it is empty
+		if (bytes.empty())
+			return {"", 0};
 		char *to = allocate(bytes.size());
-		if (!bytes.empty())
-			std::memcpy(to, bytes.data(), bytes.size());
+		std::memcpy(to, bytes.data(), bytes.size());
 		return {to, bytes.size()};
 	}
 

@@ -1,6 +1,7 @@
 #include "core/array_splitter.h"
 
 #include <cstring>
+#include <utility>
 
 #include "core/json.h"
 
@@ -98,8 +99,12 @@ void
 ArraySplitter::end_element(uint64_t end, size_t chunk_end)
 {
 	RawRecord record{"", ++elements_, false};
+	// however many in a row are missing, it is one thing that is wrong
+	if (at_ != At::element && std::exchange(in_gap_, true))
+		return;
 	if (at_ == At::element)
 	{
+		in_gap_ = false;
 		const uint64_t size = end - begin_;
 		if (!buffer_.empty())
 			buffer_.append(chunk_.substr(chunk_begin_, chunk_end - chunk_begin_));

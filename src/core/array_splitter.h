@@ -54,6 +54,7 @@ class ArraySplitter
 	uint64_t begin_ = 0;            ///< offset of the element
 	size_t chunk_begin_ = 0;        ///< where its part in chunk_ begins
 	uint64_t elements_ = 0;         ///< ended so far
+	bool in_gap_ = false;           ///< the last one was empty
 	uint64_t garbage_ = UINT64_MAX; ///< offset of what follows the array
 
 	std::string open_;    ///< brackets open in the element

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/definition_check.h"
+#include "core/json_exact.h"
 
 namespace etl
 {
@@ -30,7 +31,7 @@ check_shape(const json &x_etl)
 {
 	Document document;
 	ParseError error;
-	if (!document.parse(x_etl.dump(), error))
+	if (!document.parse(dump_exact(x_etl), error))
 		throw DefinitionError("/x-etl", error.message);
 	Violations violations;
 	if (schema_of_x_etl().validate(document.root(), violations))
@@ -184,6 +185,11 @@ read_rules(const json &x, Definition &d)
 	}
 	for (const json &j : list(x, "checks"))
 		d.checks.push_back(read_check(j));
+	if (const auto limits = x.find("max_rejected"); limits != x.end())
+	{
+		d.max_rejected.records = limits->value("records", d.max_rejected.records);
+		d.max_rejected.bytes = limits->value("bytes", d.max_rejected.bytes);
+	}
 	for (const json &j : list(x, "normalise"))
 	{
 		NormaliseDefinition normalise;
@@ -257,11 +263,11 @@ Definition::read(const std::string &text)
 	json parsed;
 	try
 	{
-		parsed = json::parse(text);
+		parsed = parse_exact(text);
 	}
-	catch (const json::exception &)
+	catch (const std::invalid_argument &e)
 	{
-		throw DefinitionError("", "not valid JSON");
+		throw DefinitionError("", std::string("not valid JSON: ") + e.what());
 	}
 	return read(parsed);
 }

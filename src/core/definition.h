@@ -160,6 +160,15 @@ enum class OnRepeat : uint8_t
 	quarantine ///< it is a duplicate
 };
 
+/// How many records of a file may be malformed or break schema or types, and how many bytes
+/// quarantine may get of them; beyond it the file fails. What is refused by the database's checks
+/// does not count: it may wait for what comes later.
+struct RejectedLimits
+{
+	uint64_t records = UINT64_MAX;
+	uint64_t bytes = UINT64_C(1) << 30;
+};
+
 struct Definition
 {
 	std::string dataset;
@@ -176,6 +185,7 @@ struct Definition
 	std::vector<PersonalDefinition> personal;
 	std::optional<SubjectDefinition> subject;
 	std::optional<ErasesDefinition> erases;
+	RejectedLimits max_rejected;
 	std::string schedule; ///< cron expression, "" for none
 	std::shared_ptr<const Schema> schema;
 

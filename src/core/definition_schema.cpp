@@ -57,6 +57,13 @@ const char *const x_etl_schema = R"json({
         }
       }
     },
+    "max_rejected": {
+      "type": "object", "minProperties": 1, "additionalProperties": false,
+      "properties": {
+        "records": {"type": "integer", "minimum": 0, "maximum": 1000000000000000},
+        "bytes": {"type": "integer", "minimum": 0, "maximum": 1000000000000000}
+      }
+    },
     "normalise": {
       "type": "array",
       "items": {

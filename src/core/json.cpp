@@ -6,6 +6,8 @@
 
 #include <simdjson.h>
 
+#include "core/json_fault.h"
+
 namespace etl
 {
 
@@ -52,7 +54,16 @@ struct Document::Impl
 
 	NodeList &nodes;
 	ParseError *error = nullptr;
-	const char *end = nullptr;
+	/// A container that was being read when the fault was met, innermost first.
+	struct Step
+	{
+		std::string_view name;
+		uint32_t index;
+		bool is_element;
+	};
+	std::vector<Step> steps;
+	const char *begin = nullptr, *end = nullptr;
+	uint32_t values = 0;
 
 	explicit Impl(NodeList &n) : nodes(n) {}
 
@@ -73,6 +84,8 @@ struct Document::Impl
 	bool array(ondemand::array array, size_t self, uint32_t depth);
 	bool object(ondemand::object object, size_t self, uint32_t depth);
 	bool names_differ(size_t self);
+	void explain(std::string_view text);
+	bool is_explained = false; ///< the message says where
 };
 
 namespace
@@ -204,12 +217,24 @@ Document::Impl::value(ondemand::value value, uint32_t depth)
 		return fail(code);
 	const std::string_view token = trim(value.raw_json_token());
 	const size_t self = nodes.size();
+	if (++values > max_values)
+	{
+		is_explained = true;
+		return fail("more than " + std::to_string(max_values) + " values, at byte " +
+						std::to_string(token.data() - begin + 1),
+					"54000");
+	}
 	nodes.push_back(
 		{nullptr, token.data(), 0, static_cast<uint32_t>(token.size()), 0, 1, Kind::null, false});
 	if (type != ondemand::json_type::array && type != ondemand::json_type::object)
 		return scalar(value, type);
 	if (depth >= max_depth)
-		return fail("nested deeper than " + std::to_string(max_depth) + " levels", "54001");
+	{
+		is_explained = true;
+		return fail("nested deeper than " + std::to_string(max_depth) + " levels at byte " +
+						std::to_string(token.data() - begin + 1),
+					"54001");
+	}
 	if (type == ondemand::json_type::array)
 	{
 		ondemand::array a;
@@ -233,7 +258,10 @@ Document::Impl::array(ondemand::array array, size_t self, uint32_t depth)
 		if (auto code = element.get(v))
 			return fail(code);
 		if (!value(v, depth + 1))
+		{
+			steps.push_back({{}, count, true});
 			return false;
+		}
 		++count;
 	}
 	nodes[self].kind = Kind::array;
@@ -257,7 +285,10 @@ Document::Impl::object(ondemand::object object, size_t self, uint32_t depth)
 		if (auto code = field.value().get(v))
 			return fail(code);
 		if (!value(v, depth + 1))
+		{
+			steps.push_back({name, 0, false});
 			return false;
+		}
 		++count;
 	}
 	nodes[self].kind = Kind::object;
@@ -275,8 +306,14 @@ Document::Impl::names_differ(size_t self)
 	const Node *end = nodes.data() + nodes.size();
 	const auto repeated = [&](std::string_view name)
 	{
-		append_pointer(error->pointer, name);
-		return fail("member name appears twice in one object");
+		steps.push_back({name, 0, false});
+		const Node *second = nullptr;
+		for (const Node *a = nodes.data() + self + 1; a < end; a += 1 + a[1].span)
+			if (same_name({a->data, a->size}, name))
+				second = a + 1;
+		is_explained = true;
+		return fail("member name appears twice in one object, the second time before byte " +
+					std::to_string(second->raw - begin + 1));
 	};
 	if (count <= 16)
 	{
@@ -298,6 +335,24 @@ Document::Impl::names_differ(size_t self)
 	std::sort(names.begin(), names.end());
 	const auto twice = std::adjacent_find(names.begin(), names.end());
 	return twice == names.end() || repeated(*twice);
+}
+
+/// Says where the fault is and what was expected: once more, and slowly, but only for what is
+/// refused.
+void
+Document::Impl::explain(std::string_view text)
+{
+	for (auto step = steps.rbegin(); step != steps.rend(); ++step)
+		append_pointer(error->pointer, step->is_element ? std::to_string(step->index) : step->name);
+	if (is_explained)
+		return;
+	const JsonFault fault =
+		error->sqlstate == "22021" ? find_encoding_fault(text) : find_json_fault(text);
+	if (fault.message.empty())
+		return;
+	error->message = fault.message + " at byte " + std::to_string(fault.at + 1);
+	if (fault.at >= text.size())
+		error->message += ", the end";
 }
 
 Document::Document() : impl_(std::make_unique<Impl>(nodes_)) {}
@@ -340,6 +395,18 @@ Document::parse(std::string_view text, size_t readable, ParseError &error)
 	nodes_.clear();
 	impl_->numbers.clear();
 	impl_->error = &error;
+	impl_->steps.clear();
+	impl_->is_explained = false;
+	impl_->values = 0;
+	if (read(text, readable))
+		return true;
+	impl_->explain(text);
+	return false;
+}
+
+bool
+Document::read(std::string_view text, size_t readable)
+{
 	if (readable < text.size() + padding)
 	{
 		impl_->copy.reserve(text.size() + padding);
@@ -348,6 +415,7 @@ Document::parse(std::string_view text, size_t readable, ParseError &error)
 		readable = text.size() + padding;
 	}
 	text_ = text;
+	impl_->begin = text.data();
 	impl_->end = text.data() + text.size();
 	ondemand::document document;
 	if (auto code = impl_->parser.iterate(text.data(), text.size(), readable).get(document))
@@ -422,6 +490,14 @@ size_t
 Document::memory() const
 {
 	return nodes_.capacity() * sizeof(Node) + impl_->copy.capacity() + 2 * impl_->parser.capacity();
+}
+
+void
+Document::release()
+{
+	impl_ = std::make_unique<Impl>(nodes_);
+	nodes_.release();
+	text_ = {};
 }
 
 void
@@ -551,6 +627,8 @@ append_pointer(std::string &pointer, std::string_view step)
 			pointer += "~0";
 		else if (c == '/')
 			pointer += "~1";
+		else if (c == '\0')
+			pointer += "\xef\xbf\xbd";
 		else
 			pointer += c;
 }

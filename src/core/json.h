@@ -52,6 +52,11 @@ class NodeList
 			nodes_.resize(size_ < 64 ? 64 : size_ * 2);
 		nodes_[size_++] = node;
 	}
+	void release()
+	{
+		nodes_ = {};
+		size_ = 0;
+	}
 	size_t size() const { return size_; }
 	size_t capacity() const { return nodes_.size(); }
 	Node &operator[](size_t i) { return nodes_[i]; }
@@ -112,21 +117,23 @@ class Member
 	uint32_t left_;
 };
 
-/// Why a text is no record. Messages hold no value of the record.
+/// Why a text is no record. Messages say at which byte, from 1, and hold nothing of the record.
 struct ParseError
 {
 	std::string message;
-	std::string pointer;  ///< where, as far as known (a repeated name); else empty
+	std::string pointer;  ///< of the value that was being read, as far as known; else empty
 	std::string sqlstate; ///< what PostgreSQL would say: 22P02, 22021 (not UTF-8)
 };
 
 /// A parsed JSON text. Reuse one Document for many texts: it keeps its buffers.
 /// Refuses what different readers would read differently: a member name that appears twice in one
-/// object, and nesting deeper than max_depth.
+/// object, and nesting deeper than max_depth; and more than max_values values.
 class Document
 {
   public:
 	static constexpr uint32_t max_depth = 1000;
+	/// Values of one text: each takes 40 bytes here, and more in what becomes of it.
+	static constexpr uint32_t max_values = 1'000'000;
 	/// Bytes after a text that must be readable for it to be parsed in place.
 	static constexpr size_t padding = 64;
 
@@ -147,9 +154,13 @@ class Document
 	void replace_with_number(Value value, std::string_view digits);
 	/// Bytes held.
 	size_t memory() const;
+	/// Gives up what is held for long texts. There is no document afterwards.
+	void release();
 
   private:
 	struct Impl;
+	bool read(std::string_view text, size_t readable);
+
 	std::unique_ptr<Impl> impl_;
 	NodeList nodes_;
 	std::string_view text_;
@@ -168,7 +179,8 @@ using Path = std::vector<std::string>;
 
 /// Splits a pointer; false when it is neither empty nor begins with '/' or has a bad '~' escape.
 bool parse_pointer(std::string_view pointer, Path &path);
-/// Appends "/" and the escaped step.
+/// Appends "/" and the escaped step. A NUL, which no text of PostgreSQL's holds, becomes U+FFFD, as
+/// it does in a record.
 void append_pointer(std::string &pointer, std::string_view step);
 
 /// The value at path, or an empty Value.

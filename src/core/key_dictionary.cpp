@@ -16,7 +16,8 @@ KeyDictionary::KeyDictionary() : slots_(256) {}
 void
 KeyDictionary::grow()
 {
-	std::vector<Slot> larger(slots_.size() * 4);
+	// large ones more slowly: both are held at once
+	std::vector<Slot> larger(slots_.size() * (slots_.size() < 65536 ? 4 : 2));
 	const size_t mask = larger.size() - 1;
 	for (const Slot &slot : slots_)
 		if (slot.number != 0)

@@ -42,6 +42,12 @@ class KeyDictionary
 	/// Time for a new one. Whoever still needs this one holds it.
 	bool full() const { return size_ >= many_keys || arena_.memory() > max_bytes; }
 	uint32_t size() const { return size_; }
+	/// Bytes held.
+	size_t memory() const
+	{
+		const size_t chunks = size_ == 0 ? 0 : chunk_of(size_ - 1) + 1;
+		return arena_.memory() + slots_.capacity() * sizeof(Slot) + first_of(chunks) * sizeof(Key);
+	}
 
   private:
 	static constexpr uint32_t many_keys = 65536;

@@ -44,9 +44,8 @@ struct SchemaOptions
 class Schema
 {
   public:
-	/// Throws SchemaError. Numbers of the schema are what nlohmann::json holds (64-bit integers and
-	/// doubles, taken as the shortest decimal that reads back as the same); those of records are
-	/// exact.
+	/// Throws SchemaError. Numbers of the schema are exact where it was read by parse_exact();
+	/// those of records always are.
 	static Schema compile(const nlohmann::json &schema, const SchemaOptions &options = {});
 	~Schema();
 	Schema(Schema &&) noexcept;

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/json_exact.h"
 #include "core/schema_compiler.h"
 
 namespace etl
@@ -20,14 +21,7 @@ namespace
 const char *
 json_kind(const json &value)
 {
-	return value.is_number() ? "number" : value.type_name();
-}
-
-/// Like dump(), but for schemas that were not parsed and hold what JSON can't.
-std::string
-dump(const json &value)
-{
-	return value.dump(-1, ' ', false, json::error_handler_t::replace);
+	return is_number(value) ? "number" : value.type_name();
 }
 
 bool
@@ -382,6 +376,13 @@ SchemaCompiler::count(const Draft &draft, const std::string &name, const json &v
 	}
 	else if (value.is_number_integer() && value.get<int64_t>() >= 0)
 		return static_cast<uint64_t>(value.get<int64_t>());
+	else if (is_number(value))
+	{
+		// an integer that not even a double holds is more than any record has
+		const auto number = Decimal::parse(dump_exact(value));
+		if (number && number->is_integer() && !number->is_negative())
+			return std::numeric_limits<uint64_t>::max();
+	}
 	SchemaRegistry::fail(draft.place, {name}, "expected an integer that is not negative");
 }
 
@@ -391,9 +392,9 @@ SchemaCompiler::bound(Draft &draft, Op op, const json &value)
 	const char *name = keyword_of(op);
 	Bound bound;
 	std::optional<Decimal> decimal;
-	if (value.is_number())
+	if (is_number(value))
 	{
-		bound.text = value.dump();
+		bound.text = dump_exact(value);
 		decimal = Decimal::parse(bound.text);
 	}
 	if (!decimal)
@@ -428,7 +429,7 @@ SchemaCompiler::constants(Draft &draft, Op op, const json &list)
 	bool whole = true;
 	for (const auto &value : list)
 	{
-		const std::string text = dump(value);
+		const std::string text = dump_exact(value);
 		whole = whole && constants.expected.size() + text.size() <= shown;
 		if (whole)
 			constants.expected.append(constants.expected.empty() ? "" : ", ").append(text);
@@ -462,7 +463,7 @@ SchemaCompiler::finish_constants()
 {
 	// One document for all of them: its nodes don't move any more once it is parsed.
 	ParseError error;
-	if (!program_->values.parse(dump(values_), error))
+	if (!program_->values.parse(dump_exact(values_), error))
 		throw SchemaError("", "a value of enum or const can't be read: " + error.message);
 	std::vector<Value> values;
 	Value value = program_->values.root().first();

@@ -92,8 +92,11 @@ Trace::add(const char *keyword, std::string message, bool own, bool about_name)
 	}
 	if (own)
 		append_pointer(schema_pointer, keyword);
+	message = (shown.empty() ? "(root)" : shown) + ": " + message;
+	for (std::string *text : {&pointer, &schema_pointer, &message})
+		shorten(*text);
 	violations_.push_back({Code::schema, keyword, std::move(pointer), std::move(schema_pointer),
-						   "23514", (shown.empty() ? "(root)" : shown) + ": " + message});
+						   "23514", std::move(message)});
 }
 
 std::string

@@ -116,7 +116,8 @@ struct RawRecord
 /// bracket closes the innermost one of its kind and what is open inside it, one that nothing in the
 /// element waits for is ignored; and in an element that is an object, a '{' where a name should be
 /// (after a comma, or as the first of a line and not after a colon) begins the next element.
-/// Nothing between two commas is an empty, thus malformed, record.
+/// Nothing between two commas is an empty, thus malformed, record; several in a row are one, of the
+/// first one's position.
 class RecordSplitter
 {
   public:

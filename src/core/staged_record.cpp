@@ -48,7 +48,8 @@ size_t
 Piece::memory_without_buffer() const
 {
 	size_t bytes = arena.memory() + records.capacity() * sizeof(StagedRecord) +
-				   references.capacity() * sizeof(StagedReference) + violation_bytes;
+				   references.capacity() * sizeof(StagedReference) + violation_bytes +
+				   dictionary_bytes;
 	for (const auto &table : rows)
 		bytes += table.capacity() * sizeof(StagedRow);
 	return bytes + (sealed ? sealed->deflated.capacity() : 0);
@@ -200,8 +201,7 @@ RecordStager::stage(const RawRecord &raw, size_t readable, uint32_t file, const 
 		record.storable = simdjson::validate_utf8(record.text.data(), record.text.size()) &&
 						  record.text.find('\0') == std::string_view::npos;
 		record.add({Code::malformed, raw.too_long ? "maxRecordSize" : "json", error.pointer, "",
-					error.sqlstate,
-					(error.pointer.empty() ? "(root)" : error.pointer) + ": " + error.message});
+					error.sqlstate, "(root): " + error.message});
 		return;
 	}
 
@@ -253,19 +253,12 @@ RecordStager::treat_erased(const RawRecord &raw, uint32_t file, const RowContext
 		return false;
 	piece.records.pop_back();
 	const RawRecord treated{piece.arena.copy(text), raw.line, false};
-	stage_treated(treated, treated.text.size(), file, context, piece);
-	piece.records.back().treated = true;
-	return true;
-}
-
-void
-RecordStager::stage_treated(const RawRecord &raw, size_t readable, uint32_t file,
-							const RowContext &context, Piece &piece)
-{
 	// as anybody's: its key is still an erased person's
 	std::unique_ptr<RecordEraser> eraser = std::move(eraser_);
-	stage(raw, readable, file, context, piece);
+	stage(treated, treated.text.size(), file, context, piece);
 	eraser_ = std::move(eraser);
+	piece.records.back().treated = true;
+	return true;
 }
 
 void
@@ -356,12 +349,13 @@ RecordStager::collect_keys(StagedRecord &record, Piece &piece)
 void
 RecordStager::collect_references(StagedRecord &record, Piece &piece)
 {
+	const size_t dictionary_before = dictionary_->memory();
 	record.first_reference = static_cast<uint32_t>(piece.references.size());
 	for (size_t i = 0; i < definition_.references.size(); ++i)
 	{
 		const ReferenceDefinition &rule = definition_.references[i];
 		const ColumnType *type = reference_types_[i];
-		StagedReference reference{static_cast<uint32_t>(i), 0, 0};
+		StagedReference reference{static_cast<uint32_t>(i) & 0x7fffffff, false, 0, 0};
 		++naming_;
 		visit_all(document_.root(), rule.path, 0,
 				  [&](Value value)
@@ -377,11 +371,19 @@ RecordStager::collect_references(StagedRecord &record, Piece &piece)
 						  if (std::exchange(named_[reference.key], naming_) == naming_)
 							  return; // named already
 					  }
-					  piece.references.push_back({reference.rule, reference.key, place});
+					  piece.references.push_back({reference.rule, false, reference.key, place});
 				  });
 	}
 	record.reference_count =
 		static_cast<uint32_t>(piece.references.size()) - record.first_reference;
+	piece.dictionary_bytes += dictionary_->memory() - dictionary_before;
+}
+
+void
+RecordStager::release()
+{
+	document_.release();
+	named_ = {};
 }
 
 uint32_t
@@ -399,19 +401,29 @@ RecordStager::reference_key(const ColumnType *type, uint32_t target, Value value
 	return dictionary_->add(target, canonical_text(*type, value_), value_);
 }
 
-std::string
-reference_pointer(const Definition &definition, const StagedReference &reference,
-				  const Document &record)
+std::vector<std::string>
+reference_pointers(const Definition &definition, const std::vector<StagedReference> &references,
+				   const Document &record)
 {
-	std::string found, pointer;
-	uint32_t place = 0;
-	find_all(record.root(), definition.references[reference.rule].path, 0, pointer,
-			 [&](Value, const std::string &at)
-			 {
-				 if (place++ == reference.place)
-					 found = at;
-			 });
-	return found;
+	std::vector<std::string> pointers(references.size());
+	std::string pointer;
+	for (size_t i = 0; i < references.size();)
+	{
+		const uint32_t rule = references[i].rule;
+		uint32_t place = 0;
+		find_all(record.root(), definition.references[rule].path, 0, pointer,
+				 [&](Value, const std::string &at)
+				 {
+					 if (i < references.size() && references[i].rule == rule &&
+						 references[i].place == place)
+						 shorten(pointers[i++] = at);
+					 ++place;
+				 });
+		// places that are not there: the record has changed
+		while (i < references.size() && references[i].rule == rule)
+			++i;
+	}
+	return pointers;
 }
 
 void

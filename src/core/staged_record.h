@@ -25,9 +25,10 @@ namespace etl
 struct StagedReference
 {
 	static constexpr uint32_t no_key = UINT32_MAX;
-	uint32_t rule;  ///< index into Definition::references
-	uint32_t key;   ///< in the piece's dictionary; no_key when the value is no key of that type
-	uint32_t place; ///< which of the values that the rule's path matches
+	uint32_t rule : 31; ///< index into Definition::references
+	bool missing : 1;   ///< found to be so by the database's checks
+	uint32_t key;       ///< in the piece's dictionary; no_key when the value is no key of that type
+	uint32_t place;     ///< which of the values that the rule's path matches
 };
 
 struct StagedRecord
@@ -45,8 +46,6 @@ struct StagedRecord
 	uint64_t subject_hash = 0; ///< keyed; where the stager was given a key
 	uint32_t first_reference = 0, reference_count = 0;
 	int64_t quarantine_id = 0; ///< of a record that is replayed
-	/// A quarantine_id before all others: of one that may be any of them, mended.
-	static constexpr int64_t any_quarantined = -1;
 	/// What is wrong with it so far; null when nothing is.
 	std::unique_ptr<Violations> violations;
 	/// It can be loaded if the database agrees: no malformed, schema or type violation (check
@@ -54,6 +53,8 @@ struct StagedRecord
 	bool loadable = false;
 	/// PostgreSQL's text can hold it: valid UTF-8 without NUL.
 	bool storable = true;
+	/// References that are missing stand in the piece's, beside the one that violations tell of.
+	bool has_more_missing = false;
 	/// It was about somebody who has been erased: text and output are treated.
 	bool treated = false;
 	/// It names somebody who was erased before it could be refused: there is nothing to be mended.
@@ -70,6 +71,9 @@ struct StagedRecord
 			return;
 		if (!violations)
 			violations = std::make_unique<Violations>();
+		for (std::string *text :
+			 {&violation.pointer, &violation.schema_pointer, &violation.message})
+			shorten(*text);
 		violations->push_back(std::move(violation));
 	}
 };
@@ -95,6 +99,7 @@ struct Piece
 	std::shared_ptr<const KeyDictionary> dictionary; ///< of the references' keys
 	std::vector<std::vector<StagedRow>> rows;        ///< by table
 	size_t violation_bytes = 0;                      ///< of the records' violations, about
+	size_t dictionary_bytes = 0; ///< by which the dictionary has grown with its records
 	/// Bytes; without the buffer: of what its records have become.
 	size_t memory() const { return buffer_size + memory_without_buffer(); }
 	size_t memory_without_buffer() const;
@@ -106,8 +111,6 @@ struct RowContext
 	int32_t record_date = 0; ///< days since 2000-01-01
 	int16_t record_hour = 0;
 	int64_t run_time = 0; ///< microseconds since 2000-01-01 UTC
-	/// The partition as hours since 2000-01-01.
-	int64_t partition() const { return int64_t{record_date} * 24 + record_hour; }
 };
 
 /// Key types of the datasets that a definition names (references, subject, erasure).
@@ -144,15 +147,15 @@ class RecordStager
 	void stage(const RawRecord &raw, size_t readable, uint32_t file, const RowContext &context,
 			   Piece &piece);
 
-	/// The same of a record that has been treated: it is not treated once more (the pseudonym of a
-	/// pseudonym is another).
-	void stage_treated(const RawRecord &raw, size_t readable, uint32_t file,
-					   const RowContext &context, Piece &piece);
-
 	/// Makes room for what `bytes` of text will be if they are like those of the piece filled last:
 	/// a vector that grows by doubling copies, and holds more than it needs. At most `limit` bytes.
 	void reserve(Piece &piece, size_t bytes, size_t limit) const;
 	void note_filled(const Piece &piece, size_t bytes);
+
+	/// Its references' keys are many: the next records had better begin another piece.
+	bool dictionary_full() const { return dictionary_->full(); }
+	/// Gives up what is held for a long record.
+	void release();
 
 	/// Whether the output may differ from the text.
 	bool rewrites() const { return rewrites_; }
@@ -215,9 +218,11 @@ class RecordStager
 /// that of the dataset whose subjects it erases.
 const ColumnType *key_type(const Definition &definition, const KeyTypes &key_types);
 
-/// Where in the record (a JSON Pointer) the reference stands.
-std::string reference_pointer(const Definition &definition, const StagedReference &reference,
-							  const Document &record);
+/// Where in the record (JSON Pointers) the references stand, which are in the order in which they
+/// were staged. Looks through the record once for each rule.
+std::vector<std::string> reference_pointers(const Definition &definition,
+											const std::vector<StagedReference> &references,
+											const Document &record);
 
 /// ISO 8601 in UTC with microseconds: "2026-11-24T02:11:22.123456Z".
 std::string format_run_time(int64_t microseconds_since_2000);

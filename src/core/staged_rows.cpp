@@ -170,6 +170,7 @@ RecordStager::encode_field(const ColumnDefinition &column, const Element &elemen
 	}
 	for (const std::string &step : column.path)
 		append_pointer(pointer, step);
+	shorten(pointer);
 	// what the schema has told of this place need not be told again
 	if (record.has_many_violations())
 		return false;

@@ -23,6 +23,9 @@ namespace
 /// Decompressed bytes up to which a file is staged as one piece; larger ones are read twice, first
 /// to see that they are whole, then in pieces of this size.
 constexpr size_t piece_bytes = 8 << 20;
+/// Records longer than that are staged one at a time, whatever the number of threads: what a record
+/// is taken apart into takes several times its text.
+constexpr size_t long_record_bytes = 1 << 20;
 /// Room in a buffer below which it grows before it is read into.
 constexpr size_t spare_bytes = 4096;
 
@@ -32,10 +35,12 @@ class PieceFiller
   public:
 	/// next_piece: is called when the records of a piece take more than `limit` bytes, and starts
 	/// another one.
+	/// long_record: held while a long record is staged. rejected: how much of a file may be.
 	PieceFiller(RecordStager &stager, const FileTask &task, uint32_t file, FileOutcome &outcome,
-				size_t limit, std::function<void()> next_piece)
-		: stager_(stager), task_(task), file_(file), outcome_(outcome), limit_(limit),
-		  next_piece_(std::move(next_piece))
+				const RejectedLimits &rejected, std::mutex &long_record, size_t limit,
+				std::function<void()> next_piece)
+		: stager_(stager), task_(task), file_(file), outcome_(outcome), rejected_(rejected),
+		  long_record_(long_record), limit_(limit), next_piece_(std::move(next_piece))
 	{
 	}
 	/// Records in the buffer, whose last bytes are padding, are taken where they are, others are
@@ -47,27 +52,66 @@ class PieceFiller
 	}
 	void operator()(const RawRecord &raw)
 	{
-		if (piece_->memory_without_buffer() > limit_)
+		if (piece_->memory_without_buffer() > limit_ ||
+			(piece_->dictionary && stager_.dictionary_full()))
 			next_piece_();
+		if (raw.text.size() <= long_record_bytes)
+			return stage(raw);
+		const std::lock_guard lock(long_record_);
+		stage(raw);
+		stager_.release();
+	}
+
+  private:
+	void stage(const RawRecord &raw)
+	{
 		RawRecord record = raw;
 		const char *begin = piece_->buffer.get();
 		size_t readable = raw.text.size();
 		if (raw.text.data() >= begin && raw.text.data() < begin + buffer_size_)
 			readable = static_cast<size_t>(begin + buffer_size_ - raw.text.data());
 		else
-			record.text = piece_->arena.copy(raw.text);
+			record.text = copy(raw.text, readable);
 		stager_.stage(record, readable, file_, task_.context, *piece_);
 		if (const auto &violations = piece_->records.back().violations)
 			piece_->violation_bytes += memory_of(*violations);
 		++outcome_.records;
 		outcome_.last_line = raw.line;
+		if (const StagedRecord &staged = piece_->records.back(); !staged.loadable)
+			count_rejected(staged);
 	}
 
-  private:
+	/// Into the piece; a long one with the padding that keeps it from being copied once more.
+	std::string_view copy(std::string_view text, size_t &readable)
+	{
+		if (text.size() <= long_record_bytes)
+			return piece_->arena.copy(text);
+		readable = text.size() + Document::padding;
+		char *const to = piece_->arena.allocate(readable);
+		std::memcpy(to, text.data(), text.size());
+		std::memset(to + text.size(), 0, Document::padding);
+		return {to, text.size()};
+	}
+
+	/// Throws where a file has more of them than its definition allows.
+	void count_rejected(const StagedRecord &record)
+	{
+		outcome_.rejected_bytes += record.text.size() + memory_of(*record.violations);
+		const bool many = ++outcome_.rejected > rejected_.records;
+		if (many || outcome_.rejected_bytes > rejected_.bytes)
+			throw FileError("54000",
+							std::string("records that are malformed or break schema or types are "
+										"more than \"max_rejected\" allows: ") +
+								(many ? std::to_string(rejected_.records) + " of them"
+									  : std::to_string(rejected_.bytes) + " bytes"));
+	}
+
 	RecordStager &stager_;
 	const FileTask &task_;
 	uint32_t file_;
 	FileOutcome &outcome_;
+	const RejectedLimits &rejected_;
+	std::mutex &long_record_;
 	const size_t limit_;
 	const std::function<void()> next_piece_;
 	Piece *piece_ = nullptr;
@@ -402,7 +446,8 @@ Stager::stage_file(uint32_t file, Worker &worker, FileOutcome &outcome)
 	filling.begin(buffer, padded);
 	const std::string_view text{buffer.get(), size};
 	bool is_cut = false;
-	PieceFiller filler(worker.stager, task, file, outcome, max_piece_memory(),
+	PieceFiller filler(worker.stager, task, file, outcome, definition_.max_rejected, long_record_,
+					   max_piece_memory(),
 					   [&]
 					   {
 						   // nothing of a file is handed out that can't be divided to its end
@@ -462,7 +507,8 @@ Stager::stage_large(uint32_t file, Worker &worker, FileOutcome &outcome)
 	FileReader reader(task.path, task.gzip, options_.max_file_size, task.root);
 	Filling filling{file, options_.seal && task.gzip && !worker.stager.rewrites()};
 	size_t padded = 0;
-	PieceFiller filler(worker.stager, task, file, outcome, max_piece_memory(),
+	PieceFiller filler(worker.stager, task, file, outcome, definition_.max_rejected, long_record_,
+					   max_piece_memory(),
 					   [&]
 					   {
 						   next_piece(filling, worker);

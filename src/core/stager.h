@@ -38,6 +38,8 @@ struct FileOutcome
 	uint64_t bytes = 0;    ///< decompressed
 	uint64_t records = 0;
 	uint64_t last_line = 0; ///< line of the last record
+	/// Records that are malformed or break schema or types, and bytes that quarantine gets of them.
+	uint64_t rejected = 0, rejected_bytes = 0;
 };
 
 struct StagerOptions
@@ -133,6 +135,7 @@ class Stager
 	std::mutex mutex_;
 	std::condition_variable room_, news_, answers_;
 	std::vector<Question *> questions_; ///< that nobody has taken up yet
+	std::mutex long_record_;
 	std::vector<Slot> slots_;
 	uint32_t next_file_ = 0; ///< to be taken by a thread
 	uint32_t head_ = 0;      ///< that next() is at

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/generalize.h"
+#include "core/json_exact.h"
 #include "core/treatment.h"
 
 namespace etl
@@ -46,7 +47,7 @@ read_generalization(const json &to, PersonalDefinition &personal, const std::str
 	if (to.is_object() && to.contains("range"))
 	{
 		personal.to = Generalization::range;
-		personal.step = to.at("range").dump();
+		personal.step = dump_exact(to.at("range"));
 		if (!is_range_step(personal.step))
 			throw DefinitionError(place + "/range",
 								  "a range is a number greater than 0 of at most 18 digits");
@@ -109,7 +110,7 @@ read_personal(const json &j, const std::string &place)
 		read_generalization(j.at("to"), personal, place + "/to");
 	json options = j;
 	options.erase("field");
-	personal.json = options.dump();
+	personal.json = dump_exact(options);
 	return personal;
 }
 

@@ -28,6 +28,19 @@ code_name(Code code)
 	return "malformed";
 }
 
+void
+shorten(std::string &text)
+{
+	if (text.size() <= max_violation_text)
+		return;
+	size_t size = max_violation_text;
+	while (size > 0 && (static_cast<unsigned char>(text[size]) & 0xc0) == 0x80)
+		--size;
+	text.resize(size);
+	text += "\xe2\x80\xa6";
+	text.shrink_to_fit();
+}
+
 size_t
 memory_of(const Violations &violations)
 {

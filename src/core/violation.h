@@ -42,6 +42,11 @@ using Violations = std::vector<Violation>;
 /// How many of one record are kept: what is wrong with a million elements need be said of some.
 constexpr size_t max_violations = 100;
 
+/// Bytes of a pointer or a message that are kept: names may be as long as the record, and a hundred
+/// such violations more than a jsonb can take. What is longer is cut, and ends in "…".
+constexpr size_t max_violation_text = 2048;
+void shorten(std::string &text);
+
 /// Bytes that they take, about.
 size_t memory_of(const Violations &violations);
 

@@ -1,4 +1,6 @@
 // Treated data for reading: etl_anonymize, etl_anonymized, etl_export.
+#include <optional>
+
 #include "core/rewrite.h"
 #include "core/scoped_fd.h"
 #include "erase/erase.h"
@@ -8,6 +10,7 @@
 #include "pg/key_file.h"
 #include "pg/srf.h"
 #include "run/claim.h"
+#include "run/exclusive_call.h"
 #include "run/export.h"
 #include "run/functions.h"
 #include "run/quarantine.h"
@@ -125,18 +128,21 @@ PG_ETL_ENTRY(etl_anonymized)
 	const Oid row_type = pg::call([=] { return get_fn_expr_argtype(fcinfo->flinfo, 0); });
 	const Oid relation = pg::call([=] { return get_typ_typrelid(row_type); });
 	require_utf8();
-	pg::ResultSet result(fcinfo);
+	// before there is an SPI connection, and only where there is a row type to return
+	std::optional<pg::ResultSet> result;
+	if (OidIsValid(relation))
+		result.emplace(fcinfo);
 	const pg::Spi spi;
 	const Catalog catalog = Catalog::load();
 	const Definition &definition = catalog.get(dataset);
 	for (const TableDefinition &table : definition.tables)
-		if (OidIsValid(relation) && find_table(table) == relation)
+		if (result && find_table(table) == relation)
 		{
 			const pg::Rows rows =
 				pg::query("SELECT " + treated_select_list(definition, table, columns_of(relation)) +
 						  " FROM " + quoted(table) + " t");
 			for (uint64_t i = 0; i < rows.size(); ++i)
-				result.add_tuple(rows.tuple(i));
+				result->add_tuple(rows.tuple(i));
 			return static_cast<Datum>(0);
 		}
 	std::string example = definition.tables.empty() ? "" : quoted(definition.tables[0]);
@@ -148,6 +154,7 @@ PG_ETL_ENTRY(etl_anonymized)
 
 PG_ETL_ENTRY(etl_export)
 {
+	const ExclusiveCall exclusive_call(fcinfo);
 	const std::string dataset = pg::text_argument(fcinfo, 0), path = pg::text_argument(fcinfo, 1),
 					  format = pg::text_argument(fcinfo, 2);
 	const bool anonymized = PG_GETARG_BOOL(3);

@@ -8,6 +8,7 @@
 #include "pg/srf.h"
 #include "run/catalog_owner.h"
 #include "run/claim.h"
+#include "run/exclusive_call.h"
 #include "run/functions.h"
 #include "run/quarantine.h"
 #include "run/threads.h"
@@ -184,6 +185,7 @@ using namespace etl;
 
 PG_ETL_ENTRY(etl_catalog_archive)
 {
+	const ExclusiveCall exclusive_call(fcinfo);
 	const std::string dataset = PG_ARGISNULL(0) ? std::string() : pg::text_argument(fcinfo, 0);
 	require_utf8();
 	pg::ResultSet result(fcinfo);

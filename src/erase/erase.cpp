@@ -9,7 +9,6 @@
 #include "erase/record.h"
 #include "erase/treat.h"
 #include "run/fault.h"
-#include "run/row_partition.h"
 
 extern "C"
 {
@@ -254,9 +253,6 @@ Eraser::remove_rows(const Definition &definition)
 								 ") SELECT subject, count(*), '' FROM removed GROUP BY subject",
 							 {texts()}),
 				   place);
-	// a person's key is nobody's any more, not even as a hash
-	if (definition.key == definition.subject->path && keeps_row_partitions(definition))
-		forget_row_partitions(definition.dataset, texts_);
 }
 
 void

@@ -12,6 +12,7 @@
 #include "pg/key_file.h"
 #include "pg/srf.h"
 #include "run/catalog_owner.h"
+#include "run/exclusive_call.h"
 #include "run/functions.h"
 #include "run/quarantine.h"
 
@@ -161,6 +162,7 @@ PG_ETL_ENTRY(etl_fold_email)
 
 PG_ETL_ENTRY(etl_erase)
 {
+	const ExclusiveCall exclusive_call(fcinfo);
 	if (PG_ARGISNULL(0))
 		throw pg::Error("22004", "dataset must not be null");
 	const std::string dataset = pg::text_argument(fcinfo, 0);
@@ -219,6 +221,7 @@ PG_ETL_ENTRY(etl_erase)
 
 PG_ETL_ENTRY(etl_reinstate)
 {
+	const ExclusiveCall exclusive_call(fcinfo);
 	if (PG_ARGISNULL(0))
 		throw pg::Error("22004", "dataset must not be null");
 	const std::string dataset = pg::text_argument(fcinfo, 0);

@@ -10,6 +10,7 @@
 #include "pg/key_file.h"
 #include "pg/settings.h"
 #include "pg/srf.h"
+#include "run/exclusive_call.h"
 #include "run/functions.h"
 #include "run/run.h"
 
@@ -164,6 +165,7 @@ PG_ETL_ENTRY(etl_subject_hash)
 
 PG_ETL_ENTRY(etl_release_hold)
 {
+	const ExclusiveCall exclusive_call(fcinfo);
 	if (PG_ARGISNULL(0))
 		throw pg::Error("22004", "the dataset must be given");
 	const std::string dataset = pg::text_argument(fcinfo, 0);

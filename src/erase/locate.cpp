@@ -5,6 +5,7 @@
 
 #include "core/search_pool.h"
 #include "pg/srf.h"
+#include "run/exclusive_call.h"
 #include "run/functions.h"
 #include "run/quarantine.h"
 
@@ -209,6 +210,7 @@ locate(const std::string &identifier)
 
 PG_ETL_ENTRY(etl_locate)
 {
+	const etl::ExclusiveCall exclusive_call(fcinfo);
 	using namespace etl;
 	require_utf8();
 	// not STRICT: no row would read as "nothing is held"

@@ -11,6 +11,7 @@
 #include "pg/settings.h"
 #include "pg/srf.h"
 #include "run/catalog_owner.h"
+#include "run/exclusive_call.h"
 #include "run/functions.h"
 
 namespace etl
@@ -292,6 +293,7 @@ using namespace etl;
 
 PG_ETL_ENTRY(etl_reapply)
 {
+	const ExclusiveCall exclusive_call(fcinfo);
 	require_utf8();
 	pg::ResultSet result(fcinfo);
 	const pg::Spi spi;

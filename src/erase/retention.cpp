@@ -10,6 +10,7 @@
 #include "pg/srf.h"
 #include "run/actions.h"
 #include "run/catalog_owner.h"
+#include "run/exclusive_call.h"
 #include "run/run.h"
 
 namespace etl
@@ -125,6 +126,7 @@ using namespace etl;
 
 PG_ETL_ENTRY(etl_remove_expired_files)
 {
+	const ExclusiveCall exclusive_call(fcinfo);
 	const std::string dataset = pg::text_argument(fcinfo, 0);
 	const std::string people = pg::text_argument(fcinfo, 1);
 	const std::string kind = pg::text_argument(fcinfo, 2);

@@ -7,6 +7,7 @@
 #include <openssl/crypto.h>
 
 #include "core/generalize.h"
+#include "core/json_exact.h"
 #include "core/rewrite.h"
 #include "core/treatment.h"
 #include "erase/audit.h"
@@ -17,6 +18,7 @@
 #include "pg/spi.h"
 #include "pg/srf.h"
 #include "run/catalog.h"
+#include "run/exclusive_call.h"
 #include "run/functions.h"
 
 extern "C"
@@ -87,6 +89,19 @@ personal_of(const nlohmann::json &options)
 	}
 }
 
+nlohmann::json
+options_of(const std::string &options)
+{
+	try
+	{
+		return parse_exact(options);
+	}
+	catch (const std::invalid_argument &e)
+	{
+		throw pg::Error("22023", std::string("not a treatment: ") + e.what());
+	}
+}
+
 /// A treatment and its column's type, read once for many rows.
 struct Treated
 {
@@ -102,7 +117,7 @@ struct Treated
 		if (!options.empty() && options == new_options && type_name == new_type)
 			return;
 		options.clear();
-		nlohmann::json given = nlohmann::json::parse(new_options);
+		nlohmann::json given = options_of(new_options);
 		if (generalization)
 		{
 			given = {{"treatment", "generalize"}, {"to", given}};
@@ -274,6 +289,7 @@ PG_ETL_ENTRY(etl_key_check)
 /// (key_file, kept_as, destroyed)
 PG_ETL_ENTRY(etl_rotate_key)
 {
+	const ExclusiveCall exclusive_call(fcinfo);
 	const bool destroy = PG_GETARG_BOOL(0);
 	pg::secret(pg::KeyUse::look); // every check, and the first key where there is none
 	// the file changes at once, and what the audit trail says of it must not be rolled back

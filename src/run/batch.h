@@ -1,7 +1,6 @@
 // Check and load: a batch of staged records meets the database.
 #pragma once
 
-#include <functional>
 #include <list>
 #include <memory>
 #include <optional>
@@ -28,8 +27,6 @@ struct Batch
 {
 	std::vector<std::unique_ptr<Piece>> pieces;
 	std::vector<BatchRecord> records; ///< of all pieces, in order; filled by collect()
-	/// The partition of a file, by StagedRecord::file: hours since 2000-01-01.
-	std::function<int64_t(uint32_t)> partition_of;
 
 	void collect();
 	/// Back to nothing; keeps the memory of the records, which the next batch needs again.

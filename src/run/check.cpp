@@ -6,9 +6,9 @@
 #include <utility>
 
 #include "core/prefault.h"
-#include "core/sealed_piece.h"
 #include "pg/temp_file.h"
 #include "run/batch.h"
+#include "run/missing_references.h"
 
 namespace etl
 {
@@ -58,6 +58,27 @@ class KeyTable
 	std::vector<uint32_t> slots_;
 };
 
+/// Runs the query, whose one parameter is an array of keys and whose result are positions in it
+/// from 1 on, over some of the keys after the other: a key and its answer take many times its
+/// bytes.
+template <typename Visit>
+void
+ask_in_slices(const std::vector<std::string_view> &keys, Oid type, const std::string &sql,
+			  Visit &&visit)
+{
+	constexpr size_t keys_at_once = 200'000;
+	for (size_t from = 0; from < keys.size(); from += keys_at_once)
+	{
+		const pg::MemoryScope memory_scope;
+		const size_t to = std::min(keys.size(), from + keys_at_once);
+		const std::vector<std::string_view> slice(keys.begin() + static_cast<ptrdiff_t>(from),
+												  keys.begin() + static_cast<ptrdiff_t>(to));
+		const pg::Rows rows = pg::query(sql, {pg::param_array(type, slice)});
+		for (uint64_t r = 0; r < rows.size(); ++r)
+			visit(from + static_cast<size_t>(rows.integer(r, 0) - 1));
+	}
+}
+
 } // namespace
 
 std::vector<uint32_t>
@@ -88,13 +109,11 @@ keys_in_table(const Definition &definition, const std::vector<BatchRecord> &reco
 	keys.reserve(candidates.size());
 	for (const uint32_t i : candidates)
 		keys.push_back(records[i].record->key_binary);
-	const pg::Rows rows = pg::query(
-		"SELECT b.i FROM unnest($1) WITH ORDINALITY b(key, i) WHERE EXISTS (SELECT FROM " +
-			quoted(table) + " t WHERE t." + pg::quote(key.name) + " = b.key)",
-		{pg::param_array(type_oid(key.type), keys)});
-	found.reserve(rows.size());
-	for (uint64_t r = 0; r < rows.size(); ++r)
-		found.push_back(candidates[static_cast<size_t>(rows.integer(r, 0) - 1)]);
+	ask_in_slices(keys, type_oid(key.type),
+				  "SELECT b.i FROM unnest($1) WITH ORDINALITY b(key, i) WHERE EXISTS (SELECT"
+				  " FROM " +
+					  quoted(table) + " t WHERE t." + pg::quote(key.name) + " = b.key)",
+				  [&](size_t i) { found.push_back(candidates[i]); });
 	return found;
 }
 
@@ -102,16 +121,14 @@ namespace
 {
 
 /// The first record with a key claims it, even if it is quarantined: keys of open quarantined
-/// records (or treated ones: whose record it is does not matter to its key) that got as far as the
-/// duplicate test and are not in this batch themselves.
+/// records that got as far as the duplicate test and are not in this batch themselves.
 std::vector<uint32_t>
 keys_claimed_in_quarantine(const Definition &definition, const std::vector<BatchRecord> &records,
 						   const std::vector<uint32_t> &candidates)
 {
 	std::vector<uint32_t> found;
-	static const char *const claims =
-		"q.dataset = $1 AND q.status IN ('open', 'erased')"
-		" AND q.key IS NOT NULL AND q.code IN ('reference', 'check', 'constraint')";
+	static const char *const claims = "q.dataset = $1 AND q.status = 'open' AND q.key IS NOT NULL"
+									  " AND q.code IN ('reference', 'check', 'constraint')";
 	if (candidates.empty() ||
 		pg::query(std::string("SELECT 1 FROM etl.quarantine q WHERE ") + claims + " LIMIT 1",
 				  {pg::param(definition.dataset)})
@@ -214,12 +231,11 @@ ask_for_keys(const Catalog &catalog, const std::string &dataset,
 	binaries.reserve(keys.size());
 	for (const auto &[dictionary, number] : keys)
 		binaries.push_back((*dictionary)[number].binary);
-	const pg::Rows rows = pg::query(
-		"SELECT b.i FROM unnest($1) WITH ORDINALITY b(key, i) WHERE NOT EXISTS (SELECT FROM " +
-			quoted(parent->tables[0]) + " t WHERE t." + pg::quote(key.name) + " = b.key)",
-		{pg::param_array(type_oid(key.type), binaries)});
-	for (uint64_t r = 0; r < rows.size(); ++r)
-		note(static_cast<size_t>(rows.integer(r, 0) - 1), false);
+	ask_in_slices(binaries, type_oid(key.type),
+				  "SELECT b.i FROM unnest($1) WITH ORDINALITY b(key, i) WHERE NOT EXISTS (SELECT"
+				  " FROM " +
+					  quoted(parent->tables[0]) + " t WHERE t." + pg::quote(key.name) + " = b.key)",
+				  [&](size_t i) { note(i, false); });
 }
 
 void
@@ -277,33 +293,23 @@ check_references(const Catalog &catalog, const Definition &definition,
 				all_present = false;
 	if (all_present)
 		return;
-	TextReader texts;
-	Document document;
-	const StagedRecord *parsed = nullptr; // what document is
-	for (BatchRecord &r : records)
+	MissingReferences missing(definition);
+	for (const BatchRecord &r : records)
 	{
-		if (!r.record->loadable)
+		if (!r.record->loadable || r.record->reference_count == 0)
 			continue;
-		for (uint32_t i = 0; i < r.record->reference_count; ++i)
+		StagedReference *reference = &r.piece->references[r.record->first_reference];
+		const std::vector<Known> &of_piece = memory.of(r.piece->dictionary);
+		uint32_t count = 0;
+		for (uint32_t i = 0; i < r.record->reference_count; ++i, ++reference)
 		{
-			const StagedReference &reference = r.piece->references[r.record->first_reference + i];
-			std::string key;
-			if (reference.key != StagedReference::no_key)
-			{
-				if (memory.of(r.piece->dictionary)[reference.key] == Known::present)
-					continue;
-				key = (*r.piece->dictionary)[reference.key].text;
-			}
-			if (r.record->has_many_violations())
-				break;
-			const std::string &dataset = definition.references[reference.rule].dataset;
-			if (ParseError error; std::exchange(parsed, r.record) != r.record)
-				(void)document.parse(texts.text(*r.piece, *r.record), error); // as it was staged
-			const std::string pointer = reference_pointer(definition, reference, document);
-			r.record->add({Code::reference, "references", pointer,
-						   "/x-etl/references/" + std::to_string(reference.rule), "23503",
-						   pointer + ": no such key in dataset " + dataset, dataset, key});
+			reference->missing = reference->key == StagedReference::no_key ||
+								 of_piece[reference->key] != Known::present;
+			count += reference->missing;
 		}
+		r.record->has_more_missing = count > 1;
+		if (count > 0)
+			missing.tell_first(r);
 	}
 }
 

@@ -11,13 +11,17 @@ namespace etl
 namespace
 {
 
-/// What etl.exported_records() returns next; set while a COPY reads it.
+/// What a COPY of a batch's records reads.
 struct ExportSource
 {
 	const BatchRecord *records;
 	const ExportChunk *next, *end;
 };
-ExportSource *current_source = nullptr;
+
+/// For the COPY that is about to begin, which takes it with the first call of
+/// etl.exported_records(). Nothing of a user's runs between the two; whoever calls the function at
+/// any other moment finds none.
+ExportSource *offered_source = nullptr;
 
 /// Copies the chunk's lines. Those of a file from which nothing was taken and in which nothing was
 /// rewritten lie one after the other, newlines and all, and are copied in one go.
@@ -130,13 +134,11 @@ export_chunks(const std::vector<BatchRecord> &records, const std::vector<ExportC
 	if (chunks.empty())
 		return;
 	ExportSource source{records.data(), chunks.data(), chunks.data() + chunks.size()};
-	ExportSource *const outer = current_source;
-	struct Restore
+	struct Withdraw
 	{
-		ExportSource *outer;
-		~Restore() { current_source = outer; }
-	} restore{outer};
-	current_source = &source;
+		~Withdraw() { offered_source = nullptr; }
+	} withdraw;
+	offered_source = &source;
 	// binary: text and csv would look at every byte for something to quote. Chunks and not records:
 	// the executor's way for a row costs more than the bytes. The set-returning function stands in
 	// the select list, where rows are handed on one by one; in FROM they would be collected first,
@@ -189,11 +191,13 @@ etl_exported_records(PG_FUNCTION_ARGS)
 	// no C++ object lives in this frame, so it needs no guard
 	if (SRF_IS_FIRSTCALL())
 	{
-		if (etl::current_source == nullptr)
+		etl::ExportSource *const offered = etl::offered_source;
+		etl::offered_source = nullptr;
+		if (offered == nullptr)
 			ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 							errmsg("etl.exported_records() is internal to etl_run")));
 		FuncCallContext *context = SRF_FIRSTCALL_INIT();
-		context->user_fctx = etl::current_source;
+		context->user_fctx = offered;
 	}
 	FuncCallContext *context = SRF_PERCALL_SETUP();
 	etl::ExportSource *source = static_cast<etl::ExportSource *>(context->user_fctx);

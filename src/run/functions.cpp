@@ -1,6 +1,5 @@
 // The SQL functions that run datasets and look at staged files.
 #include <algorithm>
-#include <optional>
 
 #include <limits.h>
 #include <stdlib.h>
@@ -11,7 +10,9 @@
 #include "run/batch.h"
 #include "run/catalog_owner.h"
 #include "run/claim.h"
+#include "run/exclusive_call.h"
 #include "run/functions.h"
+#include "run/missing_references.h"
 #include "run/quarantine.h"
 #include "run/threads.h"
 
@@ -99,9 +100,6 @@ run_row(const RunResult &result)
 	return pg::call([=] { return SPI_datumTransfer(value, false, -1); });
 }
 
-/// What kept etl.run_batch() from running the dataset the last time that it was called.
-std::optional<pg::Error> batch_error;
-
 Partition
 partition_of(const std::string &path)
 {
@@ -114,16 +112,18 @@ partition_of(const std::string &path)
 }
 
 void
-add_violations(pg::ResultSet &result, const BatchRecord &r)
+add_violations(pg::ResultSet &result, const BatchRecord &r, MissingReferences &missing)
 {
 	if (!r.record->violations)
 		return;
+	missing.tell_all(r);
 	const std::string record =
 		r.record->storable ? std::string(r.record->text) : storable_text(r.record->text);
 	for (const Violation &v : *r.record->violations)
 		result.add({pg::Cell::bigint(static_cast<int64_t>(r.record->line)), pg::Cell::text(record),
 					pg::Cell::text(code_name(v.code)), pg::Cell::text_or_null(v.keyword),
 					pg::Cell::text(v.pointer), pg::Cell::text(v.message)});
+	missing.forget(r);
 }
 
 /// The dry run: staged and checked, batch by batch, and nothing written.
@@ -163,9 +163,10 @@ validate_file(const Catalog &catalog, const Definition &definition, const std::s
 		batch.pieces.push_back(std::move(step.piece));
 		batch.collect();
 		check(catalog, definition, batch, &spanning);
+		MissingReferences missing(definition);
 		for (const BatchRecord &r : batch.records)
 		{
-			add_violations(result, r);
+			add_violations(result, r, missing);
 			if (r.record->loadable && r.record->key.data() != nullptr)
 				spanning.keys.add(r.record->key);
 		}
@@ -180,6 +181,7 @@ using namespace etl;
 
 PG_ETL_ENTRY(etl_run_one)
 {
+	const ExclusiveCall exclusive_call(fcinfo);
 	const std::string dataset = text_arg(fcinfo, 0);
 	require_utf8();
 	const pg::Spi spi;
@@ -191,6 +193,7 @@ PG_ETL_ENTRY(etl_run_one)
 
 PG_ETL_ENTRY(etl_run_batch)
 {
+	const ExclusiveCall exclusive_call(fcinfo);
 	const std::string dataset = text_arg(fcinfo, 0);
 	require_utf8();
 	const pg::Spi spi;
@@ -199,8 +202,7 @@ PG_ETL_ENTRY(etl_run_batch)
 	// JSON compresses about seven to one: what fills the memory of a batch
 	options.max_bytes = pg::Settings::current().batch_memory / 8;
 	options.after_run = PG_GETARG_INT64(1);
-	batch_error.reset();
-	const RunResult result = try_run_dataset(catalog, dataset, options, &batch_error);
+	const RunResult result = run_dataset(catalog, dataset, options);
 	const Datum row = run_row(result);
 	// the one that finds nothing more only ends the loop: a first one stays, as etl_run's would
 	if (!PG_GETARG_BOOL(2) && result.files == 0 && result.status == "succeeded")
@@ -209,13 +211,6 @@ PG_ETL_ENTRY(etl_run_batch)
 		pg::execute("DELETE FROM etl.run WHERE run_id = $1", {pg::param(result.run_id)});
 	}
 	return row;
-}
-
-PG_ETL_ENTRY(etl_raise_batch_error)
-{
-	if (batch_error)
-		throw pg::Error(*batch_error);
-	throw pg::Error("55000", "etl.raise_batch_error() is internal to etl_load");
 }
 
 PG_ETL_ENTRY(etl_run_order)
@@ -229,6 +224,7 @@ PG_ETL_ENTRY(etl_run_order)
 
 PG_ETL_ENTRY(etl_run_all)
 {
+	const ExclusiveCall exclusive_call(fcinfo);
 	require_utf8();
 	pg::ResultSet result(fcinfo);
 	const pg::Spi spi;
@@ -244,6 +240,7 @@ PG_ETL_ENTRY(etl_run_all)
 
 PG_ETL_ENTRY(etl_replay)
 {
+	const ExclusiveCall exclusive_call(fcinfo);
 	const std::string dataset = text_arg(fcinfo, 0);
 	require_utf8();
 	const pg::Spi spi;
@@ -253,6 +250,7 @@ PG_ETL_ENTRY(etl_replay)
 
 PG_ETL_ENTRY(etl_define)
 {
+	const ExclusiveCall exclusive_call(fcinfo);
 	const std::string json = jsonb_text(PG_GETARG_DATUM(0));
 	require_utf8();
 	const pg::Spi spi;
@@ -279,6 +277,7 @@ PG_ETL_ENTRY(etl_define)
 
 PG_ETL_ENTRY(etl_drop)
 {
+	const ExclusiveCall exclusive_call(fcinfo);
 	const std::string dataset = text_arg(fcinfo, 0);
 	const pg::Spi spi;
 	return BoolGetDatum(
@@ -327,10 +326,9 @@ PG_ETL_ENTRY(etl_validate)
 	pg::ServerTypeInput type_input;
 	RecordStager(definition, catalog.key_types(), nullptr, nullptr, &type_input)
 		.stage({json, 1, false}, json.size(), 0, RowContext(), *batch.pieces[0]);
-	// a key that only a quarantined record claims is taken for that record's own, which was mended
-	batch.pieces[0]->records[0].quarantine_id = StagedRecord::any_quarantined;
 	batch.collect();
 	check(catalog, definition, batch, nullptr);
+	MissingReferences(definition).tell_all(batch.records[0]);
 	if (batch.records[0].record->violations)
 		for (const Violation &v : *batch.records[0].record->violations)
 			result.add({pg::Cell::text(code_name(v.code)), pg::Cell::text_or_null(v.keyword),

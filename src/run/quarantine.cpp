@@ -1,8 +1,10 @@
 #include "run/quarantine.h"
 
+#include <deque>
 #include <set>
 
 #include "core/sealed_piece.h"
+#include "run/missing_references.h"
 #include "run/rows.h"
 
 extern "C"
@@ -79,28 +81,46 @@ rejected_of(const Batch &batch)
 	return rejected;
 }
 
-/// Keys that quarantined records wait for.
-void
-copy_references(const std::vector<const BatchRecord *> &rejected, const std::vector<int64_t> &ids)
+/// An array of texts has no nulls: a byte in front of each text that there is tells the empty one
+/// from none.
+std::string_view
+present(std::string_view text, std::deque<std::string> &texts)
 {
-	CatalogRows rows;
-	for (size_t i = 0; i < rejected.size(); ++i)
-	{
-		std::set<std::pair<std::string_view, std::string_view>> keys;
-		for (const Violation &v : *rejected[i]->record->violations)
-			if (v.code == Code::reference && v.key.size() <= max_indexed_key &&
-				keys.emplace(v.dataset, v.key).second)
-			{
-				rows.row(3);
-				rows.int8(ids[i]);
-				rows.text(v.dataset);
-				rows.text(v.key);
-			}
-	}
+	return text.data() == nullptr ? std::string_view()
+								  : texts.emplace_back("=" + std::string(text));
+}
+
+/// Adds the keys that a quarantined record waits for, of those that its violations tell of.
+void
+add_references(const StagedRecord &record, int64_t id, CatalogRows &rows)
+{
+	std::set<std::pair<std::string_view, std::string_view>> keys;
+	for (const Violation &v : *record.violations)
+		if (v.code == Code::reference && v.key.size() <= max_indexed_key &&
+			keys.emplace(v.dataset, v.key).second)
+		{
+			rows.row(3);
+			rows.int8(id);
+			rows.text(v.dataset);
+			rows.text(v.key);
+		}
+}
+
+void
+copy_references(CatalogRows &rows)
+{
 	if (rows.size() > 0)
 		pg::copy_in(catalog_table("etl.quarantine_reference"), {"quarantine_id", "dataset", "key"},
 					rows);
+	rows.clear();
 }
+
+/// Of rows, which are copies of the records; the tests that crash have no 8 MB.
+#ifdef ETL_FAULTS
+constexpr size_t many_bytes = 512;
+#else
+constexpr size_t many_bytes = 8 << 20;
+#endif
 
 } // namespace
 
@@ -113,13 +133,8 @@ quarantine_rejected(const Definition &definition, const Batch &batch, int64_t ru
 		return;
 	const std::vector<int64_t> ids =
 		allocate_ids("etl.quarantine_quarantine_id_seq", rejected.size());
-	// of rows, which are copies of the records; the tests that crash have no 8 MB
-#ifdef ETL_FAULTS
-	constexpr size_t many_bytes = 512;
-#else
-	constexpr size_t many_bytes = 8 << 20;
-#endif
-	CatalogRows rows;
+	CatalogRows rows, references;
+	MissingReferences missing(definition);
 	const auto copy = [&]
 	{
 		pg::copy_in(catalog_table("etl.quarantine"),
@@ -127,6 +142,7 @@ quarantine_rejected(const Definition &definition, const Batch &batch, int64_t ru
 					 "violations", "record_bytes", "key", "subject", "status"},
 					rows);
 		rows.clear();
+		copy_references(references);
 	};
 	std::string json;
 	TextReader texts;
@@ -135,7 +151,10 @@ quarantine_rejected(const Definition &definition, const Batch &batch, int64_t ru
 		const StagedRecord &record = *rejected[i]->record;
 		const std::string_view text = texts.text(*rejected[i]->piece, record);
 		json.clear();
+		missing.tell_all(*rejected[i]);
 		append_violations_json(json, *record.violations);
+		add_references(record, ids[i], references);
+		missing.forget(*rejected[i]);
 		rows.row(12);
 		rows.int8(ids[i]);
 		rows.int8(run_id);
@@ -155,19 +174,19 @@ quarantine_rejected(const Definition &definition, const Batch &batch, int64_t ru
 		const std::string_view key = indexable(record.key), subject = indexable(record.subject);
 		key.data() == nullptr ? rows.null() : rows.text(key);
 		subject.data() == nullptr ? rows.null() : rows.text(subject);
-		rows.text(record.answered || record.treated ? "erased" : "open");
-		if (rows.bytes() >= many_bytes)
+		rows.text(record.answered ? "erased" : "open");
+		if (rows.bytes() + references.bytes() >= many_bytes)
 			copy();
 	}
 	if (rows.size() > 0)
 		copy();
-	copy_references(rejected, ids);
 }
 
 void
-update_quarantine(const Batch &batch, int64_t run_id, bool with_texts)
+update_quarantine(const Definition &definition, const Batch &batch, int64_t run_id, bool with_texts,
+				  size_t max_record_size)
 {
-	std::vector<int64_t> released, all, ids, treated;
+	std::vector<int64_t> released, all, ids;
 	for (const BatchRecord &r : batch.records)
 	{
 		all.push_back(r.record->quarantine_id);
@@ -188,35 +207,54 @@ update_quarantine(const Batch &batch, int64_t run_id, bool with_texts)
 			records.push_back(r.record->text);
 		pg::execute("UPDATE etl.quarantine q SET record = r.record"
 					" FROM unnest($1::bigint[], $2::text[]) r(id, record)"
-					" WHERE q.quarantine_id = r.id AND q.record_bytes IS NULL",
-					{pg::param_array(all), pg::param_array(records)});
+					" WHERE q.quarantine_id = r.id AND q.record_bytes IS NULL"
+					// of a longer one only the beginning was taken up
+					" AND octet_length(q.record) <= $3",
+					{pg::param_array(all), pg::param_array(records),
+					 pg::param(static_cast<int64_t>(max_record_size))});
 	}
 	const std::vector<const BatchRecord *> rejected = rejected_of(batch);
 	if (rejected.empty())
 		return;
-	std::vector<std::string> texts;
+	CatalogRows references;
+	MissingReferences missing(definition);
+	std::deque<std::string> texts;
 	std::vector<std::string_view> codes, violations, keys, subjects;
-	texts.reserve(rejected.size());
+	size_t bytes = 0;
+	const auto update = [&]
+	{
+		pg::execute(
+			"UPDATE etl.quarantine q SET code = r.code, violations = r.violations::jsonb,"
+			" key = substr(nullif(r.key, ''), 2), subject = substr(nullif(r.subject, ''), 2),"
+			" run_id = $6"
+			" FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[])"
+			" r(id, code, violations, key, subject) WHERE q.quarantine_id = r.id",
+			{pg::param_array(ids), pg::param_array(codes), pg::param_array(violations),
+			 pg::param_array(keys), pg::param_array(subjects), pg::param(run_id)});
+		copy_references(references);
+		ids.clear();
+		texts.clear();
+		for (auto *list : {&codes, &violations, &keys, &subjects})
+			list->clear();
+		bytes = 0;
+	};
 	for (const BatchRecord *r : rejected)
 	{
+		missing.tell_all(*r);
 		ids.push_back(r->record->quarantine_id);
-		treated.push_back(r->record->treated ? 1 : 0);
 		codes.push_back(code_name(r->record->violations->front().code));
 		append_violations_json(texts.emplace_back(), *r->record->violations);
 		violations.push_back(texts.back());
-		keys.push_back(indexable(r->record->key));
-		subjects.push_back(indexable(r->record->subject));
+		bytes += texts.back().size();
+		keys.push_back(present(indexable(r->record->key), texts));
+		subjects.push_back(present(indexable(r->record->subject), texts));
+		add_references(*r->record, ids.back(), references);
+		missing.forget(*r);
+		if (bytes + references.bytes() >= many_bytes)
+			update();
 	}
-	pg::execute("UPDATE etl.quarantine q SET code = r.code, violations = r.violations::jsonb,"
-				" key = nullif(r.key, ''), subject = nullif(r.subject, ''), run_id = $6,"
-				" status = CASE r.treated WHEN 1 THEN 'erased' ELSE q.status END"
-				" FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[],"
-				" $7::bigint[]) r(id, code, violations, key, subject, treated)"
-				" WHERE q.quarantine_id = r.id",
-				{pg::param_array(ids), pg::param_array(codes), pg::param_array(violations),
-				 pg::param_array(keys), pg::param_array(subjects), pg::param(run_id),
-				 pg::param_array(treated)});
-	copy_references(rejected, ids);
+	if (!ids.empty())
+		update();
 }
 
 } // namespace etl

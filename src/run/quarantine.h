@@ -19,8 +19,9 @@ void quarantine_rejected(const Definition &definition, const Batch &batch, int64
 						 const std::vector<RunFile> &files);
 
 /// Writes back what a replay found: new reasons for those still refused, "released" for the others;
-/// and their texts, where the replay has changed them (requests of erasure).
-void update_quarantine(const Batch &batch, int64_t run_id, bool with_texts);
+/// and their texts, where the replay has changed them (requests of erasure), up to max_record_size.
+void update_quarantine(const Definition &definition, const Batch &batch, int64_t run_id,
+					   bool with_texts, size_t max_record_size);
 
 /// A record's text as PostgreSQL's text can hold it: invalid UTF-8 and NUL become U+FFFD.
 std::string storable_text(std::string_view bytes);

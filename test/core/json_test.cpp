@@ -52,7 +52,8 @@ TEST(Json, RefusesWhatReadersDisagreeAbout)
 	Document d;
 	ParseError e;
 	EXPECT_FALSE(d.parse(R"({"a":{"x":1},"b":2,"a":3})", e));
-	EXPECT_EQ(e.message, "member name appears twice in one object");
+	EXPECT_EQ(e.message,
+			  "member name appears twice in one object, the second time before byte 25");
 	EXPECT_EQ(e.pointer, "/a");
 	EXPECT_FALSE(d.parse(R"({"a":1,"\u0061":2})", e));
 	std::string big = "{";
@@ -60,6 +61,31 @@ TEST(Json, RefusesWhatReadersDisagreeAbout)
 		big += "\"k" + std::to_string(i) + "\":[" + std::to_string(i) + "],";
 	EXPECT_TRUE(d.parse(big + "\"z\":1}", e)) << e.message;
 	EXPECT_FALSE(d.parse(big + "\"k7\":1}", e));
+}
+
+TEST(Json, SaysWhereAFaultIs)
+{
+	const auto fault = [](std::string_view text)
+	{
+		Document d;
+		ParseError e;
+		EXPECT_FALSE(d.parse(text, e)) << text;
+		return e.pointer + " " + e.message;
+	};
+	EXPECT_EQ(fault(R"({"a":[1,{"b":1,"c":2,"b":3}]})").substr(0, 8), "/a/1/b m");
+	EXPECT_EQ(fault(R"({"a":[1,{"b":NaN}]})"), "/a/1/b expected a value at byte 14");
+	EXPECT_EQ(fault(R"({"a":1,})"), " expected a member name at byte 8");
+	EXPECT_EQ(fault("{\"a\":\"\xff\"}"), " not valid UTF-8 at byte 7");
+	EXPECT_EQ(fault(""), " expected a value at byte 1, the end");
+	std::string wide = "[0";
+	for (uint32_t i = 0; i < Document::max_values; ++i)
+		wide += ",0";
+	Document d;
+	ParseError e;
+	EXPECT_FALSE(d.parse(wide + "]", e));
+	EXPECT_EQ(e.sqlstate, "54000");
+	d.release();
+	EXPECT_TRUE(d.parse("[1,2]", e));
 }
 
 TEST(Json, RefusesBrokenText)

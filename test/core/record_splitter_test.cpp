@@ -223,7 +223,9 @@ TEST(RecordSplitter, EmptyElementsAreRecords)
 {
 	EXPECT_EQ(json("[1,,2]"), (Records{"1:1", "2:", "3:2"}));
 	EXPECT_EQ(json("[1,\n]"), (Records{"1:1", "2:"}));
-	EXPECT_EQ(json("[,]"), (Records{"1:", "2:"}));
+	// elements that are missing in a row are one record, in the place of the first
+	EXPECT_EQ(json("[,]"), (Records{"1:"}));
+	EXPECT_EQ(json("[{},,,1,,]"), (Records{"1:{}", "2:", "4:1", "5:"}));
 }
 
 TEST(RecordSplitter, AMalformedElementCostsNoOthers)

@@ -33,6 +33,11 @@ DECLARE
     batch etl.run;
     batches int;
 BEGIN
+    -- what other sessions have loaded must be seen, whatever the default is
+    IF pg_catalog.current_setting('transaction_isolation') OPERATOR(pg_catalog.<>) 'read committed' THEN
+        COMMIT;
+        SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+    END IF;
     FOR next_dataset IN
         SELECT pg_catalog.unnest(CASE WHEN etl_load.dataset IS NULL THEN ARRAY(SELECT etl.run_order())
                                       ELSE ARRAY[etl_load.dataset] END)
@@ -41,6 +46,7 @@ BEGIN
         LOOP
             batch := etl.run_batch(next_dataset, last_run, batches OPERATOR(pg_catalog.=) 0);
             COMMIT;
+            SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
             -- nothing left, or another session is running the dataset: then the rest is its work
             EXIT WHEN batch.files OPERATOR(pg_catalog.=) 0;
             batches := batches OPERATOR(pg_catalog.+) 1;
@@ -86,6 +92,17 @@ COMMENT ON FUNCTION etl.subject_token(text, text) IS 'The token that stands for 
 CREATE FUNCTION etl.exported_records() RETURNS SETOF bytea
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'etl_exported_records';
 COMMENT ON FUNCTION etl.exported_records() IS 'Internal: the accepted records that etl_run is exporting, for COPY TO';
+
+-- A value of it is a call: answered if it knows the token of the statement that is being run.
+CREATE TYPE etl.lent;
+CREATE FUNCTION etl.lent_in(cstring) RETURNS etl.lent
+LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'etl_lent_in';
+COMMENT ON FUNCTION etl.lent_in(cstring) IS 'Internal: a function of pg_etl in a statement that runs as the owner of a target table';
+CREATE FUNCTION etl.lent_out(etl.lent) RETURNS cstring
+LANGUAGE c IMMUTABLE STRICT AS 'MODULE_PATHNAME', 'etl_lent_out';
+COMMENT ON FUNCTION etl.lent_out(etl.lent) IS 'Internal: what the function returned';
+CREATE TYPE etl.lent (INPUT = etl.lent_in, OUTPUT = etl.lent_out, LIKE = pg_catalog.text);
+COMMENT ON TYPE etl.lent IS 'Internal: how a statement that runs as the owner of a target table calls functions of pg_etl that the owner may not';
 
 CREATE FUNCTION etl.unclaimed_files(OUT path text, OUT size_bytes bigint, OUT modified_at timestamptz, OUT nearest text) RETURNS SETOF record
 LANGUAGE c AS 'MODULE_PATHNAME', 'etl_unclaimed_files';

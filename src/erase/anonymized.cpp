@@ -9,6 +9,8 @@
 #include "pg/copy.h"
 #include "pg/key_file.h"
 #include "pg/srf.h"
+#include "pg/table_copy.h"
+#include "pg/table_statement.h"
 #include "run/claim.h"
 #include "run/exclusive_call.h"
 #include "run/export.h"
@@ -80,10 +82,10 @@ export_table(const Definition &definition, const std::string &path, const std::s
 			const bool csv = format == "csv";
 			const ScopedFd fd(writer.start(target.part(), is_gzip(path),
 										   csv ? Framing::plain : Framing::copy_binary));
-			count = csv ? pg::copy_out(rows, fd.get(), {{"format", "csv"}, {"header", "true"}})
-						: pg::copy_out("SELECT convert_to(row_to_json(x)::text, 'UTF8') FROM (" +
-										   rows + ") x",
-									   fd.get(), {{"format", "binary"}});
+			count = pg::copy_out_of_table(
+				csv ? rows
+					: "SELECT convert_to(row_to_json(x)::text, 'UTF8') FROM (" + rows + ") x",
+				fd.get(), csv);
 		}
 		wait_for_exports(writer);
 	}
@@ -138,9 +140,9 @@ PG_ETL_ENTRY(etl_anonymized)
 	for (const TableDefinition &table : definition.tables)
 		if (result && find_table(table) == relation)
 		{
-			const pg::Rows rows =
-				pg::query("SELECT " + treated_select_list(definition, table, columns_of(relation)) +
-						  " FROM " + quoted(table) + " t");
+			const pg::Rows rows = pg::query_table(
+				"SELECT " + treated_select_list(definition, table, columns_of(relation)) +
+				" FROM " + quoted(table) + " t");
 			for (uint64_t i = 0; i < rows.size(); ++i)
 				result->add_tuple(rows.tuple(i));
 			return static_cast<Datum>(0);

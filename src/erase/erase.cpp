@@ -8,6 +8,8 @@
 #include "erase/purge.h"
 #include "erase/record.h"
 #include "erase/treat.h"
+#include "pg/immediate_constraints.h"
+#include "pg/table_statement.h"
 #include "run/fault.h"
 
 extern "C"
@@ -146,12 +148,12 @@ Eraser::add_held_emails()
 	{
 		if (column.source != Source::field || column.path != people->subject->email)
 			continue;
-		const pg::Rows rows =
-			pg::query("SELECT s.subject, t." + pg::quote(column.name) +
-						  "::text FROM unnest($1::text[])" + " s(subject) JOIN " + quoted(table) +
-						  " t ON t." + pg::quote(key.name) + " = s.subject::" + key.type.sql +
-						  " WHERE t." + pg::quote(column.name) + " IS NOT NULL",
-					  {texts()});
+		const pg::Rows rows = pg::query_table(
+			"SELECT s.subject, t." + pg::quote(column.name) + "::text FROM unnest($1::text[])" +
+				" s(subject) JOIN " + quoted(table) + " t ON t." + pg::quote(key.name) +
+				" = s.subject::" + key.type.sql + " WHERE t." + pg::quote(column.name) +
+				" IS NOT NULL",
+			{texts()});
 		for (uint64_t i = 0; i < rows.size(); ++i)
 		{
 			report_.known_emails.push_back(people_.email_hash(fold_email(rows.text(i, 1))));
@@ -249,10 +251,11 @@ Eraser::remove_rows(const Definition &definition)
 	for (const ColumnDefinition &column : definition.tables[0].columns)
 		place.columns.push_back(column.name);
 	for (const std::string &statement : removal_statements(catalog_, definition))
-		count_rows(pg::query("WITH removed AS (" + statement +
-								 ") SELECT subject, count(*), '' FROM removed GROUP BY subject",
-							 {texts()}),
-				   place);
+		count_rows(
+			pg::query_table("WITH removed AS (" + statement +
+								") SELECT subject, count(*), '' FROM removed GROUP BY subject",
+							{texts()}),
+			place);
 }
 
 void
@@ -287,9 +290,9 @@ Eraser::erase_table(const Definition &definition, const TableDefinition &table,
 	}
 	if (mode_ == Mode::collect)
 	{
-		const pg::Rows rows = pg::query("SELECT to_jsonb(t)::text FROM " + from + ", " +
-											quoted(table) + " t WHERE " + where,
-										{texts(), tokens()});
+		const pg::Rows rows = pg::query_table("SELECT to_jsonb(t)::text FROM " + from + ", " +
+												  quoted(table) + " t WHERE " + where,
+											  {texts(), tokens()});
 		for (uint64_t i = 0; i < rows.size(); ++i)
 			records_.emplace_back(place.place, rows.text(i, 0));
 		return;
@@ -299,18 +302,18 @@ Eraser::erase_table(const Definition &definition, const TableDefinition &table,
 	if (set.empty() && table.is_child)
 		return;
 	if (mode_ == Mode::look || set.empty())
-		count_rows(pg::query("SELECT s.subject, count(*),"
-							 " sum(hashtextextended(t::text, 0))::text FROM " +
-								 from + ", " + quoted(table) + " t WHERE " + where +
-								 " GROUP BY s.subject ORDER BY s.subject",
-							 {texts(), tokens()}),
+		count_rows(pg::query_table("SELECT s.subject, count(*),"
+								   " sum(hashtextextended(t::text, 0))::text FROM " +
+									   from + ", " + quoted(table) + " t WHERE " + where +
+									   " GROUP BY s.subject ORDER BY s.subject",
+								   {texts(), tokens()}),
 				   std::move(place));
 	else
-		count_rows(pg::query("WITH treated AS (UPDATE " + quoted(table) + " t SET " + set +
-								 " FROM " + from + " WHERE " + where +
-								 " RETURNING s.subject) SELECT subject, count(*), ''"
-								 " FROM treated GROUP BY subject",
-							 {texts(), tokens()}),
+		count_rows(pg::query_table("WITH treated AS (UPDATE " + quoted(table) + " t SET " + set +
+									   " FROM " + from + " WHERE " + where +
+									   " RETURNING s.subject) SELECT subject, count(*), ''"
+									   " FROM treated GROUP BY subject",
+								   {texts(), tokens()}),
 				   std::move(place));
 }
 
@@ -335,7 +338,9 @@ erase_subjects(const Catalog &catalog, const std::string &dataset, const std::st
 	mark_held(dataset, secret, requests);
 	Eraser eraser(catalog, dataset, secret, requests, settings,
 				  dry_run ? Eraser::Mode::look : Eraser::Mode::erase);
+	pg::ImmediateConstraints immediate;
 	eraser.run();
+	immediate.end();
 	for (const ErasureRequest &request : requests)
 		if (request.held)
 			eraser.report().held.emplace_back("etl.hold", "a legal hold: the request waits");

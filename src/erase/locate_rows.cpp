@@ -1,6 +1,7 @@
 // The part of a search that SQL can do: with the caller's privileges, row by row.
 #include "erase/locate.h"
 
+#include "pg/table_statement.h"
 #include "run/catalog.h"
 
 namespace etl
@@ -107,17 +108,15 @@ locate_table(Oid table, const char *kind, const Needle &needle, Located &located
 	guarded(name, located,
 			[&]
 			{
-				for_rows(sql,
-						 [&](const pg::Rows &rows)
-						 {
-							 for (uint64_t i = 0; i < rows.size(); ++i)
-							 {
-								 count += needle.count(rows.text(i, 0));
-								 for (int b = 1; b <= binary; ++b)
-									 if (!rows.is_null(i, b))
-										 count += needle.count(rows.bytes(i, b));
-							 }
-						 });
+				pg::TableCursor cursor(sql);
+				cursor.for_each(rows_at_once,
+								[&](const pg::Rows &rows, uint64_t i)
+								{
+									count += needle.count(rows.text(i, 0));
+									for (int b = 1; b <= binary; ++b)
+										if (!rows.is_null(i, b))
+											count += needle.count(rows.bytes(i, b));
+								});
 			});
 	located.add(name, kind, count);
 	located.alive = located.alive || count > 0;

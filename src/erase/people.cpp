@@ -8,6 +8,7 @@
 #include "core/rewrite.h"
 #include "core/staged_file.h"
 #include "pg/settings.h"
+#include "pg/table_statement.h"
 #include "run/claim.h"
 #include "run/quarantine.h"
 #include "run/run.h"
@@ -61,6 +62,11 @@ class Search
 		if (complete())
 			return;
 		pg::Cursor cursor(sql, params);
+		search_rows(cursor);
+	}
+	template <typename AnyCursor>
+	void search_rows(AnyCursor &cursor)
+	{
 		for (;;)
 		{
 			const pg::MemoryScope memory;
@@ -75,15 +81,16 @@ class Search
 
 	void search_table(const Definition &definition)
 	{
-		if (definition.tables.empty() || !find_table(definition.tables[0]))
+		if (complete() || definition.tables.empty() || !find_table(definition.tables[0]))
 			return;
 		const TableDefinition &table = definition.tables[0];
 		for (const ColumnDefinition &column : table.columns)
 			if (column.source == Source::field && column.path == definition.subject->path)
 			{
 				const std::string name = pg::quote(column.name);
-				search_query("SELECT DISTINCT " + name + "::text FROM " + quoted(table) +
-							 " WHERE " + name + " IS NOT NULL");
+				pg::TableCursor cursor("SELECT DISTINCT " + name + "::text FROM " + quoted(table) +
+									   " WHERE " + name + " IS NOT NULL");
+				search_rows(cursor);
 			}
 	}
 
@@ -132,7 +139,7 @@ class Search
 		{
 			if (column.source != Source::field || column.path != people->subject->email)
 				continue;
-			pg::Cursor cursor(
+			pg::TableCursor cursor(
 				"SELECT " + pg::quote(table.columns[static_cast<size_t>(people->key_column)].name) +
 				"::text, " + pg::quote(column.name) + "::text FROM " + quoted(table) + " WHERE " +
 				pg::quote(column.name) + " IS NOT NULL");

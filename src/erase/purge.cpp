@@ -8,6 +8,7 @@
 
 #include "core/wal_search.h"
 #include "pg/spi.h"
+#include "pg/table_statement.h"
 #include "run/catalog.h"
 #include "run/catalog_owner.h"
 
@@ -103,4 +104,17 @@ PG_ETL_ENTRY(etl_wal_segments_before)
 	if (error)
 		throw pg::Error("58030", "could not read pg_wal: " + error.message());
 	return Int64GetDatum(segments);
+}
+
+PG_ETL_ENTRY(etl_is_empty)
+{
+	const Oid relation = PG_GETARG_OID(0);
+	const pg::Spi spi;
+	const pg::Rows name = pg::query("SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c"
+									" JOIN pg_namespace n ON n.oid = c.relnamespace"
+									" WHERE c.oid = $1::oid AND c.relkind IN ('r', 'p', 'm', 't')",
+									{pg::param(static_cast<int64_t>(relation))});
+	if (name.empty())
+		throw pg::Error("42P01", "there is no such table");
+	return BoolGetDatum(pg::query_table("SELECT 1 FROM " + name.text(0, 0) + " LIMIT 1").empty());
 }

@@ -7,6 +7,7 @@
 #include "erase/erase.h"
 #include "erase/people.h"
 #include "erase/tombstone.h"
+#include "pg/table_statement.h"
 #include "run/quarantine.h"
 
 namespace etl
@@ -56,7 +57,7 @@ class Owners
 		{
 			if (column.source != Source::field || column.path != people.subject->email)
 				continue;
-			const pg::Rows rows = pg::query(
+			const pg::Rows rows = pg::query_table(
 				"SELECT e.email, t." + key + "::text FROM unnest($1::text[]) e(email)" + " JOIN " +
 					quoted(table) + " t ON etl.fold_email(t." + pg::quote(column.name) +
 					"::text) = e.email WHERE t." + key + " IS NOT NULL",

@@ -59,6 +59,7 @@ PgError::PgError(ErrorData *error)
 	: Error(unpack_sql_state(error->sqlerrcode), message_of(error), detail_of(error),
 			string_or_empty(error->hint)),
 	  context_(without_values > 0 ? std::string() : string_or_empty(error->context)),
+	  context_with_values_(string_or_empty(error->context)),
 	  schema_(string_or_empty(error->schema_name)), table_(string_or_empty(error->table_name)),
 	  column_(string_or_empty(error->column_name)),
 	  constraint_(string_or_empty(error->constraint_name))

@@ -49,13 +49,15 @@ class PgError : public Error
 	/// Copies and frees the error data.
 	explicit PgError(ErrorData *error);
 	const std::string &context() const { return context_; }
+	/// Also where context() is left out (WithoutValues): to look into, never to be shown.
+	const std::string &context_with_values() const { return context_with_values_; }
 	const std::string &constraint() const { return constraint_; }
 	const std::string &column() const { return column_; }
 	const std::string &table() const { return table_; }
 	const std::string &schema() const { return schema_; }
 
   private:
-	std::string context_, schema_, table_, column_, constraint_;
+	std::string context_, context_with_values_, schema_, table_, column_, constraint_;
 };
 
 /// While it lives, what PostgreSQL reports about data becomes a PgError without the data: "Failing

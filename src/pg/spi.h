@@ -153,20 +153,28 @@ class MemoryScope
 	MemoryContext context_, outer_;
 };
 
-template <typename Visit>
+/// Calls visit(rows, i) for each row of a cursor, fetching some at a time. Serves interrupts.
+template <typename AnyCursor, typename Visit>
 void
-Cursor::for_each(size_t at_a_time, Visit &&visit)
+for_each_row(AnyCursor &cursor, size_t at_a_time, Visit &&visit)
 {
 	for (;;)
 	{
 		check_for_interrupts();
 		const MemoryScope memory_scope;
-		const Rows rows = fetch(at_a_time);
+		const Rows rows = cursor.fetch(at_a_time);
 		if (rows.empty())
 			return;
 		for (uint64_t i = 0; i < rows.size(); ++i)
 			visit(rows, i);
 	}
+}
+
+template <typename Visit>
+void
+Cursor::for_each(size_t at_a_time, Visit &&visit)
+{
+	for_each_row(*this, at_a_time, visit);
 }
 
 /// "schema"."table", quoted where needed.

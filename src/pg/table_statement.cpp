@@ -34,6 +34,7 @@ struct Analysed
 	ParamListInfo params;
 	CommandTag tag;
 	Actor actor;
+	Lent lent;
 };
 
 /// What is known of the tables that a statement names.
@@ -98,14 +99,14 @@ for_tables(Query *query, Visit visit)
 	}
 }
 
-/// Somebody else will run the statement, and his privileges are not those that count. Not where the
-/// table may be a foreign one: then they decide as whom the other server is asked.
+/// Somebody else will run the statement, and his privileges are not those that count: an owner may
+/// have been deprived of his own. Not where the table may be a foreign one: then they decide as
+/// whom the other server is asked.
 void
 keep_privileges_of(Oid user, Query *query, RangeTblEntry *entry)
 {
 	const bool trusted = actor_on(entry->relid).role == user;
-	if (!trusted && (entry->relkind == RELKIND_FOREIGN_TABLE ||
-					 entry->relkind == RELKIND_PARTITIONED_TABLE || has_subclass(entry->relid)))
+	if (!trusted && (entry->relkind != RELKIND_RELATION || has_subclass(entry->relid)))
 		return;
 #if PG_VERSION_NUM >= 160000
 	getRTEPermissionInfo(query->rteperminfos, entry)->checkAsUser = user;
@@ -138,14 +139,9 @@ actor_of(Query *query)
 		tables.actor = {user, 0};
 	if (tables.actor.role != user)
 		for_queries(query,
-					[&](Query *part)
-					{
-						for_tables(part,
-								   [&](RangeTblEntry *entry, bool)
-								   {
-									   if (actor_on(entry->relid).role != tables.actor.role)
-										   keep_privileges_of(user, part, entry);
-								   });
+					[&](Query *part) {
+						for_tables(part, [&](RangeTblEntry *entry, bool)
+								   { keep_privileges_of(user, part, entry); });
 					});
 	return tables.actor;
 }
@@ -188,6 +184,7 @@ analyse(const char *sql, const Param *params, int count, QueryEnvironment *envir
 	Query *query = parse_analyze_fixedparams(statement, a.sql, types, count, environment);
 	for_queries(query, check_privileges);
 	a.actor = actor_of(query);
+	a.lent = a.actor.role == GetUserId() ? Lent() : lend_functions(&query, a.actor.role);
 	a.queries = pg_rewrite_query(query);
 	PopActiveSnapshot();
 	MemoryContextSwitchTo(outer);
@@ -230,6 +227,7 @@ Rows
 query_table(const std::string &sql, std::initializer_list<Param> params, const NamedRows *staged)
 {
 	const Analysed analysed = analyse(sql, params, staged, false);
+	const LentScope lent(analysed.lent);
 	const TableScope scope(analysed.actor);
 	call([&] { start(analysed); });
 	Rows rows = fetch_rows(analysed.portal, FETCH_ALL);
@@ -246,6 +244,7 @@ uint64_t
 execute_table(const std::string &sql, std::initializer_list<Param> params, const NamedRows *staged)
 {
 	const Analysed analysed = analyse(sql, params, staged, false);
+	const LentScope lent(analysed.lent);
 	const TableScope scope(analysed.actor);
 	return call(
 		[&]() -> uint64_t
@@ -264,14 +263,32 @@ execute_table(const std::string &sql, std::initializer_list<Param> params, const
 		});
 }
 
+bool
+runs_as_owner(const std::string &sql)
+{
+	const char *text = sql.c_str();
+	return call(
+		[=]
+		{
+			PushActiveSnapshot(GetTransactionSnapshot());
+			Query *query = parse_analyze_fixedparams(linitial_node(RawStmt, pg_parse_query(text)),
+													 text, nullptr, 0, nullptr);
+			const bool as_owner = actor_of(query).role != GetUserId();
+			PopActiveSnapshot();
+			return as_owner;
+		});
+}
+
 TableCursor::TableCursor(const std::string &sql, std::initializer_list<Param> params)
 	: exceptions_(std::uncaught_exceptions())
 {
 	const Analysed analysed = analyse(sql, params, nullptr, true);
+	const LentScope lent(analysed.lent);
 	const TableScope scope(analysed.actor);
 	call([&] { start(analysed); });
 	portal_ = analysed.portal;
 	actor_ = analysed.actor;
+	lent_ = analysed.lent;
 }
 
 TableCursor::~TableCursor()
@@ -284,6 +301,7 @@ TableCursor::~TableCursor()
 Rows
 TableCursor::fetch(size_t count)
 {
+	const LentScope lent(lent_);
 	const TableScope scope(actor_);
 	return fetch_rows(portal_, static_cast<long>(count));
 }

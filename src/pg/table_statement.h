@@ -4,15 +4,22 @@
 // the current user. Then it is planned and run in a TableScope, because both run what the table's
 // owner has put on it (planning evaluates expressions of indexes and constraints). Where it names
 // tables of several owners whose code must not run as the current user, the one whose table it
-// writes runs it, or the one whose table it names first.
+// writes runs it, or the one whose table it names first. Functions of ours that it calls run as the
+// current user all the same.
 #pragma once
 
 #include <initializer_list>
 #include <string>
 
+#include "pg/lent_function.h"
 #include "pg/named_rows.h"
 #include "pg/spi.h"
 #include "pg/table_scope.h"
+
+extern "C"
+{
+#include "utils/portal.h"
+}
 
 namespace pg
 {
@@ -25,6 +32,9 @@ Rows query_table(const std::string &sql, std::initializer_list<Param> params = {
 uint64_t execute_table(const std::string &sql, std::initializer_list<Param> params = {},
 					   const NamedRows *staged = nullptr);
 
+/// Whether a query on target tables would run as the owner of one, and not as the current user.
+bool runs_as_owner(const std::string &sql);
+
 /// A query on target tables whose rows are fetched a few at a time, under one snapshot.
 class TableCursor
 {
@@ -35,10 +45,19 @@ class TableCursor
 	TableCursor &operator=(const TableCursor &) = delete;
 	/// The next rows, at most count; none at the end.
 	Rows fetch(size_t count);
+	/// Of the rows.
+	TupleDesc descriptor() const { return portal_->tupDesc; }
+	/// Calls visit(rows, i) for each row, fetching some at a time. Serves interrupts.
+	template <typename Visit>
+	void for_each(size_t at_a_time, Visit &&visit)
+	{
+		for_each_row(*this, at_a_time, visit);
+	}
 
   private:
 	Portal portal_;
 	Actor actor_;
+	Lent lent_;
 	int exceptions_;
 };
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <list>
+#include <map>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -27,6 +28,9 @@ struct Batch
 {
 	std::vector<std::unique_ptr<Piece>> pieces;
 	std::vector<BatchRecord> records; ///< of all pieces, in order; filled by collect()
+	/// Accepted records whose rows a trigger has kept out of the table: how many, by
+	/// StagedRecord::file. Of a replay's records, all under 0.
+	std::map<uint32_t, uint64_t> kept_out;
 
 	void collect();
 	/// Back to nothing; keeps the memory of the records, which the next batch needs again.

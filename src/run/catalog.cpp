@@ -4,6 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "run/target_table.h"
+
 extern "C"
 {
 #include "catalog/namespace.h"
@@ -162,6 +164,7 @@ namespace
 void
 check_table(const Definition &definition, const TableDefinition &table, Oid oid)
 {
+	check_target(definition, table, oid);
 	const pg::Rows rows =
 		pg::query("SELECT attname::text, format_type(atttypid, atttypmod) FROM pg_attribute"
 				  " WHERE attrelid = $1::oid AND attnum > 0 AND NOT attisdropped",

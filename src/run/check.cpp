@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/prefault.h"
+#include "pg/table_statement.h"
 #include "pg/temp_file.h"
 #include "run/batch.h"
 #include "run/missing_references.h"
@@ -73,7 +74,7 @@ ask_in_slices(const std::vector<std::string_view> &keys, Oid type, const std::st
 		const size_t to = std::min(keys.size(), from + keys_at_once);
 		const std::vector<std::string_view> slice(keys.begin() + static_cast<ptrdiff_t>(from),
 												  keys.begin() + static_cast<ptrdiff_t>(to));
-		const pg::Rows rows = pg::query(sql, {pg::param_array(type, slice)});
+		const pg::Rows rows = pg::query_table(sql, {pg::param_array(type, slice)});
 		for (uint64_t r = 0; r < rows.size(); ++r)
 			visit(from + static_cast<size_t>(rows.integer(r, 0) - 1));
 	}
@@ -334,6 +335,7 @@ Batch::clear()
 {
 	pieces.clear();
 	records.clear();
+	kept_out.clear();
 }
 
 size_t
@@ -392,7 +394,8 @@ check_and_load(const Catalog &catalog, const Definition &definition, Batch &batc
 bool
 has_rows(const TableDefinition &table)
 {
-	return find_table(table) && !pg::query("SELECT 1 FROM " + quoted(table) + " LIMIT 1").empty();
+	return find_table(table) &&
+		   !pg::query_table("SELECT 1 FROM " + quoted(table) + " LIMIT 1").empty();
 }
 
 std::vector<CheckMemory::Known> &

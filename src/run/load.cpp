@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <bit>
+#include <map>
 #include <numeric>
 #include <optional>
 #include <unordered_map>
@@ -8,6 +9,7 @@
 #include "pg/copy.h"
 #include "pg/table_statement.h"
 #include "run/batch.h"
+#include "run/refusal.h"
 
 namespace etl
 {
@@ -132,51 +134,68 @@ same_key(const Definition &definition)
 	return "t." + pg::quote(key.name) + " = " + staged_column(table, key);
 }
 
+/// "The row t came from a later partition than s"; "" where the table does not tell.
+std::string
+newer_condition(const TableDefinition &table)
+{
+	const ColumnDefinition *date = column_from(table, Source::record_date);
+	const ColumnDefinition *hour = column_from(table, Source::record_hour);
+	if (date == nullptr)
+		return {};
+	std::string ours = "t." + pg::quote(date->name), theirs = staged_column(table, *date);
+	if (hour != nullptr)
+	{
+		ours += ", t." + pg::quote(hour->name);
+		theirs += ", " + staged_column(table, *hour);
+	}
+	return "(" + ours + ") > (" + theirs + ")";
+}
+
 /// Rows whose key is in the table replace the row, unless it came from a later partition: a late
 /// file does not undo what a newer one said.
 uint64_t
 update_rows(const Definition &definition, const std::vector<LoadRow> &rows)
 {
 	const TableDefinition &table = definition.tables[0];
-	std::string assignments, newer;
+	std::string assignments;
 	for (const ColumnDefinition &column : table.columns)
 		if (&column - table.columns.data() != definition.key_column)
 			assignments += (assignments.empty() ? "" : ", ") + pg::quote(column.name) + " = " +
 						   staged_column(table, column);
 	if (assignments.empty())
 		return rows.size();
-	const ColumnDefinition *date = column_from(table, Source::record_date);
-	const ColumnDefinition *hour = column_from(table, Source::record_hour);
-	if (date != nullptr)
-	{
-		std::string ours = "t." + pg::quote(date->name), theirs = staged_column(table, *date);
-		if (hour != nullptr)
-		{
-			ours += ", t." + pg::quote(hour->name);
-			theirs += ", " + staged_column(table, *hour);
-		}
-		newer = " AND ((" + ours + ") > (" + theirs + ")) IS NOT TRUE";
-	}
+	const std::string newer = newer_condition(table);
 	const pg::NamedRows staged = staged_rows(table, rows);
 	return pg::execute_table("UPDATE " + quoted(table) + " t SET " + assignments +
-								 " FROM etl_staged s WHERE " + same_key(definition) + newer,
+								 " FROM etl_staged s WHERE " + same_key(definition) +
+								 (newer.empty() ? "" : " AND (" + newer + ") IS NOT TRUE"),
 							 {}, &staged);
 }
 
-/// Positions of rows whose key is not in the table: somebody has deleted it since it was looked up.
-std::vector<int64_t>
-deleted_rows(const Definition &definition, const std::vector<LoadRow> &rows)
+/// A row that an update has not touched.
+struct UntouchedRow
+{
+	int64_t position;
+	bool deleted; ///< its key is not in the table: somebody has deleted it since it was looked up
+};
+
+/// The rows whose keys are not in the table, or whose places newer ones have.
+std::vector<UntouchedRow>
+untouched_rows(const Definition &definition, const std::vector<LoadRow> &rows)
 {
 	const TableDefinition &table = definition.tables[0];
+	const std::string newer = newer_condition(table);
 	const pg::NamedRows staged = staged_rows(table, rows);
-	const pg::Rows found =
-		pg::query_table("SELECT s.n FROM etl_staged s WHERE NOT EXISTS (SELECT FROM " +
-							quoted(table) + " t WHERE " + same_key(definition) + ")",
-						{}, &staged);
-	std::vector<int64_t> positions;
+	const pg::Rows found = pg::query_table(
+		"SELECT s.n, t.found IS NULL FROM etl_staged s LEFT JOIN LATERAL (SELECT true AS found" +
+			(newer.empty() ? std::string() : ", " + newer + " AS newer") + " FROM " +
+			quoted(table) + " t WHERE " + same_key(definition) + " LIMIT 1) t ON true WHERE " +
+			(newer.empty() ? "" : "t.newer OR ") + "t.found IS NULL",
+		{}, &staged);
+	std::vector<UntouchedRow> untouched;
 	for (uint64_t i = 0; i < found.size(); ++i)
-		positions.push_back(found.integer(i, 0) - 1);
-	return positions;
+		untouched.push_back({found.integer(i, 0) - 1, found.boolean(i, 1)});
+	return untouched;
 }
 
 /// The rows of child tables that belong to parents which are about to be replaced.
@@ -198,11 +217,16 @@ delete_children(const Definition &definition, const TableDefinition &child,
 					  {}, &staged);
 }
 
+/// Thrown when rows of several files were loaded at a time and a trigger has kept some out.
+struct RowsKeptOut
+{
+};
+
 class Loader
 {
   public:
 	Loader(const Definition &definition, Batch &batch, const CheckMemory *memory)
-		: definition_(definition), batch_(batch), memory_(memory)
+		: definition_(definition), batch_(batch), memory_(memory), refusals_(definition)
 	{
 		rows_.resize(definition.tables.size());
 		for (size_t t = 0; t < rows_.size(); ++t)
@@ -277,9 +301,21 @@ class Loader
 		std::optional<pg::PgError> error;
 		for (int attempt = 0;; ++attempt)
 		{
-			error = pg::subtransaction([&] { load_once(records, all); });
+			try
+			{
+				error = pg::subtransaction([&] { load_once(records, all); });
+			}
+			catch (const RowsKeptOut &)
+			{
+				by_file_ = true;
+				continue;
+			}
 			if (!error)
+			{
+				for (const auto &[file, count] : kept_out_)
+					batch_.kept_out[file] += count;
 				return;
+			}
 			// a deadlock with another writer has been ended by this rollback
 			if (error->sqlstate() == "40P01" && attempt < 3)
 				continue;
@@ -346,6 +382,7 @@ class Loader
 				wanted[i] = true;
 		}
 		const bool update = definition_.on_repeat == OnRepeat::update;
+		kept_out_.clear();
 		for (size_t t = 0; t < rows_.size(); ++t)
 		{
 			const TableDefinition &table = definition_.tables[t];
@@ -366,31 +403,79 @@ class Loader
 				for (const TableDefinition &child : definition_.tables)
 					if (child.is_child)
 						delete_children(definition_, child, existing);
-				if (update_rows(definition_, existing) < existing.size())
-					for (const int64_t i : deleted_rows(definition_, existing))
-					{
-						subset.push_back(existing[static_cast<size_t>(i)]);
-						batch_.records[subset.back().record].exists = false;
-					}
+				for_parts(existing,
+						  [&](const std::vector<LoadRow> &rows) { update_existing(rows, subset); });
 			}
 			if (fresh->empty())
 				continue;
-			LoadRows source(*fresh);
-			pg::copy_into_target(find_table(table), column_names(table), source);
+			if (t > 0)
+				copy(table, *fresh);
+			else
+				for_parts(*fresh, [&](const std::vector<LoadRow> &rows)
+						  { note_kept_out(rows, copy(table, rows)); });
 		}
 	}
 
-	static void refuse(BatchRecord &r, const pg::PgError &error)
+	static uint64_t copy(const TableDefinition &table, const std::vector<LoadRow> &rows)
+	{
+		LoadRows source(rows);
+		return pg::copy_into_target(find_table(table), column_names(table), source);
+	}
+
+	/// Updates rows whose keys are in the table; adds those whose keys no longer are to `gone`.
+	void update_existing(const std::vector<LoadRow> &rows, std::vector<LoadRow> &gone)
+	{
+		uint64_t done = update_rows(definition_, rows);
+		if (done == rows.size())
+			return;
+		for (const UntouchedRow &untouched : untouched_rows(definition_, rows))
+		{
+			++done;
+			if (!untouched.deleted)
+				continue;
+			gone.push_back(rows[static_cast<size_t>(untouched.position)]);
+			batch_.records[gone.back().record].exists = false;
+		}
+		note_kept_out(rows, done);
+	}
+
+	/// Calls visit() with the rows, or with those of each file by themselves. All of what a replay
+	/// loads is one file.
+	template <typename Visit>
+	void for_parts(const std::vector<LoadRow> &rows, Visit &&visit) const
+	{
+		if (!by_file_)
+			return visit(rows);
+		std::map<uint32_t, std::vector<LoadRow>> files;
+		for (const LoadRow &row : rows)
+			files[file_of(row)].push_back(row);
+		for (const auto &[file, its_rows] : files)
+			visit(its_rows);
+	}
+
+	uint32_t file_of(const LoadRow &row) const
+	{
+		const StagedRecord &record = *batch_.records[row.record].record;
+		return record.quarantine_id != 0 ? 0 : record.file;
+	}
+
+	/// Some of the rows did not get into the table, and no error says why: a trigger keeps them
+	/// out. They are not loaded then; how many of which file is known where files are loaded apart.
+	void note_kept_out(const std::vector<LoadRow> &rows, uint64_t done)
+	{
+		if (done >= rows.size())
+			return;
+		const uint32_t file = file_of(rows[0]);
+		if (std::any_of(rows.begin(), rows.end(),
+						[&](const LoadRow &row) { return file_of(row) != file; }))
+			throw RowsKeptOut();
+		kept_out_[file] += rows.size() - done;
+	}
+
+	void refuse(BatchRecord &r, const pg::PgError &error)
 	{
 		r.accepted = false;
-		const std::string what = error.constraint().empty()
-									 ? "SQLSTATE " + error.sqlstate()
-									 : "constraint \"" + error.constraint() + "\"";
-		const std::string table =
-			error.table().empty() ? "target table" : "table \"" + error.table() + "\"";
-		// the server's own message may hold values of the row
-		r.record->add({Code::constraint, error.constraint(), "", "", error.sqlstate(),
-					   "(root): refused by " + table + ", " + what});
+		r.record->add(refusals_.violation(error));
 	}
 
 	const Definition &definition_;
@@ -398,6 +483,9 @@ class Loader
 	const CheckMemory *memory_;
 	std::vector<std::vector<LoadRow>> rows_;
 	std::vector<uint32_t> refused_;
+	Refusals refusals_;
+	bool by_file_ = false;                  ///< each file's rows by themselves
+	std::map<uint32_t, uint64_t> kept_out_; ///< by file, of the attempt in hand
 };
 
 } // namespace

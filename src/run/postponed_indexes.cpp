@@ -136,6 +136,8 @@ PostponedIndexes::build()
 	const auto error = pg::subtransaction([&] { build_all(); });
 	if (!error)
 		return;
+	if (error->sqlstate() == "53400") // sorting takes more than going row by row
+		throw CannotPostpone{dataset_, "Building one of them did not fit temp_file_limit"};
 	if (!is_refusal(*error))
 		throw *error;
 	throw CannotPostpone{dataset_, "One of them has refused a row: SQLSTATE " + error->sqlstate()};

@@ -10,6 +10,7 @@
 #include "erase/journal.h"
 #include "erase/subject_index.h"
 #include "erase/tombstone.h"
+#include "pg/immediate_constraints.h"
 #include "pg/key_file.h"
 #include "pg/type_input.h"
 #include "run/actions.h"
@@ -195,6 +196,8 @@ class Replay
 		if (erasure_)
 			erasure_->collect(batch, {});
 		ETL_FAULT("replay_loaded");
+		for (const auto &[file, count] : batch.kept_out)
+			result_.loaded -= static_cast<int64_t>(count);
 		update_quarantine(definition_, batch, result_.run_id,
 						  erasure_.has_value() || tombstones_ != nullptr,
 						  settings_.max_record_size);
@@ -436,6 +439,7 @@ replay_dataset(const Catalog &catalog, const std::string &dataset)
 		finish_run(result);
 		return result;
 	}
+	pg::ImmediateConstraints immediate;
 	// what is loaded releases what waited for it, in whatever dataset, until nothing more moves
 	std::deque<std::pair<std::string, Keys>> loaded;
 	loaded.emplace_back(dataset, Replay(catalog, definition, result).execute(nullptr));
@@ -454,6 +458,7 @@ replay_dataset(const Catalog &catalog, const std::string &dataset)
 			finish_run(cascade);
 		}
 	}
+	immediate.end();
 	return result;
 }
 

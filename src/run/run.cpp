@@ -11,6 +11,7 @@
 #include "erase/journal.h"
 #include "erase/subject_collector.h"
 #include "erase/tombstone.h"
+#include "pg/immediate_constraints.h"
 #include "pg/key_file.h"
 #include "pg/shared_buffers.h"
 #include "pg/type_input.h"
@@ -341,6 +342,8 @@ class Run
 			if (r.record->subject.data() != nullptr)
 				SubjectCollector::note(file.subjects, r.record->subject_hash);
 		}
+		for (const auto &[file, count] : batch.kept_out)
+			files_[file].loaded -= static_cast<int64_t>(count);
 		ETL_FAULT("loaded");
 		quarantine_rejected(definition_, batch, result_.run_id, files_);
 		ETL_FAULT("quarantined");
@@ -592,7 +595,11 @@ run_dataset(const Catalog &catalog, const std::string &dataset, const RunOptions
 		result.error = "another session is running this dataset: process " + std::to_string(pid);
 	}
 	else
+	{
+		pg::ImmediateConstraints immediate;
 		run_stable_files(catalog, definition, options, result);
+		immediate.end();
+	}
 	finish_run(result);
 	ETL_FAULT("run_recorded");
 	return result;

@@ -17,6 +17,7 @@ CREATE VIEW etl.health AS
     SELECT * FROM etl.journal_check()
     UNION ALL SELECT * FROM etl.audit_check()
     UNION ALL SELECT * FROM etl.key_check()
+    UNION ALL SELECT * FROM etl.archive_check()
     UNION ALL SELECT * FROM etl.tombstone_check()
     UNION ALL SELECT * FROM etl.request_check();
 COMMENT ON VIEW etl.health IS 'What a DBA should know: one row for each check';

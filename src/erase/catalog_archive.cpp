@@ -6,6 +6,7 @@
 #include "erase/subject_index.h"
 #include "pg/key_file.h"
 #include "pg/srf.h"
+#include "run/archive_mark.h"
 #include "run/catalog_owner.h"
 #include "run/claim.h"
 #include "run/exclusive_call.h"
@@ -196,6 +197,8 @@ PG_ETL_ENTRY(etl_catalog_archive)
 	const pg::Settings settings = pg::Settings::current();
 	settings.require_folders();
 	lock_for_erasure(catalog);
+	// files that are to be loaded again must not count as known
+	require_files_known(catalog, settings);
 	for (const auto &[name, definition] : catalog.all())
 	{
 		if (!definition.subject && !definition.erases)

@@ -11,6 +11,7 @@
 #include "erase/journal.h"
 #include "pg/key_file.h"
 #include "pg/srf.h"
+#include "run/archive_mark.h"
 #include "run/catalog_owner.h"
 #include "run/exclusive_call.h"
 #include "run/functions.h"
@@ -188,6 +189,7 @@ PG_ETL_ENTRY(etl_erase)
 	// a hold, or an earlier erasure, may be among what a restored database does not know
 	if (!dry_run)
 		require_journal_applied();
+	require_files_known(catalog, settings);
 	std::vector<ErasureRequest> requests{request};
 	KeySet seen;
 	resolve_requests(catalog, dataset, secret, requests, seen);
@@ -321,5 +323,12 @@ PG_ETL_ENTRY(etl_subject)
 	}
 	for (const auto &[place, reason] : eraser.report().held)
 		pg::notice(NOTICE, "\"" + place + "\" was not looked into: " + reason);
+	for (const auto &[name, definition] : catalog.all())
+		if (archive_state(name, settings).is_behind())
+			pg::notice(WARNING,
+					   "archived files of dataset \"" + name +
+						   "\" are not known here and were not looked into",
+					   "The database was restored from before them.",
+					   "SELECT * FROM etl_reload(since => '-infinity');");
 	return static_cast<Datum>(0);
 }

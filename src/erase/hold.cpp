@@ -10,6 +10,7 @@
 #include "pg/key_file.h"
 #include "pg/settings.h"
 #include "pg/srf.h"
+#include "run/archive_mark.h"
 #include "run/exclusive_call.h"
 #include "run/functions.h"
 #include "run/run.h"
@@ -177,6 +178,7 @@ PG_ETL_ENTRY(etl_release_hold)
 	// before anybody is looked up: what another session is loading must be there
 	lock_for_erasure(catalog);
 	require_journal_applied();
+	require_files_known(catalog, pg::Settings::current());
 	const std::string secret = pg::secret(pg::KeyUse::keep);
 	std::string subject;
 	if (!PG_ARGISNULL(1))

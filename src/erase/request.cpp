@@ -8,6 +8,7 @@
 #include "erase/hold.h"
 #include "erase/tombstone.h"
 #include "pg/temp_file.h"
+#include "run/archive_mark.h"
 #include "run/claim.h"
 
 namespace etl
@@ -34,6 +35,7 @@ ErasureRun::ErasureRun(const Catalog &catalog, const Definition &definition,
 {
 	// before anybody is looked up: what another session is loading must be there
 	lock_for_erasure(catalog);
+	require_files_known(catalog, pg::Settings::current());
 }
 
 namespace

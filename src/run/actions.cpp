@@ -13,6 +13,7 @@
 
 #include "core/beneath.h"
 #include "core/signals_blocked.h"
+#include "run/archive_mark.h"
 #include "run/catalog_owner.h"
 #include "run/fault.h"
 #include "run/pending_actions.h"
@@ -185,6 +186,7 @@ forget_all() noexcept
 	plans.clear();
 	removals.clear();
 	unfinished = PendingActions();
+	forget_planned_marks();
 	parts_before = part_count;
 }
 
@@ -194,8 +196,8 @@ at_transaction_end(XactEvent event, void *)
 	if (event == XACT_EVENT_COMMIT)
 	{
 		// committed, and the dataset still locked: nothing here may fail. What can't be done now is
-		// done by the next run.
-		if (!planned.empty())
+		// done by the next run. No file goes to the archive before its mark is there.
+		if (write_planned_marks() && !planned.empty())
 			carry_out_planned();
 		forget_all();
 	}
@@ -222,6 +224,7 @@ at_subtransaction_end(SubXactEvent event, SubTransactionId id, SubTransactionId 
 			p->subtransaction = parent;
 		for (auto r = removals.rbegin(); r != removals.rend() && r->subtransaction == id; ++r)
 			r->subtransaction = parent;
+		keep_planned_marks(id, parent);
 	}
 	else if (event == SUBXACT_EVENT_ABORT_SUB)
 	{
@@ -233,6 +236,7 @@ at_subtransaction_end(SubXactEvent event, SubTransactionId id, SubTransactionId 
 			planned.forget_last();
 		for (; !removals.empty() && removals.back().subtransaction == id; removals.pop_back())
 			beneath::unlink(removals.back().path);
+		drop_planned_marks(id);
 	}
 }
 
@@ -322,6 +326,15 @@ sync_parts(const std::vector<FileAction> &actions)
 							"could not fsync folder \"" + folder + "\": " + std::strerror(errno));
 }
 
+/// Files that are loaded leave the raw directory: to the archive, or because a treated copy of them
+/// went there.
+bool
+takes_raw_file(const FileAction &action, const pg::Settings &settings)
+{
+	return (action.kind == FileAction::Kind::archive || action.kind == FileAction::Kind::remove) &&
+		   action.from.compare(0, beneath::root_length(action.from), settings.raw_dir) == 0;
+}
+
 /// As part_name() makes them: of this process, and later than parts_before.
 bool
 is_own_part(const std::string &path)
@@ -378,6 +391,10 @@ plan_actions(const std::string &dataset, std::vector<FileAction> actions)
 	ETL_FAULT("plan");
 	sync_parts(actions);
 	ETL_FAULT("plan_synced");
+	const pg::Settings settings = pg::Settings::current();
+	if (std::any_of(actions.begin(), actions.end(),
+					[&](const FileAction &a) { return takes_raw_file(a, settings); }))
+		advance_archive_mark(dataset, settings);
 	const int64_t first_id = insert_actions(dataset, actions);
 	// with synchronous_commit off a crash could take back a commit whose files have moved already
 	pg::call([] { ForceSyncCommit(); });

@@ -74,6 +74,16 @@ Catalog::get(const std::string &dataset) const
 std::vector<std::string>
 Catalog::run_order() const
 {
+	std::vector<std::string> enabled_ones;
+	for (std::string &name : order())
+		if (enabled(name))
+			enabled_ones.push_back(std::move(name));
+	return enabled_ones;
+}
+
+std::vector<std::string>
+Catalog::order() const
+{
 	std::vector<std::string> order;
 	std::map<std::string, bool> visited;
 	const std::function<void(const std::string &)> visit = [&](const std::string &name)
@@ -84,8 +94,7 @@ Catalog::run_order() const
 		visited[name] = true;
 		for (const ReferenceDefinition &reference : definition->references)
 			visit(reference.dataset);
-		if (enabled(name))
-			order.push_back(name);
+		order.push_back(name);
 	};
 	for (const bool erases : {false, true})
 		for (const auto &[name, definition] : definitions_)

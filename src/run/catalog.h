@@ -26,6 +26,8 @@ class Catalog
 	const KeyTypes &key_types() const { return key_types_; }
 	/// Enabled datasets: those that others refer to first, those that erase last.
 	std::vector<std::string> run_order() const;
+	/// The same of all datasets, enabled or not.
+	std::vector<std::string> order() const;
 	/// The dataset that claims a file of that name, or "".
 	std::string claimant(std::string_view file_name) const;
 

@@ -15,6 +15,7 @@
 #include "core/scoped_fd.h"
 #include "run/actions.h"
 #include "run/quarantine.h"
+#include "run/reload.h"
 
 namespace etl
 {
@@ -155,6 +156,11 @@ Claim::Claim(const Definition &definition, const pg::Settings &settings, const R
 	: definition_(definition), settings_(settings), options_(options),
 	  failed_(failed_files(definition, options.after_run))
 {
+	if (options.reload != nullptr)
+	{
+		options.reload->rewind();
+		return;
+	}
 	for_names(AT_FDCWD, settings.raw_dir.c_str(),
 			  [&](int fd, const dirent &entry)
 			  {
@@ -226,6 +232,8 @@ Claim::take(size_t count)
 	// what a run keeps in memory about a file is as much, whatever the file's size: a small one
 	// counts as a block of the disk
 	constexpr uint64_t block = 4096;
+	if (options_.reload != nullptr)
+		return options_.reload->take(count);
 	std::vector<StagedFile> taken;
 	while (taken.size() < count)
 	{
@@ -281,7 +289,10 @@ take_up(const Definition &definition, const pg::Settings &settings, const RunOpt
 	{
 		RunFile file;
 		file.path = std::move(f.path);
-		file.absolute = settings.raw_dir + "/" + file.path;
+		file.archived_path = std::move(f.archived_path);
+		file.absolute = file.archived_path.empty()
+							? settings.raw_dir + "/" + file.path
+							: settings.archive_dir + "/" + file.archived_path;
 		file.context = {f.partition->pg_date(), static_cast<int16_t>(f.partition->hour), run_time};
 		file.identity = f.identity;
 		FileTask task;

@@ -20,7 +20,8 @@ constexpr int64_t unix_to_pg_epoch = INT64_C(946684800000000);
 /// A regular file below the raw folder.
 struct StagedFile
 {
-	std::string path; ///< relative
+	std::string path;               ///< relative; of an archived file, under which it came
+	std::string archived_path = {}; ///< relative to the archive; empty: it is in the raw directory
 	FileIdentity identity;
 	std::optional<Partition> partition;
 	std::string name() const { return path.substr(path.rfind('/') + 1); }

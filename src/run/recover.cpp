@@ -14,6 +14,7 @@
 #include "core/key_set.h"
 #include "pg/temp_file.h"
 #include "run/actions.h"
+#include "run/archive_mark.h"
 #include "run/catalog_owner.h"
 #include "run/fault.h"
 
@@ -192,7 +193,7 @@ class Recovery
 {
   public:
 	Recovery(const std::string &dataset, const pg::Settings &settings)
-		: dataset_(dataset), settings_(settings)
+		: dataset_(dataset), settings_(settings), no_mark_(heal_archive_mark(dataset, settings))
 	{
 	}
 
@@ -215,7 +216,7 @@ class Recovery
 				continue;
 			}
 			ETL_FAULT("recover_action");
-			const ActionResult result = row.is_done ? ActionResult{} : carry_out(row.action, true);
+			const ActionResult result = row.is_done ? ActionResult{} : carry_out_marked(row.action);
 			files.insert(row.action.file_id);
 			if (result.done)
 				done_.push_back(row.action_id);
@@ -268,6 +269,14 @@ class Recovery
 	}
 
   private:
+	/// No file that is loaded leaves, or gets, its place before the archive has its mark.
+	ActionResult carry_out_marked(const FileAction &action) const
+	{
+		if (no_mark_.empty() || action.kind == FileAction::Kind::replace)
+			return carry_out(action, true);
+		return {false, action.kind == FileAction::Kind::publish ? "" : no_mark_};
+	}
+
 	static std::string_view key_of(const int64_t &file_id)
 	{
 		return {reinterpret_cast<const char *>(&file_id), sizeof file_id};
@@ -275,6 +284,7 @@ class Recovery
 
 	const std::string &dataset_;
 	const pg::Settings &settings_;
+	const std::string no_mark_; ///< why the archive has no mark: then nothing may be moved
 	std::vector<int64_t> done_; ///< numbers of actions whose rows are still there
 	int64_t last_ = INT64_MIN;  ///< number of the last action that was looked at
 	KeySet troubled_{[] { return std::make_unique<pg::TempFile>(); },

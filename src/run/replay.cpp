@@ -14,6 +14,7 @@
 #include "pg/key_file.h"
 #include "pg/type_input.h"
 #include "run/actions.h"
+#include "run/archive_mark.h"
 #include "run/batch.h"
 #include "run/catalog_owner.h"
 #include "run/claim.h"
@@ -439,6 +440,7 @@ replay_dataset(const Catalog &catalog, const std::string &dataset)
 		finish_run(result);
 		return result;
 	}
+	require_files_known(dataset, pg::Settings::current());
 	pg::ImmediateConstraints immediate;
 	// what is loaded releases what waited for it, in whatever dataset, until nothing more moves
 	std::deque<std::pair<std::string, Keys>> loaded;

@@ -16,6 +16,7 @@
 #include "pg/shared_buffers.h"
 #include "pg/type_input.h"
 #include "run/actions.h"
+#include "run/archive_mark.h"
 #include "run/batch.h"
 #include "run/catalog_owner.h"
 #include "run/claim.h"
@@ -25,6 +26,7 @@
 #include "run/freed_memory.h"
 #include "run/postponed_indexes.h"
 #include "run/quarantine.h"
+#include "run/reload.h"
 #include "run/threads.h"
 #include "run/treat_raw.h"
 
@@ -404,7 +406,9 @@ class Run
 	{
 		if (!writer_)
 			writer_.emplace((settings_.threads + 1) / 2);
-		file.processed_path = free_name(settings_.processed_dir, file.path, processed_taken_);
+		file.processed_path = options_.reload != nullptr
+								  ? options_.reload->processed_name(file.path)
+								  : free_name(settings_.processed_dir, file.path, processed_taken_);
 		processed_taken_.assign(1, file.processed_path);
 		file.processed_part = part_name(part_folder_, file.file_id, "new");
 		remove_on_rollback(file.processed_part);
@@ -485,7 +489,9 @@ class Run
 			publish.to = settings_.processed_dir + "/" + file.processed_path;
 			actions.push_back(std::move(publish));
 		}
-		file.archived_path = free_name(settings_.archive_dir, file.path, {});
+		const bool is_archived = !file.archived_path.empty();
+		if (!is_archived)
+			file.archived_path = free_name(settings_.archive_dir, file.path, {});
 		FileAction archive;
 		archive.kind = FileAction::Kind::archive;
 		archive.file_id = file.file_id;
@@ -508,7 +514,8 @@ class Run
 			archive.kind = FileAction::Kind::remove;
 			archive.to = file.treated_part;
 		}
-		actions.push_back(std::move(archive));
+		if (!is_archived)
+			actions.push_back(std::move(archive));
 	}
 
 	const beneath::KeepOpen keep_roots_{beneath::Folders::roots};
@@ -596,6 +603,8 @@ run_dataset(const Catalog &catalog, const std::string &dataset, const RunOptions
 	}
 	else
 	{
+		if (options.reload == nullptr)
+			require_files_known(dataset, pg::Settings::current());
 		pg::ImmediateConstraints immediate;
 		run_stable_files(catalog, definition, options, result);
 		immediate.end();

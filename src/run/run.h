@@ -16,6 +16,7 @@ namespace etl
 {
 
 class PostponedIndexes;
+class Reload;
 
 struct RunFile
 {
@@ -92,6 +93,8 @@ struct RunOptions
 	bool postpone_indexes = false;
 	/// Leave building them to the caller; null: the run does it itself.
 	std::vector<PostponedIndexes> *postponed = nullptr;
+	/// Take files from the archive instead, and leave them there.
+	Reload *reload = nullptr;
 	/// Files that are refused, with the reason.
 	std::map<std::string, std::string> refused;
 };

@@ -252,11 +252,18 @@ SELECT 'file_action', count(*) FROM etl.file_action;
 SQL
 	my %hashes = map { my ($path, @two) = split /\|/, $_, -1; ($path => \@two) } split /\n/,
 	  $world->{node}->safe_psql($world->{name}, q{SELECT archived_path, encode(sha256, 'hex'), encode(archived_sha256, 'hex') FROM etl.file WHERE archived_path IS NOT NULL});
+	my %marks = map { my ($dataset, $mark) = split /\|/; ($dataset => "pg_etl archive mark 1\n$mark\n") } split /\n/,
+	  $world->{node}->safe_psql($world->{name}, q{SELECT dataset, count || ' ' || nonce FROM etl.archive_mark});
 	for my $place ([ raw => "$world->{root}/raw" ], [ processed => "$world->{root}/processed" ], [ archive => $world->{archive} ])
 	{
 		my ($folder, $root) = @$place;
 		my @files;
 		File::Find::find({ no_chdir => 1, wanted => sub { push @files, $_ if -f $_ } }, $root);
+		# the marks of the archive (src/run/archive_mark.h) are random: they must be those of the catalog
+		my @marks = grep { $folder eq 'archive' && m{/\.pg_etl/[^/]+/\w+$} } @files;
+		push @state, map { my ($dataset) = m{(\w+)$}; "mark of $dataset " . (slurp_file($_) eq ($marks{$dataset} // '') ? 'as in the catalog' : 'of another transaction') } sort @marks;
+		my %is_mark = map { $_ => 1 } @marks;
+		@files = grep { !$is_mark{$_} } @files;
 		push @state, map { "$folder " . substr($_, length $root) . ' ' . content($_, $folder, $hashes{ substr $_, 1 + length $root }) } sort @files;
 	}
 	return \@state;

@@ -113,12 +113,12 @@ sub is_sql
 	return is($node->safe_psql('postgres', $sql), $expected, $name);
 }
 
-# Every file below a folder, hidden ones as well.
+# Every file below a folder, hidden ones as well, but for the marks in an archive (src/run/archive_mark.h).
 sub all_files
 {
 	my ($root) = @_;
 	my @files;
-	File::Find::find({ no_chdir => 1, wanted => sub { push @files, substr($_, length($root) + 1) if -f $_ } }, $root);
+	File::Find::find({ no_chdir => 1, wanted => sub { push @files, substr($_, length($root) + 1) if -f $_ && !m{/\.pg_etl/[0-9a-f]{8}-[0-9a-f-]{27}/\w+$} } }, $root);
 	return join "\n", sort @files;
 }
 

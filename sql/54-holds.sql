@@ -204,17 +204,31 @@ CREATE VIEW etl.erasure_report AS
       LEFT JOIN LATERAL (
            SELECT count(*) AS places, jsonb_object_agg(p.place, p.row_count) AS details
              FROM (SELECT a.place, sum(a.row_count) AS row_count FROM etl.audit a
-                    WHERE a.erasure_id = e.erasure_id AND a.place NOT IN ('etl.erasure', 'etl.tombstone') GROUP BY a.place) p) a ON true;
-COMMENT ON VIEW etl.erasure_report IS 'One row for each erasure request: when it came, when it was due and done, where, and why it was not';
+                    WHERE a.erasure_id = e.erasure_id AND a.place NOT IN ('etl.erasure', 'etl.tombstone') GROUP BY a.place) p) a ON true
+    UNION ALL
+    -- requests that could not be read: nobody is erased until they are mended, and their time runs
+    SELECT NULL, d.definition #>> '{x-etl,erases,dataset}', NULL, coalesce(f.path, 'quarantine'), 'quarantined', q.quarantined_at,
+           c.due_at, NULL, NULL,
+           CASE WHEN now() > q.quarantined_at + interval '30 days' THEN false END,
+           now() > c.due_at,
+           false, NULL, NULL, NULL, 0, 0,
+           jsonb_build_object('quarantine_id', q.quarantine_id, 'code', q.code)
+      FROM etl.dataset d
+      JOIN etl.quarantine q ON q.dataset = d.name
+      LEFT JOIN etl.file f ON f.file_id = q.file_id
+     CROSS JOIN LATERAL (SELECT q.quarantined_at + interval '1 month' AS due_at) c
+     -- one that asks again is answered: it has a row of etl.erasure
+     WHERE d.definition #> '{x-etl,erases}' IS NOT NULL AND q.status = 'open' AND q.code <> 'duplicate';
+COMMENT ON VIEW etl.erasure_report IS 'One row for each erasure request: when it came, when it was due and done, where, and why it was not. Requests that wait in quarantine have status quarantined and no erasure_id';
 COMMENT ON COLUMN etl.erasure_report.due_at IS 'One month after it was received (GDPR article 12(3)); three where it was extended';
 COMMENT ON COLUMN etl.erasure_report.within_30_days IS 'Was it done within 30 days? Null while there is time left, and for duplicates and refusals';
-COMMENT ON COLUMN etl.erasure_report.overdue IS 'It waits and its time is over';
+COMMENT ON COLUMN etl.erasure_report.overdue IS 'It waits, on hold or in quarantine, and its time is over';
 COMMENT ON COLUMN etl.erasure_report.held_back IS 'It waits for a hold to be released';
 COMMENT ON COLUMN etl.erasure_report.hold_reasons IS 'The reasons of the holds it waits for';
 COMMENT ON COLUMN etl.erasure_report.extension_reason IS 'Why its time was extended';
 COMMENT ON COLUMN etl.erasure_report.refusal_ground IS 'Why it was refused';
 COMMENT ON COLUMN etl.erasure_report.places IS 'In how many places something was treated';
-COMMENT ON COLUMN etl.erasure_report.details IS 'The places and how much was treated in each';
+COMMENT ON COLUMN etl.erasure_report.details IS 'The places and how much was treated in each; of a quarantined request its quarantine_id and code';
 
 CREATE VIEW etl.erasure_overdue AS SELECT * FROM etl.erasure_report WHERE overdue;
 COMMENT ON VIEW etl.erasure_overdue IS 'Requests whose time is over';
@@ -226,7 +240,7 @@ COMMENT ON COLUMN etl.erasure_report.erasure_id IS 'Identifies the request';
 COMMENT ON COLUMN etl.erasure_report.dataset IS 'The dataset whose subject asked';
 COMMENT ON COLUMN etl.erasure_report.subject IS 'Keyed pseudonym of the subject''s key';
 COMMENT ON COLUMN etl.erasure_report.source IS 'The file it came in, or sql; journal: it was applied again after a restore';
-COMMENT ON COLUMN etl.erasure_report.status IS 'As in etl.erasure';
+COMMENT ON COLUMN etl.erasure_report.status IS 'As in etl.erasure; quarantined: the request could not be read, see etl.quarantine';
 COMMENT ON COLUMN etl.erasure_report.received_at IS 'When the request was read';
 COMMENT ON COLUMN etl.erasure_report.completed_at IS 'When the data were treated';
 COMMENT ON COLUMN etl.erasure_report.purged_at IS 'When the old row versions were physically gone';

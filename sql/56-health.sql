@@ -4,14 +4,17 @@ CREATE FUNCTION etl.request_check(OUT "check" text, OUT status text, OUT detail 
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT 'erasure requests',
            CASE WHEN count(*) FILTER (WHERE r.overdue) > 0 THEN 'error'
-                WHEN count(*) FILTER (WHERE r.held_back AND r.hold_reasons IS NULL) > 0 THEN 'warning' ELSE 'ok' END,
-           format('%s overdue, %s held back', count(*) FILTER (WHERE r.overdue), count(*) FILTER (WHERE r.held_back)),
+                WHEN count(*) FILTER (WHERE r.status = 'quarantined' OR (r.held_back AND r.hold_reasons IS NULL)) > 0 THEN 'warning' ELSE 'ok' END,
+           format('%s overdue, %s held back, %s in quarantine', count(*) FILTER (WHERE r.overdue), count(*) FILTER (WHERE r.held_back),
+                  count(*) FILTER (WHERE r.status = 'quarantined')),
            CASE WHEN count(*) FILTER (WHERE r.overdue) > 0 THEN 'SELECT * FROM etl.erasure_overdue;'
+                WHEN count(*) FILTER (WHERE r.status = 'quarantined') > 0
+                THEN 'SELECT * FROM etl.erasure_report WHERE status = ''quarantined''; then mend the records in etl.quarantine and etl_replay(…), or ask by etl_erase(…).'
                 WHEN count(*) FILTER (WHERE r.held_back AND r.hold_reasons IS NULL) > 0
                 THEN 'Requests wait for a hold that is not there: SELECT etl_hold(…) and etl_release_hold(…) let them go.' END
       FROM etl.erasure_report r
 $$;
-COMMENT ON FUNCTION etl.request_check() IS 'Erasure requests that are late';
+COMMENT ON FUNCTION etl.request_check() IS 'Erasure requests that are late, or that could not be read';
 
 CREATE VIEW etl.health AS
     SELECT * FROM etl.journal_check()

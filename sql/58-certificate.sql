@@ -63,6 +63,9 @@ BEGIN
             jsonb_build_object('place', 'replicas', 'because', 'physical ones follow by replication, logical ones and foreign copies do not',
                 'connected', (SELECT count(*) FROM pg_stat_replication), 'slots', (SELECT count(*) FROM pg_replication_slots)),
             jsonb_build_object('place', 'server logs', 'because', 'out of the database''s reach'),
+            jsonb_build_object('place', 'records that name somebody else, and accepted records that name nobody', 'because', 'they are not about the person, as their definition says'),
+            jsonb_build_object('place', 'keys that are part of a longer word or number, of less than four characters under another member, in another base or in words', 'because', 'they would be taken for other people''s'),
+            jsonb_build_object('place', 'identifiers that are encoded, encrypted, hashed, cut or misspelt', 'because', 'they cannot be recognised'),
             jsonb_build_object('place', 'exports and downstream copies', 'because', 'out of the database''s reach'),
             jsonb_build_object('place', 'file system snapshots and backups of the staged, processed and archived folders', 'because', 'out of the database''s reach')),
         'audit_head', (SELECT jsonb_build_object('audit_id', h.audit_id, 'entries', h.entries, 'hash', encode(h.hash, 'hex')) FROM etl.audit_head h));

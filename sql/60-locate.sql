@@ -29,24 +29,58 @@ CREATE FUNCTION etl.is_empty(relation oid) RETURNS boolean
 LANGUAGE c STRICT VOLATILE AS 'MODULE_PATHNAME', 'etl_is_empty';
 COMMENT ON FUNCTION etl.is_empty(oid) IS 'Whether a table holds no row. What its owner has put on it runs as the owner';
 
+CREATE FUNCTION etl.has_older_rows(relation oid, since xid) RETURNS boolean
+LANGUAGE c STRICT VOLATILE AS 'MODULE_PATHNAME', 'etl_has_older_rows';
+COMMENT ON FUNCTION etl.has_older_rows(oid, xid) IS 'Whether a materialized view holds rows from before a transaction: it was not refreshed since. What its owner has put in its place runs as the owner';
+
 CREATE FUNCTION etl.older(a xid, b xid) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$ SELECT age(a) > age(b) $$;
 COMMENT ON FUNCTION etl.older(xid, xid) IS 'Was transaction a begun before b';
 
-CREATE FUNCTION etl.statistics_older(relation oid, xid xid) RETURNS boolean
+CREATE FUNCTION etl.statistics_of(relation oid, OUT catalog oid, OUT made_by xid, OUT renewable boolean) RETURNS SETOF record
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT EXISTS (SELECT FROM pg_statistic s WHERE s.starelid = statistics_older.relation AND etl.older(s.xmin, statistics_older.xid))
+    SELECT 'pg_statistic'::regclass::oid, s.xmin, coalesce(a.attstattarget, -1) <> 0
+      FROM pg_statistic s LEFT JOIN pg_attribute a ON a.attrelid = s.starelid AND a.attnum = s.staattnum
+     WHERE s.starelid = statistics_of.relation
+        OR s.starelid IN (SELECT i.indexrelid FROM pg_index i WHERE i.indrelid = statistics_of.relation)
+    UNION ALL
+    SELECT 'pg_statistic_ext_data'::regclass::oid, d.xmin, coalesce(e.stxstattarget, -1) <> 0
+      FROM pg_statistic_ext e JOIN pg_statistic_ext_data d ON d.stxoid = e.oid
+     WHERE e.stxrelid = statistics_of.relation
 $$;
-COMMENT ON FUNCTION etl.statistics_older(oid, xid) IS 'Has a table planner statistics from before a transaction';
+COMMENT ON FUNCTION etl.statistics_of(oid) IS 'Planner statistics of a table, of the expressions of its indexes, and its extended ones: the catalog they are in, the transaction that made them, and whether ANALYZE makes them anew';
+
+CREATE FUNCTION etl.materialized_views(relations oid[], OUT view oid, OUT depth int) RETURNS SETOF record
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    WITH RECURSIVE a(oid) AS (
+        SELECT r FROM unnest(materialized_views.relations) r
+        UNION
+        SELECT i.inhparent FROM a JOIN pg_inherits i ON i.inhrelid = a.oid),
+    d(oid, depth) AS (
+        SELECT a.oid, 0 FROM a
+        UNION
+        SELECT w.ev_class, d.depth + CASE c.relkind WHEN 'm' THEN 1 ELSE 0 END
+          FROM d
+          JOIN pg_depend p ON p.refclassid = 'pg_class'::regclass AND p.refobjid = d.oid AND p.classid = 'pg_rewrite'::regclass
+          JOIN pg_rewrite w ON w.oid = p.objid AND w.ev_class <> d.oid
+          JOIN pg_class c ON c.oid = w.ev_class AND c.relkind IN ('v', 'm'))
+    SELECT d.oid, max(d.depth) FROM d JOIN pg_class c ON c.oid = d.oid WHERE c.relkind = 'm' AND d.oid <> ALL (materialized_views.relations) GROUP BY d.oid
+$$;
+COMMENT ON FUNCTION etl.materialized_views(oid[]) IS 'Materialized views that hold copies of relations, or of what these are partitions of, through views and other materialized views, and how many of those lie before them: the order in which to refresh them';
 
 CREATE FUNCTION @extschema@.etl_erasure_purge() RETURNS SETOF text
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    statistics constant oid := 'pg_catalog.pg_statistic'::regclass;
+    catalogs constant oid[] := ARRAY['pg_catalog.pg_statistic'::regclass, 'pg_catalog.pg_statistic_ext_data'::regclass]::oid[];
     p record;
+    rewrite boolean;
     is_empty boolean;
+    stale boolean;
+    renewed boolean;
+    has_older boolean;
+    stale_views oid[] := '{}';
+    older text;
     analyses int := 0;
-    rewrites int := 0;
     redo pg_lsn;
     needed pg_lsn;
     segments bigint;
@@ -59,60 +93,97 @@ BEGIN
      WHERE q.wal_lsn IS NULL AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = q.relation)
        AND EXISTS (SELECT FROM etl.purge_pending o WHERE o.xid = q.xid AND o.relation <> q.relation);
 
-    -- tables: rewritten when there is another file that keeps no row version the erasure replaced
+    -- tables: rewritten when there is another file that keeps no row version the erasure replaced;
+    -- materialized views: refreshed, those that read others after them
     FOR p IN
-        SELECT q.relation, c.relkind, format('%I.%I', n.nspname, c.relname) AS name,
-               bool_or(etl.statistics_older(q.relation, q.xid::xid)) AS analyse,
-               bool_or(q.filenode = pg_relation_filenode(c.oid) OR NOT etl.older(q.xid::xid, c.relfrozenxid)) AS rewrite
+        SELECT q.relation, format('%I.%I', n.nspname, c.relname) AS name, c.relkind, c.relkind = 'm' AS is_view, c.relispopulated AS has_rows,
+               coalesce(v.depth, 0) AS depth, c.xmin AS made_by, max(q.xid::text::numeric)::text::xid8::xid AS erased_by,
+               bool_or(q.filenode = 0) AS is_new,
+               bool_or(q.filenode = pg_relation_filenode(c.oid) OR (c.relkind <> 'm' AND NOT etl.older(q.xid::xid, c.relfrozenxid))) AS rewrite
           FROM etl.purge_pending q JOIN pg_class c ON c.oid = q.relation JOIN pg_namespace n ON n.oid = c.relnamespace
-         WHERE q.wal_lsn IS NULL AND q.relation <> statistics
-         GROUP BY 1, 2, 3 ORDER BY 3
+          LEFT JOIN etl.materialized_views((SELECT array_agg(DISTINCT o.relation) FROM etl.purge_pending o JOIN pg_class t ON t.oid = o.relation AND t.relkind <> 'm')) v ON v.view = q.relation
+         WHERE q.wal_lsn IS NULL AND q.relation <> ALL (catalogs)
+         GROUP BY 1, 2, 3, 4, 5, 6, 7 ORDER BY 6, 2
     LOOP
-        IF p.rewrite THEN
-            -- a rewrite that had to keep old versions for somebody's snapshot does not count
-            UPDATE etl.purge_pending q SET filenode = pg_relation_filenode(q.relation) WHERE q.relation = p.relation AND q.wal_lsn IS NULL;
+        rewrite := p.rewrite;
+        IF p.is_view THEN
+            has_older := false;
+            IF p.has_rows THEN
+                has_older := etl.has_older_rows(p.relation, p.erased_by);
+            END IF;
+            -- what reads one that is refreshed, or was refreshed since, is older than it
+            rewrite := rewrite OR p.is_new OR has_older
+                OR EXISTS (SELECT FROM etl.purge_pending o JOIN pg_class c ON c.oid = o.relation AND c.relkind = 'm'
+                            WHERE o.relation <> p.relation AND (o.relation = ANY (stale_views) OR etl.older(p.made_by, c.xmin))
+                              AND EXISTS (SELECT FROM etl.materialized_views(ARRAY[o.relation]) d WHERE d.view = p.relation));
         END IF;
-        IF p.analyse THEN
+        IF rewrite THEN
+            -- Neither a rewrite that had to keep old versions for somebody's snapshot nor a refresh that
+            -- began before the erasure was committed counts.
+            UPDATE etl.purge_pending q SET filenode = pg_relation_filenode(q.relation)
+             WHERE q.relation = p.relation AND q.wal_lsn IS NULL
+               AND NOT (p.is_view AND EXISTS (SELECT FROM pg_locks l WHERE l.locktype = 'relation' AND l.relation = p.relation AND l.granted
+                                                 AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
+                                                 AND l.mode IN ('ExclusiveLock', 'AccessExclusiveLock') AND l.pid <> pg_backend_pid()));
+        END IF;
+        -- statistics from before the rewrite: who made them may have seen older rows
+        SELECT coalesce(bool_or(rewrite OR etl.older(s.made_by, p.made_by)), false),
+               coalesce(bool_or(NOT etl.older(s.made_by, p.made_by)), false)
+                   OR NOT coalesce(bool_or(s.renewable AND etl.older(s.made_by, p.made_by)), false)
+          INTO stale, renewed
+          FROM etl.statistics_of(p.relation) s;
+        IF stale THEN
             analyses := analyses + 1;
+            is_empty := NOT p.has_rows;
             -- a view that took the table's place has no row that a rewrite could free
-            is_empty := false;
-            IF p.relkind IN ('r', 'm', 't') THEN
+            IF p.has_rows AND p.relkind IN ('r', 'm', 't') THEN
                 is_empty := etl.is_empty(p.relation);
             END IF;
-            IF is_empty THEN
-                -- ANALYZE leaves an empty table's statistics as they were
-                RETURN NEXT format('DELETE FROM pg_catalog.pg_statistic WHERE starelid OPERATOR(pg_catalog.=) %L::pg_catalog.regclass::pg_catalog.oid', p.name);
+            IF is_empty OR (renewed AND NOT rewrite) THEN
+                -- ANALYZE leaves an empty table's statistics as they were, and those of columns without a target
+                older := CASE WHEN is_empty THEN '' ELSE format(' AND pg_catalog.age(xmin) OPERATOR(pg_catalog.>) pg_catalog.age(%L::pg_catalog.xid)', p.made_by) END;
+                IF EXISTS (SELECT FROM etl.statistics_of(p.relation) s WHERE s.catalog = catalogs[1]) THEN
+                    RETURN NEXT format('DELETE FROM pg_catalog.pg_statistic WHERE starelid OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT %1$L::pg_catalog.regclass::pg_catalog.oid'
+                                       ' UNION ALL SELECT indexrelid FROM pg_catalog.pg_index WHERE indrelid OPERATOR(pg_catalog.=) %1$L::pg_catalog.regclass::pg_catalog.oid))%2$s', p.name, older);
+                END IF;
+                IF EXISTS (SELECT FROM etl.statistics_of(p.relation) s WHERE s.catalog = catalogs[2]) THEN
+                    RETURN NEXT format('DELETE FROM pg_catalog.pg_statistic_ext_data WHERE stxoid OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT oid FROM pg_catalog.pg_statistic_ext'
+                                       ' WHERE stxrelid OPERATOR(pg_catalog.=) %L::pg_catalog.regclass::pg_catalog.oid))%s', p.name, older);
+                END IF;
             END IF;
         END IF;
-        IF p.rewrite THEN
-            rewrites := rewrites + 1;
-            RETURN NEXT format('VACUUM (FULL%s) %s', CASE WHEN p.analyse THEN ', ANALYZE' ELSE '' END, p.name);
-        ELSIF p.analyse AND NOT is_empty THEN
+        IF rewrite AND p.is_view THEN
+            stale_views := stale_views || p.relation;
+            RETURN NEXT format('REFRESH MATERIALIZED VIEW %s%s', p.name, CASE WHEN p.has_rows THEN '' ELSE ' WITH NO DATA' END);
+            IF stale AND p.has_rows THEN
+                RETURN NEXT format('ANALYZE %s', p.name);
+            END IF;
+        ELSIF rewrite THEN
+            RETURN NEXT format('VACUUM (FULL%s) %s', CASE WHEN stale THEN ', ANALYZE' ELSE '' END, p.name);
+        ELSIF stale AND NOT is_empty AND NOT renewed THEN
             RETURN NEXT format('ANALYZE %s', p.name);
-        ELSIF NOT p.analyse THEN
+        ELSIF NOT stale THEN
             UPDATE etl.purge_pending q SET wal_lsn = pg_current_wal_insert_lsn() WHERE q.relation = p.relation AND q.wal_lsn IS NULL;
         END IF;
     END LOOP;
 
     -- planner statistics: rewritten after every table's were made anew
     FOR p IN
-        SELECT q.xid,
-               (analyses > 0 OR q.filenode = pg_relation_filenode(statistics) OR NOT etl.older(q.xid::xid, c.relfrozenxid)
-                OR EXISTS (SELECT FROM pg_statistic s JOIN etl.purge_pending o ON o.relation = s.starelid AND o.xid = q.xid
-                            WHERE etl.older(c.relfrozenxid, s.xmin))) AS rewrite
+        SELECT q.xid, q.relation,
+               (analyses > 0 OR q.filenode = pg_relation_filenode(q.relation) OR NOT etl.older(q.xid::xid, c.relfrozenxid)
+                OR EXISTS (SELECT FROM etl.purge_pending o CROSS JOIN LATERAL etl.statistics_of(o.relation) s
+                            WHERE o.xid = q.xid AND s.catalog = q.relation AND etl.older(c.relfrozenxid, s.made_by))) AS rewrite
           FROM etl.purge_pending q JOIN pg_class c ON c.oid = q.relation
-         WHERE q.wal_lsn IS NULL AND q.relation = statistics
+         WHERE q.wal_lsn IS NULL AND q.relation = ANY (catalogs)
     LOOP
         IF p.rewrite THEN
-            rewrites := rewrites + 1;
-            UPDATE etl.purge_pending q SET filenode = pg_relation_filenode(statistics) WHERE q.relation = statistics AND q.xid = p.xid;
+            UPDATE etl.purge_pending q SET filenode = pg_relation_filenode(q.relation) WHERE q.relation = p.relation AND q.xid = p.xid;
         ELSE
-            UPDATE etl.purge_pending q SET wal_lsn = pg_current_wal_insert_lsn() WHERE q.relation = statistics AND q.xid = p.xid;
+            UPDATE etl.purge_pending q SET wal_lsn = pg_current_wal_insert_lsn() WHERE q.relation = p.relation AND q.xid = p.xid;
         END IF;
     END LOOP;
-    IF EXISTS (SELECT FROM etl.purge_pending q WHERE q.relation = statistics AND q.wal_lsn IS NULL) THEN
-        RETURN NEXT 'VACUUM (FULL) pg_catalog.pg_statistic';
-    END IF;
+    RETURN QUERY SELECT format('VACUUM (FULL) pg_catalog.%I', c.relname) FROM pg_class c
+      WHERE c.oid = ANY (catalogs) AND c.oid IN (SELECT q.relation FROM etl.purge_pending q WHERE q.wal_lsn IS NULL) ORDER BY 1;
 
     -- the log: what is older than the last rewrite of an erasure's tables
     SELECT max(f.lsn) INTO needed

@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -36,8 +37,10 @@ struct RewriteOutcome
 	uint64_t size = 0, new_size = 0; ///< on disk
 	uint64_t records = 0;
 	std::map<uint32_t, int64_t> found; ///< records by person
-	std::vector<uint64_t> hashes;      ///< what the transformation noted of each record
-	std::vector<std::string> texts;    ///< collect
+	/// Hashes of the emails of people who were found, as the transformation noted them.
+	std::set<std::pair<uint32_t, uint64_t>> emails;
+	std::vector<uint64_t> hashes;   ///< what the transformation noted of each record
+	std::vector<std::string> texts; ///< collect
 };
 
 /// Record structure stays: each record keeps its line, blank lines stay blank; an array of records

@@ -1,9 +1,9 @@
 #include "core/identities.h"
 
-#include <algorithm>
 #include <cstring>
 
 #include "core/key_ring.h"
+#include "core/plain_text.h"
 #include "core/rewrite.h"
 #include "core/staged_file.h"
 
@@ -44,63 +44,6 @@ bool
 is_domain(char c)
 {
 	return is_alnum(c) || c == '.' || c == '-';
-}
-
-int
-hex_digit(char c)
-{
-	return c >= '0' && c <= '9'   ? c - '0'
-		   : c >= 'a' && c <= 'f' ? c - 'a' + 10
-		   : c >= 'A' && c <= 'F' ? c - 'A' + 10
-								  : -1;
-}
-
-/// JSON's escapes undone as far as they can be told in a text that may be no JSON: characters below
-/// U+0800, and surrogates left alone.
-std::string
-unescaped(std::string_view text)
-{
-	std::string out;
-	out.reserve(text.size());
-	for (size_t i = 0; i < text.size(); ++i)
-	{
-		if (text[i] != '\\' || i + 1 == text.size())
-		{
-			out += text[i];
-			continue;
-		}
-		const char c = text[++i];
-		if (c == 'u' && i + 4 < text.size())
-		{
-			int value = 0;
-			for (size_t k = 1; k <= 4; ++k)
-			{
-				const int digit = hex_digit(text[i + k]);
-				value = digit < 0 || value < 0 ? -1 : value * 16 + digit;
-			}
-			if (value > 0 && (value < 0xd800 || value > 0xdfff))
-			{
-				if (value < 0x80)
-					out += static_cast<char>(value);
-				else if (value < 0x800)
-				{
-					out += static_cast<char>(0xc0 | value >> 6);
-					out += static_cast<char>(0x80 | (value & 0x3f));
-				}
-				else
-				{
-					out += static_cast<char>(0xe0 | value >> 12);
-					out += static_cast<char>(0x80 | (value >> 6 & 0x3f));
-					out += static_cast<char>(0x80 | (value & 0x3f));
-				}
-				i += 4;
-				continue;
-			}
-		}
-		// a line feed and the like part words; a quote or slash stands for itself
-		out += std::strchr("nrtbf", c) != nullptr ? ' ' : c;
-	}
-	return out;
 }
 
 } // namespace
@@ -185,14 +128,17 @@ Identities::by_any_email(std::string_view folded) const
 }
 
 uint32_t
-Identities::by_word(std::string_view word) const
+Identities::by_word(std::string_view word, const KeyForm &form, bool only_telling) const
 {
-	const uint32_t person = by_subject(word);
-	if (person != nobody || word.size() < 2 || word[0] != '0')
-		return person;
-	const size_t digit = word.find_first_not_of('0');
-	if (word.find_first_not_of("0123456789") != std::string_view::npos)
+	std::string canonical;
+	if (!form.read(word, canonical) || (only_telling && !form.is_telling(canonical)))
 		return nobody;
+	const uint32_t person = by_subject(canonical);
+	// of a key that is a text the zeros before it may be of another hand
+	const size_t digit = word.find_first_not_of('0');
+	if (person != nobody || form.is_number() || digit == 0 ||
+		word.find_first_not_of("0123456789") != std::string_view::npos)
+		return person;
 	return by_subject(digit == std::string_view::npos ? "0" : word.substr(digit));
 }
 
@@ -222,25 +168,125 @@ Identities::email_in(std::string_view text) const
 namespace
 {
 
-/// Does the member's name, and nothing but quotes, colons and blanks after it, stand before at?
 bool
-follows_member(std::string_view text, size_t at, std::string_view member)
+is_digit(char c)
 {
-	while (at > 0 && std::strchr(" \t\"':=+", text[at - 1]) != nullptr)
-		--at;
-	return !member.empty() && at >= member.size() &&
-		   text.substr(at - member.size(), member.size()) == member &&
-		   (at == member.size() || !is_word(text[at - member.size() - 1]));
+	return c >= '0' && c <= '9';
 }
 
-constexpr size_t shortest_word = 4;
+/// The key's member, and nothing but quotes, colons and blanks after its name, stands before at?
+bool
+follows_member(std::string_view text, size_t at, const KeyForm &form)
+{
+	while (at > 0 && std::strchr(" \t\"'\\:=+", text[at - 1]) != nullptr)
+		--at;
+	size_t begin = at;
+	while (begin > 0 && (is_word(text[begin - 1]) || text[begin - 1] == '-'))
+		--begin;
+	return form.is_name(text.substr(begin, at - begin));
+}
+
+bool
+is_uuid_at(std::string_view text, size_t at)
+{
+	constexpr size_t size = 36;
+	if (at + size > text.size() || (at + size < text.size() && is_word(text[at + size])))
+		return false;
+	for (size_t i = 0; i < size; ++i)
+	{
+		const char c = text[at + i], small = static_cast<char>(c | 0x20);
+		const bool hyphen = i == 8 || i == 13 || i == 18 || i == 23;
+		if (hyphen ? c != '-' : !is_digit(c) && !(small >= 'a' && small <= 'f'))
+			return false;
+	}
+	return true;
+}
+
+/// Where a number ends that begins at a digit, with its fraction and exponent.
+size_t
+end_of_number(std::string_view text, size_t at)
+{
+	const auto digits = [&]
+	{
+		while (at < text.size() && is_digit(text[at]))
+			++at;
+	};
+	const auto digit_at = [&](size_t i) { return i < text.size() && is_digit(text[i]); };
+	digits();
+	if (at < text.size() && text[at] == '.' && digit_at(at + 1))
+	{
+		++at;
+		digits();
+	}
+	if (at < text.size() && (text[at] == 'e' || text[at] == 'E'))
+	{
+		const bool sign = at + 1 < text.size() && (text[at + 1] == '+' || text[at + 1] == '-');
+		if (const size_t first = at + 1 + sign; digit_at(first))
+		{
+			at = first;
+			digits();
+		}
+	}
+	return at;
+}
 
 } // namespace
 
+/// Numbers that are no part of a word, and not joined to other digits by dots and hyphens, as those
+/// of dates, versions, addresses of computers, phone numbers and UUIDs are.
 uint32_t
-Identities::key_in(std::string_view text, std::string_view member) const
+Identities::number_in(std::string_view text, const KeyForm &form) const
 {
-	// words, and words joined by hyphens (UUIDs)
+	for (size_t at = 0; at < text.size();)
+	{
+		if (!is_word(text[at]))
+		{
+			++at;
+			continue;
+		}
+		if (is_uuid_at(text, at))
+		{
+			at += 36;
+			continue;
+		}
+		const size_t begin = at;
+		bool alone = is_digit(text[at]);
+		const size_t end = alone ? end_of_number(text, at) : at;
+		at = end;
+		const auto pass_word = [&]
+		{
+			const size_t from = at;
+			while (at < text.size() && is_word(text[at]))
+				++at;
+			return at > from;
+		};
+		alone = !pass_word() && alone;
+		while (at + 1 < text.size() && (text[at] == '.' || text[at] == '-') &&
+			   is_digit(text[at - 1]) && is_word(text[at + 1]) &&
+			   (is_digit(text[at + 1]) || !alone))
+		{
+			++at;
+			pass_word();
+			alone = false;
+		}
+		if (!alone)
+			continue;
+		// a negative number, or what stands behind a decimal point
+		if (begin > 0 && (text[begin - 1] == '-' || text[begin - 1] == '.') &&
+			(begin == 1 || !is_word(text[begin - 2])))
+			continue;
+		const std::string_view number = text.substr(begin, end - begin);
+		const uint32_t person = by_word(number, form, !follows_member(text, begin, form));
+		if (person != nobody)
+			return person;
+	}
+	return nobody;
+}
+
+/// Words, and words joined by hyphens (UUIDs).
+uint32_t
+Identities::word_in(std::string_view text, const KeyForm &form) const
+{
 	for (const bool hyphens : {false, true})
 		for (size_t at = 0; at < text.size();)
 		{
@@ -249,31 +295,24 @@ Identities::key_in(std::string_view text, std::string_view member) const
 				++at;
 				continue;
 			}
-			size_t end = at;
+			const size_t begin = at;
 			bool joined = false;
-			while (end < text.size() && (is_word(text[end]) || (hyphens && text[end] == '-')))
-			{
-				joined = joined || text[end] == '-';
-				++end;
-			}
-			const std::string_view word = text.substr(at, end - at);
-			const size_t digits = std::min(word.find_first_not_of('0'), word.size());
-			if ((!hyphens || joined) &&
-				(word.size() - digits >= shortest_word || follows_member(text, at, member)))
-			{
-				const uint32_t person = by_word(word);
-				if (person != nobody)
-					return person;
-			}
-			at = end;
+			while (at < text.size() && (is_word(text[at]) || (hyphens && text[at] == '-')))
+				joined = text[at++] == '-' || joined;
+			if (hyphens && !joined)
+				continue;
+			const std::string_view word = text.substr(begin, at - begin);
+			const uint32_t person = by_word(word, form, !follows_member(text, begin, form));
+			if (person != nobody)
+				return person;
 		}
 	return nobody;
 }
 
+/// Whole strings: emails with unusual local parts, keys with blanks.
 uint32_t
-Identities::quoted_in(std::string_view text, bool keys, std::string_view member) const
+Identities::quoted_in(std::string_view text, const KeyForm *form) const
 {
-	// whole strings: emails with unusual local parts, keys with blanks
 	size_t open = text.find('"');
 	while (open != std::string_view::npos)
 	{
@@ -284,8 +323,9 @@ Identities::quoted_in(std::string_view text, bool keys, std::string_view member)
 		if (inside.find('@') != std::string_view::npos)
 			if (const uint32_t person = by_any_email(fold_email(inside)); person != nobody)
 				return person;
-		if (keys && (inside.size() >= shortest_word || follows_member(text, open, member)))
-			if (const uint32_t person = by_word(inside); person != nobody)
+		if (form != nullptr)
+			if (const uint32_t person = by_word(inside, *form, !follows_member(text, open, *form));
+				person != nobody)
 				return person;
 		open = close;
 	}
@@ -293,19 +333,26 @@ Identities::quoted_in(std::string_view text, bool keys, std::string_view member)
 }
 
 uint32_t
-Identities::named_in(std::string_view text, bool keys, std::string_view key_member) const
+Identities::named_in(std::string_view text, const KeyForm *form) const
 {
-	std::string plain;
-	if (text.find('\\') != std::string_view::npos)
-	{
-		plain = unescaped(text);
-		text = plain;
-	}
-	uint32_t person = emails_.empty() && text_emails_.empty() ? nobody : email_in(text);
-	if (person == nobody && keys && !subjects_.empty())
-		person = key_in(text, key_member);
-	if (person == nobody)
-		person = quoted_in(text, keys && !subjects_.empty(), key_member);
+	if (subjects_.empty())
+		form = nullptr;
+	const bool emails = !emails_.empty() || !text_emails_.empty();
+	if (!emails && form == nullptr)
+		return nobody;
+	uint32_t person = nobody;
+	any_reading(text,
+				[&](std::string_view reading)
+				{
+					if (emails)
+						person = email_in(reading);
+					if (person == nobody && form != nullptr)
+						person =
+							form->is_number() ? number_in(reading, *form) : word_in(reading, *form);
+					if (person == nobody)
+						person = quoted_in(reading, form);
+					return person != nobody;
+				});
 	return person;
 }
 

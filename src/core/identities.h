@@ -8,6 +8,7 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "core/key_form.h"
 #include "core/key_set.h"
 #include "core/staged_file.h"
 
@@ -37,22 +38,26 @@ class Identities
 	void add_text_email(uint64_t hash, uint32_t person) { text_emails_.add(hash, person); }
 	bool empty() const { return subjects_.empty() && emails_.empty() && text_emails_.empty(); }
 	bool has_emails() const { return !emails_.empty(); }
+	bool has_subjects() const { return !subjects_.empty(); }
 
 	uint32_t by_subject(std::string_view canonical) const;
 	uint32_t by_email(std::string_view folded) const;
 
-	/// Whose identifier stands in a text that need not be JSON. An email counts between characters
-	/// that no email has; a key, where keys are looked for, as a whole word (1234 is not in 51234,
-	/// 067318 is 67318), and one of less than four characters only as the value of that member:
-	/// "id": 7.
-	uint32_t named_in(std::string_view text, bool keys, std::string_view key_member) const;
+	/// Whose identifier stands in a text that need not be JSON, in any of its readings (see
+	/// any_reading). An email counts between characters that no email has; a key, where keys are
+	/// looked for (form is not null), as a whole word (1234 is neither in 51234 nor in 1234.5 or
+	/// 2024-1234, 067318 and 67318.0 are 67318), and one of less than four characters only as the
+	/// value of a member of the key's name: "id": 7.
+	uint32_t named_in(std::string_view text, const KeyForm *form) const;
+	/// Whose key a whole word is, however it is written.
+	uint32_t by_word(std::string_view word, const KeyForm &form, bool only_telling) const;
 
   private:
 	uint32_t by_any_email(std::string_view folded) const;
 	uint32_t email_in(std::string_view text) const;
-	uint32_t key_in(std::string_view text, std::string_view member) const;
-	uint32_t quoted_in(std::string_view text, bool keys, std::string_view member) const;
-	uint32_t by_word(std::string_view word) const;
+	uint32_t number_in(std::string_view text, const KeyForm &form) const;
+	uint32_t word_in(std::string_view text, const KeyForm &form) const;
+	uint32_t quoted_in(std::string_view text, const KeyForm *form) const;
 
 	/// Whose a hash is.
 	class Owners

@@ -95,6 +95,8 @@ read_line(std::string_view text, JournalLine &line, std::string &previous)
 			line.received_at = json.at("received_at");
 			line.row_count = json.at("rows");
 			line.email_hash = json.at("email_hash");
+			if (json.contains("known_emails"))
+				line.known_emails = json["known_emails"].get<std::vector<std::string>>();
 		}
 		else
 		{
@@ -141,6 +143,13 @@ journal_text(JournalLine &line, JournalEnd &end)
 			add_text(out, "received_at", line.received_at);
 			out += ",\"rows\":" + std::to_string(line.row_count);
 			add_text(out, "email_hash", line.email_hash);
+			if (!line.known_emails.empty())
+			{
+				out += ",\"known_emails\":[";
+				for (size_t i = 0; i < line.known_emails.size(); ++i)
+					out += (i == 0 ? "\"" : ",\"") + line.known_emails[i] + "\"";
+				out += ']';
+			}
 		}
 		else
 		{

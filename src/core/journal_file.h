@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace etl
 {
@@ -40,7 +41,8 @@ struct JournalLine
 	std::string file_hash; ///< 16 hex digits: the subject's hash in etl.subject_page; may be empty
 	/// The same of the email by which late records are recognised; empty where it tells nobody.
 	std::string email_hash;
-	std::string key_id; ///< which key the pseudonyms were made with
+	std::vector<std::string> known_emails; ///< the same of emails that the subject had
+	std::string key_id;                    ///< which key the pseudonyms were made with
 	JournalOrigin origin;
 	// decision
 	std::string action; ///< hold, release, refuse, extend, reinstate

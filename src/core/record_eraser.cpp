@@ -49,14 +49,31 @@ RecordEraser::RecordEraser(const Definition &definition, const KeyTypes &key_typ
 	about_ = definition.subject && definition.subject->dataset == dataset;
 	asks_ = definition.erases && definition.erases->dataset == dataset;
 	requests_ = asks_ && requests;
-	const Path *path = about_  ? &definition.subject->path
-					   : asks_ ? &definition.erases->subject
-							   : nullptr;
-	if (path != nullptr && !path->empty())
-		key_member_ = path->back();
 	static const ColumnType as_text;
 	const auto type = key_types.find(dataset);
 	key_type_ = type == key_types.end() ? &as_text : &type->second;
+	if (!about_ && !asks_)
+		return;
+	const Path &path = subject_path();
+	form_.emplace(*key_type_, path.empty() ? std::string_view() : path.back(), dataset);
+	search_.emplace(definition, path, *form_);
+}
+
+const Path &
+RecordEraser::subject_path() const
+{
+	return about_ ? definition_.subject->path : definition_.erases->subject;
+}
+
+bool
+RecordEraser::parse(std::string_view text)
+{
+	ParseError error;
+	if (!document_.parse(text, error))
+		return false;
+	// as it was when it was tested
+	normalise_numbers(definition_, document_);
+	return true;
 }
 
 std::string
@@ -64,7 +81,7 @@ RecordEraser::canonical(const Document &document)
 {
 	if (!about_ && !asks_)
 		return {};
-	const Path &path = about_ ? definition_.subject->path : definition_.erases->subject;
+	const Path &path = subject_path();
 	if (path.empty())
 		return {};
 	const Value value = find(document.root(), path);
@@ -76,10 +93,23 @@ RecordEraser::canonical(const Document &document)
 													  : std::string();
 }
 
-uint32_t
-RecordEraser::find_person(const Document &document, std::string_view subject, bool &by_text)
+/// Is it refused because it does not name anybody as its definition wants it? One that may leave
+/// that out is about nobody.
+bool
+RecordEraser::lacks_name(const Document &document) const
 {
-	by_text = false;
+	if (!form_ || document.text() == erased_text)
+		return false;
+	const Path &path = subject_path();
+	const Value value = path.empty() ? Value() : find(document.root(), path);
+	return (value && !value.is(Kind::null)) || (about_ && path == definition_.key) ||
+		   (definition_.schema != nullptr && !definition_.schema->is_valid(document.root()));
+}
+
+uint32_t
+RecordEraser::find_person(const Document &document, std::string_view subject, By &by)
+{
+	by = By::name;
 	uint32_t person = subject.data() == nullptr ? Identities::nobody : people_.by_subject(subject);
 	if (person == Identities::nobody && people_.has_emails())
 	{
@@ -92,8 +122,16 @@ RecordEraser::find_person(const Document &document, std::string_view subject, bo
 	// a record that names nobody where it should may do so elsewhere
 	if (person == Identities::nobody && subject.data() == nullptr)
 	{
-		person = people_.named_in(document.text(), false, {});
-		by_text = person != Identities::nobody;
+		by = By::email;
+		person = people_.named_in(document.text(), nullptr);
+		uint32_t by_key = Identities::nobody;
+		if (people_.has_subjects() && lacks_name(document))
+			by_key = search_->find(document, people_);
+		if (by_key != Identities::nobody)
+		{
+			by = By::key;
+			person = by_key;
+		}
 	}
 	return person;
 }
@@ -103,8 +141,8 @@ RecordEraser::erase(const Document &document, std::string_view subject, std::str
 {
 	if (asks_ && !requests_)
 		return Identities::nobody;
-	bool by_text;
-	const uint32_t person = find_person(document, subject, by_text);
+	By by;
+	const uint32_t person = find_person(document, subject, by);
 	if (person == Identities::nobody)
 		return person;
 	if (requests_)
@@ -122,8 +160,9 @@ RecordEraser::erase(const Document &document, std::string_view subject, std::str
 		out = erased_record(document, definition_, {secret_, token})
 				  .value_or(std::string(erased_text));
 	}
-	if ((!about_ && !requests_) ||
-		(by_text && people_.named_in(out, false, {}) != Identities::nobody))
+	// what holds the key elsewhere may hold anything elsewhere
+	if ((!about_ && !requests_) || by == By::key ||
+		(by == By::email && people_.named_in(out, nullptr) != Identities::nobody))
 		out = erased_text;
 	return person;
 }
@@ -133,7 +172,7 @@ RecordEraser::erase_malformed(std::string_view text, std::string &out) const
 {
 	if (text == erased_text)
 		return Identities::nobody;
-	const uint32_t person = people_.named_in(text, about_ || asks_, key_member_);
+	const uint32_t person = people_.named_in(text, form());
 	if (person != Identities::nobody)
 		out = erased_text;
 	return person;
@@ -142,30 +181,46 @@ RecordEraser::erase_malformed(std::string_view text, std::string &out) const
 uint32_t
 RecordEraser::erase(std::string_view text, std::string &out)
 {
-	ParseError error;
-	if (!document_.parse(text, error))
+	known_email_ = 0;
+	if (!parse(text))
 		return erase_malformed(text, out);
 	const std::string subject = canonical(document_);
-	return erase(document_, subject.empty() ? std::string_view() : std::string_view(subject), out);
+	const uint32_t person =
+		erase(document_, subject.empty() ? std::string_view() : std::string_view(subject), out);
+	note_email(person, subject);
+	return person;
+}
+
+void
+RecordEraser::note_email(uint32_t person, std::string_view subject)
+{
+	if (person == Identities::nobody || subject.empty() || !about_ ||
+		definition_.subject->email.empty())
+		return;
+	const std::string email = fold_email(text_at(document_, definition_.subject->email));
+	// what has been treated before holds a token
+	if (email.find('@') != std::string::npos && !email.ends_with(erased_domain))
+		known_email_ = people_.email_hash(email);
 }
 
 uint32_t
 RecordEraser::whose(std::string_view text)
 {
-	ParseError error;
-	if (!document_.parse(text, error))
-		return people_.named_in(text, about_ || asks_, key_member_);
+	known_email_ = 0;
+	if (!parse(text))
+		return people_.named_in(text, form());
 	const std::string subject = canonical(document_);
-	bool by_text;
-	return find_person(document_, subject.empty() ? std::string_view() : std::string_view(subject),
-					   by_text);
+	By by;
+	const uint32_t person = find_person(
+		document_, subject.empty() ? std::string_view() : std::string_view(subject), by);
+	note_email(person, subject);
+	return person;
 }
 
 std::string
 RecordEraser::subject_of(std::string_view text)
 {
-	ParseError error;
-	return document_.parse(text, error) ? canonical(document_) : std::string();
+	return parse(text) ? canonical(document_) : std::string();
 }
 
 } // namespace etl

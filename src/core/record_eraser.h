@@ -2,11 +2,13 @@
 // those who were erased before, records on their way in.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "core/definition.h"
 #include "core/identities.h"
+#include "core/key_search.h"
 #include "core/staged_record.h"
 
 namespace etl
@@ -35,21 +37,40 @@ class RecordEraser
 	uint32_t whose(std::string_view text);
 	/// The canonical key of the person that a record names, "" for none.
 	std::string subject_of(std::string_view text);
+	/// Hash of the email of the person whom the last text handed to erase() or whose() names by
+	/// key; 0 where it holds none.
+	uint64_t known_email() const { return known_email_; }
 
   private:
-	uint32_t find_person(const Document &document, std::string_view subject, bool &by_text);
+	/// By what a record is recognised.
+	enum class By : uint8_t
+	{
+		name, ///< it names the person where it should
+		email,
+		key
+	};
+
+	uint32_t find_person(const Document &document, std::string_view subject, By &by);
+	bool lacks_name(const Document &document) const;
+	bool parse(std::string_view text);
+	const Path &subject_path() const;
+	const KeyForm *form() const { return form_ ? &*form_ : nullptr; }
 	std::string canonical(const Document &document);
+	void note_email(uint32_t person, std::string_view subject);
 
 	const Definition &definition_;
 	const Identities &people_;
 	const std::string &secret_, &dataset_;
 	const ColumnType *key_type_ = nullptr;
-	bool about_ = false;     ///< its records are about these people
-	bool asks_ = false;      ///< its records ask for their erasure
-	bool requests_ = false;  ///< and are to be treated
-	std::string key_member_; ///< name of the member that holds the person's key
+	bool about_ = false;    ///< its records are about these people
+	bool asks_ = false;     ///< its records ask for their erasure
+	bool requests_ = false; ///< and are to be treated
+	/// Of the people's keys; null where the dataset has nothing to do with them.
+	std::optional<KeyForm> form_;
+	std::optional<KeySearch> search_;
 	Document document_;
 	std::string encoded_;
+	uint64_t known_email_ = 0;
 };
 
 /// A request for erasure with keyed pseudonyms in place of its identifiers; "" when it is no JSON.

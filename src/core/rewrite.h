@@ -38,6 +38,9 @@ std::string anonymize(const Document &document, const std::vector<PersonalDefini
 std::optional<std::string> erased_record(const Document &document, const Definition &definition,
 										 const TreatmentContext &context);
 
+/// Where the tokens of subjects end.
+constexpr std::string_view erased_domain = "@erased.invalid";
+
 /// The token of a subject: 32 hex digits of HMAC-SHA-256 under the treatment key over the dataset
 /// and the subject's canonical key, at "erased.invalid" (RFC 2606 section 2: never a real domain).
 /// secret, here and below: the bytes of etl.key_file.

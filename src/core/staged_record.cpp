@@ -205,7 +205,7 @@ RecordStager::stage(const RawRecord &raw, size_t readable, uint32_t file, const 
 		return;
 	}
 
-	normalise_numbers();
+	normalise_numbers(definition_, document_);
 	Violations violations;
 	if (definition_.schema != nullptr && !definition_.schema->is_valid(document_.root()))
 	{
@@ -262,20 +262,21 @@ RecordStager::treat_erased(const RawRecord &raw, uint32_t file, const RowContext
 }
 
 void
-RecordStager::normalise_numbers()
+normalise_numbers(const Definition &definition, Document &document)
 {
-	for (const NormaliseDefinition &rule : definition_.normalise)
+	std::string pointer;
+	for (const NormaliseDefinition &rule : definition.normalise)
 	{
 		if (rule.action != NormaliseDefinition::Action::to_number)
 			continue;
-		pointer_.clear();
-		find_all(document_.root(), rule.path, 0, pointer_,
+		pointer.clear();
+		find_all(document.root(), rule.path, 0, pointer,
 				 [&](Value value, const std::string &)
 				 {
 					 if (!value.is(Kind::string))
 						 return;
 					 if (const auto decimal = Decimal::parse(value.text()))
-						 document_.replace_with_number(value, decimal->to_string());
+						 document.replace_with_number(value, decimal->to_string());
 				 });
 	}
 }

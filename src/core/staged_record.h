@@ -128,6 +128,9 @@ struct ErasedPeople
 	std::string dataset; ///< whose people they are
 };
 
+/// Turns texts into the numbers that the definition wants them to be.
+void normalise_numbers(const Definition &definition, Document &document);
+
 /// Takes records apart. One for each thread: it keeps buffers.
 class RecordStager
 {
@@ -172,7 +175,6 @@ class RecordStager
 		const std::string *container = nullptr; ///< pointer of the array that holds it
 		uint32_t index = 0;                     ///< in that array
 	};
-	void normalise_numbers();
 	void encode_rows(StagedRecord &record, uint32_t index, const RowContext &context, Piece &piece);
 	void encode_row(size_t table, const Element &element, uint32_t index, const RowContext &context,
 					StagedRecord &record, Piece &piece);

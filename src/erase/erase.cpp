@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/rewrite.h"
+#include "erase/dependents.h"
 #include "erase/eraser.h"
 #include "erase/hold.h"
 #include "erase/purge.h"
@@ -123,6 +124,9 @@ Eraser::add_people()
 			texts_.push_back(request.subject);
 			people_.add_subject(people_.subject_hash(request.subject), i);
 		}
+		// known by the journal: a record that does not name anybody where it should may be theirs
+		if (request.subject.empty() && request.subject_hash != 0)
+			people_.add_subject(request.subject_hash, i);
 		if (!request.email.empty() && !request.conflict)
 		{
 			const uint64_t hash = people_.email_hash(request.email);
@@ -130,6 +134,8 @@ Eraser::add_people()
 		}
 		else if (request.email_hash != 0)
 			people_.add_email(request.email_hash, i);
+		for (const uint64_t hash : request.known_emails)
+			people_.add_text_email(hash, i);
 	}
 	anybody_ = !people_.empty();
 }
@@ -156,10 +162,19 @@ Eraser::add_held_emails()
 			{texts()});
 		for (uint64_t i = 0; i < rows.size(); ++i)
 		{
-			report_.known_emails.push_back(people_.email_hash(fold_email(rows.text(i, 1))));
-			people_.add_text_email(report_.known_emails.back(), by_subject_.at(rows.text(i, 0)));
+			const std::string email = fold_email(rows.text(i, 1));
+			if (!email.ends_with(erased_domain))
+				add_known_email(by_subject_.at(rows.text(i, 0)), people_.email_hash(email));
 		}
 	}
+}
+
+/// One that the person had: it counts in what names nobody otherwise, now and in what comes later.
+void
+Eraser::add_known_email(uint32_t person, uint64_t hash)
+{
+	people_.add_text_email(hash, person);
+	report_.known_emails.emplace(person, hash);
 }
 
 pg::Param
@@ -341,6 +356,7 @@ erase_subjects(const Catalog &catalog, const std::string &dataset, const std::st
 	pg::ImmediateConstraints immediate;
 	eraser.run();
 	immediate.end();
+	add_dependents(catalog, dataset, eraser.report());
 	for (const ErasureRequest &request : requests)
 		if (request.held)
 			eraser.report().held.emplace_back("etl.hold", "a legal hold: the request waits");

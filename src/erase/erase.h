@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <unordered_map>
@@ -40,7 +41,9 @@ struct ErasureRequest
 	std::string received_at;                ///< of a request that the journal knows; "": now
 	uint64_t subject_hash = 0; ///< Identities::subject_hash, where only the pseudonym is known
 	uint64_t email_hash = 0;   ///< the same of an email that has a tombstone
-	std::string status;        ///< as in etl.erasure; "": it follows from the rest
+	/// Hashes of emails that the subject had: given by the journal, filled by record_erasures.
+	std::vector<uint64_t> known_emails;
+	std::string status; ///< as in etl.erasure; "": it follows from the rest
 };
 
 /// A place where something about the people was found.
@@ -60,8 +63,8 @@ struct ErasureReport
 	/// What the places hold, so that a later look can tell whether anything has changed.
 	std::vector<std::string> fingerprint;
 	bool journal = true; ///< it was written to etl.journal_dir
-	/// Hashes of the emails by which the subjects were known.
-	std::vector<uint64_t> known_emails;
+	/// Index of a request, and the hash of an email that its subject had.
+	std::set<std::pair<uint32_t, uint64_t>> known_emails;
 };
 
 /// Waits until no other session runs, replays or erases a dataset: an erasure meets whole runs

@@ -19,6 +19,10 @@ Eraser::erase_files()
 	std::vector<int64_t> subjects;
 	for (const std::string_view subject : texts_)
 		subjects.push_back(static_cast<int64_t>(people_.subject_hash(subject)));
+	for (const ErasureRequest &request : requests_)
+		if (request.subject.empty() && request.subject_hash != 0 && !request.duplicate &&
+			!request.held)
+			subjects.push_back(static_cast<int64_t>(request.subject_hash));
 	for (const auto &[name, definition] : catalog_.all())
 		if (about(definition) || asks(definition))
 			find_files(definition, subjects);
@@ -213,9 +217,11 @@ Eraser::rewrite_files()
 		// a record that goes leaves a blank line, so that the others keep theirs
 		const bool removes =
 			about(*groups[group]) && groups[group]->subject->on_erasure == OnErasure::remove;
-		return [eraser, removes](std::string_view text, std::string &out, RewriteOutcome &)
+		return [eraser, removes](std::string_view text, std::string &out, RewriteOutcome &outcome)
 		{
 			const uint32_t person = eraser->erase(text, out);
+			if (eraser->known_email() != 0)
+				outcome.emails.emplace(person, eraser->known_email());
 			if (removes && out == erased_text)
 				out.clear();
 			return person;
@@ -282,6 +288,7 @@ Eraser::finish_copy(const Copy &copy, RewriteOutcome &outcome)
 		++requests_[person].file_count;
 	}
 	report_.places.push_back(std::move(entry));
+	report_.known_emails.merge(outcome.emails);
 	for (std::string &text : outcome.texts)
 		records_.emplace_back(place, std::move(text));
 	const auto hex = [](const std::array<uint8_t, 32> &hash)

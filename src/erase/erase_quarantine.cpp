@@ -59,26 +59,31 @@ Eraser::erase_quarantine()
 	const pg::Rows rows = pg::query("SELECT DISTINCT dataset FROM etl.quarantine ORDER BY 1");
 	for (uint64_t i = 0; i < rows.size(); ++i)
 		datasets.insert(rows.text(i, 0));
-	for (const std::string &name : datasets)
+	const auto related = [&](const std::string &name)
 	{
 		const Definition *definition = catalog_.find(name);
-		const bool related = definition != nullptr && (about(*definition) || asks(*definition));
-		if (related && !texts_.empty())
-			erase_quarantine_of(definition, name, "q.subject = ANY ($2)");
+		return definition != nullptr && (about(*definition) || asks(*definition));
+	};
+	// first all that name the people: the emails in them are looked for in what names nobody
+	for (const std::string &name : datasets)
+		if (related(name) && !texts_.empty())
+			erase_quarantine_of(name, "q.subject = ANY ($2)");
+	for (const std::string &name : datasets)
+	{
 		// what names nobody where it should, or can't be read at all, may do so anywhere
-		erase_quarantine_of(definition, name, "q.subject IS NULL AND cardinality($2) >= 0");
+		erase_quarantine_of(name, "q.subject IS NULL AND cardinality($2) >= 0");
 		// the email of a request may stand in a record with a key of its own
-		if (related && definition->subject && !definition->subject->email.empty() &&
-			people_.has_emails())
-			erase_quarantine_of(definition, name, "q.subject <> ALL ($2)");
+		if (related(name) && catalog_.find(name)->subject &&
+			!catalog_.find(name)->subject->email.empty() && people_.has_emails())
+			erase_quarantine_of(name, "q.subject <> ALL ($2)");
 	}
 }
 
 void
-Eraser::erase_quarantine_of(const Definition *definition, const std::string &dataset,
-							const std::string &condition)
+Eraser::erase_quarantine_of(const std::string &dataset, const std::string &condition)
 {
 	static const Definition undefined;
+	const Definition *definition = catalog_.find(dataset);
 	RecordEraser eraser(definition != nullptr ? *definition : undefined, catalog_.key_types(),
 						people_, secret_, dataset_);
 	ErasedPlace place;
@@ -102,6 +107,8 @@ Eraser::erase_quarantine_of(const Definition *definition, const std::string &dat
 						if (person == Identities::nobody)
 							return;
 						note_quarantined(place, dataset, person, rows.integer(i, 2));
+						if (eraser.known_email() != 0)
+							add_known_email(person, eraser.known_email());
 						if (mode_ == Mode::collect)
 							records_.emplace_back("etl.quarantine", record);
 						else if (mode_ == Mode::look)

@@ -46,6 +46,7 @@ class Eraser
 	}
 	void add_people();
 	void add_held_emails();
+	void add_known_email(uint32_t person, uint64_t hash);
 
 	void erase_tables(const Definition &definition);
 	void remove_rows(const Definition &definition);
@@ -53,8 +54,7 @@ class Eraser
 					 const ColumnDefinition &subject, const ColumnDefinition *key);
 
 	void erase_quarantine();
-	void erase_quarantine_of(const Definition *definition, const std::string &dataset,
-							 const std::string &condition);
+	void erase_quarantine_of(const std::string &dataset, const std::string &condition);
 	void note_quarantined(ErasedPlace &place, const std::string &dataset, uint32_t person,
 						  int64_t file_id);
 

@@ -36,6 +36,14 @@ text_or_empty(FunctionCallInfo fcinfo, int n)
 	return fcinfo->args[n].isnull ? std::string() : pg::text_argument(fcinfo, n);
 }
 
+/// In which records a person is not looked for; etl_certificate says the same.
+const std::vector<std::string> records_not_searched = {
+	"records that name somebody else, and accepted records that name nobody",
+	"keys as a part of a longer word or number (C55501, 55501-2, 55.501, 155501)",
+	"keys in another base or in words, and keys of less than four characters that no member of "
+	"the key's name holds",
+	"identifiers that are encoded (base64, HTML entities), encrypted, hashed, cut or misspelt"};
+
 /// What an erasure would do, as the DBA sees it.
 nlohmann::ordered_json
 plan_json(const std::string &dataset, const std::string &secret, const ErasureReport &report,
@@ -92,6 +100,7 @@ plan_json(const std::string &dataset, const std::string &secret, const ErasureRe
 	plan["held"] = std::move(held);
 	plan["not_covered"] = {"backups", "replicas", "server logs",
 						   "old row versions until etl_erasure_purge()"};
+	plan["not_searched"] = records_not_searched;
 	return plan;
 }
 
@@ -257,7 +266,8 @@ PG_ETL_ENTRY(etl_reinstate)
 		" reason = $4 WHERE t.dataset = $1 AND t.reinstated_at IS NULL AND t.erasure_id IN"
 		" (SELECT s.erasure_id FROM etl.tombstone s WHERE s.dataset = $1"
 		" AND s.reinstated_at IS NULL AND ((s.kind = 'subject' AND s.pseudonym = $2)"
-		" OR (s.kind = 'email' AND s.pseudonym = $3))) RETURNING t.erasure_id, t.kind = 'email',"
+		" OR (s.kind = 'email' AND s.pseudonym = $3)))"
+		" AND t.kind <> 'known_email' RETURNING t.erasure_id, t.kind = 'email',"
 		" t.pseudonym, to_char(t.reinstated_at AT TIME ZONE 'UTC',"
 		" 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), t.reinstated_by::text",
 		{pg::param(dataset), pg::param(by_subject), pg::param(by_email), pg::param(reason)});
@@ -266,6 +276,18 @@ PG_ETL_ENTRY(etl_reinstate)
 		pg::notice(NOTICE, "this person was not erased; nothing was changed");
 		return Int64GetDatum(0);
 	}
+	// the emails by which the person was known tell nobody any more
+	std::vector<std::string> subjects;
+	for (uint64_t i = 0; i < rows.size(); ++i)
+		if (!rows.boolean(i, 1))
+			subjects.push_back(rows.text(i, 2));
+	const uint64_t known = pg::execute(
+		"UPDATE etl.tombstone t SET reinstated_at = now(), reinstated_by = session_user,"
+		" reason = $3 WHERE t.dataset = $1 AND t.reinstated_at IS NULL"
+		" AND t.kind = 'known_email' AND split_part(t.pseudonym, ':', 1) = ANY ($2)",
+		{pg::param(dataset),
+		 pg::param_array(std::vector<std::string_view>(subjects.begin(), subjects.end())),
+		 pg::param(reason)});
 	// a restored database must not treat the records of somebody who has come back
 	std::map<int64_t, JournalDecision> decisions;
 	for (uint64_t i = 0; i < rows.size(); ++i)
@@ -287,7 +309,7 @@ PG_ETL_ENTRY(etl_reinstate)
 				   "reinstate",
 				   "etl.tombstone",
 				   {},
-				   static_cast<int64_t>(rows.size())}});
+				   static_cast<int64_t>(rows.size() + known)}});
 	return Int64GetDatum(static_cast<int64_t>(rows.size()));
 }
 

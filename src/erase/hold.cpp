@@ -125,6 +125,10 @@ released_requests(const Catalog &catalog, const std::string &dataset, const std:
 			request.subject = subject->second;
 		else if (request.pseudonym.empty() && email != found.emails.end())
 			request.subject = email->second;
+		// of whom only records are left that do not name anybody where they should
+		if (const auto hash = wanted.file_hashes.find(request.pseudonym);
+			request.subject.empty() && hash != wanted.file_hashes.end())
+			request.subject_hash = hash->second;
 		requests.push_back(std::move(request));
 	}
 	return requests;

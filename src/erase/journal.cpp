@@ -372,6 +372,9 @@ append_journal(size_t count, const std::function<JournalErasure(size_t)> &erasur
 							line.row_count = erasure.row_count;
 							line.file_hash = hex16(erasure.file_hash);
 							line.email_hash = hex16(erasure.email_hash);
+							for (size_t k = 0;
+								 k < std::min(erasure.known_emails.size(), most_known_emails); ++k)
+								line.known_emails.push_back(hex16(erasure.known_emails[k]));
 							return line;
 						});
 }

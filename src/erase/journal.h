@@ -16,6 +16,9 @@
 namespace etl
 {
 
+/// Of a person's emails so many are written: a line has its limits.
+constexpr size_t most_known_emails = 100;
+
 struct JournalErasure
 {
 	int64_t erasure_id = 0;
@@ -29,6 +32,9 @@ struct JournalErasure
 	uint64_t file_hash = 0;
 	/// The same of the email, where it has a tombstone.
 	uint64_t email_hash = 0;
+	/// The same of emails that the subject had: a database that was restored from before the person
+	/// came must know them, too. Only the first few are written.
+	std::vector<uint64_t> known_emails;
 };
 
 /// Bytes of a reason: a line of the journal has its limits.

@@ -50,6 +50,12 @@ add_erasures(const std::vector<int64_t> &own, std::vector<Dated> &history)
 				  " row_count, " +
 					  iso("received_at") + ", " + hash("subject") + ", " + hash("email") + ", " +
 					  iso("coalesce(completed_at, received_at)") +
+					  ", array_to_string(ARRAY(SELECT lpad(to_hex(t.hash), 16, '0') FROM "
+					  "etl.tombstone t WHERE"
+					  " t.erasure_id = e.erasure_id AND t.kind = 'known_email'"
+					  " ORDER BY t.tombstone_id LIMIT " +
+					  std::to_string(most_known_emails) +
+					  "), '')"
 					  " FROM etl.erasure e WHERE erasure_id <> ALL ($1) ORDER BY erasure_id",
 				  {pg::param_array(own)});
 	for (uint64_t i = 0; i < rows.size(); ++i)
@@ -64,6 +70,10 @@ add_erasures(const std::vector<int64_t> &own, std::vector<Dated> &history)
 		line.received_at = rows.text(i, 6);
 		line.file_hash = rows.text(i, 7);
 		line.email_hash = rows.text(i, 8);
+		const std::string emails = rows.text(i, 10);
+		constexpr size_t digits = 16;
+		for (size_t at = 0; at < emails.size(); at += digits)
+			line.known_emails.push_back(emails.substr(at, digits));
 		history.emplace_back(rows.text(i, 9), std::move(line));
 	}
 }
@@ -88,7 +98,7 @@ add_decisions(const std::set<std::string> &own, std::vector<Dated> &history)
 		" coalesce(min(pseudonym) FILTER (WHERE kind = 'email'), ''), erasure_id,"
 		" coalesce(min(reason), ''), min(reinstated_by::text), " +
 		iso("reinstated_at") +
-		", '' FROM etl.tombstone WHERE reinstated_at IS NOT NULL"
+		", '' FROM etl.tombstone WHERE reinstated_at IS NOT NULL AND kind <> 'known_email'"
 		" GROUP BY dataset, erasure_id, reinstated_at ORDER BY 8");
 	for (uint64_t i = 0; i < rows.size(); ++i)
 	{

@@ -31,8 +31,16 @@ note_purge(const std::vector<Oid> &relations)
 		" SELECT pg_current_xact_id(), c.oid, pg_relation_filenode(c.oid) FROM pg_class c"
 		// planner statistics hold values of every table
 		" WHERE c.oid = ANY ($1::bigint[]::oid[]) OR c.oid = 'pg_catalog.pg_statistic'::regclass"
+		" OR (c.oid = 'pg_catalog.pg_statistic_ext_data'::regclass AND EXISTS"
+		" (SELECT FROM pg_statistic_ext e WHERE e.stxrelid = ANY ($1::bigint[]::oid[])))"
 		" ON CONFLICT DO NOTHING",
 		{pg::param_array(oids)});
+	// copies: whether one was refreshed after this transaction is known when it is committed
+	pg::execute("INSERT INTO etl.purge_pending (xid, relation, filenode)"
+				" SELECT pg_current_xact_id(), v.view, 0"
+				" FROM etl.materialized_views($1::bigint[]::oid[]) v"
+				" ON CONFLICT DO NOTHING",
+				{pg::param_array(oids)});
 }
 
 std::vector<Oid>
@@ -117,4 +125,23 @@ PG_ETL_ENTRY(etl_is_empty)
 	if (name.empty())
 		throw pg::Error("42P01", "there is no such table");
 	return BoolGetDatum(pg::query_table("SELECT 1 FROM " + name.text(0, 0) + " LIMIT 1").empty());
+}
+
+PG_ETL_ENTRY(etl_has_older_rows)
+{
+	const Oid relation = PG_GETARG_OID(0);
+	const int64_t since = PG_GETARG_TRANSACTIONID(1);
+	const pg::Spi spi;
+	const pg::Rows name = pg::query("SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c"
+									" JOIN pg_namespace n ON n.oid = c.relnamespace"
+									" WHERE c.oid = $1::oid AND c.relkind = 'm'",
+									{pg::param(static_cast<int64_t>(relation))});
+	if (name.empty())
+		throw pg::Error("42P01", "there is no such materialized view");
+	return BoolGetDatum(!pg::query_table("SELECT 1 FROM " + name.text(0, 0) +
+											 " WHERE pg_catalog.age(xmin) OPERATOR(pg_catalog.>)"
+											 " pg_catalog.age($1::pg_catalog.text::pg_catalog.xid)"
+											 " LIMIT 1",
+										 {pg::param(std::to_string(since))})
+							 .empty());
 }

@@ -62,6 +62,8 @@ request_of(const JournalLine &line, const Found &found, const std::map<int64_t, 
 	request.received_at = line.received_at;
 	request.subject_hash = hash_of(line.file_hash);
 	request.email_hash = hash_of(line.email_hash);
+	for (const std::string &hash : line.known_emails)
+		request.known_emails.push_back(hash_of(hash));
 	if (line.status == "duplicate")
 		request.duplicate = true;
 	else if (line.status == "completed" || line.status == "not_found")
@@ -172,8 +174,9 @@ statement_of(const std::string &action)
 			   " AND $3 IS NOT NULL AND $6 IS NOT NULL AND $7 IS NOT NULL AND $8 IS NOT NULL";
 	if (action == "reinstate")
 		return "UPDATE etl.tombstone SET reinstated_at = $4::timestamptz, reinstated_by = $5::name,"
-			   " reason = $6 WHERE dataset = $1 AND reinstated_at IS NULL AND pseudonym ="
-			   " CASE kind WHEN 'subject' THEN $2 ELSE $3 END"
+			   " reason = $6 WHERE dataset = $1 AND reinstated_at IS NULL"
+			   " AND CASE kind WHEN 'subject' THEN pseudonym = $2 WHEN 'email' THEN pseudonym = $3"
+			   " ELSE starts_with(pseudonym, $2 || ':') END"
 			   " AND $7 IS NOT NULL AND $8 IS NOT NULL";
 	if (action == "refuse" || action == "extend")
 		return action == "refuse"

@@ -1,6 +1,7 @@
 #include "erase/record.h"
 
 #include <algorithm>
+#include <deque>
 #include <span>
 
 #include "core/identities.h"
@@ -71,6 +72,7 @@ void
 set_tombstones(const std::string &dataset, Requests requests, std::vector<int64_t> &added)
 {
 	std::vector<NewTombstone> tombstones;
+	std::deque<std::string> names; // of known emails: tombstones point to them
 	for (const ErasureRequest &request : requests)
 	{
 		if (request.duplicate || request.held)
@@ -81,6 +83,11 @@ set_tombstones(const std::string &dataset, Requests requests, std::vector<int64_
 		if (request.email_hash != 0)
 			tombstones.push_back(
 				{"email", request.email_pseudonym, request.email_hash, request.erasure_id});
+		if (!request.pseudonym.empty())
+			for (const uint64_t hash : request.known_emails)
+				tombstones.push_back({"known_email",
+									  names.emplace_back(known_email_name(request.pseudonym, hash)),
+									  hash, request.erasure_id});
 	}
 	const std::vector<int64_t> ids = add_tombstones(dataset, tombstones);
 	added.insert(added.end(), ids.begin(), ids.end());
@@ -158,6 +165,9 @@ record_erasures(const std::string &dataset, const std::string &secret,
 	if (requests.empty())
 		return;
 	const Identities identities(secret);
+	for (const auto &[person, hash] : report.known_emails)
+		if (!requests[person].duplicate && !requests[person].held)
+			requests[person].known_emails.push_back(hash);
 	std::vector<int64_t> tombstones;
 	const AsCatalogOwner owner;
 	const size_t fresh = static_cast<size_t>(std::count_if(requests.begin(), requests.end(),
@@ -201,6 +211,7 @@ record_erasures(const std::string &dataset, const std::string &secret,
 										line.row_count = request.row_count;
 										line.file_hash = request.subject_hash;
 										line.email_hash = request.email_hash;
+										line.known_emails = request.known_emails;
 										return line;
 									});
 	audit(requests, report, std::move(tombstones));

@@ -199,7 +199,7 @@ ErasureRun::execute()
 	const pg::MemoryScope memory_scope;
 	const ErasureReport report = erase_subjects(catalog_, definition_.erases->dataset, secret_,
 												requests_, pg::Settings::current());
-	for (const uint64_t hash : report.known_emails)
+	for (const auto &[person, hash] : report.known_emails)
 		erased_.add_text_email(hash, 0);
 	for (const ErasureRequest &request : requests_)
 		add_identifiers(request, erased_);
@@ -231,7 +231,7 @@ ErasureRun::clean_request(const Document &document, std::span<const Identities *
 	if (line == document.text())
 		return clean_text(std::move(line), people); // it names nobody where it should
 	for (const Identities *some : people)
-		if (some->named_in(line, false, {}) != Identities::nobody)
+		if (some->named_in(line, nullptr) != Identities::nobody)
 			return std::string(erased_text);
 	return line;
 }

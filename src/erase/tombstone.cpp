@@ -39,21 +39,32 @@ Tombstones::load(const Definition &definition, const std::string &part_folder)
 	const std::string dataset = definition.subject  ? definition.subject->dataset
 								: definition.erases ? definition.erases->dataset
 													: "";
-	pg::Cursor cursor("SELECT kind = 'email', hash FROM etl.tombstone"
+	pg::Cursor cursor("SELECT kind = 'email', kind = 'known_email', hash FROM etl.tombstone"
 					  " WHERE reinstated_at IS NULL AND (dataset = $1 OR $1 = '')"
-					  " AND ($1 <> '' OR kind = 'email')",
+					  " AND ($1 <> '' OR kind <> 'subject')",
 					  {pg::param(dataset)});
 	std::unique_ptr<Tombstones> tombstones;
 	cursor.for_each(10'000,
 					[&](const pg::Rows &rows, uint64_t i)
 					{
 						if (!tombstones)
-							tombstones.reset(new Tombstones(pg::secret(pg::KeyUse::look), dataset, part_folder));
-						const uint64_t hash = static_cast<uint64_t>(rows.integer(i, 1));
-						rows.boolean(i, 0) ? tombstones->people_.add_email(hash, 0)
-										   : tombstones->people_.add_subject(hash, 0);
+							tombstones.reset(
+								new Tombstones(pg::secret(pg::KeyUse::look), dataset, part_folder));
+						const uint64_t hash = static_cast<uint64_t>(rows.integer(i, 2));
+						Identities &people = tombstones->people_;
+						rows.boolean(i, 0)   ? people.add_email(hash, 0)
+						: rows.boolean(i, 1) ? people.add_text_email(hash, 0)
+											 : people.add_subject(hash, 0);
 					});
 	return tombstones;
+}
+
+std::string
+known_email_name(const std::string &subject_pseudonym, uint64_t email_hash)
+{
+	char hash[17];
+	snprintf(hash, sizeof hash, "%016llx", static_cast<unsigned long long>(email_hash));
+	return subject_pseudonym + ":" + hash;
 }
 
 std::vector<int64_t>

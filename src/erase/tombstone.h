@@ -33,11 +33,14 @@ size_t erased_memory();
 
 struct NewTombstone
 {
-	const char *kind;           ///< "subject", "email"
+	const char *kind;           ///< "subject", "email", "known_email"
 	std::string_view pseudonym; ///< the caller's
 	uint64_t hash;
 	int64_t erasure_id;
 };
+
+/// The pseudonym under which the tombstone of an email stands that a person was known by.
+std::string known_email_name(const std::string &subject_pseudonym, uint64_t email_hash);
 
 /// Those that are there already stay as they are. Returns the erasure_id of each one that was
 /// added: the audit trail must know of it, so that etl.health can tell when one is gone.

@@ -113,6 +113,8 @@ struct RowContext
 	int32_t record_date = 0; ///< days since 2000-01-01
 	int16_t record_hour = 0;
 	int64_t run_time = 0; ///< microseconds since 2000-01-01 UTC
+	/// The partition as hours since 2000-01-01.
+	int64_t partition() const { return int64_t{record_date} * 24 + record_hour; }
 };
 
 /// Key types of the datasets that a definition names (references, subject, erasure).

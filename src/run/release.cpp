@@ -82,7 +82,10 @@ present_keys(const Definition &parent, const std::vector<std::string> &keys)
 class Release
 {
   public:
-	explicit Release(const Catalog &catalog) : catalog_(catalog) {}
+	Release(const Catalog &catalog, const Definition &definition)
+		: catalog_(catalog), dataset_(definition.dataset)
+	{
+	}
 
 	void run(const Definition &definition)
 	{
@@ -167,6 +170,8 @@ class Release
 			passed_over_.insert(name);
 			return;
 		}
+		if (name != dataset_)
+			mark_release(name);
 		ETL_FAULT("release");
 		const auto entry = runs_.find(name);
 		RunResult &result = entry != runs_.end()
@@ -187,6 +192,7 @@ class Release
 	}
 
 	const Catalog &catalog_;
+	const std::string &dataset_; ///< that was run
 	std::map<std::string, RunResult> runs_;
 	std::set<std::string> passed_over_; ///< datasets that can't be run just now
 	std::deque<std::string> loaded_;    ///< datasets of which something was loaded
@@ -200,7 +206,7 @@ release_waiting(const Catalog &catalog, const Definition &definition)
 {
 	if (pg::query("SELECT FROM etl.quarantine_reference LIMIT 1").empty())
 		return;
-	Release(catalog).run(definition);
+	Release(catalog, definition).run(definition);
 }
 
 } // namespace etl

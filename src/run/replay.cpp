@@ -132,7 +132,8 @@ class Replay
 		Batch batch;
 		batch.pieces.push_back(std::make_unique<Piece>());
 		Piece &piece = *batch.pieces.back();
-		std::vector<int64_t> file_ids;
+		std::vector<int64_t> file_ids, partitions;
+		batch.partition_of = [&](uint32_t record) { return partitions[record]; };
 		std::vector<std::string> known_subjects, duplicate_messages;
 		size_t done = ids.size();
 		RecordStager stager(definition_, catalog_.key_types(),
@@ -193,6 +194,7 @@ class Replay
 					record.loadable = false;
 				}
 				file_ids.push_back(rows.integer(i, 4));
+				partitions.push_back(context.partition());
 				known_subjects.push_back(rows.text(i, 9));
 				duplicate_messages.push_back(rows.text(i, 13));
 			}

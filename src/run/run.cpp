@@ -238,6 +238,7 @@ class Run
 	void stage_and_load(Stager &stager)
 	{
 		Batch batch;
+		batch.partition_of = [this](uint32_t file) { return files_[file].context.partition(); };
 		std::vector<uint32_t> ended;
 		size_t memory = 0;
 		result_.times.begin(StageTimes::stage);
@@ -598,7 +599,10 @@ run_locked(const Catalog &catalog, const std::string &dataset, const RunOptions 
 		   RunResult &result)
 {
 	const Definition &definition = catalog.get(dataset);
-	if (const int32_t pid = lock_dataset(dataset, options.wait))
+	int32_t pid = lock_dataset(dataset, options.wait);
+	if (pid != 0 && options.wait_for_release && is_only_released(dataset))
+		pid = lock_dataset(dataset, true);
+	if (pid != 0)
 	{
 		result.status = "skipped";
 		result.error = "another session is running this dataset: process " + std::to_string(pid);

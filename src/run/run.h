@@ -85,6 +85,9 @@ struct RunOptions
 {
 	/// Wait for a session that is running the dataset, rather than skip.
 	bool wait = false;
+	/// Wait for one that only releases records of the dataset: it will not take up its files. Where
+	/// the call holds no other dataset's lock.
+	bool wait_for_release = false;
 	/// Take up files until they come to that many bytes on disk (at least one); 0: all of them.
 	uint64_t max_bytes = 0;
 	/// Leave out files that failed in a run with a higher number, which a clock can't put back;
@@ -102,8 +105,8 @@ struct RunOptions
 /// for as long as it is kept open.
 RunOptions options_of_call();
 
-/// The same, but a dataset that cannot be run gets a row of etl.run that says why, and *error (which
-/// may be null) what was thrown.
+/// The same, but a dataset that cannot be run gets a row of etl.run that says why, and *error
+/// (which may be null) what was thrown.
 RunResult try_run_dataset(const Catalog &catalog, const std::string &dataset,
 						  const RunOptions &options, std::optional<pg::Error> *error = nullptr);
 
@@ -126,6 +129,9 @@ RunResult replay_dataset(const Catalog &catalog, const std::string &dataset);
 /// Takes the lock that keeps two sessions from running one dataset. Returns the pid of the holder,
 /// or 0 when the lock was taken (until the transaction ends), as it always is with wait.
 int32_t lock_dataset(const std::string &dataset, bool wait = false);
+/// Lets others know that the holder of a dataset's lock only releases its waiting records.
+void mark_release(const std::string &dataset);
+bool is_only_released(const std::string &dataset);
 
 /// Throws where a transaction would not see what others commit while it waits for a dataset.
 void require_read_committed();

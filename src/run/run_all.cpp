@@ -16,7 +16,8 @@ RunOptions
 options_of_call()
 {
 	RunOptions options;
-	options.postpone_indexes = !pg::call([] { return IsTransactionBlock(); });
+	const bool alone = !pg::call([] { return IsTransactionBlock(); });
+	options.postpone_indexes = options.wait_for_release = alone;
 	return options;
 }
 

@@ -36,6 +36,21 @@ lock_dataset(const std::string &dataset, bool wait)
 	return rows.empty() ? -1 : rows.int4(0, 0);
 }
 
+void
+mark_release(const std::string &dataset)
+{
+	pg::execute("SELECT pg_try_advisory_xact_lock(hashtextextended($1, 0))",
+				{pg::param("pg_etl release " + dataset)});
+}
+
+bool
+is_only_released(const std::string &dataset)
+{
+	return !pg::query("SELECT pg_try_advisory_xact_lock_shared(hashtextextended($1, 0))",
+					  {pg::param("pg_etl release " + dataset)})
+				.boolean(0, 0);
+}
+
 std::vector<int64_t>
 allocate_ids(const std::string &sequence, size_t count)
 {

@@ -187,6 +187,23 @@ $session->finish;
 sql("SELECT etl_run('parents')");
 is(sql('SELECT count(*) FROM data.children WHERE id = 5'), '1', 'the next run of either dataset releases it');
 
+# A run of the children does not give up for a session that only releases some of them: nobody else would
+# take its files.
+stage($node, 'date=2026-03-01/hour=06/children.jsonl', qq({"id": 6, "of": 78}\n));
+sql("SELECT etl_run('children')");
+stage($node, 'date=2026-03-01/hour=06/parents.jsonl', qq({"id": 78, "of": 100}\n));
+$said = '';
+$session = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('own') ], '<', \$in, '>', \$said, '2>&1', IPC::Run::timeout(60));
+$in = "BEGIN; SELECT etl_run('parents'); \\echo runs\n";
+$session->pump until $said =~ /^runs$/m;
+stage($node, 'date=2026-03-01/hour=07/children.jsonl', qq({"id": 7, "of": 78}\n));
+my $other = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('own'), '-c', "SELECT status, loaded FROM etl_run('children')" ], '<', \'', '>', \my $waited, '2>&1', IPC::Run::timeout(60));
+ok($node->poll_query_until('postgres', q{SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%etl\_run%')}), 'a run of the children waits');
+$in .= "COMMIT;\n\\q\n";
+$session->finish;
+$other->finish;
+is($waited, "succeeded|1\n", 'and loads its files when they are released');
+
 # Whoever ran a child's only release keeps the run's statements few, however many wait.
 stage($node, 'date=2026-03-02/hour=00/children.jsonl', join '', map { qq({"id": $_, "of": 500}\n) } 1000 .. 3999);
 sql("SELECT etl_run('children')");

@@ -14,11 +14,15 @@ COMMENT ON FUNCTION @extschema@.etl_run(text, boolean) IS 'Loads a dataset''s st
 
 CREATE FUNCTION @extschema@.etl_run() RETURNS SETOF etl.run
 LANGUAGE c AS 'MODULE_PATHNAME', 'etl_run_all';
-COMMENT ON FUNCTION @extschema@.etl_run() IS 'Runs every enabled dataset: those that others refer to first, erasure requests last';
+COMMENT ON FUNCTION @extschema@.etl_run() IS 'Runs every enabled dataset: those that others refer to first, erasure requests last. One that cannot be run gets a row with status failed, error and SQLSTATE, and a WARNING names it; the others go on. Errors only for what keeps all from being run: 55000 folder unset';
 
 CREATE FUNCTION etl.run_batch(dataset text, after_run bigint, first boolean) RETURNS etl.run
 LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'etl_run_batch';
-COMMENT ON FUNCTION etl.run_batch(text, bigint, boolean) IS 'Internal: etl_run over the first staged files, as many as fill etl.batch_memory, without those that have failed in runs with a higher number. One that is not the first and finds none leaves no row in etl.run';
+COMMENT ON FUNCTION etl.run_batch(text, bigint, boolean) IS 'Internal: etl_run over the first staged files, as many as fill etl.batch_memory, without those that have failed in runs with a higher number. One that is not the first and finds none leaves no row in etl.run. A dataset that cannot be run gets a row with status failed';
+
+CREATE FUNCTION etl.raise_batch_error() RETURNS void
+LANGUAGE c AS 'MODULE_PATHNAME', 'etl_raise_batch_error';
+COMMENT ON FUNCTION etl.raise_batch_error() IS 'Internal: raises what kept etl.run_batch from running the dataset the last time';
 
 CREATE FUNCTION etl.run_order() RETURNS SETOF text
 LANGUAGE c AS 'MODULE_PATHNAME', 'etl_run_order';
@@ -32,6 +36,9 @@ DECLARE
     next_dataset text;
     batch etl.run;
     batches int;
+    failed text[];
+    reasons text[];
+    first_state text;
 BEGIN
     -- what other sessions have loaded must be seen, whatever the default is
     IF pg_catalog.current_setting('transaction_isolation') OPERATOR(pg_catalog.<>) 'read committed' THEN
@@ -47,13 +54,29 @@ BEGIN
             batch := etl.run_batch(next_dataset, last_run, batches OPERATOR(pg_catalog.=) 0);
             COMMIT;
             SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+            -- its row stays, and the others have their turn
+            IF batch.sqlstate IS NOT NULL THEN
+                first_state := coalesce(first_state, batch.sqlstate);
+                failed := pg_catalog.array_append(failed, pg_catalog.format('"%s"', next_dataset));
+                reasons := pg_catalog.array_append(reasons, pg_catalog.format('%s: %s (SQLSTATE %s)', next_dataset, batch.error, batch.sqlstate));
+                EXIT;
+            END IF;
             -- nothing left, or another session is running the dataset: then the rest is its work
             EXIT WHEN batch.files OPERATOR(pg_catalog.=) 0;
             batches := batches OPERATOR(pg_catalog.+) 1;
         END LOOP;
     END LOOP;
+    IF failed IS NOT NULL AND etl_load.dataset IS NOT NULL THEN
+        PERFORM etl.raise_batch_error();
+    ELSIF failed IS NOT NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = first_state,
+            MESSAGE = pg_catalog.format('could not load %s', pg_catalog.array_to_string(failed, ', ')),
+            DETAIL = pg_catalog.array_to_string(reasons, E'\n'),
+            HINT = 'All other datasets are loaded. SELECT * FROM etl.run ORDER BY run_id DESC shows what was run.';
+    END IF;
 END $$;
-COMMENT ON PROCEDURE @extschema@.etl_load(text) IS 'The work of etl_run, committed batch by batch: for backlogs, and what etl_schedule schedules. What was committed stays when it is cancelled. Each batch has a row in etl.run';
+COMMENT ON PROCEDURE @extschema@.etl_load(text) IS 'The work of etl_run, committed batch by batch: for backlogs, and what etl_schedule schedules. What was committed stays when it is cancelled. Each batch has a row in etl.run, and so has a dataset that cannot be loaded: the others go on, and at the end an error names those that failed';
 
 CREATE FUNCTION @extschema@.etl_replay(dataset text) RETURNS etl.run
 LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'etl_replay';

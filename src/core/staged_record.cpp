@@ -253,16 +253,29 @@ RecordStager::treat_erased(const RawRecord &raw, uint32_t file, const RowContext
 		return false;
 	piece.records.pop_back();
 	const RawRecord treated{piece.arena.copy(text), raw.line, false};
-	// as anybody's: its key is still an erased person's
-	std::unique_ptr<RecordEraser> eraser = std::move(eraser_);
-	stage(treated, treated.text.size(), file, context, piece);
-	eraser_ = std::move(eraser);
+	stage_treated(treated, treated.text.size(), file, context, piece);
 	piece.records.back().treated = true;
 	return true;
 }
 
 void
+<<<<<<< HEAD
 normalise_numbers(const Definition &definition, Document &document)
+||||||| ac84314
+RecordStager::normalise_numbers()
+=======
+RecordStager::stage_treated(const RawRecord &raw, size_t readable, uint32_t file,
+							const RowContext &context, Piece &piece)
+{
+	// as anybody's: its key is still an erased person's
+	std::unique_ptr<RecordEraser> eraser = std::move(eraser_);
+	stage(raw, readable, file, context, piece);
+	eraser_ = std::move(eraser);
+}
+
+void
+RecordStager::normalise_numbers()
+>>>>>>> f0638e2e7902a6a34505074cf920d8c063d475ff
 {
 	std::string pointer;
 	for (const NormaliseDefinition &rule : definition.normalise)

@@ -46,6 +46,8 @@ struct StagedRecord
 	uint64_t subject_hash = 0; ///< keyed; where the stager was given a key
 	uint32_t first_reference = 0, reference_count = 0;
 	int64_t quarantine_id = 0; ///< of a record that is replayed
+	/// A quarantine_id before all others: of one that may be any of them, mended.
+	static constexpr int64_t any_quarantined = -1;
 	/// What is wrong with it so far; null when nothing is.
 	std::unique_ptr<Violations> violations;
 	/// It can be loaded if the database agrees: no malformed, schema or type violation (check
@@ -111,6 +113,8 @@ struct RowContext
 	int32_t record_date = 0; ///< days since 2000-01-01
 	int16_t record_hour = 0;
 	int64_t run_time = 0; ///< microseconds since 2000-01-01 UTC
+	/// The partition as hours since 2000-01-01.
+	int64_t partition() const { return int64_t{record_date} * 24 + record_hour; }
 };
 
 /// Key types of the datasets that a definition names (references, subject, erasure).
@@ -149,6 +153,11 @@ class RecordStager
 	/// or until it is sealed.
 	void stage(const RawRecord &raw, size_t readable, uint32_t file, const RowContext &context,
 			   Piece &piece);
+
+	/// The same of a record that has been treated: it is not treated once more (the pseudonym of a
+	/// pseudonym is another).
+	void stage_treated(const RawRecord &raw, size_t readable, uint32_t file,
+					   const RowContext &context, Piece &piece);
 
 	/// Makes room for what `bytes` of text will be if they are like those of the piece filled last:
 	/// a vector that grows by doubling copies, and holds more than it needs. At most `limit` bytes.

@@ -12,6 +12,7 @@
 #include "pg/immediate_constraints.h"
 #include "pg/table_statement.h"
 #include "run/fault.h"
+#include "run/row_partition.h"
 
 extern "C"
 {
@@ -271,6 +272,9 @@ Eraser::remove_rows(const Definition &definition)
 								") SELECT subject, count(*), '' FROM removed GROUP BY subject",
 							{texts()}),
 			place);
+	// a person's key is nobody's any more, not even as a hash
+	if (definition.key == definition.subject->path && keeps_row_partitions(definition))
+		forget_row_partitions(definition.dataset, texts_);
 }
 
 void

@@ -44,6 +44,15 @@ struct Treated
 			{pg::param_array(ids),
 			 pg::param_array(std::vector<std::string_view>(records.begin(), records.end())),
 			 pg::param(forget_key)});
+		// a record that went as a whole waits for nothing; a treated one still does
+		std::vector<int64_t> gone;
+		for (size_t i = 0; i < ids.size(); ++i)
+			if (records[i] == erased_text)
+				gone.push_back(ids[i]);
+		if (!gone.empty())
+			pg::execute("DELETE FROM etl.quarantine_reference r USING unnest($1::bigint[]) g(id)"
+						" WHERE r.quarantine_id = g.id",
+						{pg::param_array(gone)});
 		ids.clear();
 		records.clear();
 		bytes = 0;

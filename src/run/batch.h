@@ -1,6 +1,7 @@
 // Check and load: a batch of staged records meets the database.
 #pragma once
 
+#include <functional>
 #include <list>
 #include <map>
 #include <memory>
@@ -31,6 +32,8 @@ struct Batch
 	/// Accepted records whose rows a trigger has kept out of the table: how many, by
 	/// StagedRecord::file. Of a replay's records, all under 0.
 	std::map<uint32_t, uint64_t> kept_out;
+	/// The partition of a file, by StagedRecord::file: hours since 2000-01-01.
+	std::function<int64_t(uint32_t)> partition_of;
 
 	void collect();
 	/// Back to nothing; keeps the memory of the records, which the next batch needs again.

@@ -122,14 +122,16 @@ namespace
 {
 
 /// The first record with a key claims it, even if it is quarantined: keys of open quarantined
-/// records that got as far as the duplicate test and are not in this batch themselves.
+/// records (or treated ones: whose record it is does not matter to its key) that got as far as the
+/// duplicate test and are not in this batch themselves.
 std::vector<uint32_t>
 keys_claimed_in_quarantine(const Definition &definition, const std::vector<BatchRecord> &records,
 						   const std::vector<uint32_t> &candidates)
 {
 	std::vector<uint32_t> found;
-	static const char *const claims = "q.dataset = $1 AND q.status = 'open' AND q.key IS NOT NULL"
-									  " AND q.code IN ('reference', 'check', 'constraint')";
+	static const char *const claims =
+		"q.dataset = $1 AND q.status IN ('open', 'erased')"
+		" AND q.key IS NOT NULL AND q.code IN ('reference', 'check', 'constraint')";
 	if (candidates.empty() ||
 		pg::query(std::string("SELECT 1 FROM etl.quarantine q WHERE ") + claims + " LIMIT 1",
 				  {pg::param(definition.dataset)})

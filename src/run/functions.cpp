@@ -1,5 +1,6 @@
 // The SQL functions that run datasets and look at staged files.
 #include <algorithm>
+#include <optional>
 
 #include <limits.h>
 #include <stdlib.h>
@@ -99,6 +100,9 @@ run_row(const RunResult &result)
 	const Datum value = rows.datum(0, 0, null);
 	return pg::call([=] { return SPI_datumTransfer(value, false, -1); });
 }
+
+/// What kept etl.run_batch() from running the dataset the last time that it was called.
+std::optional<pg::Error> batch_error;
 
 Partition
 partition_of(const std::string &path)
@@ -202,7 +206,8 @@ PG_ETL_ENTRY(etl_run_batch)
 	// JSON compresses about seven to one: what fills the memory of a batch
 	options.max_bytes = pg::Settings::current().batch_memory / 8;
 	options.after_run = PG_GETARG_INT64(1);
-	const RunResult result = run_dataset(catalog, dataset, options);
+	batch_error.reset();
+	const RunResult result = try_run_dataset(catalog, dataset, options, &batch_error);
 	const Datum row = run_row(result);
 	// the one that finds nothing more only ends the loop: a first one stays, as etl_run's would
 	if (!PG_GETARG_BOOL(2) && result.files == 0 && result.status == "succeeded")
@@ -211,6 +216,13 @@ PG_ETL_ENTRY(etl_run_batch)
 		pg::execute("DELETE FROM etl.run WHERE run_id = $1", {pg::param(result.run_id)});
 	}
 	return row;
+}
+
+PG_ETL_ENTRY(etl_raise_batch_error)
+{
+	if (batch_error)
+		throw pg::Error(*batch_error);
+	throw pg::Error("55000", "etl.raise_batch_error() is internal to etl_load");
 }
 
 PG_ETL_ENTRY(etl_run_order)
@@ -326,6 +338,8 @@ PG_ETL_ENTRY(etl_validate)
 	pg::ServerTypeInput type_input;
 	RecordStager(definition, catalog.key_types(), nullptr, nullptr, &type_input)
 		.stage({json, 1, false}, json.size(), 0, RowContext(), *batch.pieces[0]);
+	// a key that only a quarantined record claims is taken for that record's own, which was mended
+	batch.pieces[0]->records[0].quarantine_id = StagedRecord::any_quarantined;
 	batch.collect();
 	check(catalog, definition, batch, nullptr);
 	MissingReferences(definition).tell_all(batch.records[0]);

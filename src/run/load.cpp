@@ -4,26 +4,21 @@
 #include <numeric>
 #include <optional>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "core/prefault.h"
 #include "pg/copy.h"
 #include "pg/table_statement.h"
 #include "run/batch.h"
 #include "run/refusal.h"
+#include "run/replace_rows.h"
+#include "run/row_partition.h"
 
 namespace etl
 {
 
 namespace
 {
-
-struct LoadRow
-{
-	uint64_t sort;
-	const char *bytes;
-	uint32_t size;
-	uint32_t record; ///< index into the batch's records
-};
 
 bool
 comes_before(const LoadRow &a, const LoadRow &b)
@@ -68,160 +63,6 @@ sort_rows(std::vector<LoadRow> &rows)
 	rows.swap(sorted);
 }
 
-/// Rows of one table, in the order in which they are loaded.
-class LoadRows : public pg::RowSource
-{
-  public:
-	explicit LoadRows(const std::vector<LoadRow> &rows) : rows_(rows) {}
-	bool next(std::string_view &row) noexcept override
-	{
-		if (at_ == rows_.size())
-			return false;
-		// rows lie scattered over the batch: ask for the ones to come
-		if (at_ + ahead < rows_.size())
-			for (uint32_t byte = 0; byte < rows_[at_ + ahead].size; byte += 64)
-				__builtin_prefetch(rows_[at_ + ahead].bytes + byte);
-		row = {rows_[at_].bytes, rows_[at_].size};
-		++at_;
-		return true;
-	}
-
-  private:
-	static constexpr size_t ahead = 8;
-	const std::vector<LoadRow> &rows_;
-	size_t at_ = 0;
-};
-
-std::vector<std::string>
-column_names(const TableDefinition &table)
-{
-	std::vector<std::string> names;
-	for (const ColumnDefinition &column : table.columns)
-		names.push_back(column.name);
-	return names;
-}
-
-const ColumnDefinition *
-column_from(const TableDefinition &table, Source source)
-{
-	for (const ColumnDefinition &column : table.columns)
-		if (column.source == source)
-			return &column;
-	return nullptr;
-}
-
-/// The rows, as statements read them: FROM etl_staged.
-pg::NamedRows
-staged_rows(const TableDefinition &table, const std::vector<LoadRow> &rows)
-{
-	LoadRows source(rows);
-	return pg::NamedRows(find_table(table), column_names(table), source);
-}
-
-/// The column of etl_staged s that has the values of the table's column.
-std::string
-staged_column(const TableDefinition &table, const ColumnDefinition &column)
-{
-	return "s.c" + std::to_string(&column - table.columns.data() + 1);
-}
-
-/// "t.id = s.c1", of the key.
-std::string
-same_key(const Definition &definition)
-{
-	const TableDefinition &table = definition.tables[0];
-	const ColumnDefinition &key = table.columns[static_cast<size_t>(definition.key_column)];
-	return "t." + pg::quote(key.name) + " = " + staged_column(table, key);
-}
-
-/// "The row t came from a later partition than s"; "" where the table does not tell.
-std::string
-newer_condition(const TableDefinition &table)
-{
-	const ColumnDefinition *date = column_from(table, Source::record_date);
-	const ColumnDefinition *hour = column_from(table, Source::record_hour);
-	if (date == nullptr)
-		return {};
-	std::string ours = "t." + pg::quote(date->name), theirs = staged_column(table, *date);
-	if (hour != nullptr)
-	{
-		ours += ", t." + pg::quote(hour->name);
-		theirs += ", " + staged_column(table, *hour);
-	}
-	return "(" + ours + ") > (" + theirs + ")";
-}
-
-/// Rows whose key is in the table replace the row, unless it came from a later partition: a late
-/// file does not undo what a newer one said.
-uint64_t
-update_rows(const Definition &definition, const std::vector<LoadRow> &rows)
-{
-	const TableDefinition &table = definition.tables[0];
-	std::string assignments;
-	for (const ColumnDefinition &column : table.columns)
-		if (&column - table.columns.data() != definition.key_column)
-			assignments += (assignments.empty() ? "" : ", ") + pg::quote(column.name) + " = " +
-						   staged_column(table, column);
-	if (assignments.empty())
-		return rows.size();
-	const std::string newer = newer_condition(table);
-	const pg::NamedRows staged = staged_rows(table, rows);
-	return pg::execute_table("UPDATE " + quoted(table) + " t SET " + assignments +
-								 " FROM etl_staged s WHERE " + same_key(definition) +
-								 (newer.empty() ? "" : " AND (" + newer + ") IS NOT TRUE"),
-							 {}, &staged);
-}
-
-/// A row that an update has not touched.
-struct UntouchedRow
-{
-	int64_t position;
-	bool deleted; ///< its key is not in the table: somebody has deleted it since it was looked up
-};
-
-/// The rows whose keys are not in the table, or whose places newer ones have.
-std::vector<UntouchedRow>
-untouched_rows(const Definition &definition, const std::vector<LoadRow> &rows)
-{
-	const TableDefinition &table = definition.tables[0];
-	const std::string newer = newer_condition(table);
-	const pg::NamedRows staged = staged_rows(table, rows);
-	const pg::Rows found = pg::query_table(
-		"SELECT s.n, t.found IS NULL FROM etl_staged s LEFT JOIN LATERAL (SELECT true AS found" +
-			(newer.empty() ? std::string() : ", " + newer + " AS newer") + " FROM " +
-			quoted(table) + " t WHERE " + same_key(definition) + " LIMIT 1) t ON true WHERE " +
-			(newer.empty() ? "" : "t.newer OR ") + "t.found IS NULL",
-		{}, &staged);
-	std::vector<UntouchedRow> untouched;
-	for (uint64_t i = 0; i < found.size(); ++i)
-		untouched.push_back({found.integer(i, 0) - 1, found.boolean(i, 1)});
-	return untouched;
-}
-
-/// The rows of child tables that belong to parents which are about to be replaced.
-void
-delete_children(const Definition &definition, const TableDefinition &child,
-				const std::vector<LoadRow> &parents)
-{
-	const ColumnDefinition &key =
-		definition.tables[0].columns[static_cast<size_t>(definition.key_column)];
-	std::string column;
-	for (const ColumnDefinition &c : child.columns)
-		if (c.source == Source::field && c.path == key.path)
-			column = pg::quote(c.name);
-	if (column.empty())
-		return;
-	const pg::NamedRows staged = staged_rows(definition.tables[0], parents);
-	pg::execute_table("DELETE FROM " + quoted(child) + " t USING etl_staged s WHERE t." + column +
-						  " = " + staged_column(definition.tables[0], key),
-					  {}, &staged);
-}
-
-/// Thrown when rows of several files were loaded at a time and a trigger has kept some out.
-struct RowsKeptOut
-{
-};
-
 class Loader
 {
   public:
@@ -256,11 +97,24 @@ class Loader
 	void run()
 	{
 		std::vector<uint32_t> all;
+		bool superseded = false;
 		for (uint32_t i = 0; i < batch_.records.size(); ++i)
-			if (batch_.records[i].accepted && !batch_.records[i].superseded)
-				all.push_back(i);
+			if (batch_.records[i].accepted)
+
+			{
+				if (batch_.records[i].superseded)
+					superseded = true;
+				else
+					all.push_back(i);
+			}
+		if (superseded && may_refuse_rows(definition_))
+		{
+			load_in_turn();
+			return;
+		}
 		if (!all.empty())
 			load(all, true);
+		try_again();
 		// a record that took another's place but was refused gives it back
 		while (definition_.on_repeat == OnRepeat::update && !refused_.empty())
 			if (const std::vector<uint32_t> records = give_back(); !records.empty())
@@ -268,6 +122,79 @@ class Loader
 	}
 
   private:
+	/// Records with one key one after the other, so that the table sees each of them: it may refuse
+	/// one that a later file supersedes, as it would have if that had come in another run. As many
+	/// statements as a key comes in different files.
+	void load_in_turn()
+	{
+		struct Key
+		{
+			size_t turn = 0;
+			bool exists = false;
+		};
+		std::unordered_map<std::string_view, Key> keys;
+		std::vector<std::vector<uint32_t>> turns(1);
+		for (uint32_t i = 0; i < batch_.records.size(); ++i)
+		{
+			const BatchRecord &r = batch_.records[i];
+			if (!r.accepted)
+				continue;
+			size_t turn = 0;
+			if (r.record->key.data() != nullptr)
+				turn = keys[r.record->key].turn++;
+			if (turn == turns.size())
+				turns.emplace_back();
+			turns[turn].push_back(i);
+		}
+		for (const std::vector<uint32_t> &records : turns)
+		{
+			for (const uint32_t i : records)
+			{
+				BatchRecord &r = batch_.records[i];
+				r.superseded = false;
+				if (r.record->key.data() != nullptr)
+					r.exists = r.exists || keys[r.record->key].exists;
+			}
+			load(records, false);
+			try_again();
+			refused_.clear();
+			for (const uint32_t i : records)
+				if (const BatchRecord &r = batch_.records[i];
+					r.accepted && r.record->key.data() != nullptr)
+					keys[r.record->key].exists = true;
+		}
+	}
+
+	/// What a row that another row needed says: a foreign key or a trigger.
+	static bool may_heal(const std::string &sqlstate)
+	{
+		return sqlstate == "23503" || sqlstate.compare(0, 2, "P0") == 0;
+	}
+
+	/// A row may refer to another one of its batch, which has been loaded by now: as long as that
+	/// helps some of those that were refused, they are tried once more.
+	void try_again()
+	{
+		for (;;)
+		{
+			std::vector<uint32_t> again, rest;
+			for (const uint32_t i : refused_)
+				(may_heal(batch_.records[i].record->violations->back().sqlstate) ? again : rest)
+					.push_back(i);
+			if (again.empty() || batch_.accepted() == 0)
+				return;
+			for (const uint32_t i : again)
+			{
+				batch_.records[i].accepted = true;
+				batch_.records[i].record->violations.reset(); // the only one
+			}
+			refused_ = rest;
+			load(again, false);
+			if (refused_.size() - rest.size() >= again.size())
+				return;
+		}
+	}
+
 	/// The latest superseded records with the keys of those that were refused just now.
 	std::vector<uint32_t> give_back()
 	{
@@ -312,6 +239,7 @@ class Loader
 			}
 			if (!error)
 			{
+				replace_anew_ = false;
 				for (const auto &[file, count] : kept_out_)
 					batch_.kept_out[file] += count;
 				return;
@@ -319,10 +247,19 @@ class Loader
 			// a deadlock with another writer has been ended by this rollback
 			if (error->sqlstate() == "40P01" && attempt < 3)
 				continue;
-			if (error->sqlstate() != "23505" || !somebody_was_faster(records))
+			if (error->sqlstate() != "23505")
 				break;
-			all = false;
+			if (somebody_was_faster(records))
+			{
+				all = false;
+				continue;
+			}
+			// child rows that change places, where each must be unique
+			if (replace_anew_ || !replaces_children(records))
+				break;
+			replace_anew_ = true;
 		}
+		replace_anew_ = false;
 		// out of resources, broken storage, deadlock: not the data's fault
 		static const char *const data_classes[] = {"22", "23", "44", "P0", "42",
 												   "09", "27", "38", "0A", "54"};
@@ -372,6 +309,13 @@ class Loader
 		return !found.empty();
 	}
 
+	bool replaces_children(const std::vector<uint32_t> &records) const
+	{
+		return definition_.tables.size() > 1 &&
+			   std::any_of(records.begin(), records.end(),
+						   [&](uint32_t i) { return batch_.records[i].exists; });
+	}
+
 	void load_once(const std::vector<uint32_t> &records, bool all)
 	{
 		std::vector<bool> wanted;
@@ -383,6 +327,8 @@ class Loader
 		}
 		const bool update = definition_.on_repeat == OnRepeat::update;
 		kept_out_.clear();
+		replaced_.clear();
+		late_.clear();
 		for (size_t t = 0; t < rows_.size(); ++t)
 		{
 			const TableDefinition &table = definition_.tables[t];
@@ -392,20 +338,13 @@ class Loader
 			{
 				for (const LoadRow &row : rows_[t])
 					if (all ? !batch_.records[row.record].superseded : wanted[row.record])
-					{
-						const bool exists = t == 0 && batch_.records[row.record].exists;
-						(exists ? existing : subset).push_back(row);
-					}
+						(batch_.records[row.record].exists ? existing : subset).push_back(row);
 				fresh = &subset;
 			}
-			if (!existing.empty())
-			{
-				for (const TableDefinition &child : definition_.tables)
-					if (child.is_child)
-						delete_children(definition_, child, existing);
-				for_parts(existing,
-						  [&](const std::vector<LoadRow> &rows) { update_existing(rows, subset); });
-			}
+			if (t == 0)
+				replace(existing, subset);
+			else
+				replace_children(table, existing, subset);
 			if (fresh->empty())
 				continue;
 			if (t > 0)
@@ -414,29 +353,96 @@ class Loader
 				for_parts(*fresh, [&](const std::vector<LoadRow> &rows)
 						  { note_kept_out(rows, copy(table, rows)); });
 		}
+		if (keeps_row_partitions(definition_))
+			note_partitions(records);
+	}
+
+	/// Rows of the first table whose keys are in it. Those that turn out not to be go to subset.
+	void replace(std::vector<LoadRow> &existing, std::vector<LoadRow> &subset)
+	{
+		if (existing.empty())
+			return;
+		if (keeps_row_partitions(definition_))
+			leave_out_late(existing);
+		if (existing.empty())
+			return;
+		for_parts(existing,
+				  [&](const std::vector<LoadRow> &rows)
+				  {
+					  const ReplacedRows replaced = replace_rows(definition_, rows);
+					  for (size_t i = 0; i < rows.size(); ++i)
+						  if (replaced.done.empty() || replaced.done[i])
+							  replaced_.emplace(rows[i].record, replaced_.size());
+					  for (const size_t i : replaced.missing)
+					  {
+						  subset.push_back(rows[i]);
+						  batch_.records[rows[i].record].exists = false;
+					  }
+					  note_kept_out(rows, replaced.accounted);
+				  });
+	}
+
+	/// Child rows of records whose row was replaced; those of a late file's are left out as well.
+	void replace_children(const TableDefinition &child, const std::vector<LoadRow> &existing,
+						  std::vector<LoadRow> &subset)
+	{
+		if (replaced_.empty())
+			return;
+		std::vector<std::string_view> keys(replaced_.size());
+		for (const auto &[record, number] : replaced_)
+			keys[number] = batch_.records[record].record->key_binary;
+		std::vector<LoadRow> rows;
+		for (LoadRow row : existing)
+			if (const auto found = replaced_.find(row.record); found != replaced_.end())
+			{
+				row.record = found->second;
+				rows.push_back(row);
+			}
+		for (const LoadRow &row : replace_child_rows(definition_, child, keys, rows, replace_anew_))
+			subset.push_back(row);
+	}
+
+	/// Rows whose key has come from a later partition: their table does not say from which.
+	void leave_out_late(std::vector<LoadRow> &rows)
+	{
+		std::vector<std::string_view> keys;
+		std::vector<int64_t> hours;
+		for (const LoadRow &row : rows)
+		{
+			const StagedRecord &record = *batch_.records[row.record].record;
+			keys.push_back(record.key);
+			hours.push_back(batch_.partition_of(record.file));
+		}
+		const std::vector<size_t> late = late_rows(definition_.dataset, keys, hours);
+		std::vector<bool> is_late(rows.size());
+		for (const size_t i : late)
+		{
+			is_late[i] = true;
+			late_.insert(rows[i].record);
+		}
+		size_t i = 0;
+		std::erase_if(rows, [&](const LoadRow &) { return is_late[i++]; });
+	}
+
+	void note_partitions(const std::vector<uint32_t> &records)
+	{
+		std::vector<std::string_view> keys;
+		std::vector<int64_t> hours;
+		for (const uint32_t i : records)
+		{
+			const StagedRecord &record = *batch_.records[i].record;
+			if (record.key.data() == nullptr || late_.count(i) > 0)
+				continue;
+			keys.push_back(record.key);
+			hours.push_back(batch_.partition_of(record.file));
+		}
+		note_row_partitions(definition_.dataset, keys, hours);
 	}
 
 	static uint64_t copy(const TableDefinition &table, const std::vector<LoadRow> &rows)
 	{
 		LoadRows source(rows);
 		return pg::copy_into_target(find_table(table), column_names(table), source);
-	}
-
-	/// Updates rows whose keys are in the table; adds those whose keys no longer are to `gone`.
-	void update_existing(const std::vector<LoadRow> &rows, std::vector<LoadRow> &gone)
-	{
-		uint64_t done = update_rows(definition_, rows);
-		if (done == rows.size())
-			return;
-		for (const UntouchedRow &untouched : untouched_rows(definition_, rows))
-		{
-			++done;
-			if (!untouched.deleted)
-				continue;
-			gone.push_back(rows[static_cast<size_t>(untouched.position)]);
-			batch_.records[gone.back().record].exists = false;
-		}
-		note_kept_out(rows, done);
 	}
 
 	/// Calls visit() with the rows, or with those of each file by themselves. All of what a replay
@@ -486,6 +492,10 @@ class Loader
 	Refusals refusals_;
 	bool by_file_ = false;                  ///< each file's rows by themselves
 	std::map<uint32_t, uint64_t> kept_out_; ///< by file, of the attempt in hand
+	/// Records whose row was replaced by load_once(), numbered.
+	std::unordered_map<uint32_t, uint32_t> replaced_;
+	std::unordered_set<uint32_t> late_; ///< records whose row has come from a later partition
+	bool replace_anew_ = false;         ///< child rows are deleted and inserted, not updated
 };
 
 } // namespace

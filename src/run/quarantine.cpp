@@ -174,7 +174,7 @@ quarantine_rejected(const Definition &definition, const Batch &batch, int64_t ru
 		const std::string_view key = indexable(record.key), subject = indexable(record.subject);
 		key.data() == nullptr ? rows.null() : rows.text(key);
 		subject.data() == nullptr ? rows.null() : rows.text(subject);
-		rows.text(record.answered ? "erased" : "open");
+		rows.text(record.answered || record.treated ? "erased" : "open");
 		if (rows.bytes() + references.bytes() >= many_bytes)
 			copy();
 	}
@@ -186,7 +186,7 @@ void
 update_quarantine(const Definition &definition, const Batch &batch, int64_t run_id, bool with_texts,
 				  size_t max_record_size)
 {
-	std::vector<int64_t> released, all, ids;
+	std::vector<int64_t> released, all, ids, treated;
 	for (const BatchRecord &r : batch.records)
 	{
 		all.push_back(r.record->quarantine_id);
@@ -226,13 +226,16 @@ update_quarantine(const Definition &definition, const Batch &batch, int64_t run_
 		pg::execute(
 			"UPDATE etl.quarantine q SET code = r.code, violations = r.violations::jsonb,"
 			" key = substr(nullif(r.key, ''), 2), subject = substr(nullif(r.subject, ''), 2),"
-			" run_id = $6"
-			" FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[])"
-			" r(id, code, violations, key, subject) WHERE q.quarantine_id = r.id",
+			" run_id = $6, status = CASE r.treated WHEN 1 THEN 'erased' ELSE q.status END"
+			" FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[],"
+			" $7::bigint[]) r(id, code, violations, key, subject, treated)"
+			" WHERE q.quarantine_id = r.id",
 			{pg::param_array(ids), pg::param_array(codes), pg::param_array(violations),
-			 pg::param_array(keys), pg::param_array(subjects), pg::param(run_id)});
+			 pg::param_array(keys), pg::param_array(subjects), pg::param(run_id),
+			 pg::param_array(treated)});
 		copy_references(references);
 		ids.clear();
+		treated.clear();
 		texts.clear();
 		for (auto *list : {&codes, &violations, &keys, &subjects})
 			list->clear();
@@ -242,6 +245,7 @@ update_quarantine(const Definition &definition, const Batch &batch, int64_t run_
 	{
 		missing.tell_all(*r);
 		ids.push_back(r->record->quarantine_id);
+		treated.push_back(r->record->treated ? 1 : 0);
 		codes.push_back(code_name(r->record->violations->front().code));
 		append_violations_json(texts.emplace_back(), *r->record->violations);
 		violations.push_back(texts.back());

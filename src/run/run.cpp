@@ -26,7 +26,12 @@
 #include "run/freed_memory.h"
 #include "run/postponed_indexes.h"
 #include "run/quarantine.h"
+<<<<<<< HEAD
 #include "run/reload.h"
+||||||| ac84314
+=======
+#include "run/release.h"
+>>>>>>> f0638e2e7902a6a34505074cf920d8c063d475ff
 #include "run/threads.h"
 #include "run/treat_raw.h"
 
@@ -239,6 +244,7 @@ class Run
 	void stage_and_load(Stager &stager)
 	{
 		Batch batch;
+		batch.partition_of = [this](uint32_t file) { return files_[file].context.partition(); };
 		std::vector<uint32_t> ended;
 		size_t memory = 0;
 		result_.times.begin(StageTimes::stage);
@@ -587,28 +593,83 @@ require_read_committed()
 						"BEGIN ISOLATION LEVEL READ COMMITTED;");
 }
 
-RunResult
-run_dataset(const Catalog &catalog, const std::string &dataset, const RunOptions &options)
+void
+require_runnable()
 {
-	const Definition &definition = catalog.get(dataset);
 	require_read_committed();
 	pg::Settings::current().require_folders();
 	require_journal_applied();
-	ETL_FAULT("begin_run");
-	RunResult result = begin_run(dataset);
-	if (const int32_t pid = lock_dataset(dataset, options.wait))
+}
+
+namespace
+{
+
+/// Without its row in etl.run.
+void
+run_locked(const Catalog &catalog, const std::string &dataset, const RunOptions &options,
+		   RunResult &result)
+{
+	const Definition &definition = catalog.get(dataset);
+	int32_t pid = lock_dataset(dataset, options.wait);
+	if (pid != 0 && options.wait_for_release && is_only_released(dataset))
+		pid = lock_dataset(dataset, true);
+	if (pid != 0)
 	{
 		result.status = "skipped";
 		result.error = "another session is running this dataset: process " + std::to_string(pid);
+		return;
 	}
-	else
+	pg::ImmediateConstraints immediate;
+	run_stable_files(catalog, definition, options, result);
+	release_waiting(catalog, definition);
+	immediate.end();
+}
+
+} // namespace
+
+RunResult
+run_dataset(const Catalog &catalog, const std::string &dataset, const RunOptions &options)
+{
+	(void)catalog.get(dataset); // before anything else is said
+	require_runnable();
+	ETL_FAULT("begin_run");
+	RunResult result = begin_run(dataset);
+	run_locked(catalog, dataset, options, result);
+	finish_run(result);
+	ETL_FAULT("run_recorded");
+	return result;
+}
+
+RunResult
+try_run_dataset(const Catalog &catalog, const std::string &dataset, const RunOptions &options,
+				std::optional<pg::Error> *error)
+{
+	(void)catalog.get(dataset);
+	RunResult result = begin_run(dataset);
+	const size_t postponed = options.postponed != nullptr ? options.postponed->size() : 0;
+	const auto run = [&]
 	{
+<<<<<<< HEAD
 		if (options.reload == nullptr)
 			require_files_known(dataset, pg::Settings::current());
 		pg::ImmediateConstraints immediate;
 		run_stable_files(catalog, definition, options, result);
 		immediate.end();
 	}
+||||||| ac84314
+		pg::ImmediateConstraints immediate;
+		run_stable_files(catalog, definition, options, result);
+		immediate.end();
+	}
+=======
+		require_runnable();
+		ETL_FAULT("begin_run");
+		run_locked(catalog, dataset, options, result);
+	};
+	// indexes that it left to its caller are in use again
+	if (!attempt_run(result, run, error) && options.postponed != nullptr)
+		options.postponed->resize(postponed);
+>>>>>>> f0638e2e7902a6a34505074cf920d8c063d475ff
 	finish_run(result);
 	ETL_FAULT("run_recorded");
 	return result;

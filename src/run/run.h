@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -77,6 +78,7 @@ struct RunResult
 	int32_t files = 0;
 	int64_t records = 0, loaded = 0, quarantined = 0, bytes = 0;
 	std::string error;
+	std::string sqlstate; ///< of an error that kept the dataset from being run
 	StageTimes times;
 };
 
@@ -84,6 +86,9 @@ struct RunOptions
 {
 	/// Wait for a session that is running the dataset, rather than skip.
 	bool wait = false;
+	/// Wait for one that only releases records of the dataset: it will not take up its files. Where
+	/// the call holds no other dataset's lock.
+	bool wait_for_release = false;
 	/// Take up files until they come to that many bytes on disk (at least one); 0: all of them.
 	uint64_t max_bytes = 0;
 	/// Leave out files that failed in a run with a higher number, which a clock can't put back;
@@ -103,11 +108,21 @@ struct RunOptions
 /// for as long as it is kept open.
 RunOptions options_of_call();
 
-/// Runs every enabled dataset, in the order of Catalog::run_order(). Must be called inside an SPI
+/// The same, but a dataset that cannot be run gets a row of etl.run that says why, and *error
+/// (which may be null) what was thrown.
+RunResult try_run_dataset(const Catalog &catalog, const std::string &dataset,
+						  const RunOptions &options, std::optional<pg::Error> *error = nullptr);
+
+/// Runs every enabled dataset, in the order of Catalog::run_order(); those that cannot be run are
+/// told of in a WARNING, and the others go on. Must be called inside an SPI
 /// connection, as all of these.
 std::vector<RunResult> run_all(const Catalog &catalog);
 
-/// Runs a dataset's staged files.
+/// Throws for what keeps every dataset from being run: the isolation level, a directory that is not
+/// set or not there, a journal that is not applied.
+void require_runnable();
+
+/// Runs a dataset's staged files. Throws when it cannot be run.
 RunResult run_dataset(const Catalog &catalog, const std::string &dataset,
 					  const RunOptions &options = {});
 
@@ -117,6 +132,9 @@ RunResult replay_dataset(const Catalog &catalog, const std::string &dataset);
 /// Takes the lock that keeps two sessions from running one dataset. Returns the pid of the holder,
 /// or 0 when the lock was taken (until the transaction ends), as it always is with wait.
 int32_t lock_dataset(const std::string &dataset, bool wait = false);
+/// Lets others know that the holder of a dataset's lock only releases its waiting records.
+void mark_release(const std::string &dataset);
+bool is_only_released(const std::string &dataset);
 
 /// Throws where a transaction would not see what others commit while it waits for a dataset.
 void require_read_committed();
@@ -125,6 +143,38 @@ void require_read_committed();
 RunResult begin_run(const std::string &dataset);
 /// Inserts the row of etl.run.
 void finish_run(RunResult &result);
+
+/// What an error has left of a run: its counts are what they were before, error and SQLSTATE say
+/// why.
+void note_failure(RunResult &result, const RunResult &before, const pg::Error &error);
+
+/// Runs step, which counts in result, in a subtransaction. False when it could not be done: then
+/// nothing of it stays, and result says why. Cancellation and termination are thrown on.
+template <typename Step>
+bool
+attempt_run(RunResult &result, Step &&step, std::optional<pg::Error> *thrown = nullptr)
+{
+	const RunResult before = result;
+	std::optional<pg::Error> error;
+	try
+	{
+		error = pg::subtransaction(step);
+	}
+	catch (const pg::PgError &)
+	{
+		throw;
+	}
+	catch (const pg::Error &e)
+	{
+		error = e;
+	}
+	if (!error)
+		return true;
+	note_failure(result, before, *error);
+	if (thrown != nullptr)
+		*thrown = error;
+	return false;
+}
 
 /// Numbers from the sequence of an identity column, e.g. ("etl.file_file_id_seq", 10).
 std::vector<int64_t> allocate_ids(const std::string &sequence, size_t count);

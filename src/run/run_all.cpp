@@ -16,7 +16,8 @@ RunOptions
 options_of_call()
 {
 	RunOptions options;
-	options.postpone_indexes = !pg::call([] { return IsTransactionBlock(); });
+	const bool alone = !pg::call([] { return IsTransactionBlock(); });
+	options.postpone_indexes = options.wait_for_release = alone;
 	return options;
 }
 
@@ -28,6 +29,7 @@ run_all(const Catalog &catalog)
 	for (const auto &[name, definition] : catalog.all())
 		for (const ReferenceDefinition &reference : definition.references)
 			parents.insert(reference.dataset);
+	require_runnable();
 	bool postpone = options_of_call().postpone_indexes;
 	for (;;)
 	{
@@ -43,13 +45,17 @@ run_all(const Catalog &catalog)
 						RunOptions options;
 						options.postpone_indexes = postpone && parents.count(dataset) == 0;
 						options.postponed = &postponed;
-						results.push_back(run_dataset(catalog, dataset, options));
+						results.push_back(try_run_dataset(catalog, dataset, options));
 					}
 					for (PostponedIndexes &indexes : postponed)
 						indexes.build();
 				});
 			if (error)
 				throw *error;
+			for (const RunResult &result : results)
+				if (!result.sqlstate.empty())
+					pg::notice(WARNING, "dataset \"" + result.dataset + "\" could not be run",
+							   result.error, "The other datasets were run.");
 			return results;
 		}
 		catch (const CannotPostpone &error)

@@ -36,6 +36,21 @@ lock_dataset(const std::string &dataset, bool wait)
 	return rows.empty() ? -1 : rows.int4(0, 0);
 }
 
+void
+mark_release(const std::string &dataset)
+{
+	pg::execute("SELECT pg_try_advisory_xact_lock(hashtextextended($1, 0))",
+				{pg::param("pg_etl release " + dataset)});
+}
+
+bool
+is_only_released(const std::string &dataset)
+{
+	return !pg::query("SELECT pg_try_advisory_xact_lock_shared(hashtextextended($1, 0))",
+					  {pg::param("pg_etl release " + dataset)})
+				.boolean(0, 0);
+}
+
 std::vector<int64_t>
 allocate_ids(const std::string &sequence, size_t count)
 {
@@ -68,15 +83,27 @@ finish_run(RunResult &result)
 	result.times.end();
 	const AsCatalogOwner owner;
 	pg::execute("INSERT INTO etl.run (run_id, dataset, status, started_at, finished_at, files,"
-				" records, loaded, quarantined, bytes, error, timings)"
+				" records, loaded, quarantined, bytes, error, timings, sqlstate)"
 				" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, nullif($11, ''),"
-				" nullif($12, '')::jsonb)",
+				" nullif($12, '')::jsonb, nullif($13, ''))",
 				{pg::param(result.run_id), pg::param(result.dataset), pg::param(result.status),
 				 pg::param_timestamptz(result.started_at),
 				 pg::param_timestamptz(result.finished_at), pg::param(result.files),
 				 pg::param(result.records), pg::param(result.loaded), pg::param(result.quarantined),
 				 pg::param(result.bytes), pg::param(result.error),
-				 pg::param(result.times.any() ? result.times.json() : std::string())});
+				 pg::param(result.times.any() ? result.times.json() : std::string()),
+				 pg::param(result.sqlstate)});
+}
+
+void
+note_failure(RunResult &result, const RunResult &before, const pg::Error &error)
+{
+	result = before;
+	result.status = result.loaded > 0 ? "partial" : "failed";
+	result.sqlstate = error.sqlstate();
+	result.error = error.what();
+	if (!error.detail().empty())
+		result.error += ": " + error.detail();
 }
 
 void

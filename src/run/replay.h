@@ -1,0 +1,17 @@
+// Quarantined records once more through the pipeline.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "run/run.h"
+
+namespace etl
+{
+
+/// Replays records of one dataset, and counts them in result. ids: those named; null: all that are
+/// open or wait for a key of another dataset. Needs the dataset's lock.
+void replay_records(const Catalog &catalog, const Definition &definition, RunResult &result,
+					const std::vector<int64_t> *ids);
+
+} // namespace etl

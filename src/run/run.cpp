@@ -72,7 +72,11 @@ class Run
 		};
 		std::vector<StagedFile> staged = take();
 		if (staged.empty())
+		{
+			record_directories(claim);
+			set_status();
 			return;
+		}
 		ETL_FAULT("claimed");
 		expected_bytes_ = expected_bytes(staged);
 		prepare();
@@ -82,6 +86,7 @@ class Run
 			for (; !staged.empty(); staged = take())
 				run_group(staged);
 		}
+		record_directories(claim);
 		conclude();
 	}
 
@@ -227,6 +232,11 @@ class Run
 			options_.postponed->push_back(std::move(postponed_));
 		else
 			postponed_.build();
+		set_status();
+	}
+
+	void set_status()
+	{
 		if (failures_ == 0)
 			return;
 		result_.status = failures_ == result_.files ? "failed" : "partial";
@@ -439,6 +449,45 @@ class Run
 			if (r.record->file == last_file_ && r.record->loadable &&
 				r.record->key.data() != nullptr)
 				spanning_.keys.add(r.record->key);
+	}
+
+	/// A directory that cannot be read is a failure with a path, as a file is; one that can be read
+	/// again is none any more.
+	void record_directories(const Claim &claim)
+	{
+		std::vector<std::string_view> paths(claim.readable().begin(), claim.readable().end());
+		std::vector<RunFile> failed;
+		for (const UnreadableDirectory &directory : claim.unreadable())
+		{
+			// of a day, its first hour
+			const auto partition = parse_partition(directory.path + "name");
+			const auto day = parse_partition(directory.path + "hour=0/name");
+			RunFile &file = failed.emplace_back();
+			file.path = directory.path;
+			file.context = {(partition ? *partition : *day).pg_date(),
+							static_cast<int16_t>(partition ? partition->hour : 0),
+							result_.started_at};
+			file.status = "failed";
+			file.outcome.error = directory.error;
+			file.outcome.sqlstate = directory.sqlstate;
+			file.started_at = GetCurrentTimestamp();
+			paths.push_back(directory.path);
+			if (first_error_.empty())
+				first_error_ = storable_text(directory.path) + ": " + directory.error;
+		}
+		if (paths.empty())
+			return;
+		pg::execute(
+			"DELETE FROM etl.file WHERE dataset = $1 AND status = 'failed' AND path = ANY ($2)",
+			{pg::param(definition_.dataset), pg::param_array(paths)});
+		if (failed.empty())
+			return;
+		const std::vector<int64_t> ids = allocate_ids("etl.file_file_id_seq", failed.size());
+		for (size_t i = 0; i < failed.size(); ++i)
+			failed[i].file_id = ids[i];
+		insert_files(definition_.dataset, result_.run_id, failed);
+		failures_ += static_cast<int32_t>(failed.size());
+		result_.files += static_cast<int32_t>(failed.size());
 	}
 
 	/// Rows of etl.file and who is in which file. Returns what is to be done to the files.

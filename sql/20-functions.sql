@@ -127,13 +127,14 @@ COMMENT ON FUNCTION etl.lent_out(etl.lent) IS 'Internal: what the function retur
 CREATE TYPE etl.lent (INPUT = etl.lent_in, OUTPUT = etl.lent_out, LIKE = pg_catalog.text);
 COMMENT ON TYPE etl.lent IS 'Internal: how a statement that runs as the owner of a target table calls functions of pg_etl that the owner may not';
 
-CREATE FUNCTION etl.unclaimed_files(OUT path text, OUT size_bytes bigint, OUT modified_at timestamptz, OUT nearest text) RETURNS SETOF record
+CREATE FUNCTION etl.unclaimed_files(OUT path text, OUT size_bytes bigint, OUT modified_at timestamptz, OUT nearest text, OUT error text) RETURNS SETOF record
 LANGUAGE c AS 'MODULE_PATHNAME', 'etl_unclaimed_files';
 COMMENT ON FUNCTION etl.unclaimed_files() IS 'Staged files that no dataset claims';
 
 CREATE VIEW etl.unclaimed AS SELECT * FROM etl.unclaimed_files();
-COMMENT ON VIEW etl.unclaimed IS 'Staged files that no dataset claims: never moved, never lost';
+COMMENT ON VIEW etl.unclaimed IS 'Staged files that no dataset claims: never moved, never lost; and directories that cannot be read';
 COMMENT ON COLUMN etl.unclaimed.path IS 'Path relative to etl.raw_dir';
 COMMENT ON COLUMN etl.unclaimed.size_bytes IS 'Size on disk';
 COMMENT ON COLUMN etl.unclaimed.modified_at IS 'When the file was written last';
 COMMENT ON COLUMN etl.unclaimed.nearest IS 'The dataset whose file names come nearest';
+COMMENT ON COLUMN etl.unclaimed.error IS 'Of a directory that cannot be read, why: nobody knows what is in it';

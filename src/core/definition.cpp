@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/definition_check.h"
+#include "core/definition_reach.h"
 #include "core/json_exact.h"
 
 namespace etl
@@ -25,6 +26,28 @@ schema_of_x_etl()
 	return schema;
 }
 
+/// What the part of x-etl's schema with a keyword that was broken says of itself in words: a
+/// regular expression is no message for people. Empty where it says nothing.
+std::string
+described(const std::string &keyword_location)
+{
+	static const json schema = json::parse(x_etl_schema);
+	Path path;
+	if (!parse_pointer(keyword_location, path) || path.empty())
+		return {};
+	const json *part = &schema;
+	for (size_t i = 0; i + 1 < path.size(); ++i)
+	{
+		if (path[i] == "$ref")
+			part = &schema.at(json::json_pointer(part->at("$ref").get<std::string>().substr(1)));
+		else if (part->is_array())
+			part = &part->at(std::stoul(path[i]));
+		else
+			part = &part->at(path[i]);
+	}
+	return part->is_object() ? part->value("description", std::string()) : std::string();
+}
+
 /// Throws for the first place where x-etl breaks its schema.
 void
 check_shape(const json &x_etl)
@@ -38,8 +61,10 @@ check_shape(const json &x_etl)
 		return;
 	const Violation &first = violations.front();
 	// the message begins with a place of its own
-	throw DefinitionError("/x-etl" + first.pointer,
-						  first.message.substr(first.message.find(": ") + 2));
+	std::string message = first.message.substr(first.message.find(": ") + 2);
+	if (const std::string rule = described(first.schema_pointer); !rule.empty())
+		message = rule;
+	throw DefinitionError("/x-etl" + first.pointer, message);
 }
 
 std::string
@@ -254,6 +279,7 @@ Definition::read(const json &definition)
 							  "Keywords are those of JSON Schema draft-07; annotations of your own "
 							  "begin with \"x-\".");
 	}
+	check_pointers(definition, d);
 	return d;
 }
 

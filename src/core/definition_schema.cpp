@@ -19,9 +19,22 @@ const char *const x_etl_schema = R"json({
       "items": {
         "type": "string", "minLength": 1, "maxLength": 200,
         "allOf": [
-          {"pattern": "^[^/\\u0000-\\u001f]+$"},
-          {"not": {"pattern": "^\\."}},
-          {"not": {"pattern": "\\.(gz|tmp|part)$"}}
+          {
+            "description": "the name of a file holds neither a slash nor a control character",
+            "pattern": "^[^/\\u0000-\\u001f]+$"
+          },
+          {
+            "description": "files whose names begin with a dot are hidden: they are not looked at",
+            "not": {"pattern": "^\\."}
+          },
+          {
+            "description": "the name is that of the file without .gz; files in .tmp and .part are not finished and not looked at",
+            "not": {"pattern": "\\.(gz|tmp|part)$"}
+          },
+          {
+            "description": "files are claimed by their whole names; a pattern (* ? [ {) means nothing here",
+            "not": {"pattern": "[*?\\[{]"}
+          }
         ]
       }
     },
@@ -30,6 +43,7 @@ const char *const x_etl_schema = R"json({
     "assert_format": {"type": "boolean"},
     "schedule": {
       "type": "string",
+      "description": "a schedule has the five fields of cron, or is @hourly, @daily, @weekly, @monthly, @yearly, @reboot or \"N seconds\"",
       "pattern": "^(@(annually|yearly|monthly|weekly|daily|hourly|midnight|reboot)|[1-5]?[0-9] seconds?|[^ ]+ +[^ ]+ +[^ ]+ +[^ ]+ +[^ ]+)$"
     },
     "tables": {"type": "array", "items": {"$ref": "#/definitions/table"}},
@@ -137,13 +151,23 @@ const char *const x_etl_schema = R"json({
     }
   },
   "definitions": {
-    "dataset": {"type": "string", "pattern": "^[a-z_][a-z0-9_]*$", "maxLength": 63},
+    "dataset": {
+      "description": "the name of a dataset has at most 63 lower-case letters (a to z), digits and underscores, and does not begin with a digit",
+      "type": "string", "pattern": "^[a-z_][a-z0-9_]*$", "maxLength": 63
+    },
     "duration": {
+      "description": "a period is written as in ISO 8601 (P1Y6M, P30D) or as a number and a unit (30 days)",
       "type": "string", "minLength": 3, "maxLength": 30,
       "pattern": "^(P([0-9]{1,4}Y)?([0-9]{1,4}M)?([0-9]{1,4}W)?([0-9]{1,5}D)?|[0-9]{1,5} (day|week|month|year)s?)$"
     },
-    "identifier": {"type": "string", "pattern": "^[^\\u0000]+$", "maxLength": 63},
-    "pointer": {"type": "string", "pattern": "^(/([^~/]|~[01])+)+$"},
+    "identifier": {
+      "description": "the name of a schema, table or column has 1 to 63 characters",
+      "type": "string", "pattern": "^[^\\u0000]+$", "maxLength": 63
+    },
+    "pointer": {
+      "description": "a field is named by a JSON Pointer such as /id or /address/city, with ~0 for ~ and ~1 for / in a name",
+      "type": "string", "pattern": "^(/([^~/]|~[01])+)+$"
+    },
     "table": {
       "type": "object", "required": ["name", "columns"], "additionalProperties": false,
       "properties": {
@@ -162,6 +186,7 @@ const char *const x_etl_schema = R"json({
               "name": {"$ref": "#/definitions/identifier"},
               "type": {"type": "string"},
               "from": {
+                "description": "\"from\" is a JSON Pointer such as /id, ./field of an element, $line, $record_date, $record_hour or $run_time",
                 "type": "string",
                 "pattern": "^(\\$(line|record_date|record_hour|run_time)|\\.?(/([^~/]|~[01])+)+)$"
               },

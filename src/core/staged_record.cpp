@@ -259,11 +259,6 @@ RecordStager::treat_erased(const RawRecord &raw, uint32_t file, const RowContext
 }
 
 void
-<<<<<<< HEAD
-normalise_numbers(const Definition &definition, Document &document)
-||||||| ac84314
-RecordStager::normalise_numbers()
-=======
 RecordStager::stage_treated(const RawRecord &raw, size_t readable, uint32_t file,
 							const RowContext &context, Piece &piece)
 {
@@ -274,8 +269,7 @@ RecordStager::stage_treated(const RawRecord &raw, size_t readable, uint32_t file
 }
 
 void
-RecordStager::normalise_numbers()
->>>>>>> f0638e2e7902a6a34505074cf920d8c063d475ff
+normalise_numbers(const Definition &definition, Document &document)
 {
 	std::string pointer;
 	for (const NormaliseDefinition &rule : definition.normalise)

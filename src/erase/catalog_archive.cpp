@@ -70,19 +70,25 @@ class ArchiveCatalog
 
 	void find(const std::string &root, bool archived)
 	{
-		for_staged_files(root,
-						 [&](StagedFile file)
+		const auto add = [&](StagedFile file)
+		{
+			if (!file.partition || !definition_.claims(path_without_count(file.name())))
+				return;
+			RewriteTask task;
+			task.source = root + "/" + file.path;
+			task.gzip = is_gzip(file.path);
+			task.whole_json = archived && is_whole_json(file.path);
+			tasks_.push_back(std::move(task));
+			std::string path = storable_text(file.path);
+			found_.push_back({std::move(path), archived, std::move(file)});
+		};
+		for_staged_files(root, add,
+						 [&](const UnreadableDirectory &directory)
 						 {
-							 if (!file.partition ||
-								 !definition_.claims(path_without_count(file.name())))
-								 return;
-							 RewriteTask task;
-							 task.source = root + "/" + file.path;
-							 task.gzip = is_gzip(file.path);
-							 task.whole_json = archived && is_whole_json(file.path);
-							 tasks_.push_back(std::move(task));
-							 std::string path = storable_text(file.path);
-							 found_.push_back({std::move(path), archived, std::move(file)});
+							 throw pg::Error(directory.sqlstate, directory.error,
+											 "Directory \"" +
+												 storable_text(root + "/" + directory.path) + "\".",
+											 "Nothing was taken into the catalog.");
 						 });
 	}
 

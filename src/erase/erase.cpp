@@ -88,6 +88,9 @@ Eraser::run()
 			recover(name, settings_);
 	if (!anybody_)
 		return;
+	if (mode_ == Mode::erase)
+		for (const Definition *definition : definitions_about(catalog_, dataset_))
+			refuse_citus_tables(*definition);
 	if (mode_ == Mode::look)
 		fingerprint_definitions();
 	add_held_emails();

@@ -141,7 +141,11 @@ Eraser::find_staged()
 		std::all_of(requests_.begin(), requests_.end(),
 					[](const ErasureRequest &request) { return request.reinstated; }))
 		return;
-	for_staged_files(settings_.raw_dir, [this](const StagedFile &file) { add_staged(file); });
+	for_staged_files(
+		settings_.raw_dir, [this](const StagedFile &file) { add_staged(file); },
+		// what lies in there cannot be loaded either; when it can, the person is known as erased
+		[this](const UnreadableDirectory &directory)
+		{ report_.held.emplace_back("staged/" + storable_text(directory.path), directory.error); });
 	for (const auto &[dataset, files] : staged_requests_)
 		report_.held.emplace_back(
 			"staged/" + storable_text(files.first),

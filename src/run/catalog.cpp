@@ -1,5 +1,6 @@
 #include "run/catalog.h"
 
+#include <algorithm>
 #include <functional>
 
 #include <nlohmann/json.hpp>
@@ -9,6 +10,7 @@
 extern "C"
 {
 #include "catalog/namespace.h"
+#include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
 #include "utils/lsyscache.h"
 #include "utils/rls.h"
@@ -101,6 +103,33 @@ Catalog::order() const
 			if (definition.erases.has_value() == erases)
 				visit(name);
 	return order;
+}
+
+void
+Catalog::refuse_conflicts(const Definition &definition) const
+{
+	for (const auto &[name, other] : definitions_)
+	{
+		if (name == definition.dataset)
+			continue;
+		const std::string hint = "Give it another name, or forget the other definition with SELECT "
+								 "etl_drop('" +
+								 name + "').";
+		for (const std::string &file : definition.files)
+			if (std::find(other.files.begin(), other.files.end(), file) != other.files.end())
+				throw pg::Error("42710",
+								"files called \"" + file + "\" are claimed by dataset \"" + name +
+									"\" already",
+								"A staged file is loaded by one dataset.", hint);
+		for (const TableDefinition &table : definition.tables)
+			for (const TableDefinition &taken : other.tables)
+				if (table.schema == taken.schema && table.name == taken.name)
+					throw pg::Error(
+						"42710",
+						"table " + quoted(table) + " is written by dataset \"" + name +
+							"\" already",
+						"The rows of two datasets in one table could not be told apart.", hint);
+	}
 }
 
 std::string
@@ -208,6 +237,32 @@ check_row_security(const TableDefinition &table, Oid oid)
 }
 
 void
+refuse_citus_table(const TableDefinition &table, Oid oid)
+{
+	// only the extension can have made it there: nobody else may create a table in pg_catalog
+	const Oid catalog =
+		pg::call([] { return get_relname_relid("pg_dist_partition", PG_CATALOG_NAMESPACE); });
+	if (!OidIsValid(catalog))
+		return;
+	const pg::Rows rows = pg::query(
+		"WITH RECURSIVE below(relid) AS (SELECT $1::oid UNION"
+		" SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN below ON i.inhparent = below.relid),"
+		" above(relid) AS (SELECT $1::oid UNION"
+		" SELECT i.inhparent FROM pg_catalog.pg_inherits i JOIN above ON i.inhrelid = above.relid)"
+		" SELECT p.logicalrelid::pg_catalog.regclass::text FROM pg_catalog.pg_dist_partition p"
+		" WHERE p.logicalrelid::oid IN (SELECT relid FROM below UNION SELECT relid FROM above)"
+		" LIMIT 1",
+		{pg::param(static_cast<int64_t>(oid))});
+	if (!rows.empty())
+		throw pg::Error("0A000", "table " + quoted(table) + " is managed by Citus",
+						"Citus keeps the rows of " + rows.text(0, 0) +
+							" in shards. What pg_etl writes into or erases from the table of this "
+							"node would not be what queries see.",
+						"SELECT undistribute_table('" + rows.text(0, 0) +
+							"'), or let the definition name a table that Citus does not manage.");
+}
+
+void
 create_table(const Definition &definition, const TableDefinition &table)
 {
 	std::string columns;
@@ -232,8 +287,17 @@ create_table(const Definition &definition, const TableDefinition &table)
 } // namespace
 
 void
+refuse_citus_tables(const Definition &definition)
+{
+	for (const TableDefinition &table : definition.tables)
+		if (const Oid oid = find_table(table))
+			refuse_citus_table(table, oid);
+}
+
+void
 check_tables(const Definition &definition)
 {
+	refuse_citus_tables(definition);
 	for (const TableDefinition &table : definition.tables)
 		if (const Oid oid = find_table(table))
 			check_table(definition, table, oid);
@@ -242,6 +306,7 @@ check_tables(const Definition &definition)
 void
 ensure_tables(const Definition &definition)
 {
+	refuse_citus_tables(definition);
 	for (const TableDefinition &table : definition.tables)
 	{
 		if (const Oid oid = find_table(table))

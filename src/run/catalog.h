@@ -28,6 +28,9 @@ class Catalog
 	std::vector<std::string> run_order() const;
 	/// The same of all datasets, enabled or not.
 	std::vector<std::string> order() const;
+	/// Throws 42710 when another dataset claims a file that this definition claims, or writes a
+	/// table that it writes: files would be loaded by whichever comes first, or by both.
+	void refuse_conflicts(const Definition &definition) const;
 	/// The dataset that claims a file of that name, or "".
 	std::string claimant(std::string_view file_name) const;
 
@@ -45,6 +48,11 @@ Definition read_definition(const std::string &json);
 void ensure_tables(const Definition &definition);
 /// The check alone; tables that are missing are no error.
 void check_tables(const Definition &definition);
+
+/// Throws 0A000 for a table of the definition that Citus knows, of whatever kind, or that is a
+/// partition, child or parent of one: its rows lie in shards, and what is written into the table of
+/// this node is seen by nobody.
+void refuse_citus_tables(const Definition &definition);
 
 /// The table, or InvalidOid.
 Oid find_table(const TableDefinition &table);

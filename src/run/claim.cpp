@@ -1,6 +1,7 @@
 #include "run/claim.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <map>
 #include <memory>
@@ -12,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/file_error.h"
 #include "core/scoped_fd.h"
 #include "run/actions.h"
 #include "run/quarantine.h"
@@ -32,24 +34,46 @@ ends_with(const std::string &text, const char *end)
 
 constexpr int max_depth = 16;
 
-/// Calls visit(fd, entry) for what is in a folder, but "." and "..". A folder that can't be read is
-/// as good as empty.
-template <typename Visit>
-void
-for_names(int parent, const char *name, Visit &&visit)
+/// Whether a directory's error means that it is not there (any more), rather than that it cannot be
+/// read: it was removed, or a link or file has come in its place.
+bool
+is_gone(int error)
 {
-	const int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return error == ENOENT || error == ENOTDIR || error == ELOOP;
+}
+
+/// Calls visit(fd, entry) for what is in a directory, but "." and "..". Returns the error that kept
+/// it from being read to its end, or 0. no_link is O_NOFOLLOW where the name may be no link.
+template <typename Visit>
+int
+for_names(int parent, const char *name, int no_link, Visit &&visit)
+{
+	const int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | no_link);
 	if (fd < 0)
-		return;
+		return errno;
 	const std::unique_ptr<DIR, int (*)(DIR *)> dir(fdopendir(fd), closedir);
 	if (!dir)
 	{
+		const int error = errno;
 		close(fd);
-		return;
+		return error;
 	}
-	while (const dirent *entry = readdir(dir.get()))
+	for (;;)
+	{
+		errno = 0;
+		const dirent *entry = readdir(dir.get());
+		if (entry == nullptr)
+			return errno;
 		if (std::strcmp(entry->d_name, ".") != 0 && std::strcmp(entry->d_name, "..") != 0)
 			visit(fd, *entry);
+	}
+}
+
+UnreadableDirectory
+unreadable_directory(std::string path, int error)
+{
+	const FileError why = system_error("could not read directory", error);
+	return {std::move(path), why.what(), why.sqlstate()};
 }
 
 /// Links lead nowhere.
@@ -85,22 +109,31 @@ staged_file(std::string path, const struct stat &info)
 	return file;
 }
 
-void
-list_folder(int parent, const char *name, const std::string &prefix, int depth,
-			const std::function<void(StagedFile)> &visit)
+struct Walk
 {
-	for_names(parent, name,
-			  [&](int fd, const dirent &entry)
-			  {
-				  const std::string entry_name = entry.d_name;
-				  struct stat info;
-				  if (!stat_entry(fd, entry, info))
-					  return;
-				  if (S_ISDIR(info.st_mode) && entry_name[0] != '.' && depth < max_depth)
-					  list_folder(fd, entry.d_name, prefix + entry_name + "/", depth + 1, visit);
-				  else if (is_staged(entry_name, info))
-					  visit(staged_file(prefix + entry_name, info));
-			  });
+	const std::function<void(StagedFile)> &visit;
+	const std::function<void(UnreadableDirectory)> &unreadable;
+};
+
+void
+list_folder(int parent, const char *name, const std::string &prefix, int depth, const Walk &walk)
+{
+	int hidden = 0; // what of its entries cannot be looked at
+	const int error =
+		for_names(parent, name, depth == 0 ? 0 : O_NOFOLLOW,
+				  [&](int fd, const dirent &entry)
+				  {
+					  const std::string entry_name = entry.d_name;
+					  struct stat info;
+					  if (!stat_entry(fd, entry, info))
+						  hidden = is_gone(errno) ? hidden : errno;
+					  else if (S_ISDIR(info.st_mode) && entry_name[0] != '.' && depth < max_depth)
+						  list_folder(fd, entry.d_name, prefix + entry_name + "/", depth + 1, walk);
+					  else if (is_staged(entry_name, info))
+						  walk.visit(staged_file(prefix + entry_name, info));
+				  });
+	if (const int why = error != 0 ? error : hidden; why != 0 && (depth == 0 || !is_gone(why)))
+		walk.unreadable(unreadable_directory(prefix, why));
 }
 
 /// Paths of the files that failed in this very backlog: the next one tries them again. (Even those
@@ -147,9 +180,10 @@ is_whole_json(const std::string &name)
 }
 
 void
-for_staged_files(const std::string &raw_dir, const std::function<void(StagedFile)> &visit)
+for_staged_files(const std::string &root, const std::function<void(StagedFile)> &visit,
+				 const std::function<void(UnreadableDirectory)> &unreadable)
 {
-	list_folder(AT_FDCWD, raw_dir.c_str(), "", 0, visit);
+	list_folder(AT_FDCWD, root.c_str(), "", 0, {visit, unreadable});
 }
 
 Claim::Claim(const Definition &definition, const pg::Settings &settings, const RunOptions &options)
@@ -161,14 +195,27 @@ Claim::Claim(const Definition &definition, const pg::Settings &settings, const R
 		options.reload->rewind();
 		return;
 	}
-	for_names(AT_FDCWD, settings.raw_dir.c_str(),
-			  [&](int fd, const dirent &entry)
-			  {
-				  if (parse_partition(std::string(entry.d_name) + "/hour=0/name") &&
-					  is_folder(fd, entry))
-					  dates_.emplace_back(entry.d_name);
-			  });
+	// the configured directory may be a link, as for all else that opens what lies below it
+	const int error = for_names(
+		AT_FDCWD, settings.raw_dir.c_str(), 0,
+		[&](int fd, const dirent &entry)
+		{
+			if (parse_partition(std::string(entry.d_name) + "/hour=0/name") && is_folder(fd, entry))
+				dates_.emplace_back(entry.d_name);
+		});
+	if (error != 0)
+		throw pg::Error(sqlstate_of_errno(error),
+						"could not read directory \"" + storable_text(settings.raw_dir) +
+							"\": " + pg_strerror(error),
+						"It is etl.raw_dir.");
 	std::sort(dates_.begin(), dates_.end()); // date=YYYY-MM-DD
+}
+
+void
+Claim::add_unreadable(std::string path, int error)
+{
+	if (!is_gone(error) && failed_.count(path) == 0)
+		unreadable_.push_back(unreadable_directory(std::move(path), error));
 }
 
 bool
@@ -177,17 +224,24 @@ Claim::next_date()
 	if (date_ == dates_.size())
 		return false;
 	const std::string &date = dates_[date_++];
-	date_fd_ = ScopedFd(open((settings_.raw_dir + "/" + date).c_str(),
-							 O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
 	hours_.clear();
 	hour_ = 0;
-	for_names(date_fd_.get(), ".",
-			  [&](int fd, const dirent &entry)
-			  {
-				  const auto partition = parse_partition(date + "/" + entry.d_name + "/name");
-				  if (partition && is_folder(fd, entry))
-					  hours_.push_back({partition->hour, entry.d_name});
-			  });
+	date_fd_ = ScopedFd(open((settings_.raw_dir + "/" + date).c_str(),
+							 O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+	const int error = !date_fd_
+						  ? errno
+						  : for_names(date_fd_.get(), ".", O_NOFOLLOW,
+									  [&](int fd, const dirent &entry)
+									  {
+										  const auto partition =
+											  parse_partition(date + "/" + entry.d_name + "/name");
+										  if (partition && is_folder(fd, entry))
+											  hours_.push_back({partition->hour, entry.d_name});
+									  });
+	if (error != 0)
+		add_unreadable(date + "/", error);
+	else
+		readable_.push_back(date + "/");
 	std::sort(hours_.begin(), hours_.end(),
 			  [](const Hour &a, const Hour &b)
 			  { return std::tie(a.hour, a.folder) < std::tie(b.hour, b.folder); });
@@ -210,17 +264,27 @@ Claim::next_hour()
 			return false;
 	const std::string &folder = hours_[hour_++].folder;
 	const std::string prefix = dates_[date_ - 1] + "/" + folder + "/";
-	for_names(date_fd_.get(), folder.c_str(),
-			  [&](int fd, const dirent &entry)
-			  {
-				  struct stat info;
-				  if (!definition_.claims(entry.d_name) || !stat_entry(fd, entry, info) ||
-					  !is_staged(entry.d_name, info))
-					  return;
-				  StagedFile file = staged_file(prefix + entry.d_name, info);
-				  if (is_wanted(file))
-					  files_.push_back(std::move(file));
-			  });
+	int hidden = 0; // what of its files cannot be looked at
+	int error = for_names(date_fd_.get(), folder.c_str(), O_NOFOLLOW,
+						  [&](int fd, const dirent &entry)
+						  {
+							  struct stat info;
+							  if (!definition_.claims(entry.d_name))
+								  return;
+							  if (!stat_entry(fd, entry, info))
+								  hidden = is_gone(errno) ? hidden : errno;
+							  else if (is_staged(entry.d_name, info))
+							  {
+								  StagedFile file = staged_file(prefix + entry.d_name, info);
+								  if (is_wanted(file))
+									  files_.push_back(std::move(file));
+							  }
+						  });
+	error = error != 0 ? error : hidden;
+	if (error != 0)
+		add_unreadable(prefix, error);
+	else
+		readable_.push_back(prefix);
 	std::sort(files_.begin(), files_.end(),
 			  [](const StagedFile &a, const StagedFile &b) { return a.path > b.path; });
 	return true;

@@ -27,10 +27,18 @@ struct StagedFile
 	std::string name() const { return path.substr(path.rfind('/') + 1); }
 };
 
-/// Calls visit for every regular file below the raw folder, but hidden ones and those that end in
-/// .tmp or .part. Symbolic links, FIFOs and devices are not looked at. Unreadable folders are
-/// skipped.
-void for_staged_files(const std::string &raw_dir, const std::function<void(StagedFile)> &visit);
+/// A directory that cannot be read: nobody knows what is in it.
+struct UnreadableDirectory
+{
+	std::string path; ///< relative to the directory that was walked, with a slash at its end
+	std::string error, sqlstate;
+};
+
+/// Calls visit for every regular file below a directory, but hidden ones and those that end in .tmp
+/// or .part. Symbolic links below it, FIFOs and devices are not looked at; the directory itself may
+/// be a link. Calls unreadable for each directory that is there and cannot be read.
+void for_staged_files(const std::string &root, const std::function<void(StagedFile)> &visit,
+					  const std::function<void(UnreadableDirectory)> &unreadable);
 
 /// The files of a dataset that a run takes up, in order of partition and path. Names no more of
 /// them at a time than are asked for: a definition has so many names for an hour, and hours are
@@ -41,6 +49,11 @@ class Claim
 	Claim(const Definition &definition, const pg::Settings &settings, const RunOptions &options);
 	/// The next of them, at most count; none: that was all.
 	std::vector<StagedFile> take(size_t count);
+	/// Directories among those looked at so far that cannot be read, but those that failed in this
+	/// very backlog.
+	const std::vector<UnreadableDirectory> &unreadable() const { return unreadable_; }
+	/// Paths, as unreadable() has them, of the directories that could be read.
+	const std::vector<std::string> &readable() const { return readable_; }
 
   private:
 	struct Hour
@@ -52,11 +65,14 @@ class Claim
 	bool next_date();
 	bool next_hour();
 	bool is_wanted(const StagedFile &file) const;
+	void add_unreadable(std::string path, int error);
 
 	const Definition &definition_;
 	const pg::Settings &settings_;
 	const RunOptions &options_;
 	std::set<std::string> failed_; ///< in this very backlog
+	std::vector<UnreadableDirectory> unreadable_;
+	std::vector<std::string> readable_;
 	std::vector<std::string> dates_;
 	std::vector<Hour> hours_;       ///< of the date in hand
 	size_t date_ = 0, hour_ = 0;    ///< the next ones

@@ -267,6 +267,9 @@ PG_ETL_ENTRY(etl_define)
 	require_utf8();
 	const pg::Spi spi;
 	const Definition definition = read_definition(json);
+	// two sessions that define at the same time: the second sees what the first has defined
+	pg::execute("LOCK TABLE etl.dataset IN SHARE ROW EXCLUSIVE MODE");
+	Catalog::load().refuse_conflicts(definition);
 	if (creating_extension)
 		check_tables(definition);
 	else
@@ -398,8 +401,13 @@ PG_ETL_ENTRY(etl_unclaimed_files)
 					pg::Cell::bigint(static_cast<int64_t>(file.identity.size)),
 					// the file's clock counts from 1970, PostgreSQL's from 2000
 					pg::Cell::timestamptz(file.identity.modified_ns / 1000 - unix_to_pg_epoch),
-					pg::Cell::text_or_null(nearest)});
+					pg::Cell::text_or_null(nearest), pg::Cell::null()});
 	};
-	for_staged_files(settings.raw_dir, add);
+	const auto add_unreadable = [&](const UnreadableDirectory &directory)
+	{
+		result.add({pg::Cell::text(storable_text(directory.path)), pg::Cell::null(),
+					pg::Cell::null(), pg::Cell::null(), pg::Cell::text(directory.error)});
+	};
+	for_staged_files(settings.raw_dir, add, add_unreadable);
 	return static_cast<Datum>(0);
 }

@@ -47,18 +47,24 @@ template <typename Visit>
 void
 for_files_of(const Definition &definition, const std::string &root, Visit &&visit)
 {
-	for_staged_files(root,
-					 [&](StagedFile file)
-					 {
-						 const std::string stored = file.path;
-						 std::string came = stored;
-						 if (!definition.claims(file.name()))
-							 came = path_without_count(stored);
-						 file.path = came;
-						 if (!file.partition || !definition.claims(file.name()))
-							 return;
-						 visit(std::move(file), stored);
-					 });
+	for_staged_files(
+		root,
+		[&](StagedFile file)
+		{
+			const std::string stored = file.path;
+			std::string came = stored;
+			if (!definition.claims(file.name()))
+				came = path_without_count(stored);
+			file.path = came;
+			if (!file.partition || !definition.claims(file.name()))
+				return;
+			visit(std::move(file), stored);
+		},
+		[](const UnreadableDirectory &directory)
+		{
+			throw pg::Error(directory.sqlstate, directory.error,
+							"Directory \"" + storable_text(directory.path) + "\".");
+		});
 }
 
 /// When the file was given its name, or anything of it changed: in microseconds since 2000.

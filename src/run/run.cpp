@@ -26,12 +26,8 @@
 #include "run/freed_memory.h"
 #include "run/postponed_indexes.h"
 #include "run/quarantine.h"
-<<<<<<< HEAD
-#include "run/reload.h"
-||||||| ac84314
-=======
 #include "run/release.h"
->>>>>>> f0638e2e7902a6a34505074cf920d8c063d475ff
+#include "run/reload.h"
 #include "run/threads.h"
 #include "run/treat_raw.h"
 
@@ -79,7 +75,11 @@ class Run
 		};
 		std::vector<StagedFile> staged = take();
 		if (staged.empty())
+		{
+			record_directories(claim);
+			set_status();
 			return;
+		}
 		ETL_FAULT("claimed");
 		expected_bytes_ = expected_bytes(staged);
 		prepare();
@@ -89,6 +89,7 @@ class Run
 			for (; !staged.empty(); staged = take())
 				run_group(staged);
 		}
+		record_directories(claim);
 		conclude();
 	}
 
@@ -234,6 +235,11 @@ class Run
 			options_.postponed->push_back(std::move(postponed_));
 		else
 			postponed_.build();
+		set_status();
+	}
+
+	void set_status()
+	{
 		if (failures_ == 0)
 			return;
 		result_.status = failures_ == result_.files ? "failed" : "partial";
@@ -451,6 +457,45 @@ class Run
 				spanning_.keys.add(r.record->key);
 	}
 
+	/// A directory that cannot be read is a failure with a path, as a file is; one that can be read
+	/// again is none any more.
+	void record_directories(const Claim &claim)
+	{
+		std::vector<std::string_view> paths(claim.readable().begin(), claim.readable().end());
+		std::vector<RunFile> failed;
+		for (const UnreadableDirectory &directory : claim.unreadable())
+		{
+			// of a day, its first hour
+			const auto partition = parse_partition(directory.path + "name");
+			const auto day = parse_partition(directory.path + "hour=0/name");
+			RunFile &file = failed.emplace_back();
+			file.path = directory.path;
+			file.context = {(partition ? *partition : *day).pg_date(),
+							static_cast<int16_t>(partition ? partition->hour : 0),
+							result_.started_at};
+			file.status = "failed";
+			file.outcome.error = directory.error;
+			file.outcome.sqlstate = directory.sqlstate;
+			file.started_at = GetCurrentTimestamp();
+			paths.push_back(directory.path);
+			if (first_error_.empty())
+				first_error_ = storable_text(directory.path) + ": " + directory.error;
+		}
+		if (paths.empty())
+			return;
+		pg::execute(
+			"DELETE FROM etl.file WHERE dataset = $1 AND status = 'failed' AND path = ANY ($2)",
+			{pg::param(definition_.dataset), pg::param_array(paths)});
+		if (failed.empty())
+			return;
+		const std::vector<int64_t> ids = allocate_ids("etl.file_file_id_seq", failed.size());
+		for (size_t i = 0; i < failed.size(); ++i)
+			failed[i].file_id = ids[i];
+		insert_files(definition_.dataset, result_.run_id, failed);
+		failures_ += static_cast<int32_t>(failed.size());
+		result_.files += static_cast<int32_t>(failed.size());
+	}
+
 	/// Rows of etl.file and who is in which file. Returns what is to be done to the files.
 	std::vector<FileAction> record_files()
 	{
@@ -619,6 +664,8 @@ run_locked(const Catalog &catalog, const std::string &dataset, const RunOptions 
 		result.error = "another session is running this dataset: process " + std::to_string(pid);
 		return;
 	}
+	if (options.reload == nullptr)
+		require_files_known(dataset, pg::Settings::current());
 	pg::ImmediateConstraints immediate;
 	run_stable_files(catalog, definition, options, result);
 	release_waiting(catalog, definition);
@@ -649,19 +696,6 @@ try_run_dataset(const Catalog &catalog, const std::string &dataset, const RunOpt
 	const size_t postponed = options.postponed != nullptr ? options.postponed->size() : 0;
 	const auto run = [&]
 	{
-<<<<<<< HEAD
-		if (options.reload == nullptr)
-			require_files_known(dataset, pg::Settings::current());
-		pg::ImmediateConstraints immediate;
-		run_stable_files(catalog, definition, options, result);
-		immediate.end();
-	}
-||||||| ac84314
-		pg::ImmediateConstraints immediate;
-		run_stable_files(catalog, definition, options, result);
-		immediate.end();
-	}
-=======
 		require_runnable();
 		ETL_FAULT("begin_run");
 		run_locked(catalog, dataset, options, result);
@@ -669,7 +703,6 @@ try_run_dataset(const Catalog &catalog, const std::string &dataset, const RunOpt
 	// indexes that it left to its caller are in use again
 	if (!attempt_run(result, run, error) && options.postponed != nullptr)
 		options.postponed->resize(postponed);
->>>>>>> f0638e2e7902a6a34505074cf920d8c063d475ff
 	finish_run(result);
 	ETL_FAULT("run_recorded");
 	return result;

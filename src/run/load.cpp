@@ -63,6 +63,11 @@ sort_rows(std::vector<LoadRow> &rows)
 	rows.swap(sorted);
 }
 
+/// Thrown when rows of several files were loaded at a time and a trigger has kept some out.
+struct RowsKeptOut
+{
+};
+
 class Loader
 {
   public:

@@ -342,6 +342,9 @@ Document::Impl::names_differ(size_t self)
 void
 Document::Impl::explain(std::string_view text)
 {
+	// a thousand steps down to where nesting is too deep help nobody
+	if (error->sqlstate == "54001")
+		steps.clear();
 	for (auto step = steps.rbegin(); step != steps.rend(); ++step)
 		append_pointer(error->pointer, step->is_element ? std::to_string(step->index) : step->name);
 	if (is_explained)

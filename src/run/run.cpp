@@ -483,9 +483,12 @@ class Run
 		}
 		if (paths.empty())
 			return;
-		pg::execute(
-			"DELETE FROM etl.file WHERE dataset = $1 AND status = 'failed' AND path = ANY ($2)",
-			{pg::param(definition_.dataset), pg::param_array(paths)});
+		{
+			const AsCatalogOwner owner;
+			pg::execute(
+				"DELETE FROM etl.file WHERE dataset = $1 AND status = 'failed' AND path = ANY ($2)",
+				{pg::param(definition_.dataset), pg::param_array(paths)});
+		}
 		if (failed.empty())
 			return;
 		const std::vector<int64_t> ids = allocate_ids("etl.file_file_id_seq", failed.size());

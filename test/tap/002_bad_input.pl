@@ -72,7 +72,7 @@ my @products = (
 stage($node, "$hour/products.json.gz", join("\n", @products)); # the last line has no newline
 is(run_counts($node, "etl_run('products')"), 'succeeded|1|22|4|18', 'good products are loaded whatever stands beside them');
 is(reasons("$hour/products.json.gz"), <<'TXT' =~ s/\n\z//r, 'each bad product with its reason');
-2|malformed|json||22P02
+2|malformed|json|/name|22P02
 3|schema|additionalProperties|/extra|23514
 4|schema|type|/sku|23514
 5|schema|type|/name|23514

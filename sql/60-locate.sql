@@ -12,22 +12,22 @@ COMMENT ON FUNCTION etl.wal_segments_before(pg_lsn) IS 'Files in pg_wal that hol
 CREATE TABLE etl.purge_pending (
     xid      xid8 NOT NULL,
     relation oid NOT NULL,
-    filenode oid NOT NULL,
+    filenode oid,
     wal_lsn  pg_lsn,
     PRIMARY KEY (xid, relation)
 );
-COMMENT ON TABLE etl.purge_pending IS 'Tables in which an erasure left old row versions that may still be on disk';
+COMMENT ON TABLE etl.purge_pending IS 'Tables in which an erasure left old row versions that may still be on disk: of a partitioned table or a tree of inheritance each one, of a view those that it selects from';
 COMMENT ON COLUMN etl.purge_pending.xid IS 'The transaction that erased';
 COMMENT ON COLUMN etl.purge_pending.relation IS 'The table';
-COMMENT ON COLUMN etl.purge_pending.filenode IS 'Its file at that time: a rewrite gives it another';
+COMMENT ON COLUMN etl.purge_pending.filenode IS 'Its file at that time: a rewrite gives it another; null: a partitioned or foreign table, of which this database has only statistics';
 COMMENT ON COLUMN etl.purge_pending.wal_lsn IS 'Where the write-ahead log was when the table had been rewritten: older log may hold the bytes; null: not rewritten yet';
 
 ALTER TABLE etl.erasure ADD COLUMN xid xid8 DEFAULT pg_catalog.pg_current_xact_id();
 COMMENT ON COLUMN etl.erasure.xid IS 'The transaction that treated the data';
 
-CREATE FUNCTION etl.is_empty(relation oid) RETURNS boolean
+CREATE FUNCTION etl.is_empty(relation oid, own boolean DEFAULT false) RETURNS boolean
 LANGUAGE c STRICT VOLATILE AS 'MODULE_PATHNAME', 'etl_is_empty';
-COMMENT ON FUNCTION etl.is_empty(oid) IS 'Whether a table holds no row. What its owner has put on it runs as the owner';
+COMMENT ON FUNCTION etl.is_empty(oid, boolean) IS 'Whether a table holds no row (own: none beside those of its children). What its owner has put on it runs as the owner';
 
 CREATE FUNCTION etl.older(a xid, b xid) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$ SELECT age(a) > age(b) $$;
@@ -45,6 +45,7 @@ DECLARE
     statistics constant oid := 'pg_catalog.pg_statistic'::regclass;
     p record;
     is_empty boolean;
+    own_empty boolean;
     analyses int := 0;
     rewrites int := 0;
     redo pg_lsn;
@@ -63,7 +64,8 @@ BEGIN
     FOR p IN
         SELECT q.relation, c.relkind, format('%I.%I', n.nspname, c.relname) AS name,
                bool_or(etl.statistics_older(q.relation, q.xid::xid)) AS analyse,
-               bool_or(q.filenode = pg_relation_filenode(c.oid) OR NOT etl.older(q.xid::xid, c.relfrozenxid)) AS rewrite
+               c.relkind IN ('r', 'm')
+                   AND bool_or(q.filenode = pg_relation_filenode(c.oid) OR NOT etl.older(q.xid::xid, c.relfrozenxid)) AS rewrite
           FROM etl.purge_pending q JOIN pg_class c ON c.oid = q.relation JOIN pg_namespace n ON n.oid = c.relnamespace
          WHERE q.wal_lsn IS NULL AND q.relation <> statistics
          GROUP BY 1, 2, 3 ORDER BY 3
@@ -74,13 +76,16 @@ BEGIN
         END IF;
         IF p.analyse THEN
             analyses := analyses + 1;
-            -- a view that took the table's place has no row that a rewrite could free
-            is_empty := false;
-            IF p.relkind IN ('r', 'm', 't') THEN
+            -- ANALYZE leaves an empty table's statistics as they were, those of its own rows apart from those of its
+            -- children as well. A foreign table is not asked, for its server may be away, and a view that took the
+            -- table's place has no row that a rewrite could free
+            is_empty := p.relkind = 'f';
+            own_empty := is_empty;
+            IF p.relkind IN ('r', 'm', 't', 'p') THEN
                 is_empty := etl.is_empty(p.relation);
+                own_empty := etl.is_empty(p.relation, true);
             END IF;
-            IF is_empty THEN
-                -- ANALYZE leaves an empty table's statistics as they were
+            IF is_empty OR own_empty AND p.relkind <> 'p' THEN
                 RETURN NEXT format('DELETE FROM pg_catalog.pg_statistic WHERE starelid OPERATOR(pg_catalog.=) %L::pg_catalog.regclass::pg_catalog.oid', p.name);
             END IF;
         END IF;

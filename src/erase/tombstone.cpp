@@ -39,7 +39,7 @@ Tombstones::load(const Definition &definition, const std::string &part_folder)
 	const std::string dataset = definition.subject  ? definition.subject->dataset
 								: definition.erases ? definition.erases->dataset
 													: "";
-	pg::Cursor cursor("SELECT kind = 'email', hash FROM etl.tombstone"
+	pg::Cursor cursor("SELECT kind = 'email', hash, weak FROM etl.tombstone"
 					  " WHERE reinstated_at IS NULL AND (dataset = $1 OR $1 = '')"
 					  " AND ($1 <> '' OR kind = 'email')",
 					  {pg::param(dataset)});
@@ -48,10 +48,15 @@ Tombstones::load(const Definition &definition, const std::string &part_folder)
 					[&](const pg::Rows &rows, uint64_t i)
 					{
 						if (!tombstones)
-							tombstones.reset(new Tombstones(pg::secret(pg::KeyUse::look), dataset, part_folder));
+							tombstones.reset(
+								new Tombstones(pg::secret(pg::KeyUse::look), dataset, part_folder));
 						const uint64_t hash = static_cast<uint64_t>(rows.integer(i, 1));
-						rows.boolean(i, 0) ? tombstones->people_.add_email(hash, 0)
-										   : tombstones->people_.add_subject(hash, 0);
+						if (!rows.boolean(i, 0))
+							tombstones->people_.add_subject(hash, 0);
+						else if (rows.boolean(i, 2))
+							tombstones->people_.add_text_email(hash, 0);
+						else
+							tombstones->people_.add_email(hash, 0);
 					});
 	return tombstones;
 }
@@ -63,24 +68,25 @@ add_tombstones(const std::string &dataset, const std::vector<NewTombstone> &tomb
 	if (tombstones.empty())
 		return added;
 	std::vector<std::string_view> kinds, pseudonyms;
-	std::vector<int64_t> hashes, ids;
+	std::vector<int64_t> hashes, ids, weak;
 	for (const NewTombstone &t : tombstones)
 	{
 		kinds.push_back(t.kind);
 		pseudonyms.push_back(t.pseudonym);
 		hashes.push_back(static_cast<int64_t>(t.hash));
 		ids.push_back(t.erasure_id);
+		weak.push_back(t.weak);
 	}
 	const AsCatalogOwner owner;
 	const pg::Rows rows =
-		pg::query("INSERT INTO etl.tombstone (dataset, kind, pseudonym, hash, erasure_id)"
-				  " SELECT $1, t.kind, t.pseudonym, t.hash, t.erasure_id"
-				  " FROM unnest($2::text[], $3::text[], $4::bigint[], $5::bigint[])"
-				  " t(kind, pseudonym, hash, erasure_id) ORDER BY t.pseudonym"
+		pg::query("INSERT INTO etl.tombstone (dataset, kind, pseudonym, hash, erasure_id, weak)"
+				  " SELECT $1, t.kind, t.pseudonym, t.hash, t.erasure_id, t.weak <> 0"
+				  " FROM unnest($2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[])"
+				  " t(kind, pseudonym, hash, erasure_id, weak) ORDER BY t.pseudonym"
 				  " ON CONFLICT (pseudonym, dataset, kind) WHERE reinstated_at IS NULL DO NOTHING"
 				  " RETURNING erasure_id",
 				  {pg::param(dataset), pg::param_array(kinds), pg::param_array(pseudonyms),
-				   pg::param_array(hashes), pg::param_array(ids)});
+				   pg::param_array(hashes), pg::param_array(ids), pg::param_array(weak)});
 	for (uint64_t i = 0; i < rows.size(); ++i)
 		added.push_back(rows.integer(i, 0));
 	return added;

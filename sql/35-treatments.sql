@@ -9,6 +9,14 @@ CREATE FUNCTION etl.treat_random(personal jsonb, type text, value jsonb, token t
 LANGUAGE c VOLATILE PARALLEL SAFE AS 'MODULE_PATHNAME', 'etl_treat';
 COMMENT ON FUNCTION etl.treat_random(jsonb, text, jsonb, text) IS 'etl.treat for the treatment "random", another value at every call';
 
+CREATE FUNCTION etl.treat_document(fields jsonb, document text, token text) RETURNS text
+LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'etl_treat_document';
+COMMENT ON FUNCTION etl.treat_document(jsonb, text, text) IS 'A JSON document with the fields inside it treated; fields: elements of "personal", each with its path inside the document. What cannot be read becomes "[erased]" as a whole; without a token the treatment "token" gives null';
+
+CREATE FUNCTION etl.treat_document_random(fields jsonb, document text, token text) RETURNS text
+LANGUAGE c VOLATILE PARALLEL SAFE AS 'MODULE_PATHNAME', 'etl_treat_document';
+COMMENT ON FUNCTION etl.treat_document_random(jsonb, text, text) IS 'etl.treat_document where a treatment is "random", another value at every call';
+
 CREATE FUNCTION etl.generalize(value jsonb, type text, "to" jsonb) RETURNS text
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'etl_generalize_value';
 COMMENT ON FUNCTION etl.generalize(jsonb, text, jsonb) IS 'The value made coarser as "to" of the treatment "generalize" says; null where it is none of that kind. Error: 22023 unknown generalization';
@@ -75,7 +83,7 @@ CREATE FUNCTION etl.personal_columns(dataset text, OUT dataset_name text, OUT ta
                                      OUT type text, OUT field text, OUT treatment text, OUT options jsonb,
                                      OUT subject_dataset text, OUT subject_column text) RETURNS SETOF record
 LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'etl_personal_columns';
-COMMENT ON FUNCTION etl.personal_columns(text) IS 'The columns of a dataset''s target tables that its definition declares personal';
+COMMENT ON FUNCTION etl.personal_columns(text) IS 'The columns of a dataset''s target tables that hold what its definition declares personal; a json column has a row for each field inside it, whose options have a path';
 
 CREATE FUNCTION etl.target_tables(dataset text, OUT table_schema text, OUT table_name text) RETURNS SETOF record
 LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'etl_target_tables';
@@ -102,8 +110,9 @@ COMMENT ON FUNCTION etl.removal_statements(text) IS 'The statements by which an 
 -- Masks of PostgreSQL Anonymizer call functions that it trusts, and no others inside them.
 CREATE FUNCTION etl.mask(options text, type text, value anyelement) RETURNS text
 LANGUAGE sql VOLATILE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
-AS $$ SELECT etl.treat(options::jsonb, type, to_jsonb(value), NULL) $$;
-COMMENT ON FUNCTION etl.mask(text, text, anyelement) IS 'etl.treat for the masking rules that etl_label_columns publishes';
+AS $$ SELECT CASE jsonb_typeof(options::jsonb) WHEN 'array' THEN etl.treat_document(options::jsonb, to_jsonb(value)::text, NULL)
+                                               ELSE etl.treat(options::jsonb, type, to_jsonb(value), NULL) END $$;
+COMMENT ON FUNCTION etl.mask(text, text, anyelement) IS 'etl.treat, or etl.treat_document where options is an array, for the masking rules that etl_label_columns publishes';
 
 CREATE FUNCTION etl.mask_label(treatment text, options jsonb, type text, column_name text, subject_dataset text, subject_column text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -156,7 +165,13 @@ BEGIN
             EXECUTE format('SECURITY LABEL FOR anon ON COLUMN %s.%I IS NULL', c.relation, c.attname);
         END IF;
     END LOOP;
-    FOR c IN SELECT * FROM etl.personal_columns(etl_label_columns.dataset) LOOP
+    -- a json column with several fields inside it has one label
+    FOR c IN SELECT p.dataset_name, p.table_schema, p.table_name, p.column_name, p.type, p.subject_dataset, p.subject_column,
+                    string_agg(DISTINCT p.treatment, ' and ' ORDER BY p.treatment) AS treatment,
+                    bool_or(p.options ? 'path') AS inside,
+                    CASE WHEN bool_or(p.options ? 'path') THEN jsonb_agg(p.options ORDER BY p.field) ELSE (array_agg(p.options))[1] END AS options
+               FROM etl.personal_columns(etl_label_columns.dataset) p
+              GROUP BY 1, 2, 3, 4, 5, 6, 7 LOOP
         relation := to_regclass(format('%I.%I', c.table_schema, c.table_name));
         IF relation IS NULL THEN
             skipped := skipped + 1;
@@ -172,7 +187,7 @@ BEGIN
         EXECUTE format('COMMENT ON COLUMN %s.%I IS %L', relation, c.column_name, comment);
         label := NULL;
         IF anon THEN
-            label := etl.mask_label(c.treatment, c.options, c.type, c.column_name, c.subject_dataset, c.subject_column);
+            label := etl.mask_label(CASE WHEN c.inside THEN 'inside' ELSE c.treatment END, c.options, c.type, c.column_name, c.subject_dataset, c.subject_column);
             EXECUTE format('SECURITY LABEL FOR anon ON COLUMN %s.%I IS %L', relation, c.column_name, label);
         END IF;
         RETURN NEXT;

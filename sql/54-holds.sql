@@ -184,15 +184,16 @@ CREATE VIEW etl.erasure_report AS
     SELECT e.erasure_id, e.dataset, e.subject, e.source, e.status, e.received_at,
            c.due_at, e.completed_at, e.purged_at,
            CASE WHEN e.completed_at IS NOT NULL THEN e.completed_at <= e.received_at + interval '30 days'
-                WHEN e.status = 'held' AND now() > e.received_at + interval '30 days' THEN false END AS within_30_days,
-           e.status = 'held' AND now() > c.due_at AS overdue,
+                WHEN e.status IN ('held', 'failed') AND now() > e.received_at + interval '30 days' THEN false END AS within_30_days,
+           e.status IN ('held', 'failed') AND now() > c.due_at AS overdue,
            e.status = 'held' AS held_back,
            h.hold_reasons,
            x.reason AS extension_reason,
            r.reason AS refusal_ground,
            coalesce(a.places, 0) AS places,
            e.row_count,
-           a.details
+           a.details,
+           e.error
       FROM etl.erasure e
       LEFT JOIN etl.erasure_decision x ON x.erasure_id = e.erasure_id AND x.decision = 'extended'
       LEFT JOIN etl.erasure_decision r ON r.erasure_id = e.erasure_id AND r.decision = 'refused'
@@ -212,7 +213,7 @@ CREATE VIEW etl.erasure_report AS
            CASE WHEN now() > q.quarantined_at + interval '30 days' THEN false END,
            now() > c.due_at,
            false, NULL, NULL, NULL, 0, 0,
-           jsonb_build_object('quarantine_id', q.quarantine_id, 'code', q.code)
+           jsonb_build_object('quarantine_id', q.quarantine_id, 'code', q.code), NULL
       FROM etl.dataset d
       JOIN etl.quarantine q ON q.dataset = d.name
       LEFT JOIN etl.file f ON f.file_id = q.file_id
@@ -222,7 +223,8 @@ CREATE VIEW etl.erasure_report AS
 COMMENT ON VIEW etl.erasure_report IS 'One row for each erasure request: when it came, when it was due and done, where, and why it was not. Requests that wait in quarantine have status quarantined and no erasure_id';
 COMMENT ON COLUMN etl.erasure_report.due_at IS 'One month after it was received (GDPR article 12(3)); three where it was extended';
 COMMENT ON COLUMN etl.erasure_report.within_30_days IS 'Was it done within 30 days? Null while there is time left, and for duplicates and refusals';
-COMMENT ON COLUMN etl.erasure_report.overdue IS 'It waits, on hold or in quarantine, and its time is over';
+COMMENT ON COLUMN etl.erasure_report.overdue IS 'It waits, on hold or in quarantine, or failed, and its time is over';
+COMMENT ON COLUMN etl.erasure_report.error IS 'Why a request that failed could not be carried out';
 COMMENT ON COLUMN etl.erasure_report.held_back IS 'It waits for a hold to be released';
 COMMENT ON COLUMN etl.erasure_report.hold_reasons IS 'The reasons of the holds it waits for';
 COMMENT ON COLUMN etl.erasure_report.extension_reason IS 'Why its time was extended';

@@ -19,10 +19,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                'fields', (SELECT coalesce(jsonb_agg(jsonb_build_object(
                                      'field', p ->> 'field',
                                      'treatment', p ->> 'treatment',
-                                     'columns', (SELECT coalesce(jsonb_agg(format('%I.%I.%I', coalesce(t ->> 'schema', 'data'), t ->> 'name', c ->> 'name')), '[]')
-                                                   FROM jsonb_array_elements(d.definition #> '{x-etl,tables}') t,
-                                                        jsonb_array_elements(t -> 'columns') c
-                                                  WHERE p ->> 'field' IN (c ->> 'from', (t ->> 'each') || '/*' || substr(c ->> 'from', 2))))), '[]')
+                                     'columns', (SELECT coalesce(jsonb_agg(format('%I.%I.%I', c.table_schema, c.table_name, c.column_name)), '[]')
+                                                   FROM etl.personal_columns(d.name) c WHERE c.field = p ->> 'field'))), '[]')
                             FROM jsonb_array_elements(d.definition #> '{x-etl,personal}') p)) ORDER BY d.name), '[]')
       FROM etl.dataset d
      WHERE d.definition #> '{x-etl,subject}' IS NOT NULL
@@ -67,7 +65,9 @@ BEGIN
             jsonb_build_object('place', 'keys that are part of a longer word or number, of less than four characters under another member, in another base or in words', 'because', 'they would be taken for other people''s'),
             jsonb_build_object('place', 'identifiers that are encoded, encrypted, hashed, cut or misspelt', 'because', 'they cannot be recognised'),
             jsonb_build_object('place', 'exports and downstream copies', 'because', 'out of the database''s reach'),
-            jsonb_build_object('place', 'file system snapshots and backups of the staged, processed and archived folders', 'because', 'out of the database''s reach')),
+            jsonb_build_object('place', 'file system snapshots and backups of the staged, processed and archived folders', 'because', 'out of the database''s reach'))
+            || coalesce((SELECT jsonb_agg(jsonb_build_object('place', m ->> 'place', 'because', m ->> 'remark'))
+                           FROM etl.erasure e, jsonb_array_elements(e.remarks) m WHERE e.erasure_id = r.erasure_id), '[]'),
         'audit_head', (SELECT jsonb_build_object('audit_id', h.audit_id, 'entries', h.entries, 'hash', encode(h.hash, 'hex')) FROM etl.audit_head h));
 END $$;
 COMMENT ON FUNCTION etl.certificate_body(bigint) IS 'What etl_certificate signs';

@@ -300,6 +300,26 @@ treatment_hint(const ColumnType &type)
 								   : "Use \"null\", or \"redact\" with a \"value\" of that type.";
 }
 
+/// A column that takes the field or a part of it must take what the treatment gives. Inside json
+/// anything may stand.
+void
+check_treatment(const PersonalDefinition &personal, const TableDefinition &table,
+				const ColumnDefinition &column, const std::string &place)
+{
+	const std::optional<Path> path = column_path(table, column);
+	const Holds held = path ? holds(column, *path, personal.path) : Holds::nothing;
+	if (held != Holds::field && held != Holds::part)
+		return;
+	if (held == Holds::part && is_primary_key(table, column.name) &&
+		personal.treatment != Treatment::keep)
+		refuse(place + "/field",
+			   "holds column \"" + column.name + "\" of a primary key, and keys stay",
+			   "Name the other fields that lie in it one by one.");
+	if (const std::string missing = missing_for(personal, table, column); !missing.empty())
+		refuse(place + "/treatment", "column \"" + column.name + "\" " + missing,
+			   treatment_hint(column.type));
+}
+
 void
 check_people(const Definition &d)
 {
@@ -339,15 +359,9 @@ check_people(const Definition &d)
 				   "\"keep\" marks a key as personal.");
 		if (personal.treatment == Treatment::token && !d.subject)
 			refuse(place + "/treatment", "\"token\" is keyed over the subject, and there is none");
-		columns_of_field(d, personal.path,
-						 [&](const TableDefinition &table, const ColumnDefinition &column)
-						 {
-							 const std::string missing = missing_for(personal, table, column);
-							 if (!missing.empty())
-								 refuse(place + "/treatment",
-										"column \"" + column.name + "\" " + missing,
-										treatment_hint(column.type));
-						 });
+		for (const TableDefinition &table : d.tables)
+			for (const ColumnDefinition &column : table.columns)
+				check_treatment(personal, table, column, place);
 	}
 }
 

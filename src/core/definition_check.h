@@ -1,7 +1,7 @@
 // Do the parts of a definition fit each other?
 #pragma once
 
-#include "core/definition.h"
+#include "core/column_path.h"
 
 namespace etl
 {
@@ -20,16 +20,7 @@ columns_of_field(const Definition &d, const Path &field, Visit &&visit)
 	for (const TableDefinition &table : d.tables)
 		for (const ColumnDefinition &column : table.columns)
 		{
-			Path path = column.path;
-			if (column.source == Source::element)
-			{
-				path = table.each;
-				path.push_back("*");
-				path.insert(path.end(), column.path.begin(), column.path.end());
-			}
-			else if (column.source != Source::field)
-				continue;
-			if (path == field)
+			if (const std::optional<Path> path = column_path(table, column); path && *path == field)
 				visit(table, column);
 		}
 }

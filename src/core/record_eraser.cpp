@@ -167,6 +167,15 @@ RecordEraser::erase(const Document &document, std::string_view subject, std::str
 	return person;
 }
 
+uint64_t
+RecordEraser::recognised_by(const Document &document, std::string_view subject) const
+{
+	if (!about_ || subject.data() == nullptr || definition_.subject->email.empty() ||
+		people_.by_subject(subject) != Identities::nobody)
+		return 0;
+	return people_.email_hash(fold_email(text_at(document, definition_.subject->email)));
+}
+
 uint32_t
 RecordEraser::erase_malformed(std::string_view text, std::string &out) const
 {

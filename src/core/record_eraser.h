@@ -33,6 +33,9 @@ class RecordEraser
 	uint32_t erase(const Document &document, std::string_view subject, std::string &out);
 	/// For one that is no JSON.
 	uint32_t erase_malformed(std::string_view text, std::string &out) const;
+	/// The hash of the email by which the record is somebody's who has a key that was not known; 0
+	/// for any other.
+	uint64_t recognised_by(const Document &document, std::string_view subject) const;
 	/// Whose it is, without treating it.
 	uint32_t whose(std::string_view text);
 	/// The canonical key of the person that a record names, "" for none.

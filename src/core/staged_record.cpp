@@ -251,6 +251,8 @@ RecordStager::treat_erased(const RawRecord &raw, uint32_t file, const RowContext
 	std::string text;
 	if (eraser_->erase(document_, record.subject, text) == Identities::nobody)
 		return false;
+	if (const uint64_t hash = eraser_->recognised_by(document_, record.subject))
+		piece.recognised.push_back({record.subject, hash});
 	piece.records.pop_back();
 	const RawRecord treated{piece.arena.copy(text), raw.line, false};
 	stage_treated(treated, treated.text.size(), file, context, piece);

@@ -89,6 +89,14 @@ struct StagedRow
 	const char *bytes;
 };
 
+/// Somebody who was erased by their email, before anybody knew their key, and who now has come with
+/// one.
+struct RecognisedPerson
+{
+	std::string_view subject; ///< canonical key
+	uint64_t email_hash;      ///< as Identities has it
+};
+
 /// What one thread made of a file, or of a part of a large one.
 struct Piece
 {
@@ -99,6 +107,7 @@ struct Piece
 	std::vector<StagedRecord> records;
 	std::vector<StagedReference> references;
 	std::shared_ptr<const KeyDictionary> dictionary; ///< of the references' keys
+	std::vector<RecognisedPerson> recognised;        ///< few: what they say stands in the arena
 	std::vector<std::vector<StagedRow>> rows;        ///< by table
 	size_t violation_bytes = 0;                      ///< of the records' violations, about
 	size_t dictionary_bytes = 0; ///< by which the dictionary has grown with its records

@@ -5,12 +5,14 @@
 #include "core/scoped_fd.h"
 #include "erase/erase.h"
 #include "erase/export_target.h"
+#include "erase/exports.h"
 #include "erase/treat.h"
 #include "pg/copy.h"
 #include "pg/key_file.h"
 #include "pg/srf.h"
 #include "pg/table_copy.h"
 #include "pg/table_statement.h"
+#include "run/actions.h"
 #include "run/claim.h"
 #include "run/exclusive_call.h"
 #include "run/export.h"
@@ -74,6 +76,7 @@ export_table(const Definition &definition, const std::string &path, const std::s
 		order += (order.empty() ? " ORDER BY t." : ", t.") + pg::quote(column);
 	const std::string rows = "SELECT " + list + " FROM " + quoted(table) + " t" + order;
 
+	lock_exports(false);
 	ExportTarget target(path);
 	uint64_t count = 0;
 	{
@@ -89,7 +92,10 @@ export_table(const Definition &definition, const std::string &path, const std::s
 		}
 		wait_for_exports(writer);
 	}
+	note_export(definition, target.part(), target.resolved(), format, anonymized,
+				static_cast<int64_t>(count));
 	target.publish();
+	remove_on_rollback(target.resolved()); // nobody would know whom it names
 	return static_cast<int64_t>(count);
 }
 

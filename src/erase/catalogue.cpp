@@ -6,7 +6,8 @@
 using namespace etl;
 
 /// (dataset, table_schema, table_name, column_name, type, field, treatment, options,
-/// subject_dataset, subject_column)
+/// subject_dataset, subject_column). A json column has a row for each field inside it, whose
+/// options have a path.
 PG_ETL_ENTRY(etl_personal_columns)
 {
 	const std::string dataset = pg::text_argument(fcinfo, 0);
@@ -21,15 +22,24 @@ PG_ETL_ENTRY(etl_personal_columns)
 			for (const ColumnDefinition &column : table.columns)
 				if (column.source == Source::field && column.path == definition.subject->path)
 					subject = column.name;
-		for (const PersonalColumn &p : personal_columns(definition, table))
+		const auto add = [&](const PersonalColumn &p, const PersonalDefinition &field,
+							 const std::string &options)
+		{
 			result.add({pg::Cell::text(definition.dataset), pg::Cell::text(table.schema),
 						pg::Cell::text(table.name), pg::Cell::text(p.column->name),
-						pg::Cell::text(p.column->type.sql), pg::Cell::text(p.field->field),
-						pg::Cell::text(treatment_name(p.field->treatment)),
-						pg::Cell::jsonb(p.field->json),
+						pg::Cell::text(p.column->type.sql), pg::Cell::text(field.field),
+						pg::Cell::text(treatment_name(field.treatment)), pg::Cell::jsonb(options),
 						definition.subject ? pg::Cell::text(definition.subject->dataset)
 										   : pg::Cell::null(),
 						pg::Cell::text_or_null(subject)});
+		};
+		for (const PersonalColumn &p : personal_columns(definition, table))
+		{
+			if (p.field != nullptr)
+				add(p, *p.field, p.field->json);
+			for (const PersonalColumn::Inside &inside : p.inside)
+				add(p, *inside.field, inside_json(inside));
+		}
 	}
 	return static_cast<Datum>(0);
 }

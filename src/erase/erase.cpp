@@ -5,9 +5,11 @@
 #include "core/rewrite.h"
 #include "erase/dependents.h"
 #include "erase/eraser.h"
+#include "erase/exports.h"
 #include "erase/hold.h"
 #include "erase/purge.h"
 #include "erase/record.h"
+#include "erase/table_tree.h"
 #include "erase/treat.h"
 #include "pg/immediate_constraints.h"
 #include "pg/table_statement.h"
@@ -93,10 +95,12 @@ Eraser::run()
 			refuse_citus_tables(*definition);
 	if (mode_ == Mode::look)
 		fingerprint_definitions();
-	add_held_emails();
-	for (const Definition *definition : definitions_about(catalog_, dataset_))
-		erase_tables(*definition);
+	check_tables();
+	find_held_emails();
+	erase_rows();
 	ETL_FAULT("erase_rows");
+	if (!anybody_)
+		return;
 	erase_quarantine();
 	ETL_FAULT("erase_quarantine");
 	erase_files();
@@ -116,12 +120,16 @@ Eraser::fingerprint_definitions()
 void
 Eraser::add_people()
 {
+	people_ = Identities(secret_);
+	texts_.clear();
+	by_subject_.clear();
+	use_subjects({});
 	texts_.reserve(requests_.size());
 	by_subject_.reserve(requests_.size());
 	for (uint32_t i = 0; i < requests_.size(); ++i)
 	{
 		const ErasureRequest &request = requests_[i];
-		if (request.duplicate || request.held)
+		if (request.duplicate || request.held || !request.failure.empty())
 			continue;
 		if (!request.subject.empty() && by_subject_.emplace(request.subject, i).second)
 		{
@@ -141,36 +149,19 @@ Eraser::add_people()
 		for (const uint64_t hash : request.known_emails)
 			people_.add_text_email(hash, i);
 	}
+	use_subjects(texts_);
+	for (const auto &[subject, hash] : held_emails_)
+		if (const auto person = by_subject_.find(subject); person != by_subject_.end())
+			people_.add_text_email(hash, person->second);
 	anybody_ = !people_.empty();
 }
 
-/// The emails that are held of the subjects: a record that can't be read may hold nothing else.
 void
-Eraser::add_held_emails()
+Eraser::use_subjects(std::vector<std::string_view> subjects)
 {
-	const Definition *people = catalog_.find(dataset_);
-	if (people == nullptr || !people->subject || people->subject->email.empty() ||
-		people->key_column < 0 || texts_.empty() || !find_table(people->tables[0]))
-		return;
-	const TableDefinition &table = people->tables[0];
-	const ColumnDefinition &key = table.columns[static_cast<size_t>(people->key_column)];
-	for (const ColumnDefinition &column : table.columns)
-	{
-		if (column.source != Source::field || column.path != people->subject->email)
-			continue;
-		const pg::Rows rows = pg::query_table(
-			"SELECT s.subject, t." + pg::quote(column.name) + "::text FROM unnest($1::text[])" +
-				" s(subject) JOIN " + quoted(table) + " t ON t." + pg::quote(key.name) +
-				" = s.subject::" + key.type.sql + " WHERE t." + pg::quote(column.name) +
-				" IS NOT NULL",
-			{texts()});
-		for (uint64_t i = 0; i < rows.size(); ++i)
-		{
-			const std::string email = fold_email(rows.text(i, 1));
-			if (!email.ends_with(erased_domain))
-				add_known_email(by_subject_.at(rows.text(i, 0)), people_.email_hash(email));
-		}
-	}
+	subjects_ = std::move(subjects);
+	texts_array_.reset();
+	tokens_array_.reset();
 }
 
 /// One that the person had: it counts in what names nobody otherwise, now and in what comes later.
@@ -185,7 +176,7 @@ pg::Param
 Eraser::texts()
 {
 	if (!texts_array_)
-		texts_array_ = pg::param_array(texts_);
+		texts_array_ = pg::param_array(subjects_);
 	return *texts_array_;
 }
 
@@ -197,12 +188,12 @@ Eraser::tokens()
 		// one after the other in one string: each by itself would take twice the memory
 		std::string bytes;
 		std::vector<size_t> ends;
-		ends.reserve(texts_.size());
-		for (const std::string_view subject : texts_)
+		ends.reserve(subjects_.size());
+		for (const std::string_view subject : subjects_)
 		{
 			const std::string token = subject_token(secret_, dataset_, subject);
 			if (ends.empty())
-				bytes.reserve(token.size() * texts_.size());
+				bytes.reserve(token.size() * subjects_.size());
 			bytes += token;
 			ends.push_back(bytes.size());
 		}
@@ -216,127 +207,6 @@ Eraser::tokens()
 		tokens_array_ = pg::param_array(tokens);
 	}
 	return *tokens_array_;
-}
-
-void
-Eraser::count_rows(const pg::Rows &rows, ErasedPlace place)
-{
-	for (uint64_t i = 0; i < rows.size(); ++i)
-	{
-		const auto found = by_subject_.find(rows.text(i, 0));
-		if (found == by_subject_.end())
-			continue;
-		place.rows[found->second] += rows.integer(i, 1);
-		requests_[found->second].row_count += rows.integer(i, 1);
-		if (mode_ == Mode::look)
-			report_.fingerprint.push_back(place.place + " " + rows.text(i, 2));
-	}
-	if (!place.rows.empty())
-		report_.places.push_back(std::move(place));
-}
-
-void
-Eraser::erase_tables(const Definition &definition)
-{
-	if (definition.tables.empty() || texts_.empty() || !find_table(definition.tables[0]))
-		return;
-	// the column that names the person stands in the first table; child tables follow by key
-	const TableDefinition &first = definition.tables[0];
-	const ColumnDefinition *subject = nullptr, *key = nullptr;
-	for (const ColumnDefinition &column : first.columns)
-		if (column.source == Source::field && column.path == definition.subject->path)
-			subject = &column;
-	if (definition.key_column >= 0)
-		key = &first.columns[static_cast<size_t>(definition.key_column)];
-	if (subject == nullptr)
-		return;
-	if (mode_ == Mode::erase && definition.subject->on_erasure == OnErasure::remove)
-	{
-		remove_rows(definition);
-		return;
-	}
-	for (const TableDefinition &table : definition.tables)
-		if (find_table(table))
-			erase_table(definition, table, *subject, key);
-}
-
-/// "on_erasure": "delete".
-void
-Eraser::remove_rows(const Definition &definition)
-{
-	ErasedPlace place;
-	place.place = definition.tables[0].schema + "." + definition.tables[0].name;
-	place.kind = "table";
-	for (const ColumnDefinition &column : definition.tables[0].columns)
-		place.columns.push_back(column.name);
-	for (const std::string &statement : removal_statements(catalog_, definition))
-		count_rows(
-			pg::query_table("WITH removed AS (" + statement +
-								") SELECT subject, count(*), '' FROM removed GROUP BY subject",
-							{texts()}),
-			place);
-	// a person's key is nobody's any more, not even as a hash
-	if (definition.key == definition.subject->path && keeps_row_partitions(definition))
-		forget_row_partitions(definition.dataset, texts_);
-}
-
-void
-Eraser::erase_table(const Definition &definition, const TableDefinition &table,
-					const ColumnDefinition &subject, const ColumnDefinition *key)
-{
-	ErasedPlace place;
-	place.place = table.schema + "." + table.name;
-	place.kind = "table";
-	std::string set;
-	for (const PersonalColumn &c : personal_columns(definition, table))
-	{
-		place.columns.push_back(c.column->name);
-		set += (set.empty() ? "" : ", ") + pg::quote(c.column->name) + " = " +
-			   treated_expression(c, "t", "s.token");
-	}
-	const std::string people = "unnest($1::text[], $2::text[]) s(subject, token)";
-	std::string from = people, where;
-	const std::string match = "." + pg::quote(subject.name) + " = s.subject::" + subject.type.sql;
-	if (!table.is_child)
-		where = "t" + match;
-	else
-	{
-		const ColumnDefinition *parent = nullptr;
-		for (const ColumnDefinition &column : table.columns)
-			if (key != nullptr && column.source == Source::field && column.path == key->path)
-				parent = &column;
-		if (parent == nullptr)
-			return;
-		from += " JOIN " + quoted(definition.tables[0]) + " p ON p" + match;
-		where = "t." + pg::quote(parent->name) + " = p." + pg::quote(key->name);
-	}
-	if (mode_ == Mode::collect)
-	{
-		const pg::Rows rows = pg::query_table("SELECT to_jsonb(t)::text FROM " + from + ", " +
-												  quoted(table) + " t WHERE " + where,
-											  {texts(), tokens()});
-		for (uint64_t i = 0; i < rows.size(); ++i)
-			records_.emplace_back(place.place, rows.text(i, 0));
-		return;
-	}
-	// of a child table without personal columns nothing is treated; of the first table a row counts
-	// in any case, because something is held about the person
-	if (set.empty() && table.is_child)
-		return;
-	if (mode_ == Mode::look || set.empty())
-		count_rows(pg::query_table("SELECT s.subject, count(*),"
-								   " sum(hashtextextended(t::text, 0))::text FROM " +
-									   from + ", " + quoted(table) + " t WHERE " + where +
-									   " GROUP BY s.subject ORDER BY s.subject",
-								   {texts(), tokens()}),
-				   std::move(place));
-	else
-		count_rows(pg::query_table("WITH treated AS (UPDATE " + quoted(table) + " t SET " + set +
-									   " FROM " + from + " WHERE " + where +
-									   " RETURNING s.subject) SELECT subject, count(*), ''"
-									   " FROM treated GROUP BY subject",
-								   {texts(), tokens()}),
-				   std::move(place));
 }
 
 std::string
@@ -357,6 +227,8 @@ erase_subjects(const Catalog &catalog, const std::string &dataset, const std::st
 		return {};
 	const pg::WithoutValues without_values;
 	lock_for_erasure(catalog);
+	if (!dry_run)
+		lock_exports(true);
 	mark_held(dataset, secret, requests);
 	Eraser eraser(catalog, dataset, secret, requests, settings,
 				  dry_run ? Eraser::Mode::look : Eraser::Mode::erase);

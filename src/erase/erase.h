@@ -33,6 +33,7 @@ struct ErasureRequest
 	bool held = false;         ///< a legal hold: nothing is erased until it is released
 	bool conflict = false;     ///< subject and email are of different people
 	bool shared_email = false; ///< others have it, too: it does not tell who is meant
+	bool by_email = false;     ///< it gave only an email: the subject was found by it
 	bool reinstated = false;   ///< came back since: what is staged may be of after that
 	int64_t row_count = 0;     ///< filled by erase_subjects
 	int64_t file_count = 0;    ///< the same
@@ -43,7 +44,8 @@ struct ErasureRequest
 	uint64_t email_hash = 0;   ///< the same of an email that has a tombstone
 	/// Hashes of emails that the subject had: given by the journal, filled by record_erasures.
 	std::vector<uint64_t> known_emails;
-	std::string status; ///< as in etl.erasure; "": it follows from the rest
+	std::string failure; ///< why it could not be carried out; no value of a record
+	std::string status;  ///< as in etl.erasure; "": it follows from the rest
 };
 
 /// A place where something about the people was found.
@@ -60,6 +62,8 @@ struct ErasureReport
 {
 	std::vector<ErasedPlace> places;
 	std::vector<std::pair<std::string, std::string>> held; ///< place, and why it stays as it is
+	/// Place, and what the erasure can't vouch for there: foreign servers, triggers.
+	std::vector<std::pair<std::string, std::string>> remarks;
 	/// What the places hold, so that a later look can tell whether anything has changed.
 	std::vector<std::string> fingerprint;
 	bool journal = true; ///< it was written to etl.journal_dir
@@ -78,6 +82,14 @@ void lock_for_erasure(const Catalog &catalog);
 std::vector<size_t> resolve_requests(const Catalog &catalog, const std::string &dataset,
 									 const std::string &secret,
 									 std::vector<ErasureRequest> &requests, KeySet &seen);
+
+/// Adds to recognised, by key, whom the batch's pieces have recognised by email.
+void note_recognised(const Batch &batch, std::map<std::string, uint64_t> &recognised);
+
+/// Erases people who were erased by their email before their key was known, and who have come now
+/// with one: whatever came about them by key is held in clear. By key: the hash of the email.
+void erase_recognised(const Catalog &catalog, const std::string &dataset, const std::string &secret,
+					  const std::map<std::string, uint64_t> &recognised);
 
 /// Erases, set-based: one statement for each table. Fills the counts, inserts rows of etl.erasure
 /// and tombstones, and writes audit and journal. dry_run: only looks.

@@ -29,7 +29,27 @@ Eraser::erase_files()
 		else if (quarantined_files_.count(name) > 0)
 			find_files(definition, {});
 	find_staged();
+	find_exports();
 	rewrite_files();
+	note_rewritten_exports();
+}
+
+void
+Eraser::note_rewritten_exports()
+{
+	if (rewritten_exports_.empty())
+		return;
+	std::vector<int64_t> ids;
+	std::vector<std::string_view> hashes;
+	for (const auto &[id, hash] : rewritten_exports_)
+	{
+		ids.push_back(id);
+		hashes.push_back(hash);
+	}
+	const AsCatalogOwner owner;
+	pg::execute("UPDATE etl.export e SET sha256 = r.hash FROM unnest($1::bigint[], $2::bytea[])"
+				" r(id, hash) WHERE e.export_id = r.id",
+				{pg::param_array(ids), pg::param_array(17 /* bytea */, hashes)});
 }
 
 /// Files of a dataset that hold the subjects, as the index says, or a quarantined record that was
@@ -202,7 +222,8 @@ Eraser::rewrite_files()
 		copy.task.gzip = is_gzip(copy.path);
 		// a processed file is JSON Lines whatever its name; an archived one is what came, until it
 		// is rewritten
-		copy.task.whole_json = copy.kind != std::string("processed") && is_whole_json(copy.path);
+		copy.task.whole_json = copy.kind != std::string("processed") &&
+							   copy.kind != std::string("exported") && is_whole_json(copy.path);
 		copy.task.collect = mode_ == Mode::collect;
 		if (mode_ == Mode::erase)
 		{
@@ -303,7 +324,8 @@ Eraser::finish_copy(const Copy &copy, RewriteOutcome &outcome)
 		return;
 	FileAction action;
 	action.kind = staged ? FileAction::Kind::replace : FileAction::Kind::publish;
-	action.file_id = copy.file_id;
+	if (copy.kind != std::string("exported")) // whose number is of etl.export
+		action.file_id = copy.file_id;
 	action.from = copy.task.part;
 	action.to = copy.path;
 	if (staged)
@@ -312,6 +334,8 @@ Eraser::finish_copy(const Copy &copy, RewriteOutcome &outcome)
 		action.identity = copy.identity;
 	}
 	actions_[copy.definition->dataset].push_back(std::move(action));
+	if (copy.kind == std::string("exported"))
+		rewritten_exports_.emplace_back(copy.file_id, hex(outcome.new_sha256));
 	if (copy.kind == std::string("archived"))
 	{
 		rewritten_archives_.push_back(copy.file_id);

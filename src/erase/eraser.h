@@ -7,6 +7,7 @@
 
 #include "core/file_rewriter.h"
 #include "erase/erase.h"
+#include "erase/treat.h"
 #include "run/claim.h"
 
 namespace etl
@@ -45,13 +46,27 @@ class Eraser
 		return definition.erases && definition.erases->dataset == dataset_;
 	}
 	void add_people();
-	void add_held_emails();
 	void add_known_email(uint32_t person, uint64_t hash);
 
+	/// Old values of personal columns: keyed by what they are, with the subject.
+	using OldValues = std::unordered_map<int64_t, std::string>;
+
+	void check_tables();
+	void check_columns(const Definition &definition, const TableDefinition &table, Oid relation);
+	void find_held_emails();
+	void erase_rows();
+	void erase_rows_of(std::vector<std::string_view> subjects,
+					   const std::vector<const Definition *> &definitions);
+	void forget_places(size_t from);
 	void erase_tables(const Definition &definition);
 	void remove_rows(const Definition &definition);
-	void erase_table(const Definition &definition, const TableDefinition &table,
-					 const ColumnDefinition &subject, const ColumnDefinition *key);
+	std::vector<PersonalColumn> present_columns(const Definition &definition,
+												const TableDefinition &table) const;
+	void erase_table(const Definition &definition, const TableDefinition &table);
+	bool interferes(Oid relation);
+	OldValues values_of(const Definition &definition, const TableDefinition &table, bool to_go);
+	void verify(const Definition &definition, const TableDefinition &table, const OldValues &old);
+	void add_trigger_remarks();
 
 	void erase_quarantine();
 	void erase_quarantine_of(const std::string &dataset, const std::string &condition);
@@ -66,13 +81,18 @@ class Eraser
 	void add_known(Copy copy, const std::unordered_map<std::string, std::string> &pending);
 	void find_staged();
 	void add_staged(const StagedFile &file);
+	void find_exports();
+	void rewrite_csv(Copy &copy, const TableDefinition &table);
+	void note_rewritten_exports();
 	void add_copy(Copy copy);
 	void rewrite_files();
 	void finish_copy(const Copy &copy, RewriteOutcome &outcome);
 
 	/// Erases, or counts, by subject: columns subject (text), count (bigint), what they are (text).
 	void count_rows(const pg::Rows &rows, ErasedPlace place);
-	/// Of the subjects, as they stand in statements: text[].
+	/// Whom statements are about.
+	void use_subjects(std::vector<std::string_view> subjects);
+	/// Of those subjects, as they stand in statements: text[].
 	pg::Param texts();
 	pg::Param tokens();
 
@@ -86,12 +106,19 @@ class Eraser
 	bool anybody_ = false;
 	std::vector<std::string_view> texts_;                       ///< of subjects
 	std::unordered_map<std::string_view, uint32_t> by_subject_; ///< to index of the request
+	std::vector<std::string_view> subjects_; ///< whom statements are about: all, or some of them
+	std::vector<std::pair<std::string, uint64_t>> held_emails_; ///< of subjects, as tables had them
+	std::set<std::pair<std::string, std::string>> missing_columns_; ///< by table
+	std::map<Oid, bool> interferes_;
 	std::optional<pg::Param> texts_array_, tokens_array_;
 	QuarantinedFiles quarantined_files_;
 	std::vector<Copy> copies_; ///< that are to be rewritten next
 	/// Staged files of a dataset that asks: the first, and how many.
 	std::map<std::string, std::pair<std::string, size_t>> staged_requests_;
 	std::unordered_set<int64_t> found_duplicates_;
+	std::map<std::string, std::unique_ptr<Definition>>
+		exports_; ///< what exported records look like
+	std::vector<std::pair<int64_t, std::string>> rewritten_exports_; ///< with their new hashes
 	std::vector<int64_t> rewritten_archives_;
 	std::vector<std::string> rewritten_hashes_;
 	std::map<std::string, std::vector<FileAction>> actions_;

@@ -24,6 +24,8 @@ class ExportTarget
 	/// Where the contents are to be written first: a path that stays good whatever happens to the
 	/// directories above it.
 	const std::string &part() const { return part_; }
+	/// The file's path, without links.
+	const std::string &resolved() const { return resolved_; }
 	/// Gives the part the file's name, in place of what has it.
 	void publish();
 

@@ -82,6 +82,9 @@ plan_json(const std::string &dataset, const std::string &secret, const ErasureRe
 	for (const ErasureRequest &request : requests)
 		if (request.held)
 			held.push_back({{"place", "everywhere"}, {"reason", "legal hold (etl.hold)"}});
+	nlohmann::ordered_json remarks = nlohmann::ordered_json::array();
+	for (const auto &[place, remark] : report.remarks)
+		remarks.push_back({{"place", place}, {"remark", remark}});
 	// keyed: nobody can try out whether it fits a record that they guess
 	std::vector<std::string> lines = report.fingerprint;
 	std::sort(lines.begin(), lines.end());
@@ -98,6 +101,7 @@ plan_json(const std::string &dataset, const std::string &secret, const ErasureRe
 	plan["bytes"] = bytes;
 	plan["places"] = std::move(places);
 	plan["held"] = std::move(held);
+	plan["remarks"] = std::move(remarks);
 	plan["not_covered"] = {"backups", "replicas", "server logs",
 						   "old row versions until etl_erasure_purge()"};
 	plan["not_searched"] = records_not_searched;
@@ -149,10 +153,15 @@ tell(const std::vector<ErasureRequest> &requests, const ErasureReport &report)
 	if (first.conflict)
 		pg::notice(NOTICE, "subject and email belong to different people",
 				   "The subject was erased, the owner of the email was not.");
+	if (!first.failure.empty())
+		pg::notice(WARNING, "the request was not carried out: " + first.failure, "",
+				   "Mend that, then SELECT * FROM etl_erase_failed();");
 	if (first.held)
 		pg::notice(NOTICE, "the request waits: the person or the dataset is on legal hold");
 	for (const auto &[place, reason] : report.held)
 		pg::notice(NOTICE, "\"" + place + "\" stays as it is: " + reason);
+	for (const auto &[place, remark] : report.remarks)
+		pg::notice(NOTICE, "\"" + place + "\": " + remark);
 	if (!report.journal && !first.duplicate)
 		pg::notice(NOTICE, "no erasure journal is kept",
 				   "A restored backup brings the person back.",
@@ -264,10 +273,17 @@ PG_ETL_ENTRY(etl_reinstate)
 	const pg::Rows rows = pg::query(
 		"UPDATE etl.tombstone t SET reinstated_at = now(), reinstated_by = session_user,"
 		" reason = $4 WHERE t.dataset = $1 AND t.reinstated_at IS NULL AND t.erasure_id IN"
-		" (SELECT s.erasure_id FROM etl.tombstone s WHERE s.dataset = $1"
+		" (WITH named AS (SELECT s.erasure_id FROM etl.tombstone s WHERE s.dataset = $1"
 		" AND s.reinstated_at IS NULL AND ((s.kind = 'subject' AND s.pseudonym = $2)"
 		" OR (s.kind = 'email' AND s.pseudonym = $3)))"
-		" AND t.kind <> 'known_email' RETURNING t.erasure_id, t.kind = 'email',"
+		" SELECT n.erasure_id FROM named n"
+		// somebody who was erased by email first, and by key when they came
+		" UNION SELECT o.erasure_id FROM named n JOIN etl.erasure e ON e.erasure_id = n.erasure_id"
+		"  JOIN etl.tombstone x ON x.dataset = $1 AND x.kind = 'email' AND NOT x.weak"
+		"   AND x.reinstated_at IS NULL AND x.pseudonym = e.email"
+		"  JOIN etl.erasure o ON o.dataset = $1 AND o.email = e.email)"
+		" AND t.kind <> 'known_email' RETURNING t.erasure_id, "
+		"t.kind = 'email',"
 		" t.pseudonym, to_char(t.reinstated_at AT TIME ZONE 'UTC',"
 		" 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), t.reinstated_by::text",
 		{pg::param(dataset), pg::param(by_subject), pg::param(by_email), pg::param(reason)});

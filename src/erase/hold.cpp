@@ -7,6 +7,7 @@
 #include "erase/journal.h"
 #include "erase/people.h"
 #include "erase/record.h"
+#include "erase/waiting.h"
 #include "pg/key_file.h"
 #include "pg/settings.h"
 #include "pg/srf.h"
@@ -72,69 +73,6 @@ canonical_subject(const Catalog &catalog, const std::string &dataset, const std:
 							: "");
 	return canonical;
 }
-
-namespace
-{
-
-/// Requests that waited and that nothing holds any more.
-std::vector<ErasureRequest>
-released_requests(const Catalog &catalog, const std::string &dataset, const std::string &secret)
-{
-	const pg::Rows rows =
-		pg::query("SELECT erasure_id, coalesce(subject, ''), coalesce(email, ''), source,"
-				  " to_char(received_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
-				  " FROM etl.erasure"
-				  " WHERE dataset = $1 AND status = 'held' ORDER BY erasure_id FOR UPDATE",
-				  {pg::param(dataset)});
-	std::vector<std::string> pseudonyms;
-	for (uint64_t i = 0; i < rows.size(); ++i)
-		pseudonyms.push_back(rows.text(i, 1));
-	const std::vector<bool> waits =
-		held(dataset, std::vector<std::string_view>(pseudonyms.begin(), pseudonyms.end()));
-	Wanted wanted;
-	for (uint64_t i = 0; i < rows.size(); ++i)
-		if (!waits[i])
-		{
-			if (!pseudonyms[i].empty())
-				wanted.subjects.insert(pseudonyms[i]);
-			else if (!rows.text(i, 2).empty())
-				wanted.emails.insert(rows.text(i, 2));
-		}
-	// of somebody of whom only files are left, the hold knows the hash
-	const pg::Rows hashes = pg::query("SELECT subject, file_hash FROM etl.hold WHERE dataset = $1"
-									  " AND subject IS NOT NULL AND file_hash IS NOT NULL",
-									  {pg::param(dataset)});
-	for (uint64_t i = 0; i < hashes.size(); ++i)
-		if (wanted.subjects.count(hashes.text(i, 0)) > 0)
-			wanted.file_hashes[hashes.text(i, 0)] = static_cast<uint64_t>(hashes.integer(i, 1));
-	const Found found = find_people(catalog, dataset, secret, wanted);
-	std::vector<ErasureRequest> requests;
-	for (uint64_t i = 0; i < rows.size(); ++i)
-	{
-		if (waits[i])
-			continue;
-		ErasureRequest request;
-		request.erasure_id = rows.integer(i, 0);
-		request.pseudonym = pseudonyms[i];
-		request.email_pseudonym = rows.text(i, 2);
-		request.source = std::make_shared<const std::string>(rows.text(i, 3));
-		request.received_at = rows.text(i, 4);
-		const auto subject = found.subjects.find(request.pseudonym);
-		const auto email = found.emails.find(request.email_pseudonym);
-		if (subject != found.subjects.end())
-			request.subject = subject->second;
-		else if (request.pseudonym.empty() && email != found.emails.end())
-			request.subject = email->second;
-		// of whom only records are left that do not name anybody where they should
-		if (const auto hash = wanted.file_hashes.find(request.pseudonym);
-			request.subject.empty() && hash != wanted.file_hashes.end())
-			request.subject_hash = hash->second;
-		requests.push_back(std::move(request));
-	}
-	return requests;
-}
-
-} // namespace
 
 } // namespace etl
 
@@ -209,7 +147,7 @@ PG_ETL_ENTRY(etl_release_hold)
 	decision.actor = released.text(0, 1);
 	append_journal(std::vector<JournalDecision>{std::move(decision)});
 	append_audit({{0, "release", dataset, {}, static_cast<int64_t>(released.size())}});
-	std::vector<ErasureRequest> requests = released_requests(catalog, dataset, secret);
+	std::vector<ErasureRequest> requests = waiting_requests(catalog, dataset, secret, "held");
 	if (requests.empty())
 		return static_cast<Datum>(0);
 	const pg::Settings settings = pg::Settings::current();

@@ -1,6 +1,7 @@
 #include "erase/people.h"
 
 #include "erase/subject_index.h"
+#include "erase/treat.h"
 
 #include <algorithm>
 
@@ -135,14 +136,13 @@ class Search
 			people->key_column < 0 || !find_table(people->tables[0]))
 			return;
 		const TableDefinition &table = people->tables[0];
-		for (const ColumnDefinition &column : table.columns)
+		for (const std::string &email : field_expressions(table, people->subject->email, "t"))
 		{
-			if (column.source != Source::field || column.path != people->subject->email)
-				continue;
 			pg::TableCursor cursor(
-				"SELECT " + pg::quote(table.columns[static_cast<size_t>(people->key_column)].name) +
-				"::text, " + pg::quote(column.name) + "::text FROM " + quoted(table) + " WHERE " +
-				pg::quote(column.name) + " IS NOT NULL");
+				"SELECT t." +
+				pg::quote(table.columns[static_cast<size_t>(people->key_column)].name) +
+				"::text, " + email + " FROM " + quoted(table) + " t WHERE " + email +
+				" IS NOT NULL");
 			for (;;)
 			{
 				const pg::MemoryScope memory;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "core/wal_search.h"
+#include "erase/table_tree.h"
 #include "pg/spi.h"
 #include "pg/table_statement.h"
 #include "run/catalog.h"
@@ -26,20 +27,25 @@ note_purge(const std::vector<Oid> &relations)
 {
 	std::vector<int64_t> oids(relations.begin(), relations.end());
 	const AsCatalogOwner owner;
-	pg::execute(
-		"INSERT INTO etl.purge_pending (xid, relation, filenode)"
-		" SELECT pg_current_xact_id(), c.oid, pg_relation_filenode(c.oid) FROM pg_class c"
-		// planner statistics hold values of every table
-		" WHERE c.oid = ANY ($1::bigint[]::oid[]) OR c.oid = 'pg_catalog.pg_statistic'::regclass"
-		" OR (c.oid = 'pg_catalog.pg_statistic_ext_data'::regclass AND EXISTS"
-		" (SELECT FROM pg_statistic_ext e WHERE e.stxrelid = ANY ($1::bigint[]::oid[])))"
-		" ON CONFLICT DO NOTHING",
-		{pg::param_array(oids)});
+	// rows lie in partitions, in inheriting tables and in what a view selects from; a partitioned
+	// and a foreign table have no file, but statistics of their own
+	const std::string relations = relations_behind;
+	pg::execute("INSERT INTO etl.purge_pending (xid, relation, filenode)"
+				" SELECT pg_current_xact_id(), c.oid, pg_relation_filenode(c.oid) FROM pg_class c"
+				" WHERE c.relkind IN ('r', 'p', 'f', 'm')"
+				// planner statistics hold values of every table
+				" AND (c.oid IN (" +
+					relations +
+					") OR c.oid = 'pg_catalog.pg_statistic'::regclass"
+					" OR (c.oid = 'pg_catalog.pg_statistic_ext_data'::regclass AND EXISTS"
+					" (SELECT FROM pg_statistic_ext e WHERE e.stxrelid IN (" +
+					relations + ")))) ON CONFLICT DO NOTHING",
+				{pg::param_array(oids)});
 	// copies: whether one was refreshed after this transaction is known when it is committed
 	pg::execute("INSERT INTO etl.purge_pending (xid, relation, filenode)"
 				" SELECT pg_current_xact_id(), v.view, 0"
-				" FROM etl.materialized_views($1::bigint[]::oid[]) v"
-				" ON CONFLICT DO NOTHING",
+				" FROM etl.materialized_views(ARRAY(" +
+					relations + ")) v ON CONFLICT DO NOTHING",
 				{pg::param_array(oids)});
 }
 
@@ -124,7 +130,10 @@ PG_ETL_ENTRY(etl_is_empty)
 									{pg::param(static_cast<int64_t>(relation))});
 	if (name.empty())
 		throw pg::Error("42P01", "there is no such table");
-	return BoolGetDatum(pg::query_table("SELECT 1 FROM " + name.text(0, 0) + " LIMIT 1").empty());
+	return BoolGetDatum(pg::query_table(std::string("SELECT 1 FROM ") +
+										(PG_GETARG_BOOL(1) ? "ONLY " : "") + name.text(0, 0) +
+										" LIMIT 1")
+							.empty());
 }
 
 PG_ETL_ENTRY(etl_has_older_rows)

@@ -31,11 +31,29 @@ namespace
 constexpr size_t chunk_size = 65536;
 using Requests = std::span<const ErasureRequest>;
 
+/// [{"place": …, "remark": …}], "" for none: what the certificate says of the erasure beside what
+/// was treated.
+std::string
+remarks_json(const ErasureReport &report)
+{
+	std::string json;
+	for (const auto *list : {&report.held, &report.remarks})
+		for (const auto &[place, remark] : *list)
+		{
+			json += json.empty() ? "[{\"place\": " : ", {\"place\": ";
+			append_json_string(json, place);
+			json += ", \"remark\": ";
+			append_json_string(json, remark);
+			json += "}";
+		}
+	return json.empty() ? json : json + "]";
+}
+
 void
-insert_erasures(const std::string &dataset, Requests requests)
+insert_erasures(const std::string &dataset, Requests requests, const std::string &remarks)
 {
 	std::vector<int64_t> ids, rows, files, conflicts;
-	std::vector<std::string_view> sources, subjects, emails, statuses, received;
+	std::vector<std::string_view> sources, subjects, emails, statuses, received, failures;
 	for (const ErasureRequest &request : requests)
 	{
 		ids.push_back(request.erasure_id);
@@ -47,24 +65,28 @@ insert_erasures(const std::string &dataset, Requests requests)
 		files.push_back(request.file_count);
 		conflicts.push_back(request.conflict);
 		received.push_back(request.received_at);
+		failures.push_back(request.failure);
 	}
 	pg::execute(
 		"INSERT INTO etl.erasure (erasure_id, dataset, received_at, source, subject, email, status,"
-		" completed_at, row_count, file_count, conflict)"
+		" completed_at, row_count, file_count, conflict, remarks, error)"
 		" SELECT r.id, $1, coalesce(nullif(r.received, '')::timestamptz, now()), r.source,"
 		" nullif(r.subject, ''), nullif(r.email, ''), r.status,"
 		" CASE WHEN r.status IN ('completed', 'not_found') THEN clock_timestamp() END,"
-		" r.row_count, r.file_count, r.conflict <> 0"
+		" r.row_count, r.file_count, r.conflict <> 0,"
+		" CASE WHEN r.status IN ('completed', 'not_found') THEN nullif($11, '')::jsonb END,"
+		" nullif(r.failure, '')"
 		" FROM unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[],"
-		" $8::bigint[], $9::bigint[], $10::text[])"
-		" r(id, source, subject, email, status, row_count, file_count, conflict, received)"
+		" $8::bigint[], $9::bigint[], $10::text[], $12::text[])"
+		" r(id, source, subject, email, status, row_count, file_count, conflict, received,"
+		" failure)"
 		" ON CONFLICT (erasure_id) DO UPDATE SET status = excluded.status,"
 		" completed_at = excluded.completed_at, row_count = excluded.row_count,"
-		" file_count = excluded.file_count",
+		" file_count = excluded.file_count, remarks = excluded.remarks, error = excluded.error",
 		{pg::param(dataset), pg::param_array(ids), pg::param_array(sources),
 		 pg::param_array(subjects), pg::param_array(emails), pg::param_array(statuses),
 		 pg::param_array(rows), pg::param_array(files), pg::param_array(conflicts),
-		 pg::param_array(received)});
+		 pg::param_array(received), pg::param(remarks), pg::param_array(failures)});
 }
 
 /// Adds the erasure_id of each tombstone to added.
@@ -75,14 +97,15 @@ set_tombstones(const std::string &dataset, Requests requests, std::vector<int64_
 	std::deque<std::string> names; // of known emails: tombstones point to them
 	for (const ErasureRequest &request : requests)
 	{
-		if (request.duplicate || request.held)
+		if (request.duplicate || request.held || !request.failure.empty())
 			continue;
 		if (request.subject_hash != 0)
 			tombstones.push_back(
 				{"subject", request.pseudonym, request.subject_hash, request.erasure_id});
 		if (request.email_hash != 0)
-			tombstones.push_back(
-				{"email", request.email_pseudonym, request.email_hash, request.erasure_id});
+			tombstones.push_back({"email", request.email_pseudonym, request.email_hash,
+								  request.erasure_id,
+								  !request.pseudonym.empty() && !request.by_email});
 		if (!request.pseudonym.empty())
 			for (const uint64_t hash : request.known_emails)
 				tombstones.push_back({"known_email",
@@ -145,8 +168,11 @@ complete(const std::string &dataset, const std::string &secret, const Identities
 		 ErasureRequest &request)
 {
 	fill_pseudonyms(dataset, secret, request);
+	if (!request.failure.empty())
+		request.status.clear(); // of one that the journal calls completed, too
 	if (request.status.empty())
-		request.status = request.duplicate                                 ? "duplicate"
+		request.status = !request.failure.empty()                          ? "failed"
+						 : request.duplicate                               ? "duplicate"
 						 : request.held                                    ? "held"
 						 : request.row_count > 0 || request.file_count > 0 ? "completed"
 																		   : "not_found";
@@ -183,12 +209,13 @@ record_erasures(const std::string &dataset, const std::string &secret,
 			complete(dataset, secret, identities, request);
 		}
 	}
+	const std::string remarks = remarks_json(report);
 	for (size_t from = 0; from < requests.size(); from += chunk_size)
 	{
 		const pg::MemoryScope memory;
 		const Requests chunk =
 			Requests(requests).subspan(from, std::min(chunk_size, requests.size() - from));
-		insert_erasures(dataset, chunk);
+		insert_erasures(dataset, chunk, remarks);
 		set_tombstones(dataset, chunk, tombstones);
 		pg::check_for_interrupts();
 	}

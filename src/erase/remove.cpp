@@ -19,23 +19,37 @@ column_taking(const TableDefinition &table, const Path &path)
 	return nullptr;
 }
 
-/// Conditions under which a foreign key refers to the row t of the relation.
+/// Conditions under which a foreign key refers to the row t of the relation, or of one of its
+/// partitions or children.
 void
 add_foreign_keys(Oid relation, std::vector<std::string> &conditions)
 {
 	const pg::Rows rows = pg::query(
-		"SELECT format('EXISTS (SELECT FROM %I.%I r WHERE %s%s)', n.nspname, c.relname,"
-		" string_agg(format('r.%I = t.%I', a.attname, f.attname), ' AND ' ORDER BY k.i),"
+		"SELECT CASE WHEN k.confrelid = $1::oid THEN"
+		"  format('EXISTS (SELECT FROM %I.%I r WHERE %s%s)', n.nspname, c.relname,"
+		"   string_agg(format('r.%I = t.%I', a.attname, f.attname), ' AND ' ORDER BY k.i),"
 		// a row that refers to itself is no reason to stay
-		" CASE WHEN c.oid = k.confrelid THEN ' AND r.ctid <> t.ctid' ELSE '' END)"
+		"   CASE WHEN c.oid = k.confrelid"
+		"    THEN ' AND (r.tableoid, r.ctid) <> (t.tableoid, t.ctid)' ELSE '' END)"
+		// what refers to a child may do so by a column that the parent does not have
+		" ELSE format('EXISTS (SELECT FROM ONLY %I.%I x JOIN %I.%I r ON %s"
+		"   WHERE (x.tableoid, x.ctid) = (t.tableoid, t.ctid)%s)', xn.nspname, x.relname,"
+		"   n.nspname, c.relname,"
+		"   string_agg(format('r.%I = x.%I', a.attname, f.attname), ' AND ' ORDER BY k.i),"
+		"   CASE WHEN c.oid = k.confrelid"
+		"    THEN ' AND (r.tableoid, r.ctid) <> (x.tableoid, x.ctid)' ELSE '' END) END"
 		" FROM (SELECT o.oid, o.conrelid, o.confrelid, u.*"
 		"  FROM pg_constraint o, unnest(o.conkey, o.confkey) WITH ORDINALITY u(con, conf, i)"
-		"  WHERE o.contype = 'f' AND o.confrelid = $1::oid AND o.conparentid = 0) k"
+		"  WHERE o.contype = 'f' AND o.conparentid = 0 AND o.confrelid IN"
+		"   (WITH RECURSIVE tree (oid) AS (SELECT $1::oid"
+		"     UNION SELECT i.inhrelid FROM tree JOIN pg_inherits i ON i.inhparent = tree.oid)"
+		"    SELECT oid FROM tree)) k"
 		" JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace"
+		" JOIN pg_class x ON x.oid = k.confrelid JOIN pg_namespace xn ON xn.oid = x.relnamespace"
 		" JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = k.con"
 		" JOIN pg_attribute f ON f.attrelid = k.confrelid AND f.attnum = k.conf"
-		" GROUP BY k.oid, n.nspname, c.relname, c.oid, k.confrelid ORDER BY n.nspname, c.relname, "
-		"k.oid",
+		" GROUP BY k.oid, n.nspname, c.relname, c.oid, k.confrelid, xn.nspname, x.relname"
+		" ORDER BY n.nspname, c.relname, k.oid",
 		{pg::param(static_cast<int64_t>(relation))});
 	for (uint64_t i = 0; i < rows.size(); ++i)
 		conditions.push_back(rows.text(i, 0));
@@ -66,15 +80,20 @@ add_references(const Catalog &catalog, const Definition &definition,
 					conditions.push_back(
 						"EXISTS (SELECT FROM " + quoted(table) + " r WHERE r." +
 						pg::quote(column.name) + as + " = t." + pg::quote(key.name) + as +
-						(relation == find_table(own) ? " AND r.ctid <> t.ctid" : "") + ")");
+						// a record that refers to itself is no reason to stay
+						(relation == find_table(own)
+							 ? " AND r." + pg::quote(key.name) + " <> t." + pg::quote(key.name)
+							 : "") +
+						")");
 				});
 		}
 }
 
-/// "column = …, …": everything but keys, what foreign keys refer to, and where the row came from
-/// takes its default; a column that takes no null and has no default takes a constant.
+/// "column = …, …" for the relation, the table's own or one that inherits from it: everything but
+/// keys, what foreign keys refer to, what decides about the row's partition, and where the row came
+/// from takes its default; a column that takes no null and has no default takes a constant.
 std::string
-emptied(const TableDefinition &table, const std::vector<std::string> &kept)
+emptied(const TableDefinition &table, Oid relation, const std::vector<std::string> &kept)
 {
 	std::vector<std::string_view> names(kept.begin(), kept.end());
 	for (const std::string &column : table.primary_key)
@@ -100,12 +119,43 @@ emptied(const TableDefinition &table, const std::vector<std::string> &kept)
 		"  AND a.attnum = ANY (i.indkey))"
 		" AND NOT EXISTS (SELECT FROM pg_constraint o WHERE o.contype = 'f'"
 		"  AND o.confrelid = a.attrelid AND a.attnum = ANY (o.confkey))"
+		" AND NOT EXISTS (WITH RECURSIVE tree (oid) AS (SELECT a.attrelid"
+		"   UNION SELECT i.inhrelid FROM tree JOIN pg_inherits i ON i.inhparent = tree.oid)"
+		"  SELECT FROM tree JOIN pg_partitioned_table p ON p.partrelid = tree.oid"
+		"   JOIN pg_attribute k ON k.attrelid = p.partrelid AND k.attnum = ANY (p.partattrs)"
+		"  WHERE k.attname = a.attname)"
 		" ORDER BY a.attnum",
-		{pg::param(static_cast<int64_t>(find_table(table))), pg::param_array(names)});
+		{pg::param(static_cast<int64_t>(relation)), pg::param_array(names)});
 	std::string list;
 	for (uint64_t i = 0; i < rows.size(); ++i)
 		list += (list.empty() ? "" : ", ") + rows.text(i, 0);
 	return list;
+}
+
+struct Relation
+{
+	Oid oid;
+	std::string name;
+};
+
+/// What one statement empties: the table, or each table of a tree of inheritance, which may have
+/// columns of its own.
+std::vector<Relation>
+emptied_relations(const TableDefinition &table)
+{
+	const pg::Rows rows =
+		pg::query("WITH RECURSIVE tree (oid) AS (SELECT c.oid FROM pg_class c WHERE c.oid = $1::oid"
+				  " UNION SELECT i.inhrelid FROM tree JOIN pg_inherits i ON i.inhparent = tree.oid"
+				  "  JOIN pg_class p ON p.oid = tree.oid AND p.relkind IN ('r', 'f'))"
+				  " SELECT c.oid::bigint, format('%I.%I', n.nspname, c.relname), c.relhassubclass"
+				  " AND c.relkind IN ('r', 'f') FROM tree JOIN pg_class c USING (oid)"
+				  " JOIN pg_namespace n ON n.oid = c.relnamespace ORDER BY c.oid <> $1::oid, 2",
+				  {pg::param(static_cast<int64_t>(find_table(table)))});
+	std::vector<Relation> relations;
+	for (uint64_t i = 0; i < rows.size(); ++i)
+		relations.push_back({static_cast<Oid>(rows.integer(i, 0)),
+							 (rows.boolean(i, 2) ? "ONLY " : "") + rows.text(i, 1)});
+	return relations;
 }
 
 std::string
@@ -143,10 +193,10 @@ removal_statements(const Catalog &catalog, const Definition &definition)
 							 where + none_of(referred) + " RETURNING s.subject");
 		if (referred.empty())
 			return;
-		const std::string set = emptied(table, kept);
-		if (!set.empty())
-			statements.push_back("UPDATE " + quoted(table) + " t SET " + set + " FROM" + from +
-								 " WHERE " + where + " RETURNING s.subject");
+		for (const Relation &relation : emptied_relations(table))
+			if (const std::string set = emptied(table, relation.oid, kept); !set.empty())
+				statements.push_back("UPDATE " + relation.name + " t SET " + set + " FROM" + from +
+									 " WHERE " + where + " RETURNING s.subject");
 	};
 
 	// a record's elements go with it, and before it: their own rows find the person through it

@@ -124,6 +124,20 @@ ErasureRun::resolve(Batch &batch)
 	}
 }
 
+namespace
+{
+
+/// When a request was delivered, as its partition says; the time that the law gives begins then.
+std::string
+delivery_of(const RowContext &context)
+{
+	constexpr int64_t hour = INT64_C(3600000000);
+	return format_run_time(
+		std::min(context.record_date * 24 * hour + context.record_hour * hour, context.run_time));
+}
+
+} // namespace
+
 void
 ErasureRun::collect(Batch &batch, const std::vector<RunFile> &files)
 {
@@ -162,6 +176,8 @@ ErasureRun::collect(Batch &batch, const std::vector<RunFile> &files)
 		for (size_t i = first; i < end; ++i)
 		{
 			resolved_[i].source = source;
+			if (source_file < files.size())
+				resolved_[i].received_at = delivery_of(files[source_file].context);
 			resolved_[i].duplicate = resolved_[i].duplicate || !r.accepted;
 			add_identifiers(resolved_[i], asked_);
 		}
@@ -199,6 +215,15 @@ ErasureRun::execute()
 	const pg::MemoryScope memory_scope;
 	const ErasureReport report = erase_subjects(catalog_, definition_.erases->dataset, secret_,
 												requests_, pg::Settings::current());
+	const auto failed =
+		std::count_if(requests_.begin(), requests_.end(),
+					  [](const ErasureRequest &request) { return !request.failure.empty(); });
+	if (failed > 0)
+		pg::notice(WARNING,
+				   std::to_string(failed) + (failed == 1 ? " request" : " requests") +
+					   " for erasure could not be carried out",
+				   "Nothing about these people was erased; etl.erasure.error says why.",
+				   "Mend that, then SELECT * FROM etl_erase_failed();");
 	for (const auto &[person, hash] : report.known_emails)
 		erased_.add_text_email(hash, 0);
 	for (const ErasureRequest &request : requests_)

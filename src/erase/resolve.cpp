@@ -7,7 +7,10 @@
 #include "erase/erase.h"
 #include "erase/people.h"
 #include "erase/tombstone.h"
+#include "erase/treat.h"
+#include "pg/settings.h"
 #include "pg/table_statement.h"
+#include "run/claim.h"
 #include "run/quarantine.h"
 
 namespace etl
@@ -36,6 +39,7 @@ class Owners
 			return;
 		find_in_table(*people);
 		find_in_quarantine(*people);
+		find_in_staged(*people);
 	}
 
 	const std::set<std::string> &of(const std::string &email) const
@@ -53,14 +57,12 @@ class Owners
 		const TableDefinition &table = people.tables[0];
 		const std::string key =
 			pg::quote(table.columns[static_cast<size_t>(people.key_column)].name);
-		for (const ColumnDefinition &column : table.columns)
+		for (const std::string &email : field_expressions(table, people.subject->email, "t"))
 		{
-			if (column.source != Source::field || column.path != people.subject->email)
-				continue;
 			const pg::Rows rows = pg::query_table(
 				"SELECT e.email, t." + key + "::text FROM unnest($1::text[]) e(email)" + " JOIN " +
-					quoted(table) + " t ON etl.fold_email(t." + pg::quote(column.name) +
-					"::text) = e.email WHERE t." + key + " IS NOT NULL",
+					quoted(table) + " t ON etl.fold_email(" + email + ") = e.email WHERE t." + key +
+					" IS NOT NULL",
 				{pg::param_array(emails_)});
 			for (uint64_t i = 0; i < rows.size(); ++i)
 				owners_[rows.text(i, 0)].insert(rows.text(i, 1));
@@ -95,6 +97,57 @@ class Owners
 			});
 	}
 
+	void add_owner(const Definition &people, const Document &document)
+	{
+		const std::string email = fold_email(text_at(document, people.subject->email));
+		if (!std::binary_search(emails_.begin(), emails_.end(), std::string_view(email)))
+			return;
+		std::string subject =
+			canonical_key_of(catalog_, dataset_, find(document.root(), people.subject->path));
+		if (!subject.empty())
+			owners_[email].insert(std::move(subject));
+	}
+
+	/// Of somebody who is staged the email is treated before they are loaded: who they are must be
+	/// known now.
+	void find_in_staged(const Definition &people)
+	{
+		const pg::Settings settings = pg::Settings::current();
+		if (settings.raw_dir.empty())
+			return;
+		Document document;
+		for_staged_files(
+			settings.raw_dir,
+			[&](const StagedFile &file)
+			{
+				if (catalog_.claimant(file.name()) != dataset_)
+					return;
+				try
+				{
+					FileReader reader(settings.raw_dir + "/" + file.path, is_gzip(file.path),
+									  UINT64_MAX);
+					RecordSplitter splitter(settings.max_record_size, is_whole_json(file.path),
+											[&](const RawRecord &raw)
+											{
+												ParseError error;
+												if (document.parse(raw.text, error))
+													add_owner(people, document);
+											});
+					std::vector<char> buffer(1 << 20);
+					while (const size_t got = reader.read(buffer.data(), buffer.size()))
+					{
+						splitter.feed({buffer.data(), got});
+						pg::check_for_interrupts();
+					}
+					splitter.finish();
+				}
+				catch (const FileError &)
+				{
+					// one that can't be read can't be loaded either; the erasure tells of it
+				}
+			});
+	}
+
 	const Catalog &catalog_;
 	const std::string &dataset_;
 	std::vector<std::string_view> emails_; ///< of the requests, sorted
@@ -121,6 +174,7 @@ name_people(const Owners &owners, std::vector<ErasureRequest> &requests)
 		{
 			if (request.subject.empty())
 			{
+				request.by_email = true;
 				if (people->size() > 1 && !is_longer)
 				{
 					is_longer = true;
@@ -200,6 +254,60 @@ resolve_requests(const Catalog &catalog, const std::string &dataset, const std::
 	for (uint64_t i = 0; i < waiting.size(); ++i)
 		requests[by_subject[static_cast<size_t>(waiting.integer(i, 0) - 1)]].duplicate = true;
 	return origins;
+}
+
+void
+note_recognised(const Batch &batch, std::map<std::string, uint64_t> &recognised)
+{
+	for (const auto &piece : batch.pieces)
+		for (const RecognisedPerson &person : piece->recognised)
+			recognised.emplace(person.subject, person.email_hash);
+}
+
+void
+erase_recognised(const Catalog &catalog, const std::string &dataset, const std::string &secret,
+				 const std::map<std::string, uint64_t> &recognised)
+{
+	std::vector<ErasureRequest> requests;
+	{
+		lock_for_erasure(catalog);
+		std::vector<int64_t> hashes;
+		for (const auto &[subject, hash] : recognised)
+			hashes.push_back(static_cast<int64_t>(hash));
+		const pg::Rows rows = pg::query(
+			"SELECT t.hash, t.pseudonym, coalesce(e.source, 'journal'),"
+			" coalesce(to_char(e.received_at AT TIME ZONE 'UTC',"
+			"  'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), '') FROM etl.tombstone t"
+			" LEFT JOIN etl.erasure e ON e.erasure_id = t.erasure_id"
+			" WHERE t.dataset = $1 AND t.kind = 'email' AND NOT t.weak AND t.reinstated_at IS NULL"
+			" AND t.hash = ANY ($2)",
+			{pg::param(dataset), pg::param_array(hashes)});
+		std::map<uint64_t, uint64_t> by_hash;
+		for (uint64_t i = 0; i < rows.size(); ++i)
+			by_hash.emplace(static_cast<uint64_t>(rows.integer(i, 0)), i);
+		for (const auto &[subject, hash] : recognised)
+		{
+			const auto row = by_hash.find(hash);
+			if (row == by_hash.end())
+				continue; // reinstated while this session waited
+			ErasureRequest &request = requests.emplace_back();
+			request.subject = subject;
+			request.pseudonym = subject_pseudonym(secret, dataset, "subject", subject);
+			request.email_pseudonym = rows.text(row->second, 1);
+			request.source = std::make_shared<const std::string>(rows.text(row->second, 2));
+			request.received_at = rows.text(row->second, 3);
+			request.by_email = true;
+		}
+	}
+	std::vector<std::string_view> pseudonyms;
+	for (const ErasureRequest &request : requests)
+		pseudonyms.push_back(request.pseudonym);
+	const std::vector<bool> known = have_tombstones(dataset, "subject", pseudonyms);
+	std::vector<ErasureRequest> fresh;
+	for (size_t i = 0; i < requests.size(); ++i)
+		if (!known[i])
+			fresh.push_back(std::move(requests[i]));
+	erase_subjects(catalog, dataset, secret, fresh, pg::Settings::current());
 }
 
 } // namespace etl

@@ -39,7 +39,7 @@ Tombstones::load(const Definition &definition, const std::string &part_folder)
 	const std::string dataset = definition.subject  ? definition.subject->dataset
 								: definition.erases ? definition.erases->dataset
 													: "";
-	pg::Cursor cursor("SELECT kind = 'email', kind = 'known_email', hash FROM etl.tombstone"
+	pg::Cursor cursor("SELECT kind = 'email', kind = 'known_email' OR weak, hash FROM etl.tombstone"
 					  " WHERE reinstated_at IS NULL AND (dataset = $1 OR $1 = '')"
 					  " AND ($1 <> '' OR kind <> 'subject')",
 					  {pg::param(dataset)});
@@ -52,9 +52,12 @@ Tombstones::load(const Definition &definition, const std::string &part_folder)
 								new Tombstones(pg::secret(pg::KeyUse::look), dataset, part_folder));
 						const uint64_t hash = static_cast<uint64_t>(rows.integer(i, 2));
 						Identities &people = tombstones->people_;
-						rows.boolean(i, 0)   ? people.add_email(hash, 0)
-						: rows.boolean(i, 1) ? people.add_text_email(hash, 0)
-											 : people.add_subject(hash, 0);
+						if (rows.boolean(i, 1))
+							people.add_text_email(hash, 0);
+						else if (rows.boolean(i, 0))
+							people.add_email(hash, 0);
+						else
+							people.add_subject(hash, 0);
 					});
 	return tombstones;
 }
@@ -74,24 +77,25 @@ add_tombstones(const std::string &dataset, const std::vector<NewTombstone> &tomb
 	if (tombstones.empty())
 		return added;
 	std::vector<std::string_view> kinds, pseudonyms;
-	std::vector<int64_t> hashes, ids;
+	std::vector<int64_t> hashes, ids, weak;
 	for (const NewTombstone &t : tombstones)
 	{
 		kinds.push_back(t.kind);
 		pseudonyms.push_back(t.pseudonym);
 		hashes.push_back(static_cast<int64_t>(t.hash));
 		ids.push_back(t.erasure_id);
+		weak.push_back(t.weak);
 	}
 	const AsCatalogOwner owner;
 	const pg::Rows rows =
-		pg::query("INSERT INTO etl.tombstone (dataset, kind, pseudonym, hash, erasure_id)"
-				  " SELECT $1, t.kind, t.pseudonym, t.hash, t.erasure_id"
-				  " FROM unnest($2::text[], $3::text[], $4::bigint[], $5::bigint[])"
-				  " t(kind, pseudonym, hash, erasure_id) ORDER BY t.pseudonym"
+		pg::query("INSERT INTO etl.tombstone (dataset, kind, pseudonym, hash, erasure_id, weak)"
+				  " SELECT $1, t.kind, t.pseudonym, t.hash, t.erasure_id, t.weak <> 0"
+				  " FROM unnest($2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[])"
+				  " t(kind, pseudonym, hash, erasure_id, weak) ORDER BY t.pseudonym"
 				  " ON CONFLICT (pseudonym, dataset, kind) WHERE reinstated_at IS NULL DO NOTHING"
 				  " RETURNING erasure_id",
 				  {pg::param(dataset), pg::param_array(kinds), pg::param_array(pseudonyms),
-				   pg::param_array(hashes), pg::param_array(ids)});
+				   pg::param_array(hashes), pg::param_array(ids), pg::param_array(weak)});
 	for (uint64_t i = 0; i < rows.size(); ++i)
 		added.push_back(rows.integer(i, 0));
 	return added;

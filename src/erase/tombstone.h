@@ -37,6 +37,7 @@ struct NewTombstone
 	std::string_view pseudonym; ///< the caller's
 	uint64_t hash;
 	int64_t erasure_id;
+	bool weak = false; ///< an email that came with a key
 };
 
 /// The pseudonym under which the tombstone of an email stands that a person was known by.

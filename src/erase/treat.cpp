@@ -1,5 +1,8 @@
 #include "erase/treat.h"
 
+#include <nlohmann/json.hpp>
+
+#include "core/column_path.h"
 #include "pg/key_file.h"
 #include "pg/settings.h"
 #include "pg/spi.h"
@@ -11,28 +14,69 @@ std::vector<PersonalColumn>
 personal_columns(const Definition &definition, const TableDefinition &table)
 {
 	std::vector<PersonalColumn> columns;
-	for (const PersonalDefinition &field : definition.personal)
-		for (const ColumnDefinition &column : table.columns)
+	for (const ColumnDefinition &column : table.columns)
+	{
+		const std::optional<Path> path = column_path(table, column);
+		if (!path)
+			continue;
+		PersonalColumn personal{&column, nullptr, {}};
+		for (const PersonalDefinition &field : definition.personal)
 		{
-			Path path = column.path;
-			if (column.source == Source::element)
-			{
-				path = table.each;
-				path.push_back("*");
-				path.insert(path.end(), column.path.begin(), column.path.end());
-			}
-			else if (column.source != Source::field)
-				continue;
-			if (path == field.path)
-				columns.push_back({&field, &column});
+			const Holds held = holds(column, *path, field.path);
+			if (held == Holds::field || held == Holds::part)
+				personal.field = &field;
+			else if (held == Holds::inside)
+				personal.inside.push_back(
+					{&field, Path(field.path.begin() + static_cast<ptrdiff_t>(path->size()),
+								  field.path.end())});
 		}
+		if (personal.field != nullptr || !personal.inside.empty())
+			columns.push_back(std::move(personal));
+	}
 	return columns;
 }
+
+std::string
+inside_json(const PersonalColumn::Inside &inside)
+{
+	nlohmann::json json = nlohmann::json::parse(inside.field->json);
+	json["path"] = inside.path;
+	// values inside are read as the column of the field reads them, where one takes it
+	json["type"] = inside.field->type.sql;
+	return json.dump();
+}
+
+namespace
+{
+
+/// Of the fields inside a json column.
+std::string
+treated_document(const PersonalColumn &column, const std::string &name, const std::string &token)
+{
+	std::string fields;
+	bool random = false;
+	for (const PersonalColumn::Inside &inside : column.inside)
+	{
+		if (inside.field->treatment == Treatment::keep)
+			continue;
+		fields += (fields.empty() ? "[" : ", ") + inside_json(inside);
+		random = random || inside.field->treatment == Treatment::random;
+	}
+	if (fields.empty())
+		return name;
+	return std::string(random ? "etl.treat_document_random(" : "etl.treat_document(") +
+		   pg::literal(fields + "]") + "::jsonb, " + name + "::text, " + token +
+		   ")::" + column.column->type.sql;
+}
+
+} // namespace
 
 std::string
 treated_expression(const PersonalColumn &column, const std::string &alias, const std::string &token)
 {
 	const std::string name = alias + "." + pg::quote(column.column->name);
+	if (column.field == nullptr)
+		return treated_document(column, name, token);
 	const std::string type = "::" + column.column->type.sql;
 	const bool json =
 		column.column->type.id == TypeId::json || column.column->type.id == TypeId::jsonb;
@@ -56,6 +100,30 @@ treated_expression(const PersonalColumn &column, const std::string &alias, const
 																	: "etl.treat(") +
 		   pg::literal(column.field->json) + "::jsonb, " + pg::literal(column.column->type.sql) +
 		   ", pg_catalog.to_jsonb(" + name + "), NULL)" + type;
+}
+
+std::vector<std::string>
+field_expressions(const TableDefinition &table, const Path &field, const std::string &alias)
+{
+	std::vector<std::string> expressions;
+	for (const ColumnDefinition &column : table.columns)
+	{
+		if (column.source != Source::field || field.empty())
+			continue;
+		const std::string name = alias + "." + pg::quote(column.name);
+		const Holds held = holds(column, column.path, field);
+		if (held == Holds::field)
+			expressions.push_back(name + "::text");
+		else if (held == Holds::inside)
+		{
+			std::string steps;
+			for (size_t i = column.path.size(); i < field.size(); ++i)
+				steps += (steps.empty() ? "" : ", ") + pg::literal(field[i]);
+			expressions.push_back("(" + name + " OPERATOR(pg_catalog.#>>) ARRAY[" + steps +
+								  "]::text[])");
+		}
+	}
+	return expressions;
 }
 
 std::string

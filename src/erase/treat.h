@@ -10,20 +10,37 @@
 namespace etl
 {
 
-/// A personal field as a column of a target table.
+/// A column of a target table that holds personal data.
 struct PersonalColumn
 {
-	const PersonalDefinition *field;
 	const ColumnDefinition *column;
+	/// What it takes: the field itself, or a part of what the field is. Null: see inside.
+	const PersonalDefinition *field;
+	/// Of a json or jsonb column: fields that lie inside its value, and where in it.
+	struct Inside
+	{
+		const PersonalDefinition *field;
+		Path path;
+	};
+	std::vector<Inside> inside;
 };
 
 std::vector<PersonalColumn> personal_columns(const Definition &definition,
 											 const TableDefinition &table);
 
-/// The SQL expression of a treated column: core/treatment.h's, called through etl.treat, so that
-/// tables and files agree. alias: of the table's row; token: an SQL expression. Null stays null.
+/// The SQL expression of a treated column: core/treatment.h's, called through etl.treat and
+/// etl.treat_document, so that tables and files agree. alias: of the table's row; token: an SQL
+/// expression. Null stays null.
 std::string treated_expression(const PersonalColumn &column, const std::string &alias,
 							   const std::string &token);
+
+/// What etl.treat_document takes for a field inside a document, as JSON.
+std::string inside_json(const PersonalColumn::Inside &inside);
+
+/// SQL expressions of a field as text, one for each column of the table that takes it or the json
+/// around it. alias: of the table's row.
+std::vector<std::string> field_expressions(const TableDefinition &table, const Path &field,
+										   const std::string &alias);
 
 /// The key file's bytes where one of the definition's treatments is keyed over values, else "".
 std::string treatment_secret(const Definition &definition);

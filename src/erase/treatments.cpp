@@ -8,6 +8,7 @@
 
 #include "core/generalize.h"
 #include "core/json_exact.h"
+#include "core/record_eraser.h"
 #include "core/rewrite.h"
 #include "core/treatment.h"
 #include "erase/audit.h"
@@ -148,6 +149,64 @@ struct Treated
 	}
 };
 
+/// Fields inside JSON documents and their treatments, read once for many rows.
+struct TreatedDocument
+{
+	std::string options; ///< as they were given
+	std::vector<PersonalDefinition> fields;
+	bool keyed = false;
+	Document document;
+	QuerySecret secret;
+
+	void read(const std::string &new_options)
+	{
+		if (!options.empty() && options == new_options)
+			return;
+		options.clear();
+		fields.clear();
+		keyed = false;
+		const nlohmann::json given = nlohmann::json::parse(new_options);
+		if (!given.is_array())
+			throw pg::Error("22023", "not a list of treatments");
+		for (const nlohmann::json &field : given)
+		{
+			fields.push_back(personal_of(field));
+			PersonalDefinition &personal = fields.back();
+			try
+			{
+				personal.path = field.at("path").get<Path>();
+				personal.type = type_of(field.value("type", "text"));
+			}
+			catch (const nlohmann::json::exception &)
+			{
+				throw pg::Error("22023", "a treatment inside a document needs a path", "",
+								"\"path\" is an array of member names, \"*\" for each.");
+			}
+			keyed = keyed || personal.treatment == Treatment::pseudonymize;
+		}
+		options = new_options;
+	}
+
+	std::string treat(const std::string &text, std::optional<std::string> token)
+	{
+		ParseError error;
+		// what can't be looked into is not shown
+		if (!document.parse(text, error))
+			return std::string(erased_text);
+		std::vector<PersonalDefinition> without_token;
+		if (!token)
+		{
+			without_token = fields;
+			for (PersonalDefinition &field : without_token)
+				if (field.treatment == Treatment::token)
+					field.treatment = Treatment::null;
+		}
+		return anonymize(document, token ? fields : without_token,
+						 {keyed ? secret.get() : std::string_view(),
+						  token ? std::string_view(*token) : std::string_view()});
+	}
+};
+
 Datum
 text_or_null(FunctionCallInfo fcinfo, const std::optional<std::string> &value)
 {
@@ -183,6 +242,20 @@ PG_ETL_ENTRY(etl_treat)
 		throw pg::Error("22004", "the treatment \"token\" needs a token", "",
 						"Give the result of etl_token(dataset, subject).");
 	return text_or_null(fcinfo, treated.treat_text(jsonb_text(PG_GETARG_DATUM(2)), token));
+}
+
+/// treat_document(fields jsonb, document text, token text)
+PG_ETL_ENTRY(etl_treat_document)
+{
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+		PG_RETURN_NULL();
+	TreatedDocument &treated =
+		pg::call_cache<TreatedDocument>(fcinfo, [] { return std::make_unique<TreatedDocument>(); });
+	treated.read(jsonb_text(PG_GETARG_DATUM(0)));
+	std::optional<std::string> token;
+	if (!PG_ARGISNULL(2))
+		token = pg::text_argument(fcinfo, 2);
+	return pg::text_datum(treated.treat(pg::text_argument(fcinfo, 1), std::move(token)));
 }
 
 /// generalize(value jsonb, type text, "to" jsonb), strict: null where the value is of another kind.

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "core/inside.h"
+#include "erase/treatment_check.h"
 #include "pg/srf.h"
 #include "pg/type_input.h"
 #include "run/batch.h"
@@ -273,8 +274,11 @@ PG_ETL_ENTRY(etl_define)
 	if (creating_extension)
 		check_tables(definition);
 	else
+	{
 		// made now, they belong to the user; made inside CREATE EXTENSION, they would go with it
 		ensure_tables(definition);
+		warn_of_constraints(definition);
+	}
 	const pg::Param name = pg::param(definition.dataset), text = pg::param(json),
 					schedule = pg::param(definition.schedule),
 					standard = pg::param(bool(creating_extension));

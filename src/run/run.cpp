@@ -142,7 +142,9 @@ class Run
 		constexpr uint64_t few_bytes = 1 << 20;
 #endif
 		constexpr uint64_t many_bytes = UINT64_C(16) << 30;
-		return settings_.postpone_indexes && options_.postpone_indexes && memory_.only_own_keys &&
+		// who is recognised by an email is erased in the table at the end
+		return !(tombstones_ && tombstones_->erased()->people.has_emails()) &&
+			   settings_.postpone_indexes && options_.postpone_indexes && memory_.only_own_keys &&
 			   definition_.on_repeat != OnRepeat::update && expected_bytes_ >= few_bytes &&
 			   expected_bytes_ <= many_bytes &&
 			   !on_other_file_system(settings_.raw_dir, settings_.archive_dir + "/file");
@@ -226,6 +228,12 @@ class Run
 	{
 		if (erasure_)
 			erase();
+		if (!recognised_.empty())
+		{
+			result_.times.begin(StageTimes::erase);
+			erase_recognised(catalog_, definition_.dataset, secret_, recognised_);
+			ETL_FAULT("recognised_erased");
+		}
 		result_.times.begin(StageTimes::archive);
 		merge_subject_segments(definition_.dataset);
 		ETL_FAULT("concluded");
@@ -320,7 +328,7 @@ class Run
 			const pg::MemoryScope memory_scope; // keys that the database is asked for
 			load_batch(batch, ended);
 		}
-		remember_spanning(batch, ended);
+		spanning_.remember(batch, last_file_, ended);
 		if (erasure_ && erasure_->full())
 			erase();
 	}
@@ -358,6 +366,7 @@ class Run
 		}
 		for (const auto &[file, count] : batch.kept_out)
 			files_[file].loaded -= static_cast<int64_t>(count);
+		note_recognised(batch, recognised_);
 		ETL_FAULT("loaded");
 		quarantine_rejected(definition_, batch, result_.run_id, files_);
 		ETL_FAULT("quarantined");
@@ -438,23 +447,6 @@ class Run
 		subjects_.take(file.file_id, file.subjects);
 		if (subjects_.full())
 			subjects_.write(definition_.dataset);
-	}
-
-	/// The last file of a batch may go on in the next one: its keys must be known there.
-	void remember_spanning(const Batch &batch, const std::vector<uint32_t> &ended)
-	{
-		if (batch.records.empty())
-			return;
-		const bool ends = !ended.empty() && ended.back() >= last_file_;
-		if (ends || spanning_.file != last_file_)
-			spanning_ = SpanningKeys();
-		if (ends)
-			return;
-		spanning_.file = last_file_;
-		for (const BatchRecord &r : batch.records)
-			if (r.record->file == last_file_ && r.record->loadable &&
-				r.record->key.data() != nullptr)
-				spanning_.keys.add(r.record->key);
 	}
 
 	/// A directory that cannot be read is a failure with a path, as a file is; one that can be read
@@ -586,6 +578,8 @@ class Run
 	SipKey subject_key_{};
 	std::optional<ErasureRun> erasure_;
 	std::unique_ptr<Tombstones> tombstones_;
+	/// Who was erased by email and now has come with a key: by key, the hash of the email.
+	std::map<std::string, uint64_t> recognised_;
 	std::optional<ProcessedWriter> writer_;
 	std::vector<std::string> processed_taken_;
 	SubjectCollector subjects_;

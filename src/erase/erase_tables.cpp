@@ -1,0 +1,482 @@
+// The tables of an erasure: who is treated in them, that nothing personal is left after it, and who
+// cannot be erased there.
+#include <algorithm>
+
+#include "core/rewrite.h"
+#include "erase/eraser.h"
+#include "erase/table_tree.h"
+#include "erase/treat.h"
+#include "pg/table_statement.h"
+#include "run/row_partition.h"
+
+namespace etl
+{
+
+namespace
+{
+
+/// Rows of a table that are about the subjects: "FROM <from>, table t WHERE <where>". $1: their
+/// keys, $2: their tokens.
+struct RowsAbout
+{
+	std::string from, where;
+};
+
+std::string
+place_of(const TableDefinition &table)
+{
+	return table.schema + "." + table.name;
+}
+
+const ColumnDefinition *
+column_of(const TableDefinition &table, const Path &path)
+{
+	for (const ColumnDefinition &column : table.columns)
+		if (column.source == Source::field && column.path == path)
+			return &column;
+	return nullptr;
+}
+
+const ColumnDefinition *
+key_column(const Definition &definition)
+{
+	return definition.key_column < 0
+			   ? nullptr
+			   : &definition.tables[0].columns[static_cast<size_t>(definition.key_column)];
+}
+
+/// The column that names the person stands in the first table; child tables follow by key. Nothing
+/// where no row can be found.
+std::optional<RowsAbout>
+rows_about(const Definition &definition, const TableDefinition &table)
+{
+	const ColumnDefinition *subject = column_of(definition.tables[0], definition.subject->path);
+	if (subject == nullptr)
+		return std::nullopt;
+	RowsAbout rows{"unnest($1::text[], $2::text[]) s(subject, token)", {}};
+	const std::string match = "." + pg::quote(subject->name) + " = s.subject::" + subject->type.sql;
+	if (!table.is_child)
+	{
+		rows.where = "t" + match;
+		return rows;
+	}
+	const ColumnDefinition *key = key_column(definition);
+	const ColumnDefinition *parent = key == nullptr ? nullptr : column_of(table, key->path);
+	if (parent == nullptr)
+		return std::nullopt;
+	rows.from += " JOIN " + quoted(definition.tables[0]) + " p ON p" + match;
+	rows.where = "t." + pg::quote(parent->name) + " = p." + pg::quote(key->name);
+	return rows;
+}
+
+/// Thrown when rows are as they were after they have been treated: something undid it.
+struct NotTreated
+{
+	std::vector<std::string> subjects;
+	std::string reason;
+};
+
+/// Errors that are about the rows and not about the world in which everything would fail.
+bool
+is_about_rows(const std::string &sqlstate)
+{
+	static const char *const classes[] = {"09", "21", "22", "23", "27", "38", "39", "44", "P0"};
+	return std::any_of(std::begin(classes), std::end(classes),
+					   [&](const char *c) { return sqlstate.compare(0, 2, c) == 0; });
+}
+
+/// Why, without a value of the row: messages may quote one.
+std::string
+reason_of(const pg::PgError &error)
+{
+	std::string reason;
+	if (!error.constraint().empty())
+		reason = "constraint \"" + error.constraint() + "\" refuses the treated row";
+	else if (!error.column().empty())
+		reason = "column \"" + error.column() + "\" does not take what the treatment gives";
+	else
+		reason = "the treated row was refused";
+	if (!error.table().empty())
+		reason += ", table " + error.schema() + "." + error.table();
+	return reason + " (SQLSTATE " + error.sqlstate() + ")";
+}
+
+} // namespace
+
+/// Before anything is touched: every row must be visible and every column there, or nobody could
+/// say that nothing is left. What is missing without harm is told.
+void
+Eraser::check_tables()
+{
+	std::vector<Oid> relations;
+	for (const Definition *definition : definitions_about(catalog_, dataset_))
+		for (const TableDefinition &table : definition->tables)
+		{
+			const Oid relation = find_table(table);
+			if (!OidIsValid(relation))
+			{
+				if (has_loaded(definition->dataset))
+					report_.held.emplace_back(
+						place_of(table),
+						"the table does not exist, although records of dataset \"" +
+							definition->dataset +
+							"\" were loaded: what it held may stand under another name");
+				continue;
+			}
+			require_every_row(table, relation);
+			check_columns(*definition, table, relation);
+			relations.push_back(relation);
+		}
+	for (auto &place : foreign_places(relations))
+		report_.remarks.push_back(std::move(place));
+}
+
+/// Of the columns by which rows are found, and of those that are treated.
+void
+Eraser::check_columns(const Definition &definition, const TableDefinition &table, Oid relation)
+{
+	const std::map<std::string, std::string> present = column_types(relation);
+	const auto check = [&](const ColumnDefinition &column, bool needed)
+	{
+		const auto found = present.find(column.name);
+		if (found != present.end() && found->second == column.type.sql)
+			return;
+		if (found == present.end() && !needed)
+		{
+			report_.held.emplace_back(place_of(table), "column \"" + column.name +
+														   "\", which the definition calls "
+														   "personal, does not exist: what it held "
+														   "may stand under another name");
+			missing_columns_.insert({place_of(table), column.name});
+			return;
+		}
+		throw pg::Error("42804",
+						"table " + quoted(table) + " does not fit dataset \"" + definition.dataset +
+							"\"",
+						"Column \"" + column.name + "\" should be " + column.type.sql +
+							(found == present.end() ? ", but the table has no such column."
+													: ", but is " + found->second + ".") +
+							" Nothing was erased.",
+						"Change the table with ALTER TABLE or the definition with etl_define.");
+	};
+	if (const ColumnDefinition *subject = column_of(table, definition.subject->path))
+		check(*subject, true);
+	if (const ColumnDefinition *key = key_column(definition))
+		if (const ColumnDefinition *column = column_of(table, key->path))
+			check(*column, true);
+	for (const PersonalColumn &personal : personal_columns(definition, table))
+		check(*personal.column, false);
+}
+
+/// The emails that are held of the subjects: a record that can't be read may hold nothing else.
+void
+Eraser::find_held_emails()
+{
+	const Definition *people = catalog_.find(dataset_);
+	if (people == nullptr || !people->subject || people->subject->email.empty() ||
+		people->key_column < 0 || texts_.empty() || !find_table(people->tables[0]))
+		return;
+	const TableDefinition &table = people->tables[0];
+	const ColumnDefinition &key = *key_column(*people);
+	for (const std::string &email : field_expressions(table, people->subject->email, "t"))
+	{
+		if (std::any_of(missing_columns_.begin(), missing_columns_.end(),
+						[&](const auto &missing) { return missing.first == place_of(table); }))
+			return;
+		const pg::Rows rows = pg::query_table(
+			"SELECT s.subject, " + email + " FROM unnest($1::text[]) s(subject) JOIN " +
+				quoted(table) + " t ON t." + pg::quote(key.name) + " = s.subject::" + key.type.sql +
+				" WHERE " + email + " IS NOT NULL",
+			{texts()});
+		for (uint64_t i = 0; i < rows.size(); ++i)
+		{
+			const std::string folded = fold_email(rows.text(i, 1));
+			if (folded.ends_with(erased_domain))
+				continue;
+			const uint64_t hash = people_.email_hash(folded);
+			held_emails_.emplace_back(rows.text(i, 0), hash);
+			add_known_email(by_subject_.at(rows.text(i, 0)), hash);
+		}
+	}
+}
+
+void
+Eraser::count_rows(const pg::Rows &rows, ErasedPlace place)
+{
+	for (uint64_t i = 0; i < rows.size(); ++i)
+	{
+		const auto found = by_subject_.find(rows.text(i, 0));
+		if (found == by_subject_.end())
+			continue;
+		place.rows[found->second] += rows.integer(i, 1);
+		requests_[found->second].row_count += rows.integer(i, 1);
+		if (mode_ == Mode::look)
+			report_.fingerprint.push_back(place.place + " " + rows.text(i, 2));
+	}
+	if (!place.rows.empty())
+		report_.places.push_back(std::move(place));
+}
+
+/// All at once; where a table refuses a row, in ever smaller groups, so that one person who cannot
+/// be erased keeps nobody else.
+void
+Eraser::erase_rows()
+{
+	const std::vector<const Definition *> definitions = definitions_about(catalog_, dataset_);
+	if (mode_ != Mode::erase || texts_.empty())
+	{
+		for (const Definition *definition : definitions)
+			erase_tables(*definition);
+		add_trigger_remarks();
+		return;
+	}
+	erase_rows_of(texts_, definitions);
+	use_subjects(texts_); // what was made of some of them is gone
+	add_trigger_remarks();
+	const auto failed = [](const ErasureRequest &request) { return !request.failure.empty(); };
+	if (std::any_of(requests_.begin(), requests_.end(), failed))
+		add_people(); // the others
+}
+
+void
+Eraser::erase_rows_of(std::vector<std::string_view> subjects,
+					  const std::vector<const Definition *> &definitions)
+{
+	const pg::MemoryScope memory;
+	const size_t places = report_.places.size();
+	const auto fail = [&](const std::string_view subject, const std::string &reason)
+	{ requests_[by_subject_.at(subject)].failure = reason; };
+	std::optional<pg::PgError> error;
+	use_subjects(subjects);
+	try
+	{
+		error = pg::subtransaction(
+			[&]
+			{
+				for (const Definition *definition : definitions)
+					erase_tables(*definition);
+			});
+		if (!error)
+			return;
+		forget_places(places);
+	}
+	catch (const NotTreated &left)
+	{
+		forget_places(places);
+		for (const std::string &subject : left.subjects)
+			fail(subject, left.reason);
+		std::vector<std::string_view> others;
+		for (const std::string_view subject : subjects)
+			if (requests_[by_subject_.at(subject)].failure.empty())
+				others.push_back(subject);
+		if (!others.empty())
+			erase_rows_of(std::move(others), definitions);
+		return;
+	}
+	if (!is_about_rows(error->sqlstate()))
+		throw *error;
+	if (subjects.size() == 1)
+	{
+		fail(subjects[0], reason_of(*error));
+		return;
+	}
+	const auto middle = subjects.begin() + static_cast<ptrdiff_t>(subjects.size() / 2);
+	erase_rows_of({subjects.begin(), middle}, definitions);
+	erase_rows_of({middle, subjects.end()}, definitions);
+}
+
+/// What was rolled back was not found.
+void
+Eraser::forget_places(size_t from)
+{
+	for (size_t i = from; i < report_.places.size(); ++i)
+		for (const auto &[person, count] : report_.places[i].rows)
+			requests_[person].row_count -= count;
+	report_.places.resize(from);
+}
+
+void
+Eraser::erase_tables(const Definition &definition)
+{
+	if (definition.tables.empty() || texts_.empty() || !find_table(definition.tables[0]) ||
+		column_of(definition.tables[0], definition.subject->path) == nullptr)
+		return;
+	if (mode_ == Mode::erase && definition.subject->on_erasure == OnErasure::remove)
+	{
+		remove_rows(definition);
+		return;
+	}
+	// elements find the person through their record, whose key stays
+	for (const TableDefinition &table : definition.tables)
+		if (find_table(table))
+			erase_table(definition, table);
+}
+
+/// "on_erasure": "delete".
+void
+Eraser::remove_rows(const Definition &definition)
+{
+	std::vector<std::pair<const TableDefinition *, OldValues>> before;
+	for (const TableDefinition &table : definition.tables)
+		if (const Oid relation = find_table(table); OidIsValid(relation) && interferes(relation))
+			before.emplace_back(&table, values_of(definition, table, true));
+	ErasedPlace place;
+	place.place = place_of(definition.tables[0]);
+	place.kind = "table";
+	for (const ColumnDefinition &column : definition.tables[0].columns)
+		place.columns.push_back(column.name);
+	for (const std::string &statement : removal_statements(catalog_, definition))
+		count_rows(
+			pg::query_table("WITH removed AS (" + statement +
+								") SELECT subject, count(*), '' FROM removed GROUP BY subject",
+							{texts()}),
+			place);
+	for (const auto &[table, old] : before)
+		verify(definition, *table, old);
+	// a person's key is nobody's any more, not even as a hash
+	if (definition.key == definition.subject->path && keeps_row_partitions(definition))
+		forget_row_partitions(definition.dataset, subjects_);
+}
+
+/// The personal columns that are there.
+std::vector<PersonalColumn>
+Eraser::present_columns(const Definition &definition, const TableDefinition &table) const
+{
+	std::vector<PersonalColumn> columns = personal_columns(definition, table);
+	std::erase_if(columns,
+				  [&](const PersonalColumn &c) {
+					  return missing_columns_.count({place_of(table), c.column->name}) > 0;
+				  });
+	return columns;
+}
+
+void
+Eraser::erase_table(const Definition &definition, const TableDefinition &table)
+{
+	const std::optional<RowsAbout> about = rows_about(definition, table);
+	if (!about)
+		return;
+	ErasedPlace place;
+	place.place = place_of(table);
+	place.kind = "table";
+	std::string set;
+	for (const PersonalColumn &c : present_columns(definition, table))
+	{
+		place.columns.push_back(c.column->name);
+		set += (set.empty() ? "" : ", ") + pg::quote(c.column->name) + " = " +
+			   treated_expression(c, "t", "s.token");
+	}
+	const std::string &from = about->from, &where = about->where;
+	if (mode_ == Mode::collect)
+	{
+		const pg::Rows rows = pg::query_table("SELECT to_jsonb(t)::text FROM " + from + ", " +
+												  quoted(table) + " t WHERE " + where,
+											  {texts(), tokens()});
+		for (uint64_t i = 0; i < rows.size(); ++i)
+			records_.emplace_back(place.place, rows.text(i, 0));
+		return;
+	}
+	// of a child table without personal columns nothing is treated; of the first table a row counts
+	// in any case, because something is held about the person
+	if (set.empty() && table.is_child)
+		return;
+	if (mode_ == Mode::look || set.empty())
+	{
+		count_rows(pg::query_table("SELECT s.subject, count(*),"
+								   " sum(hashtextextended(t::text, 0))::text FROM " +
+									   from + ", " + quoted(table) + " t WHERE " + where +
+									   " GROUP BY s.subject ORDER BY s.subject",
+								   {texts(), tokens()}),
+				   std::move(place));
+		return;
+	}
+	const bool verified = interferes(find_table(table));
+	const OldValues old = verified ? values_of(definition, table, true) : OldValues();
+	count_rows(pg::query_table("WITH treated AS (UPDATE " + quoted(table) + " t SET " + set +
+								   " FROM " + from + " WHERE " + where +
+								   " RETURNING s.subject) SELECT subject, count(*), ''"
+								   " FROM treated GROUP BY subject",
+							   {texts(), tokens()}),
+			   std::move(place));
+	if (verified)
+		verify(definition, table, old);
+}
+
+bool
+Eraser::interferes(Oid relation)
+{
+	const auto known = interferes_.find(relation);
+	if (known != interferes_.end())
+		return known->second;
+	return interferes_[relation] = may_interfere(relation);
+}
+
+/// The values of personal columns of the subjects' rows, hashed with the subject and the column.
+/// to_go: only those that the treatment is to replace.
+Eraser::OldValues
+Eraser::values_of(const Definition &definition, const TableDefinition &table, bool to_go)
+{
+	OldValues values;
+	const std::optional<RowsAbout> about = rows_about(definition, table);
+	const bool removes = definition.subject->on_erasure == OnErasure::remove;
+	std::string list;
+	for (const PersonalColumn &c : present_columns(definition, table))
+		if (c.field == nullptr || c.field->treatment != Treatment::keep)
+			list += (list.empty() ? "(" : ", (") + pg::literal(c.column->name) + "::text, t." +
+					pg::quote(c.column->name) + "::text, " +
+					(to_go && !removes ? "(" + treated_expression(c, "t", "s.token") + ")::text)"
+									   : "NULL::text)");
+	if (!about || list.empty())
+		return values;
+	pg::TableCursor cursor("SELECT DISTINCT hashtextextended(c.name || ' ' || s.subject, 0) #"
+						   " hashtextextended(c.value, 1), s.subject FROM " +
+							   about->from + ", " + quoted(table) + " t, LATERAL (VALUES " + list +
+							   ") c(name, value, treated) WHERE " + about->where +
+							   " AND c.value IS NOT NULL AND c.value IS DISTINCT FROM c.treated"
+							   // what a row that is kept gets where its column takes no null
+							   " AND c.value NOT IN ('[erased]', '0', 'false', '0001-01-01')",
+						   {texts(), tokens()});
+	cursor.for_each(20'000, [&](const pg::Rows &rows, uint64_t i)
+					{ values.emplace(rows.integer(i, 0), rows.text(i, 1)); });
+	return values;
+}
+
+/// Looks at the rows after they were treated: a trigger, a rule or a foreign server may have kept
+/// them as they were.
+void
+Eraser::verify(const Definition &definition, const TableDefinition &table, const OldValues &old)
+{
+	if (old.empty())
+		return;
+	NotTreated left;
+	for (const auto &[value, subject] : values_of(definition, table, false))
+		if (old.count(value) > 0)
+			left.subjects.push_back(subject);
+	if (left.subjects.empty())
+		return;
+	std::sort(left.subjects.begin(), left.subjects.end());
+	left.subjects.erase(std::unique(left.subjects.begin(), left.subjects.end()),
+						left.subjects.end());
+	left.reason = "table " + place_of(table) +
+				  " still holds what was to be treated: a trigger, a "
+				  "rule or a foreign server keeps the row as it was";
+	throw left;
+}
+
+/// Of tables in which something was found: what runs there may write copies elsewhere.
+void
+Eraser::add_trigger_remarks()
+{
+	std::set<std::string> found;
+	for (const ErasedPlace &place : report_.places)
+		if (place.kind == "table")
+			found.insert(place.place);
+	for (const Definition *definition : definitions_about(catalog_, dataset_))
+		for (const TableDefinition &table : definition->tables)
+			if (const Oid relation = find_table(table);
+				OidIsValid(relation) && found.erase(place_of(table)) > 0)
+				for (auto &remark : trigger_remarks(relation))
+					report_.remarks.push_back(std::move(remark));
+}
+
+} // namespace etl

@@ -1,0 +1,13 @@
+// What an erasure would meet in the tables of a definition.
+#pragma once
+
+#include "run/catalog.h"
+
+namespace etl
+{
+
+/// A WARNING for each constraint of the target tables, where they exist, that refuses what a
+/// treatment gives: NOT NULL, UNIQUE, CHECK. The people concerned could not be erased.
+void warn_of_constraints(const Definition &definition);
+
+} // namespace etl

@@ -1,0 +1,144 @@
+// Requests that were not carried out when they came, taken up again: people are known by pseudonyms
+// only, and are looked for where they are held. And etl_erase_failed.
+#include "erase/waiting.h"
+
+#include <set>
+
+#include "erase/hold.h"
+#include "erase/journal.h"
+#include "erase/people.h"
+#include "erase/tombstone.h"
+#include "pg/key_file.h"
+#include "pg/settings.h"
+#include "pg/srf.h"
+#include "run/functions.h"
+
+namespace etl
+{
+
+std::vector<ErasureRequest>
+waiting_requests(const Catalog &catalog, const std::string &dataset, const std::string &secret,
+				 const std::string &status)
+{
+	const pg::Rows rows =
+		pg::query("SELECT erasure_id, coalesce(subject, ''), coalesce(email, ''), source,"
+				  " to_char(received_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
+				  " FROM etl.erasure"
+				  " WHERE dataset = $1 AND status = $2 ORDER BY erasure_id FOR UPDATE",
+				  {pg::param(dataset), pg::param(status)});
+	std::vector<std::string> pseudonyms;
+	for (uint64_t i = 0; i < rows.size(); ++i)
+		pseudonyms.push_back(rows.text(i, 1));
+	const std::vector<bool> waits =
+		held(dataset, std::vector<std::string_view>(pseudonyms.begin(), pseudonyms.end()));
+	Wanted wanted;
+	for (uint64_t i = 0; i < rows.size(); ++i)
+		if (!waits[i])
+		{
+			if (!pseudonyms[i].empty())
+				wanted.subjects.insert(pseudonyms[i]);
+			else if (!rows.text(i, 2).empty())
+				wanted.emails.insert(rows.text(i, 2));
+		}
+	// of somebody of whom only files are left, the hold knows the hash
+	const pg::Rows hashes = pg::query("SELECT subject, file_hash FROM etl.hold WHERE dataset = $1"
+									  " AND subject IS NOT NULL AND file_hash IS NOT NULL",
+									  {pg::param(dataset)});
+	for (uint64_t i = 0; i < hashes.size(); ++i)
+		if (wanted.subjects.count(hashes.text(i, 0)) > 0)
+			wanted.file_hashes[hashes.text(i, 0)] = static_cast<uint64_t>(hashes.integer(i, 1));
+	const Found found = find_people(catalog, dataset, secret, wanted);
+	std::vector<ErasureRequest> requests;
+	for (uint64_t i = 0; i < rows.size(); ++i)
+	{
+		if (waits[i])
+			continue;
+		ErasureRequest request;
+		request.erasure_id = rows.integer(i, 0);
+		request.pseudonym = pseudonyms[i];
+		request.email_pseudonym = rows.text(i, 2);
+		request.source = std::make_shared<const std::string>(rows.text(i, 3));
+		request.received_at = rows.text(i, 4);
+		const auto subject = found.subjects.find(request.pseudonym);
+		const auto email = found.emails.find(request.email_pseudonym);
+		if (subject != found.subjects.end())
+			request.subject = subject->second;
+		else if (request.pseudonym.empty() && email != found.emails.end())
+			request.subject = email->second;
+		// of whom only records are left that do not name anybody where they should
+		if (const auto hash = wanted.file_hashes.find(request.pseudonym);
+			request.subject.empty() && hash != wanted.file_hashes.end())
+			request.subject_hash = hash->second;
+		requests.push_back(std::move(request));
+	}
+	return requests;
+}
+
+namespace
+{
+
+/// Those whose erasure was asked for again, and carried out, since they failed.
+void
+mark_erased_since(const std::string &dataset, std::vector<ErasureRequest> &requests)
+{
+	std::vector<std::string_view> subjects, emails;
+	for (const ErasureRequest &request : requests)
+	{
+		subjects.push_back(request.pseudonym);
+		emails.push_back(request.email_pseudonym);
+	}
+	const std::vector<bool> by_subject = have_tombstones(dataset, "subject", subjects);
+	const std::vector<bool> by_email = have_tombstones(dataset, "email", emails);
+	std::set<std::string> seen; // somebody may have asked, and failed, several times
+	for (size_t i = 0; i < requests.size(); ++i)
+	{
+		const bool by_key = !requests[i].pseudonym.empty();
+		const std::string &name = by_key ? requests[i].pseudonym : requests[i].email_pseudonym;
+		requests[i].duplicate = !seen.insert(name).second || (by_key ? by_subject[i] : by_email[i]);
+	}
+}
+
+} // namespace
+
+} // namespace etl
+
+using namespace etl;
+
+PG_ETL_ENTRY(etl_erase_failed)
+{
+	require_utf8();
+	pg::ResultSet result(fcinfo);
+	const pg::Spi spi;
+	const Catalog catalog = Catalog::load();
+	std::string only;
+	if (!PG_ARGISNULL(0))
+	{
+		only = pg::text_argument(fcinfo, 0);
+		people_definition(catalog, only);
+	}
+	// before anybody is looked up: what another session is loading must be there
+	lock_for_erasure(catalog);
+	require_journal_applied();
+	const pg::Settings settings = pg::Settings::current();
+	settings.require_folders();
+	const std::string secret = pg::secret(pg::KeyUse::keep);
+	std::vector<int64_t> ids;
+	for (const auto &[dataset, definition] : catalog.all())
+	{
+		if (!only.empty() && dataset != only)
+			continue;
+		std::vector<ErasureRequest> requests = waiting_requests(catalog, dataset, secret, "failed");
+		if (requests.empty())
+			continue;
+		mark_erased_since(dataset, requests);
+		erase_subjects(catalog, dataset, secret, requests, settings);
+		for (const ErasureRequest &request : requests)
+			ids.push_back(request.erasure_id);
+	}
+	const pg::Rows rows =
+		pg::query("SELECT * FROM etl.erasure WHERE erasure_id = ANY ($1) ORDER BY erasure_id",
+				  {pg::param_array(ids)});
+	for (uint64_t i = 0; i < rows.size(); ++i)
+		result.add_tuple(rows.tuple(i));
+	return static_cast<Datum>(0);
+}

@@ -101,7 +101,9 @@ BEGIN
                coalesce(v.depth, 0) AS depth, c.xmin AS made_by, max(q.xid::text::numeric)::text::xid8::xid AS erased_by,
                bool_or(q.filenode = 0) AS is_new,
                c.relkind IN ('r', 'm')
-                   AND bool_or(q.filenode = pg_relation_filenode(c.oid) OR (c.relkind <> 'm' AND NOT etl.older(q.xid::xid, c.relfrozenxid))) AS rewrite
+                   AND bool_or(q.filenode = pg_relation_filenode(c.oid) OR (c.relkind <> 'm' AND NOT etl.older(q.xid::xid, c.relfrozenxid))) AS rewrite,
+               -- a partitioned or foreign table has no file that a rewrite could make anew
+               CASE WHEN c.relkind IN ('p', 'f') THEN max(q.xid::text::numeric)::text::xid8::xid ELSE c.xmin END AS since
           FROM etl.purge_pending q JOIN pg_class c ON c.oid = q.relation JOIN pg_namespace n ON n.oid = c.relnamespace
           LEFT JOIN etl.materialized_views((SELECT array_agg(DISTINCT o.relation) FROM etl.purge_pending o JOIN pg_class t ON t.oid = o.relation AND t.relkind <> 'm')) v ON v.view = q.relation
          WHERE q.wal_lsn IS NULL AND q.relation <> ALL (catalogs)
@@ -129,9 +131,9 @@ BEGIN
                                                  AND l.mode IN ('ExclusiveLock', 'AccessExclusiveLock') AND l.pid <> pg_backend_pid()));
         END IF;
         -- statistics from before the rewrite: who made them may have seen older rows
-        SELECT coalesce(bool_or(rewrite OR etl.older(s.made_by, p.made_by)), false),
-               coalesce(bool_or(NOT etl.older(s.made_by, p.made_by)), false)
-                   OR NOT coalesce(bool_or(s.renewable AND etl.older(s.made_by, p.made_by)), false)
+        SELECT coalesce(bool_or(rewrite OR etl.older(s.made_by, p.since)), false),
+               coalesce(bool_or(NOT etl.older(s.made_by, p.since)), false)
+                   OR NOT coalesce(bool_or(s.renewable AND etl.older(s.made_by, p.since)), false)
           INTO stale, renewed
           FROM etl.statistics_of(p.relation) s;
         IF stale THEN
@@ -147,7 +149,7 @@ BEGIN
             END IF;
             IF is_empty OR (own_empty AND p.relkind <> 'p') OR (renewed AND NOT rewrite) THEN
                 -- ANALYZE leaves an empty table's statistics as they were, and those of columns without a target
-                older := CASE WHEN is_empty OR (own_empty AND p.relkind <> 'p') THEN '' ELSE format(' AND pg_catalog.age(xmin) OPERATOR(pg_catalog.>) pg_catalog.age(%L::pg_catalog.xid)', p.made_by) END;
+                older := CASE WHEN is_empty OR (own_empty AND p.relkind <> 'p') THEN '' ELSE format(' AND pg_catalog.age(xmin) OPERATOR(pg_catalog.>) pg_catalog.age(%L::pg_catalog.xid)', p.since) END;
                 IF EXISTS (SELECT FROM etl.statistics_of(p.relation) s WHERE s.catalog = catalogs[1]) THEN
                     RETURN NEXT format('DELETE FROM pg_catalog.pg_statistic WHERE starelid OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT %1$L::pg_catalog.regclass::pg_catalog.oid'
                                        ' UNION ALL SELECT indexrelid FROM pg_catalog.pg_index WHERE indrelid OPERATOR(pg_catalog.=) %1$L::pg_catalog.regclass::pg_catalog.oid))%2$s', p.name, older);

@@ -29,23 +29,23 @@ note_purge(const std::vector<Oid> &relations)
 	const AsCatalogOwner owner;
 	// rows lie in partitions, in inheriting tables and in what a view selects from; a partitioned
 	// and a foreign table have no file, but statistics of their own
-	const std::string relations = relations_behind;
+	const std::string behind = relations_behind;
 	pg::execute("INSERT INTO etl.purge_pending (xid, relation, filenode)"
 				" SELECT pg_current_xact_id(), c.oid, pg_relation_filenode(c.oid) FROM pg_class c"
 				" WHERE c.relkind IN ('r', 'p', 'f', 'm')"
 				// planner statistics hold values of every table
 				" AND (c.oid IN (" +
-					relations +
+					behind +
 					") OR c.oid = 'pg_catalog.pg_statistic'::regclass"
 					" OR (c.oid = 'pg_catalog.pg_statistic_ext_data'::regclass AND EXISTS"
 					" (SELECT FROM pg_statistic_ext e WHERE e.stxrelid IN (" +
-					relations + ")))) ON CONFLICT DO NOTHING",
+					behind + ")))) ON CONFLICT DO NOTHING",
 				{pg::param_array(oids)});
 	// copies: whether one was refreshed after this transaction is known when it is committed
 	pg::execute("INSERT INTO etl.purge_pending (xid, relation, filenode)"
 				" SELECT pg_current_xact_id(), v.view, 0"
 				" FROM etl.materialized_views(ARRAY(" +
-					relations + ")) v ON CONFLICT DO NOTHING",
+					behind + ")) v ON CONFLICT DO NOTHING",
 				{pg::param_array(oids)});
 }
 

@@ -145,7 +145,9 @@ class Owners
 				{
 					// one that can't be read can't be loaded either; the erasure tells of it
 				}
-			});
+			},
+			[](const UnreadableDirectory &) {} // likewise
+		);
 	}
 
 	const Catalog &catalog_;

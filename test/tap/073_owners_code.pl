@@ -57,7 +57,7 @@ SQL
 sub define
 {
 	my ($dataset, $more, $columns) = @_;
-	$columns //= '{"name": "id", "type": "bigint", "from": "/id"}, {"name": "v", "from": "/v"}, {"name": "day", "from": "record_date"}';
+	$columns //= '{"name": "id", "type": "bigint", "from": "/id"}, {"name": "v", "from": "/v"}, {"name": "day", "type": "date", "from": "$record_date"}';
 	$node->safe_psql('postgres', qq(SELECT etl_define('{"type": "object", "x-etl": {"dataset": "$dataset", "files": ["$dataset.json"], "key": "/id", "on_repeat": "update",
 	  "subject": {"field": "/id"}, "personal": [{"field": "/v", "treatment": "pseudonymize"}]$more,
 	  "tables": [{"schema": "data", "name": "$dataset", "primary_key": ["id"], "columns": [$columns]}]}}')));
@@ -136,7 +136,7 @@ $node->safe_psql('postgres', q{SELECT * FROM etl_locate('five')});
 $node->safe_psql('postgres', q{SELECT * FROM etl_subject('people', '5')});
 harmless('etl_export, etl_locate and etl_subject');
 
-is_sql($node, q{SELECT status, row_count FROM etl_erase('people', '5')}, 'completed|1', 'a superuser erases a person');
+is_sql($node, q{SELECT status, row_count FROM etl_erase('people', '5')}, 'completed|2', 'a superuser erases a person, table and quarantine');
 is_owners(q{SELECT v <> 'five' FROM data.people WHERE id = 5}, 't', 'with the key, which the owner has not');
 harmless('etl_erase', 'after UPDATE, before UPDATE, check, deferred UPDATE, generated, index, predicate, statement UPDATE');
 my (undef, undef, $refused) = $node->psql('postgres', q{SELECT format('["%s", "%s", "people", "5"]', repeat('0', 32), 'etl.subject_token(text,text)'::regprocedure::oid)::etl.lent},

@@ -7,8 +7,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                 WHEN count(*) FILTER (WHERE r.status = 'failed') > 0 THEN 'error'
                 WHEN count(*) FILTER (WHERE r.status = 'quarantined' OR (r.held_back AND r.hold_reasons IS NULL)) > 0 THEN 'warning' ELSE 'ok' END,
            format('%s overdue, %s held back, %s in quarantine%s', count(*) FILTER (WHERE r.overdue), count(*) FILTER (WHERE r.held_back),
-                  count(*) FILTER (WHERE r.status = 'quarantined'),
-                  ', ' || nullif(count(*) FILTER (WHERE r.status = 'failed'), 0) || ' failed'),
+                  count(*) FILTER (WHERE r.status = 'quarantined'), ', ' || nullif(count(*) FILTER (WHERE r.status = 'failed'), 0) || ' failed'),
            CASE WHEN count(*) FILTER (WHERE r.overdue) > 0 THEN 'SELECT * FROM etl.erasure_overdue;'
                 WHEN count(*) FILTER (WHERE r.status = 'failed') > 0
                 THEN 'SELECT * FROM etl.erasure WHERE status = ''failed''; says why: mend that, then SELECT * FROM etl_erase_failed();'

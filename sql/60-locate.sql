@@ -25,9 +25,9 @@ COMMENT ON COLUMN etl.purge_pending.wal_lsn IS 'Where the write-ahead log was wh
 ALTER TABLE etl.erasure ADD COLUMN xid xid8 DEFAULT pg_catalog.pg_current_xact_id();
 COMMENT ON COLUMN etl.erasure.xid IS 'The transaction that treated the data';
 
-CREATE FUNCTION etl.is_empty(relation oid, own boolean DEFAULT false) RETURNS boolean
+CREATE FUNCTION etl.is_empty(relation oid) RETURNS boolean
 LANGUAGE c STRICT VOLATILE AS 'MODULE_PATHNAME', 'etl_is_empty';
-COMMENT ON FUNCTION etl.is_empty(oid, boolean) IS 'Whether a table holds no row (own: none beside those of its children). What its owner has put on it runs as the owner';
+COMMENT ON FUNCTION etl.is_empty(oid) IS 'Whether a table holds no row. What its owner has put on it runs as the owner';
 
 CREATE FUNCTION etl.has_older_rows(relation oid, since xid) RETURNS boolean
 LANGUAGE c STRICT VOLATILE AS 'MODULE_PATHNAME', 'etl_has_older_rows';
@@ -80,7 +80,7 @@ DECLARE
     has_older boolean;
     stale_views oid[] := '{}';
     older text;
-    own_empty boolean;
+    since xid;
     analyses int := 0;
     redo pg_lsn;
     needed pg_lsn;
@@ -100,10 +100,8 @@ BEGIN
         SELECT q.relation, format('%I.%I', n.nspname, c.relname) AS name, c.relkind, c.relkind = 'm' AS is_view, c.relispopulated AS has_rows,
                coalesce(v.depth, 0) AS depth, c.xmin AS made_by, max(q.xid::text::numeric)::text::xid8::xid AS erased_by,
                bool_or(q.filenode = 0) AS is_new,
-               c.relkind IN ('r', 'm')
-                   AND bool_or(q.filenode = pg_relation_filenode(c.oid) OR (c.relkind <> 'm' AND NOT etl.older(q.xid::xid, c.relfrozenxid))) AS rewrite,
-               -- a partitioned or foreign table has no file that a rewrite could make anew
-               CASE WHEN c.relkind IN ('p', 'f') THEN max(q.xid::text::numeric)::text::xid8::xid ELSE c.xmin END AS since
+               c.relkind IN ('r', 'm', 't')
+                   AND bool_or(q.filenode = pg_relation_filenode(c.oid) OR (c.relkind <> 'm' AND NOT etl.older(q.xid::xid, c.relfrozenxid))) AS rewrite
           FROM etl.purge_pending q JOIN pg_class c ON c.oid = q.relation JOIN pg_namespace n ON n.oid = c.relnamespace
           LEFT JOIN etl.materialized_views((SELECT array_agg(DISTINCT o.relation) FROM etl.purge_pending o JOIN pg_class t ON t.oid = o.relation AND t.relkind <> 'm')) v ON v.view = q.relation
          WHERE q.wal_lsn IS NULL AND q.relation <> ALL (catalogs)
@@ -131,25 +129,31 @@ BEGIN
                                                  AND l.mode IN ('ExclusiveLock', 'AccessExclusiveLock') AND l.pid <> pg_backend_pid()));
         END IF;
         -- statistics from before the rewrite: who made them may have seen older rows
-        SELECT coalesce(bool_or(rewrite OR etl.older(s.made_by, p.since)), false),
-               coalesce(bool_or(NOT etl.older(s.made_by, p.since)), false)
-                   OR NOT coalesce(bool_or(s.renewable AND etl.older(s.made_by, p.since)), false)
+        since := p.made_by;
+        IF p.relkind IN ('p', 'f') THEN
+            -- nothing rewrites it: those from before the erasure, or before one of its partitions was rewritten
+            SELECT coalesce((SELECT l.xmin FROM pg_partition_tree(p.relation) t JOIN pg_class l ON l.oid = t.relid AND l.relkind = 'r'
+                              ORDER BY age(l.xmin) LIMIT 1), p.erased_by) INTO since;
+            IF etl.older(since, p.erased_by) THEN
+                since := p.erased_by;
+            END IF;
+        END IF;
+        SELECT coalesce(bool_or(rewrite OR etl.older(s.made_by, since)), false),
+               coalesce(bool_or(NOT etl.older(s.made_by, since)), false)
+                   OR NOT coalesce(bool_or(s.renewable AND etl.older(s.made_by, since)), false)
           INTO stale, renewed
           FROM etl.statistics_of(p.relation) s;
         IF stale THEN
             analyses := analyses + 1;
-            -- ANALYZE leaves an empty table's statistics as they were, those of its own rows apart from those of its
-            -- children as well. A foreign table is not asked, for its server may be away, and a view that took the
-            -- table's place has no row that a rewrite could free
-            is_empty := p.relkind = 'f' OR (p.relkind = 'm' AND NOT p.has_rows);
-            own_empty := is_empty;
-            IF NOT is_empty AND p.relkind IN ('r', 'm', 't', 'p') THEN
+            -- a foreign table is not asked, for its server may be away
+            is_empty := NOT p.has_rows OR p.relkind = 'f';
+            -- a view that took the table's place has no row that a rewrite could free
+            IF p.has_rows AND p.relkind IN ('r', 'm', 't', 'p') THEN
                 is_empty := etl.is_empty(p.relation);
-                own_empty := etl.is_empty(p.relation, true);
             END IF;
-            IF is_empty OR (own_empty AND p.relkind <> 'p') OR (renewed AND NOT rewrite) THEN
+            IF is_empty OR (renewed AND NOT rewrite) THEN
                 -- ANALYZE leaves an empty table's statistics as they were, and those of columns without a target
-                older := CASE WHEN is_empty OR (own_empty AND p.relkind <> 'p') THEN '' ELSE format(' AND pg_catalog.age(xmin) OPERATOR(pg_catalog.>) pg_catalog.age(%L::pg_catalog.xid)', p.since) END;
+                older := CASE WHEN is_empty THEN '' ELSE format(' AND pg_catalog.age(xmin) OPERATOR(pg_catalog.>) pg_catalog.age(%L::pg_catalog.xid)', since) END;
                 IF EXISTS (SELECT FROM etl.statistics_of(p.relation) s WHERE s.catalog = catalogs[1]) THEN
                     RETURN NEXT format('DELETE FROM pg_catalog.pg_statistic WHERE starelid OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT %1$L::pg_catalog.regclass::pg_catalog.oid'
                                        ' UNION ALL SELECT indexrelid FROM pg_catalog.pg_index WHERE indrelid OPERATOR(pg_catalog.=) %1$L::pg_catalog.regclass::pg_catalog.oid))%2$s', p.name, older);

@@ -150,9 +150,9 @@ Eraser::add_people()
 			people_.add_text_email(hash, i);
 	}
 	use_subjects(texts_);
-	for (const auto &[subject, hash] : held_emails_)
-		if (const auto person = by_subject_.find(subject); person != by_subject_.end())
-			people_.add_text_email(hash, person->second);
+	for (const auto &[person, hash] : report_.known_emails)
+		if (requests_[person].failure.empty())
+			people_.add_text_email(hash, person);
 	anybody_ = !people_.empty();
 }
 

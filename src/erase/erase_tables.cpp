@@ -190,12 +190,9 @@ Eraser::find_held_emails()
 			{texts()});
 		for (uint64_t i = 0; i < rows.size(); ++i)
 		{
-			const std::string folded = fold_email(rows.text(i, 1));
-			if (folded.ends_with(erased_domain))
-				continue;
-			const uint64_t hash = people_.email_hash(folded);
-			held_emails_.emplace_back(rows.text(i, 0), hash);
-			add_known_email(by_subject_.at(rows.text(i, 0)), hash);
+			const std::string held = fold_email(rows.text(i, 1));
+			if (!held.ends_with(erased_domain))
+				add_known_email(by_subject_.at(rows.text(i, 0)), people_.email_hash(held));
 		}
 	}
 }

@@ -107,7 +107,6 @@ class Eraser
 	std::vector<std::string_view> texts_;                       ///< of subjects
 	std::unordered_map<std::string_view, uint32_t> by_subject_; ///< to index of the request
 	std::vector<std::string_view> subjects_; ///< whom statements are about: all, or some of them
-	std::vector<std::pair<std::string, uint64_t>> held_emails_; ///< of subjects, as tables had them
 	std::set<std::pair<std::string, std::string>> missing_columns_; ///< by table
 	std::map<Oid, bool> interferes_;
 	std::optional<pg::Param> texts_array_, tokens_array_;

@@ -32,19 +32,18 @@ note_purge(const std::vector<Oid> &relations)
 	const std::string behind = relations_behind;
 	pg::execute("INSERT INTO etl.purge_pending (xid, relation, filenode)"
 				" SELECT pg_current_xact_id(), c.oid, pg_relation_filenode(c.oid) FROM pg_class c"
-				" WHERE c.relkind IN ('r', 'p', 'f', 'm')"
-				// planner statistics hold values of every table
-				" AND (c.oid IN (" +
+				" WHERE (c.relkind IN ('r', 'p', 'f') AND c.oid IN (" +
 					behind +
-					") OR c.oid = 'pg_catalog.pg_statistic'::regclass"
+					"))"
+					// planner statistics hold values of every table
+					" OR c.oid = 'pg_catalog.pg_statistic'::regclass"
 					" OR (c.oid = 'pg_catalog.pg_statistic_ext_data'::regclass AND EXISTS"
 					" (SELECT FROM pg_statistic_ext e WHERE e.stxrelid IN (" +
-					behind + ")))) ON CONFLICT DO NOTHING",
+					behind + "))) ON CONFLICT DO NOTHING",
 				{pg::param_array(oids)});
 	// copies: whether one was refreshed after this transaction is known when it is committed
 	pg::execute("INSERT INTO etl.purge_pending (xid, relation, filenode)"
-				" SELECT pg_current_xact_id(), v.view, 0"
-				" FROM etl.materialized_views(ARRAY(" +
+				" SELECT pg_current_xact_id(), v.view, 0 FROM etl.materialized_views(ARRAY(" +
 					behind + ")) v ON CONFLICT DO NOTHING",
 				{pg::param_array(oids)});
 }
@@ -130,10 +129,7 @@ PG_ETL_ENTRY(etl_is_empty)
 									{pg::param(static_cast<int64_t>(relation))});
 	if (name.empty())
 		throw pg::Error("42P01", "there is no such table");
-	return BoolGetDatum(pg::query_table(std::string("SELECT 1 FROM ") +
-										(PG_GETARG_BOOL(1) ? "ONLY " : "") + name.text(0, 0) +
-										" LIMIT 1")
-							.empty());
+	return BoolGetDatum(pg::query_table("SELECT 1 FROM " + name.text(0, 0) + " LIMIT 1").empty());
 }
 
 PG_ETL_ENTRY(etl_has_older_rows)

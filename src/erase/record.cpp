@@ -192,7 +192,8 @@ record_erasures(const std::string &dataset, const std::string &secret,
 		return;
 	const Identities identities(secret);
 	for (const auto &[person, hash] : report.known_emails)
-		if (!requests[person].duplicate && !requests[person].held)
+		if (!requests[person].duplicate && !requests[person].held &&
+			requests[person].failure.empty())
 			requests[person].known_emails.push_back(hash);
 	std::vector<int64_t> tombstones;
 	const AsCatalogOwner owner;

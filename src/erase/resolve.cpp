@@ -146,8 +146,8 @@ class Owners
 					// one that can't be read can't be loaded either; the erasure tells of it
 				}
 			},
-			[](const UnreadableDirectory &) {} // likewise
-		);
+			// the erasure itself tells of it
+			[](const UnreadableDirectory &) {});
 	}
 
 	const Catalog &catalog_;

@@ -52,12 +52,11 @@ Tombstones::load(const Definition &definition, const std::string &part_folder)
 								new Tombstones(pg::secret(pg::KeyUse::look), dataset, part_folder));
 						const uint64_t hash = static_cast<uint64_t>(rows.integer(i, 2));
 						Identities &people = tombstones->people_;
-						if (rows.boolean(i, 1))
-							people.add_text_email(hash, 0);
-						else if (rows.boolean(i, 0))
-							people.add_email(hash, 0);
-						else
-							people.add_subject(hash, 0);
+						// one that came with a key, or was the person's, says who is meant only
+						// where nothing else does
+						rows.boolean(i, 1)   ? people.add_text_email(hash, 0)
+						: rows.boolean(i, 0) ? people.add_email(hash, 0)
+											 : people.add_subject(hash, 0);
 					});
 	return tombstones;
 }

@@ -11,6 +11,8 @@
 #include "pg/key_file.h"
 #include "pg/settings.h"
 #include "pg/srf.h"
+#include "run/archive_mark.h"
+#include "run/exclusive_call.h"
 #include "run/functions.h"
 
 namespace etl
@@ -106,6 +108,7 @@ using namespace etl;
 
 PG_ETL_ENTRY(etl_erase_failed)
 {
+	const ExclusiveCall exclusive_call(fcinfo);
 	require_utf8();
 	pg::ResultSet result(fcinfo);
 	const pg::Spi spi;
@@ -121,6 +124,7 @@ PG_ETL_ENTRY(etl_erase_failed)
 	require_journal_applied();
 	const pg::Settings settings = pg::Settings::current();
 	settings.require_folders();
+	require_files_known(catalog, settings);
 	const std::string secret = pg::secret(pg::KeyUse::keep);
 	std::vector<int64_t> ids;
 	for (const auto &[dataset, definition] : catalog.all())

@@ -8,6 +8,7 @@
 #include "erase/exports.h"
 #include "erase/treat.h"
 #include "pg/copy.h"
+#include "pg/fixed_settings.h"
 #include "pg/key_file.h"
 #include "pg/srf.h"
 #include "pg/table_copy.h"
@@ -85,6 +86,7 @@ export_table(const Definition &definition, const std::string &path, const std::s
 			const bool csv = format == "csv";
 			const ScopedFd fd(writer.start(target.part(), is_gzip(path),
 										   csv ? Framing::plain : Framing::copy_binary));
+			const pg::FixedSettings settings; // the same rows give the same file
 			count = pg::copy_out_of_table(
 				csv ? rows
 					: "SELECT convert_to(row_to_json(x)::text, 'UTF8') FROM (" + rows + ") x",

@@ -1,12 +1,12 @@
 // Calls input functions in a subtransaction before PostgreSQL 16, which can report errors softly.
 #include "pg/type_input.h"
 
+#include "pg/fixed_settings.h"
 #include "pg/guard.h"
 
 extern "C"
 {
 #include "parser/parse_type.h"
-#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #if PG_VERSION_NUM >= 160000
 #include "nodes/miscnodes.h"
@@ -18,35 +18,6 @@ namespace pg
 
 namespace
 {
-
-/// What texts are read under; the session's own settings are back when it goes.
-class InputSettings
-{
-  public:
-	InputSettings()
-	{
-		level_ = call(
-			[]
-			{
-				const int level = NewGUCNestLevel();
-				for (const char *const(&setting)[2] : settings)
-					(void)set_config_option(setting[0], setting[1], PGC_USERSET, PGC_S_SESSION,
-											GUC_ACTION_SAVE, true, 0, false);
-				return level;
-			});
-	}
-	~InputSettings()
-	{
-		// nothing that can fail: a rollback does it where an error goes on
-		AtEOXact_GUC(false, level_);
-	}
-	InputSettings(const InputSettings &) = delete;
-	InputSettings &operator=(const InputSettings &) = delete;
-
-  private:
-	static constexpr const char *settings[][2] = {{"TimeZone", "UTC"}, {"DateStyle", "ISO, MDY"}};
-	int level_;
-};
 
 /// SQLSTATEs live as long as the process: TypeError keeps a pointer.
 const char *
@@ -99,7 +70,7 @@ ServerTypeInput::read(const etl::ColumnType &type, std::string_view text, std::s
 	const MemoryContext outer = CurrentMemoryContext;
 	bytea *bytes = nullptr;
 	std::string sqlstate;
-	const InputSettings settings;
+	const FixedSettings settings;
 #if PG_VERSION_NUM >= 160000
 	ErrorSaveContext soft = {};
 	soft.type = T_ErrorSaveContext;

@@ -89,4 +89,20 @@ put("$root/processed/away/.pg_etl.file.jsonl.999999999.part", 'half');
 put("$root/processed/away/file.jsonl.part", 'a file of somebody');
 $node->safe_psql('postgres', q{SELECT etl_export('customers', 'away/file.jsonl')});
 is(all_files("$root/processed/away"), "file.jsonl\nfile.jsonl.part", 'the next one removes it, and nobody\'s files');
+
+# ---- the same rows give the same file, whatever the session's settings are
+$node->safe_psql('postgres', <<'SQL');
+SELECT name FROM etl_define('{"x-etl": {"dataset": "forms", "files": ["forms.json"], "key": "/id", "tables": [{"name": "forms", "primary_key": ["id"], "columns": [
+	{"name": "id", "type": "bigint", "from": "/id"}, {"name": "at", "type": "timestamptz", "from": "/at"},
+	{"name": "day", "type": "date", "from": "/at"}, {"name": "f", "type": "float8", "from": "/f"}]}]}}');
+SQL
+stage($node, 'date=2024-03-01/hour=0/forms.json', qq({"id": 1, "at": "2024-03-31T02:30:00Z", "f": 0.1234567890123456789}\n));
+is_sql($node, q{SELECT loaded FROM etl_run('forms')}, '1', 'a row whose text depends on settings');
+my $odd = "SET timezone = 'America/New_York'; SET datestyle = 'SQL, DMY'; SET extra_float_digits = -10; ";
+for my $format ('jsonl', 'csv')
+{
+	$node->safe_psql('postgres', "SELECT etl_export('forms', 'below/plain.$format', '$format')");
+	$node->safe_psql('postgres', "${odd}SELECT etl_export('forms', 'below/odd.$format', '$format')");
+	is(slurp_file("$root/processed/below/odd.$format"), slurp_file("$root/processed/below/plain.$format"), "an export as $format does not depend on the session");
+}
 done_testing();

@@ -110,6 +110,7 @@ struct FileReader::Impl
 	[[noreturn]] void bad(const std::string &message);
 	[[noreturn]] void ends_early();
 	[[noreturn]] void damaged(const char *why);
+	bool skip_padding();
 	bool read_header();
 	size_t read_gzip(char *buffer, size_t size);
 	size_t inflate_some(uint8_t *buffer, size_t size);
@@ -244,6 +245,22 @@ FileReader::Impl::damaged(const char *why)
 	bad("gzip data is damaged at byte " + std::to_string(position()) + " (" + why + ")");
 }
 
+/// Zero bytes to the end of the file, as tapes and block devices leave them; gzip(1) ignores them,
+/// too.
+bool
+FileReader::Impl::skip_padding()
+{
+	forget_kept(); // the bytes that came are more than the stream
+	for (;;)
+	{
+		for (; inflate->avail_in > 0; ++inflate->next_in, --inflate->avail_in)
+			if (*inflate->next_in != 0)
+				return false;
+		if (!fill())
+			return true;
+	}
+}
+
 /// Takes a member's header; false when the file ends where one could have begun.
 bool
 FileReader::Impl::read_header()
@@ -264,6 +281,8 @@ FileReader::Impl::read_header()
 		{
 			if (first_member)
 				bad("not in gzip format");
+			if (!in_header && skip_padding())
+				return false;
 			bad("trailing garbage after the gzip data at byte " +
 				std::to_string(in_header ? byte - 1 : byte));
 		}

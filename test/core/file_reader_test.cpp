@@ -230,13 +230,24 @@ TEST_F(FileReaderTest, NoticesEveryFlippedBit)
 	EXPECT_LT(harmless, 6 * 8 + 1 + 20) << "too many flips go unnoticed";
 }
 
+TEST_F(FileReaderTest, IgnoresZeroBytesBehindTheGzipData)
+{
+	const std::string text = json_lines(5);
+	for (const size_t zeros : {1, 512, 1'000'000})
+	{
+		const Outcome r = gunzip(gzip_bytes(text) + std::string(zeros, '\0'));
+		EXPECT_EQ(r.message, "");
+		EXPECT_EQ(r.bytes, text);
+	}
+}
+
 TEST_F(FileReaderTest, NamesTheByteOfTrailingGarbage)
 {
 	const std::string whole = gzip_bytes(json_lines(5));
 	const std::string at = std::to_string(whole.size());
 	for (const std::string &garbage :
-		 {std::string(1, '\0'), std::string(512, '\0'), std::string("x"), std::string("\x1f\x8c"),
-		  std::string("\x1fx"), json_lines(1)})
+		 {std::string("x"), std::string("\x1f\x8c"), std::string("\x1fx"), json_lines(1),
+		  std::string(512, '\0') + "x"})
 	{
 		const Outcome r = gunzip(whole + garbage);
 		EXPECT_EQ(r.message, "trailing garbage after the gzip data at byte " + at);

@@ -430,7 +430,7 @@ TEST(KeyRing, AFingerprintTellsRotationsOfAKeyFromOtherKeys)
 	EXPECT_EQ(key_descent(rotated_secret(secret, std::string(32, 'h')), key_fingerprint(once)),
 			  KeyDescent::other);
 	// a key file is read up to 4096 bytes
-	std::string many = secret;
+	std::string many(secret);
 	for (int i = 0; i < 200; ++i)
 		many = rotated_secret(many, std::string(32, static_cast<char>(i)));
 	EXPECT_LT(many.size(), 4096u);

@@ -63,10 +63,10 @@ struct TypeError
 /// Integers: optional sign and digits, leading zeros allowed, blanks around trimmed; a JSON number
 /// without fraction (1.0, 1e3) is one. numeric(p,s) rounds half away from zero to s places as
 /// PostgreSQL does, then overflows with 22003. date: YYYY-MM-DD (a time after it is dropped only if
-/// it is all zero). timestamp[tz]: date, 'T' or blank, hh:mm[:ss[.fraction]], then 'Z', "UTC", "GMT",
-/// ±hh[:mm] or nothing, which means UTC; more than 6 digits of a second are rounded; 24:00:00 and
-/// :60 as PostgreSQL takes them. Years 0001 to 9999. Other forms are the server's to read
-/// (type_input.h).
+/// it is all zero). timestamp[tz]: date, 'T' or blank, hh:mm[:ss[.fraction]], then 'Z', "UTC",
+/// "GMT", ±hh[:mm] or nothing, which means UTC; more than 6 digits of a second are rounded;
+/// 24:00:00 and :60 as PostgreSQL takes them. Years 0001 to 9999. Other forms are the server's to
+/// read (type_input.h).
 bool encode(const ColumnType &type, Value value, std::string &out, TypeError &error);
 
 /// The text form PostgreSQL would print for an encoded value of a type usable as a key (integers,

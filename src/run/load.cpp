@@ -105,7 +105,6 @@ class Loader
 		bool superseded = false;
 		for (uint32_t i = 0; i < batch_.records.size(); ++i)
 			if (batch_.records[i].accepted)
-
 			{
 				if (batch_.records[i].superseded)
 					superseded = true;

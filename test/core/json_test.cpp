@@ -52,8 +52,7 @@ TEST(Json, RefusesWhatReadersDisagreeAbout)
 	Document d;
 	ParseError e;
 	EXPECT_FALSE(d.parse(R"({"a":{"x":1},"b":2,"a":3})", e));
-	EXPECT_EQ(e.message,
-			  "member name appears twice in one object, the second time before byte 24");
+	EXPECT_EQ(e.message, "member name appears twice in one object, the second time before byte 24");
 	EXPECT_EQ(e.pointer, "/a");
 	EXPECT_FALSE(d.parse(R"({"a":1,"\u0061":2})", e));
 	std::string big = "{";

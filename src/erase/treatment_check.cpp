@@ -4,7 +4,7 @@
 
 #include "erase/table_tree.h"
 #include "erase/treat.h"
-#include "pg/run_as.h"
+#include "pg/table_scope.h"
 
 namespace etl
 {
@@ -134,20 +134,20 @@ check_unique(const std::vector<Sample> &samples, const std::string &place, pg::P
 	}
 }
 
-/// The expression is the table owner's code: it runs as the owner.
+/// The expression is the table owner's code, and runs as what stands on the table does.
 void
 check_checks(const std::vector<Sample> &samples, const std::string &place, pg::Param relation)
 {
 	const pg::Rows rows =
 		pg::query("SELECT o.conname::text, pg_get_expr(o.conbin, o.conrelid), a.attname::text,"
-				  " c.relowner::bigint FROM pg_constraint o JOIN pg_class c ON c.oid = o.conrelid"
+				  " o.conrelid::bigint FROM pg_constraint o"
 				  " JOIN pg_attribute a ON a.attrelid = o.conrelid AND a.attnum = ANY (o.conkey)"
 				  " WHERE o.conrelid = $1::oid AND o.contype = 'c' ORDER BY 1, 3",
 				  {relation});
 	for (uint64_t i = 0; i < rows.size();)
 	{
 		const std::string name = rows.text(i, 0), expression = rows.text(i, 1);
-		const Oid owner = static_cast<Oid>(rows.integer(i, 3));
+		const Oid table = static_cast<Oid>(rows.integer(i, 3));
 		const std::vector<const Sample *> named = samples_of(samples, rows, i);
 		if (named.empty())
 			continue;
@@ -159,7 +159,8 @@ check_checks(const std::vector<Sample> &samples, const std::string &place, pg::P
 		const auto error = pg::subtransaction(
 			[&]
 			{
-				const pg::RunAs as_owner(owner, SECURITY_RESTRICTED_OPERATION);
+				const pg::Actor actor = pg::call([=] { return pg::actor_on(table); });
+				const pg::RunAs run_as(actor.role, actor.security_flags);
 				const pg::Rows result = pg::query("SELECT (" + expression +
 												  ") IS FALSE FROM (SELECT " + columns + ") x");
 				refused = result.boolean(0, 0);

@@ -1,5 +1,10 @@
 #include "pg/guard.h"
 
+#include <algorithm>
+#include <cctype>
+#include <cstring>
+#include <initializer_list>
+
 extern "C"
 {
 #include "access/xact.h"
@@ -25,56 +30,151 @@ copy_or_null(const std::string &text)
 }
 
 /// Of WithoutValues.
-int without_values = 0;
+int without_values = 0, in_table_code = 0;
+
+/// What ErrorData::filename is of errors that are reported by this extension itself, and of those
+/// that it only passes on.
+constexpr const char *own_error = "pg_etl", *passed_on_error = "pg_etl (passed on)";
 
 bool
-quotes_values(const std::string &sqlstate)
+is_one_of(const std::string &sqlstate, std::initializer_list<const char *> beginnings)
 {
-	return sqlstate.compare(0, 2, "22") == 0 || sqlstate.compare(0, 2, "23") == 0;
+	return std::any_of(beginnings.begin(), beginnings.end(),
+					   [&](const char *beginning) { return sqlstate.starts_with(beginning); });
 }
 
-/// A message of class 22 quotes values; names of columns and constraints come in class 23 only.
+bool
+is_own(const ErrorData *error)
+{
+	return error->filename != nullptr && std::strcmp(error->filename, own_error) == 0;
+}
+
+/// The format of the server's message; empty where the whole message came as an argument ("%s"), as
+/// it does from RAISE in any language, from another server, and from a parallel worker.
+std::string
+format_of(const ErrorData *error)
+{
+	const std::string format = string_or_empty(error->message_id);
+	for (size_t i = 0; i < format.size(); ++i)
+		if (format[i] == '%' && i + 1 < format.size())
+			++i;
+		else if (std::isalpha(static_cast<unsigned char>(format[i])))
+			return format;
+	return {};
+}
+
+/// What was left out of the error.
+enum class Omitted
+{
+	nothing,
+	values, ///< what is quoted, detail
+	words   ///< all text
+};
+
+Omitted
+omitted_of(const ErrorData *error)
+{
+	if (without_values == 0)
+		return Omitted::nothing;
+	const std::string sqlstate = unpack_sql_state(error->sqlerrcode);
+	const Omitted by_class = is_one_of(sqlstate, {"22", "23"}) ? Omitted::values : Omitted::nothing;
+	if (in_table_code == 0 || is_own(error))
+		return by_class;
+	if (format_of(error).empty())
+		return Omitted::words;
+	// about the server's state, storage, locks and privileges: what they name are objects
+	return is_one_of(sqlstate, {"08", "25", "40", "42501", "53", "54", "55", "57", "58"})
+			   ? by_class
+			   : Omitted::values;
+}
+
+/// From the first quote to the last; where none is, all arguments of the message. What class 23
+/// quotes are names of columns and constraints.
+std::string
+message_without_values(const ErrorData *error)
+{
+	const std::string message = string_or_empty(error->message);
+	if (is_one_of(unpack_sql_state(error->sqlerrcode), {"23"}))
+		return message;
+	const size_t first = message.find('"'), last = message.rfind('"');
+	if (first != last)
+		return message.substr(0, first + 1) + "…" + message.substr(last);
+	if (in_table_code == 0 || is_own(error))
+		return message;
+	static const std::string directives = "diouxXeEfFgGcspm";
+	const std::string format = format_of(error);
+	std::string text;
+	for (size_t i = 0; i < format.size(); ++i)
+		if (format[i] != '%')
+			text += format[i];
+		else if (i = std::min(format.find_first_of(directives + "%", i + 1), format.size() - 1);
+				 format[i] == '%')
+			text += '%';
+		else
+			text += "…";
+	return text;
+}
+
 std::string
 message_of(const ErrorData *error)
 {
-	const std::string message = string_or_empty(error->message);
-	if (without_values == 0 ||
-		std::string(unpack_sql_state(error->sqlerrcode)).compare(0, 2, "22") != 0)
-		return message;
-	const size_t first = message.find('"'), last = message.rfind('"');
-	return first == last ? message : message.substr(0, first + 1) + "…" + message.substr(last);
+	switch (omitted_of(error))
+	{
+	case Omitted::words:
+		return "code that a target table runs has raised SQLSTATE " +
+			   std::string(unpack_sql_state(error->sqlerrcode));
+	case Omitted::values:
+		return message_without_values(error);
+	default:
+		return string_or_empty(error->message);
+	}
 }
 
 std::string
 detail_of(const ErrorData *error)
 {
-	return without_values > 0 && quotes_values(unpack_sql_state(error->sqlerrcode))
-			   ? "Values are left out, so that none stands in the log."
-			   : string_or_empty(error->detail);
+	switch (omitted_of(error))
+	{
+	case Omitted::words:
+		return "Its text is left out, because it may hold values of a record.";
+	case Omitted::values:
+		return "Values are left out, so that none stands in the log.";
+	default:
+		return string_or_empty(error->detail);
+	}
+}
+
+std::string
+hint_of(const ErrorData *error)
+{
+	return omitted_of(error) == Omitted::words ? std::string() : string_or_empty(error->hint);
 }
 
 } // namespace
 
 PgError::PgError(ErrorData *error)
 	: Error(unpack_sql_state(error->sqlerrcode), message_of(error), detail_of(error),
-			string_or_empty(error->hint)),
+			hint_of(error)),
 	  context_(without_values > 0 ? std::string() : string_or_empty(error->context)),
 	  context_with_values_(string_or_empty(error->context)),
 	  schema_(string_or_empty(error->schema_name)), table_(string_or_empty(error->table_name)),
 	  column_(string_or_empty(error->column_name)),
-	  constraint_(string_or_empty(error->constraint_name))
+	  constraint_(string_or_empty(error->constraint_name)),
+	  words_left_out_(omitted_of(error) == Omitted::words)
 {
 	FreeErrorData(error);
 }
 
-WithoutValues::WithoutValues()
+WithoutValues::WithoutValues(From from) : from_(from)
 {
 	++without_values;
+	in_table_code += from_ == From::table_code ? 1 : 0;
 }
 
 WithoutValues::~WithoutValues()
 {
 	--without_values;
+	in_table_code -= from_ == From::table_code ? 1 : 0;
 }
 
 ErrorData *
@@ -104,6 +204,7 @@ current_exception_data()
 	data->output_to_client = true;
 	data->output_to_server = true;
 	data->assoc_context = CurrentMemoryContext;
+	data->filename = own_error;
 	const auto code = [](const std::string &s) {
 		return s.size() == 5 ? MAKE_SQLSTATE(s[0], s[1], s[2], s[3], s[4]) : ERRCODE_INTERNAL_ERROR;
 	};
@@ -113,6 +214,7 @@ current_exception_data()
 	}
 	catch (const PgError &e)
 	{
+		data->filename = passed_on_error;
 		data->sqlerrcode = code(e.sqlstate());
 		data->message = pstrdup(e.what());
 		data->detail = copy_or_null(e.detail());

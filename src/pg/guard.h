@@ -55,9 +55,12 @@ class PgError : public Error
 	const std::string &column() const { return column_; }
 	const std::string &table() const { return table_; }
 	const std::string &schema() const { return schema_; }
+	/// The message is not the server's: what raised it chose the words, and they were left out.
+	bool words_left_out() const { return words_left_out_; }
 
   private:
 	std::string context_, context_with_values_, schema_, table_, column_, constraint_;
+	bool words_left_out_ = false;
 };
 
 /// While it lives, what PostgreSQL reports about data becomes a PgError without the data: "Failing
@@ -67,10 +70,22 @@ class PgError : public Error
 class WithoutValues
 {
   public:
-	WithoutValues();
+	enum class From
+	{
+		/// A statement of ours: of class 22 and 23 what quotes values is left out.
+		statement,
+		/// Code that stands on a table may run and may raise what it likes, with any SQLSTATE. Of
+		/// that only SQLSTATE and names of objects stay; of the server's own messages those parts
+		/// that an expression may have taken from a value are left out.
+		table_code
+	};
+	explicit WithoutValues(From from = From::statement);
 	~WithoutValues();
 	WithoutValues(const WithoutValues &) = delete;
 	WithoutValues &operator=(const WithoutValues &) = delete;
+
+  private:
+	From from_;
 };
 
 /// Calls function(argument) and returns what it reported with ERROR, or null. The error state is

@@ -24,7 +24,8 @@ struct Actor
 /// Called inside pg::call().
 Actor actor_on(Oid relation);
 
-/// While it lives, that role works on a target table; settings that its code changes end with it.
+/// While it lives, that role works on a target table; settings that its code changes end with it,
+/// and what its code raises becomes an error without its text.
 /// The current user's own privileges on the table are to be checked before.
 class TableScope
 {
@@ -38,6 +39,7 @@ class TableScope
 	int exceptions_;
 	int guc_level_;
 	RunAs run_as_;
+	WithoutValues without_values_{WithoutValues::From::table_code};
 };
 
 } // namespace pg

@@ -146,6 +146,16 @@ actor_of(Query *query)
 	return tables.actor;
 }
 
+Actor
+actor_of(const char *sql)
+{
+	PushActiveSnapshot(GetTransactionSnapshot());
+	const Actor actor = actor_of(parse_analyze_fixedparams(
+		linitial_node(RawStmt, pg_parse_query(sql)), sql, nullptr, 0, nullptr));
+	PopActiveSnapshot();
+	return actor;
+}
+
 ParamListInfo
 make_params(const Param *params, int count, bool copy)
 {
@@ -266,16 +276,17 @@ execute_table(const std::string &sql, std::initializer_list<Param> params, const
 bool
 runs_as_owner(const std::string &sql)
 {
-	const char *text = sql.c_str();
+	return call([text = sql.c_str()] { return actor_of(text).role != GetUserId(); });
+}
+
+bool
+runs_as_caller(const std::string &sql)
+{
 	return call(
-		[=]
+		[text = sql.c_str()]
 		{
-			PushActiveSnapshot(GetTransactionSnapshot());
-			Query *query = parse_analyze_fixedparams(linitial_node(RawStmt, pg_parse_query(text)),
-													 text, nullptr, 0, nullptr);
-			const bool as_owner = actor_of(query).role != GetUserId();
-			PopActiveSnapshot();
-			return as_owner;
+			const Actor actor = actor_of(text);
+			return actor.role == GetUserId() && actor.security_flags == 0;
 		});
 }
 

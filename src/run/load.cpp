@@ -269,10 +269,10 @@ class Loader
 												   "09", "27", "38", "0A", "54"};
 		if (std::none_of(std::begin(data_classes), std::end(data_classes),
 						 [&](const char *c) { return error->sqlstate().compare(0, 2, c) == 0; }))
-			throw *error;
+			refusals_.raise(*error);
 		// insufficient privilege, missing table: every row would say the same
 		if (error->sqlstate().compare(0, 2, "42") == 0 || error->sqlstate() == "0A000")
-			throw *error;
+			refusals_.raise(*error);
 		if (records.size() == 1)
 		{
 			refuse(batch_.records[records[0]], *error);

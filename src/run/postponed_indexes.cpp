@@ -132,7 +132,8 @@ PostponedIndexes::build()
 {
 	if (indexes_.empty())
 		return;
-	const pg::WithoutValues without_values; // "Key (…)=(…) is duplicated"
+	// "Key (…)=(…) is duplicated", and what functions of an operator class raise
+	const pg::WithoutValues without_values(pg::WithoutValues::From::table_code);
 	const auto error = pg::subtransaction([&] { build_all(); });
 	if (!error)
 		return;

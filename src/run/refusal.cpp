@@ -103,4 +103,16 @@ Refusals::violation(const pg::PgError &error)
 			place + ": refused by " + by + ", " + what};
 }
 
+void
+Refusals::raise(const pg::PgError &error)
+{
+	if (error.words_left_out())
+		if (const Trigger *trigger = trigger_of(error))
+			throw pg::Error(error.sqlstate(),
+							"trigger \"" + trigger->name + "\" of table \"" + trigger->table +
+								"\" has raised SQLSTATE " + error.sqlstate(),
+							error.detail());
+	throw error;
+}
+
 } // namespace etl

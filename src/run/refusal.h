@@ -18,6 +18,8 @@ class Refusals
   public:
 	explicit Refusals(const Definition &definition) : definition_(definition) {}
 	Violation violation(const pg::PgError &error);
+	/// Throws what is not the data's fault, with the trigger's name where its text was left out.
+	[[noreturn]] void raise(const pg::PgError &error);
 
   private:
 	struct Trigger

@@ -1,6 +1,7 @@
 // Rows of target tables, written as COPY writes them.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 namespace pg

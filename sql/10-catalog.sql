@@ -209,16 +209,18 @@ CREATE TABLE etl.erasure (
     plan         jsonb,
     purged_at    timestamptz,
     remarks      jsonb,
-    error        text
+    error        text,
+    waits_for    text[]
 );
 CREATE INDEX erasure_subject_idx ON etl.erasure (dataset, subject);
+CREATE INDEX erasure_waiting_idx ON etl.erasure (erasure_id) WHERE waits_for IS NOT NULL;
 COMMENT ON TABLE etl.erasure IS 'Erasure requests; people are known by keyed pseudonyms only';
 COMMENT ON COLUMN etl.erasure.erasure_id IS 'Identifies the request';
 COMMENT ON COLUMN etl.erasure.dataset IS 'The dataset whose subject asked';
 COMMENT ON COLUMN etl.erasure.received_at IS 'When the request was read';
 COMMENT ON COLUMN etl.erasure.source IS 'The file it came in, or sql';
 COMMENT ON COLUMN etl.erasure.subject IS 'Keyed pseudonym of the subject''s key';
-COMMENT ON COLUMN etl.erasure.status IS 'completed; not_found: nothing is held about the person; duplicate: asked before; held: waits until a hold is released; refused: etl.erasure_report says on what ground; failed: nothing was erased, error says why';
+COMMENT ON COLUMN etl.erasure.status IS 'completed; not_found: nothing is held about the person; duplicate: asked before; held: waits until a hold is released; refused: etl.erasure_report says on what ground; failed: error says why; nothing was erased, or, where waits_for is set, all but what these files hold';
 COMMENT ON COLUMN etl.erasure.completed_at IS 'When the data were treated';
 COMMENT ON COLUMN etl.erasure.email IS 'Keyed pseudonym of the email in the request';
 COMMENT ON COLUMN etl.erasure.row_count IS 'Table rows and quarantined records that were treated';
@@ -226,7 +228,8 @@ COMMENT ON COLUMN etl.erasure.purged_at IS 'When the old row versions were physi
 COMMENT ON COLUMN etl.erasure.file_count IS 'Processed, archived and staged files that were rewritten';
 COMMENT ON COLUMN etl.erasure.conflict IS 'The request gave a subject and an email of different people: the subject was erased, the owner of the email was not';
 COMMENT ON COLUMN etl.erasure.remarks IS 'Places that it can''t vouch for, [{place, remark}]: files that stay as they are, foreign servers, triggers that may keep copies';
-COMMENT ON COLUMN etl.erasure.error IS 'Why a request that failed could not be carried out: what refused the treated row';
+COMMENT ON COLUMN etl.erasure.error IS 'Why a request that failed could not be carried out: what refused the treated row, or which file cannot be changed';
+COMMENT ON COLUMN etl.erasure.waits_for IS 'Absolute paths of files that still name the person because the server cannot change them; all else is treated. A run that finds it done completes the request';
 COMMENT ON COLUMN etl.erasure.plan IS 'The plan that it was carried out by, where etl_erase was given one';
 
 CREATE FUNCTION etl.replace_standard_dataset() RETURNS trigger

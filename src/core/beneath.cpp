@@ -304,6 +304,36 @@ make_parents(const std::string &path, bool *created)
 	return true;
 }
 
+int
+may_change(const std::string &path)
+{
+	const size_t root = root_length(path);
+	std::string at = path;
+	for (;;)
+	{
+		const Place place = find(at, root);
+		if (!place)
+		{
+			// its directory is made when the name is
+			const size_t slash = at.rfind('/');
+			if (errno != ENOENT || slash == std::string::npos || slash <= root)
+				return -1;
+			at.resize(slash);
+			continue;
+		}
+		struct stat folder, file;
+		if (faccessat(place.folder, ".", W_OK | X_OK, 0) != 0 || fstat(place.folder, &folder) != 0)
+			return -1;
+		const uid_t me = geteuid();
+		if ((folder.st_mode & S_ISVTX) == 0 || me == 0 || folder.st_uid == me ||
+			fstatat(place.folder, place.name.c_str(), &file, AT_SYMLINK_NOFOLLOW) != 0 ||
+			file.st_uid == me)
+			return 0;
+		errno = EPERM;
+		return -1;
+	}
+}
+
 void
 remove_empty_parents(const std::string &path, const std::string &root)
 {

@@ -59,6 +59,10 @@ int rename(const std::string &from, const std::string &to);
 int rename_new(const std::string &from, const std::string &to);
 /// Creates the missing folders above a path; created tells whether there was one.
 bool make_parents(const std::string &path, bool *created = nullptr);
+/// Whether a name may be made, replaced or removed, as far as that can be known before it is tried:
+/// whether its directory, or the nearest one above it that is there, may be written, and is not a
+/// sticky one in which the name is somebody else's file.
+int may_change(const std::string &path);
 /// Removes the folders that are empty above a path, below but without root.
 void remove_empty_parents(const std::string &path, const std::string &root);
 

@@ -45,7 +45,11 @@ struct ErasureRequest
 	/// Hashes of emails that the subject had: given by the journal, filled by record_erasures.
 	std::vector<uint64_t> known_emails;
 	std::string failure; ///< why it could not be carried out; no value of a record
-	std::string status;  ///< as in etl.erasure; "": it follows from the rest
+	/// Files that still hold the person when all else is treated: nothing is completed before they
+	/// can be changed. By their paths as in etl.file_action; and what keeps the first of them.
+	std::vector<std::shared_ptr<const std::string>> waits_for;
+	std::string obstacle;
+	std::string status; ///< as in etl.erasure; "": it follows from the rest
 };
 
 /// A place where something about the people was found.
@@ -70,6 +74,16 @@ struct ErasureReport
 	/// Index of a request, and the hash of an email that its subject had.
 	std::set<std::pair<uint32_t, uint64_t>> known_emails;
 };
+
+/// Notes that a file, which is known by that place, still holds the person.
+void add_waiting(ErasureRequest &request, const std::shared_ptr<const std::string> &path,
+				 const std::string &place, const std::string &why);
+/// Tells of requests that wait for files, in a WARNING.
+void warn_of_waiting(std::span<const ErasureRequest> requests);
+
+/// Completes those that waited for files which have been changed since. After recover(). Returns
+/// their numbers.
+std::vector<int64_t> complete_waiting_erasures();
 
 /// Waits until no other session runs, replays or erases a dataset: an erasure meets whole runs
 /// only. Datasets of requests first, the others in order of their names, always.
@@ -130,6 +144,8 @@ class ErasureRun
 						  const ErasedPeople *erased);
 
   private:
+	void wait_for_own_files();
+
 	/// A record that asks for something, and where that begins in resolved_.
 	struct Asks
 	{

@@ -1,8 +1,11 @@
 // The files of an erasure: processed, archived and still staged.
 #include <algorithm>
+#include <cerrno>
+#include <system_error>
 
 #include <unistd.h>
 
+#include "core/beneath.h"
 #include "erase/eraser.h"
 #include "erase/subject_index.h"
 #include "run/catalog_owner.h"
@@ -12,6 +15,20 @@
 
 namespace etl
 {
+
+namespace
+{
+
+/// What keeps a raw file from being taken away. tried: it could not be before.
+std::string
+obstacle_of_raw(const std::string &path, bool tried)
+{
+	if (beneath::may_change(path) != 0)
+		return std::generic_category().message(errno);
+	return tried ? "it could not be archived yet, etl.file says why" : "";
+}
+
+} // namespace
 
 void
 Eraser::erase_files()
@@ -108,30 +125,29 @@ Eraser::find_some_files(const Definition &definition, std::span<const int64_t> i
 							  {}});
 		}
 	}
-	// files of this very transaction still have other names
+	// files of this very transaction still have other names, as those that could not be moved yet
 	const std::unordered_map<std::string, std::string> pending = pending_sources(paths);
+	std::set<int64_t> file_ids;
+	for (const Copy &copy : copies)
+		file_ids.insert(copy.file_id);
+	const std::unordered_map<int64_t, WaitingRaw> raw_files = waiting_raw_files(file_ids);
 	for (Copy &copy : copies)
-		add_known(std::move(copy), pending);
+		add_known(std::move(copy), pending, raw_files);
 }
 
 void
-Eraser::throw_waiting(const Copy &copy)
-{
-	throw pg::Error("55000", "a raw file could not be archived yet",
-					"File \"" + storable_text(copy.place.substr(copy.place.find('/') + 1)) +
-						"\". Nothing was erased.",
-					"etl.file says why; mend that, and run dataset \"" + copy.definition->dataset +
-						"\" first.");
-}
-
-void
-Eraser::add_known(Copy copy, const std::unordered_map<std::string, std::string> &pending)
+Eraser::add_known(Copy copy, const std::unordered_map<std::string, std::string> &pending,
+				  const std::unordered_map<int64_t, WaitingRaw> &raw_files)
 {
 	const auto present = pending.find(copy.path);
 	copy.task.source = present == pending.end() ? copy.path : present->second;
-	if (mode_ == Mode::erase && waits_for_archive(copy.path))
-		throw_waiting(copy);
-	if (!identify(copy.task.source, copy.identity))
+	if (const auto raw = raw_files.find(copy.file_id);
+		raw != raw_files.end() && copy.kind == std::string("archived"))
+		copy.raw = raw->second;
+	// what has the raw file's name now may be another delivery
+	if (!identify(copy.task.source, copy.identity) ||
+		(copy.raw && copy.task.source == copy.raw->action.from &&
+		 !(copy.identity == copy.raw->action.identity)))
 	{
 		report_.held.emplace_back(copy.place, "the file is not there any more");
 		return;
@@ -225,7 +241,7 @@ Eraser::rewrite_files()
 		copy.task.whole_json = copy.kind != std::string("processed") &&
 							   copy.kind != std::string("exported") && is_whole_json(copy.path);
 		copy.task.collect = mode_ == Mode::collect;
-		if (mode_ == Mode::erase)
+		if (mode_ == Mode::erase && !copy.waits)
 		{
 			copy.task.part = part_name(folders[copy.definition], copy.file_id, copy.kind);
 			remove_on_rollback(copy.task.part);
@@ -277,6 +293,38 @@ Eraser::rewrite_files()
 	rewritten_hashes_.clear();
 }
 
+/// A file still holds the people that were found in it, and cannot be changed now.
+void
+Eraser::wait_for(const RewriteOutcome &outcome, const std::string &path, const std::string &place,
+				 const std::string &why)
+{
+	if (mode_ != Mode::erase)
+	{
+		report_.held.emplace_back(storable_text(place), why);
+		return;
+	}
+	const auto shared = std::make_shared<const std::string>(path);
+	for (const auto &[person, count] : outcome.found)
+		add_waiting(requests_[person], shared, storable_text(place), why);
+}
+
+/// What would keep the file from getting its treated copy, or the raw file that it came from, whose
+/// bytes stay as they are, from being taken away.
+void
+Eraser::note_obstacles(const Copy &copy, const RewriteOutcome &outcome, const FileAction &action)
+{
+	if (mode_ == Mode::collect)
+		return;
+	if (const int error = outcome.changed || mode_ == Mode::look ? obstacle(action) : 0; error != 0)
+		wait_for(outcome, copy.path, copy.place, std::generic_category().message(error));
+	if (!copy.raw)
+		return;
+	const std::string &raw = copy.raw->action.from;
+	const std::string why = obstacle_of_raw(raw, copy.raw->tried);
+	if (!why.empty())
+		wait_for(outcome, raw, "staged/" + raw.substr(settings_.raw_dir.size() + 1), why);
+}
+
 void
 Eraser::finish_copy(const Copy &copy, RewriteOutcome &outcome)
 {
@@ -299,8 +347,11 @@ Eraser::finish_copy(const Copy &copy, RewriteOutcome &outcome)
 	}
 	if (outcome.found.empty())
 		return;
+	// it is loaded: its copy for the archive is treated, and then it is removed
+	if (copy.waits && mode_ != Mode::collect)
+		wait_for(outcome, copy.path, copy.place, obstacle_of_raw(copy.path, true));
 	if (copy.waits && mode_ == Mode::erase)
-		throw_waiting(copy);
+		return;
 	ErasedPlace entry;
 	entry.place = place;
 	entry.kind = copy.kind;
@@ -320,14 +371,16 @@ Eraser::finish_copy(const Copy &copy, RewriteOutcome &outcome)
 	{ return std::string(reinterpret_cast<const char *>(hash.data()), hash.size()); };
 	if (mode_ == Mode::look)
 		report_.fingerprint.push_back(place + " " + to_hex(hex(outcome.sha256)));
-	if (mode_ != Mode::erase || !outcome.changed)
-		return;
 	FileAction action;
 	action.kind = staged ? FileAction::Kind::replace : FileAction::Kind::publish;
 	if (copy.kind != std::string("exported")) // whose number is of etl.export
 		action.file_id = copy.file_id;
 	action.from = copy.task.part;
 	action.to = copy.path;
+	if (!copy.waits)
+		note_obstacles(copy, outcome, action);
+	if (mode_ != Mode::erase || !outcome.changed)
+		return;
 	if (staged)
 	{
 		action.sha256 = outcome.sha256;

@@ -77,8 +77,11 @@ class Eraser
 	void erase_files();
 	void find_files(const Definition &definition, const std::vector<int64_t> &subjects);
 	void find_some_files(const Definition &definition, std::span<const int64_t> ids);
-	[[noreturn]] static void throw_waiting(const Copy &copy);
-	void add_known(Copy copy, const std::unordered_map<std::string, std::string> &pending);
+	void add_known(Copy copy, const std::unordered_map<std::string, std::string> &pending,
+				   const std::unordered_map<int64_t, WaitingRaw> &raw_files);
+	void wait_for(const RewriteOutcome &outcome, const std::string &path, const std::string &place,
+				  const std::string &why);
+	void note_obstacles(const Copy &copy, const RewriteOutcome &outcome, const FileAction &action);
 	void find_staged();
 	void add_staged(const StagedFile &file);
 	void find_exports();
@@ -135,7 +138,8 @@ struct Eraser::Copy
 	const char *kind;
 	RewriteTask task;
 	FileIdentity identity;
-	bool waits = false; ///< a staged one that is loaded, and could not be archived yet
+	bool waits = false;            ///< a staged one that is loaded, and could not be archived yet
+	std::optional<WaitingRaw> raw = {}; ///< of an archived one that is not moved there yet
 };
 
 } // namespace etl

@@ -156,6 +156,7 @@ tell(const std::vector<ErasureRequest> &requests, const ErasureReport &report)
 	if (!first.failure.empty())
 		pg::notice(WARNING, "the request was not carried out: " + first.failure, "",
 				   "Mend that, then SELECT * FROM etl_erase_failed();");
+	warn_of_waiting(requests);
 	if (first.held)
 		pg::notice(NOTICE, "the request waits: the person or the dataset is on legal hold");
 	for (const auto &[place, reason] : report.held)

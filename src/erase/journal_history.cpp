@@ -46,7 +46,9 @@ add_erasures(const std::vector<int64_t> &own, std::vector<Dated> &history)
 				   kind + "')");
 	};
 	const pg::Rows rows =
-		pg::query("SELECT erasure_id, dataset, coalesce(subject, ''), coalesce(email, ''), status,"
+		pg::query("SELECT erasure_id, dataset, coalesce(subject, ''), coalesce(email, ''),"
+				  // whom only files keep from being erased: a restored database erases them
+				  " CASE WHEN waits_for IS NULL THEN status ELSE 'completed' END,"
 				  " row_count, " +
 					  iso("received_at") + ", " + hash("subject") + ", " + hash("email") + ", " +
 					  iso("coalesce(completed_at, received_at)") +

@@ -49,10 +49,16 @@ remarks_json(const ErasureReport &report)
 	return json.empty() ? json : json + "]";
 }
 
+bool
+is_settled(std::string_view status)
+{
+	return status == "completed" || status == "not_found";
+}
+
 void
 insert_erasures(const std::string &dataset, Requests requests, const std::string &remarks)
 {
-	std::vector<int64_t> ids, rows, files, conflicts;
+	std::vector<int64_t> ids, rows, files, conflicts, treated;
 	std::vector<std::string_view> sources, subjects, emails, statuses, received, failures;
 	for (const ErasureRequest &request : requests)
 	{
@@ -65,7 +71,8 @@ insert_erasures(const std::string &dataset, Requests requests, const std::string
 		files.push_back(request.file_count);
 		conflicts.push_back(request.conflict);
 		received.push_back(request.received_at);
-		failures.push_back(request.failure);
+		treated.push_back(is_settled(request.status) || !request.waits_for.empty());
+		failures.push_back(request.failure.empty() ? request.obstacle : request.failure);
 	}
 	pg::execute(
 		"INSERT INTO etl.erasure (erasure_id, dataset, received_at, source, subject, email, status,"
@@ -74,19 +81,21 @@ insert_erasures(const std::string &dataset, Requests requests, const std::string
 		" nullif(r.subject, ''), nullif(r.email, ''), r.status,"
 		" CASE WHEN r.status IN ('completed', 'not_found') THEN clock_timestamp() END,"
 		" r.row_count, r.file_count, r.conflict <> 0,"
-		" CASE WHEN r.status IN ('completed', 'not_found') THEN nullif($11, '')::jsonb END,"
-		" nullif(r.failure, '')"
+		" CASE WHEN r.treated <> 0 THEN nullif($11, '')::jsonb END,"
+		" CASE WHEN r.status = 'failed' THEN nullif(r.failure, '') END"
 		" FROM unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[],"
-		" $8::bigint[], $9::bigint[], $10::text[], $12::text[])"
+		" $8::bigint[], $9::bigint[], $10::text[], $12::text[], $13::bigint[])"
 		" r(id, source, subject, email, status, row_count, file_count, conflict, received,"
-		" failure)"
+		" failure, treated)"
 		" ON CONFLICT (erasure_id) DO UPDATE SET status = excluded.status,"
 		" completed_at = excluded.completed_at, row_count = excluded.row_count,"
-		" file_count = excluded.file_count, remarks = excluded.remarks, error = excluded.error",
+		" file_count = excluded.file_count, remarks = excluded.remarks, error = excluded.error,"
+		" waits_for = NULL",
 		{pg::param(dataset), pg::param_array(ids), pg::param_array(sources),
 		 pg::param_array(subjects), pg::param_array(emails), pg::param_array(statuses),
 		 pg::param_array(rows), pg::param_array(files), pg::param_array(conflicts),
-		 pg::param_array(received), pg::param(remarks), pg::param_array(failures)});
+		 pg::param_array(received), pg::param(remarks), pg::param_array(failures),
+		 pg::param_array(treated)});
 }
 
 /// Adds the erasure_id of each tombstone to added.
@@ -162,6 +171,35 @@ audit(const std::vector<ErasureRequest> &requests, const ErasureReport &report,
 				 });
 }
 
+/// What a restored database is to do: a person who only waits for files is erased otherwise.
+std::string
+journal_status(const ErasureRequest &request)
+{
+	return request.failure.empty() && !request.waits_for.empty() && request.status == "failed"
+			   ? "completed"
+			   : request.status;
+}
+
+/// Whom only files keep from being erased: what they are.
+void
+set_waits_for(Requests requests)
+{
+	std::vector<int64_t> ids;
+	std::vector<std::string_view> paths;
+	for (const ErasureRequest &request : requests)
+		if (request.status == "failed")
+			for (const auto &path : request.waits_for)
+			{
+				ids.push_back(request.erasure_id);
+				paths.push_back(*path);
+			}
+	if (!ids.empty())
+		pg::execute("UPDATE etl.erasure e SET waits_for = w.paths FROM (SELECT id, array_agg(path)"
+					" FROM unnest($1::bigint[], $2::text[]) u(id, path) GROUP BY id) w(id, paths)"
+					" WHERE e.erasure_id = w.id",
+					{pg::param_array(ids), pg::param_array(paths)});
+}
+
 /// Says what became of the request, and by what it is known from now on.
 void
 complete(const std::string &dataset, const std::string &secret, const Identities &identities,
@@ -176,6 +214,8 @@ complete(const std::string &dataset, const std::string &secret, const Identities
 						 : request.held                                    ? "held"
 						 : request.row_count > 0 || request.file_count > 0 ? "completed"
 																		   : "not_found";
+	if (is_settled(request.status) && !request.waits_for.empty())
+		request.status = "failed";
 	if (!request.subject.empty())
 		request.subject_hash = identities.subject_hash(request.subject);
 	if (!request.email.empty() && !request.conflict && !request.shared_email)
@@ -183,6 +223,62 @@ complete(const std::string &dataset, const std::string &secret, const Identities
 }
 
 } // namespace
+
+void
+add_waiting(ErasureRequest &request, const std::shared_ptr<const std::string> &path,
+			const std::string &place, const std::string &why)
+{
+	if (std::any_of(request.waits_for.begin(), request.waits_for.end(),
+					[&](const auto &known) { return *known == *path; }))
+		return;
+	if (request.waits_for.empty())
+		request.obstacle = "\"" + place + "\" still names the person and cannot be changed: " + why;
+	request.waits_for.push_back(path);
+}
+
+void
+warn_of_waiting(std::span<const ErasureRequest> requests)
+{
+	const ErasureRequest *first = nullptr;
+	size_t count = 0;
+	for (const ErasureRequest &request : requests)
+		if (request.status == "failed" && !request.waits_for.empty() && count++ == 0)
+			first = &request;
+	if (first != nullptr)
+		pg::notice(WARNING,
+				   std::to_string(count) + (count == 1 ? " request" : " requests") +
+					   " for erasure cannot be completed yet: " + first->obstacle,
+				   "All else that is held about these people is treated.",
+				   "Let the server's user write the directory; the next run completes them.");
+}
+
+std::vector<int64_t>
+complete_waiting_erasures()
+{
+	const AsCatalogOwner owner;
+	if (pg::query("SELECT FROM etl.erasure WHERE waits_for IS NOT NULL LIMIT 1").empty())
+		return {};
+	// one that another session completes is passed over
+	const pg::Rows rows = pg::query(
+		"WITH done AS MATERIALIZED (SELECT e.erasure_id FROM etl.erasure e"
+		"  WHERE e.waits_for IS NOT NULL AND e.status = 'failed' AND NOT EXISTS"
+		"   (SELECT FROM etl.file_action a"
+		"    WHERE a.from_path = ANY (e.waits_for) OR a.to_path = ANY (e.waits_for))"
+		"  FOR UPDATE SKIP LOCKED)"
+		" UPDATE etl.erasure e SET waits_for = NULL, error = NULL,"
+		" completed_at = clock_timestamp(), status ="
+		"  CASE WHEN e.row_count > 0 OR e.file_count > 0 THEN 'completed' ELSE 'not_found' END"
+		" FROM done WHERE e.erasure_id = done.erasure_id RETURNING e.erasure_id, e.status");
+	std::vector<int64_t> ids;
+	std::vector<AuditEntry> entries;
+	for (uint64_t i = 0; i < rows.size(); ++i)
+	{
+		ids.push_back(rows.integer(i, 0));
+		entries.push_back({ids.back(), rows.text(i, 1), "etl.erasure", {}, 0});
+	}
+	append_audit(entries);
+	return ids;
+}
 
 void
 record_erasures(const std::string &dataset, const std::string &secret,
@@ -217,6 +313,7 @@ record_erasures(const std::string &dataset, const std::string &secret,
 		const Requests chunk =
 			Requests(requests).subspan(from, std::min(chunk_size, requests.size() - from));
 		insert_erasures(dataset, chunk, remarks);
+		set_waits_for(chunk);
 		set_tombstones(dataset, chunk, tombstones);
 		pg::check_for_interrupts();
 	}
@@ -233,7 +330,7 @@ record_erasures(const std::string &dataset, const std::string &secret,
 										line.dataset = dataset;
 										line.subject = request.pseudonym;
 										line.email = request.email_pseudonym;
-										line.status = request.status;
+										line.status = journal_status(request);
 										line.received_at =
 											request.received_at.empty() ? now : request.received_at;
 										line.row_count = request.row_count;

@@ -1,7 +1,11 @@
 // Requests of erasure that come in files: a dataset whose records ask for it.
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <map>
+#include <system_error>
 
+#include "core/beneath.h"
 #include "core/file_rewriter.h"
 #include "core/rewrite.h"
 #include "erase/erase.h"
@@ -10,6 +14,7 @@
 #include "pg/temp_file.h"
 #include "run/archive_mark.h"
 #include "run/claim.h"
+#include "run/quarantine.h"
 
 namespace etl
 {
@@ -209,10 +214,37 @@ ErasureRun::full() const
 	return requests_.size() >= slice_size;
 }
 
+/// A request names the person itself: its file must be able to go.
+void
+ErasureRun::wait_for_own_files()
+{
+	const pg::Settings settings = pg::Settings::current();
+	std::map<std::string, std::pair<std::shared_ptr<const std::string>, int>> files;
+	for (ErasureRequest &request : requests_)
+	{
+		if (request.source->find('/') == std::string::npos) // of a replay
+			continue;
+		const auto [file, is_new] = files.try_emplace(*request.source);
+		auto &[path, error] = file->second;
+		if (is_new)
+		{
+			path = std::make_shared<const std::string>(settings.raw_dir + "/" + file->first);
+			error = beneath::may_change(*path) != 0 ||
+							beneath::may_change(settings.archive_dir + "/" + file->first) != 0
+						? errno
+						: 0;
+		}
+		if (error != 0)
+			add_waiting(request, path, "staged/" + storable_text(file->first),
+						std::generic_category().message(error));
+	}
+}
+
 void
 ErasureRun::execute()
 {
 	const pg::MemoryScope memory_scope;
+	wait_for_own_files();
 	const ErasureReport report = erase_subjects(catalog_, definition_.erases->dataset, secret_,
 												requests_, pg::Settings::current());
 	const auto failed =
@@ -224,6 +256,7 @@ ErasureRun::execute()
 					   " for erasure could not be carried out",
 				   "Nothing about these people was erased; etl.erasure.error says why.",
 				   "Mend that, then SELECT * FROM etl_erase_failed();");
+	warn_of_waiting(requests_);
 	for (const auto &[person, hash] : report.known_emails)
 		erased_.add_text_email(hash, 0);
 	for (const ErasureRequest &request : requests_)

@@ -26,7 +26,8 @@ waiting_requests(const Catalog &catalog, const std::string &dataset, const std::
 		pg::query("SELECT erasure_id, coalesce(subject, ''), coalesce(email, ''), source,"
 				  " to_char(received_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
 				  " FROM etl.erasure"
-				  " WHERE dataset = $1 AND status = $2 ORDER BY erasure_id FOR UPDATE",
+				  " WHERE dataset = $1 AND status = $2 AND waits_for IS NULL"
+				  " ORDER BY erasure_id FOR UPDATE",
 				  {pg::param(dataset), pg::param(status)});
 	std::vector<std::string> pseudonyms;
 	for (uint64_t i = 0; i < rows.size(); ++i)
@@ -126,7 +127,9 @@ PG_ETL_ENTRY(etl_erase_failed)
 	settings.require_folders();
 	require_files_known(catalog, settings);
 	const std::string secret = pg::secret(pg::KeyUse::keep);
-	std::vector<int64_t> ids;
+	for (const auto &[dataset, definition] : catalog.all())
+		recover(dataset, settings);
+	std::vector<int64_t> ids = complete_waiting_erasures();
 	for (const auto &[dataset, definition] : catalog.all())
 	{
 		if (!only.empty() && dataset != only)

@@ -298,6 +298,18 @@ insert_actions(const std::string &dataset, const std::vector<FileAction> &action
 		insert_some(dataset,
 					std::span(actions).subspan(begin, std::min(at_once, actions.size() - begin)),
 					std::span(ids).subspan(begin));
+	// the copy takes the place in the archive, whether the raw file could be moved there first or
+	// not: one that still waits then is removed, not archived
+	if (!replaced.empty())
+		pg::execute(
+			"WITH gone AS (DELETE FROM etl.file_action a USING unnest($1::text[],"
+			" $2::text[]) n(path, part) WHERE a.action = 'archive' AND a.to_path = n.path"
+			" RETURNING a.*, n.part)"
+			" INSERT INTO etl.file_action (dataset, file_id, action, from_path, to_path,"
+			" sha256, size_bytes, inode, modified_ns)"
+			" SELECT dataset, file_id, 'remove', from_path, part, sha256, size_bytes, inode,"
+			" modified_ns FROM gone ORDER BY action_id",
+			{pg::param_array(replaced), pg::param_array(parts)});
 	return ids.front();
 }
 
@@ -467,10 +479,20 @@ destination_taken(const std::string &path)
 	return planned.puts(path) || unfinished.puts(path);
 }
 
-bool
-waits_for_archive(const std::string &path)
+std::unordered_map<int64_t, WaitingRaw>
+waiting_raw_files(const std::set<int64_t> &file_ids)
 {
-	return unfinished.archives(path);
+	std::unordered_map<int64_t, WaitingRaw> found;
+	const auto wanted = [&](int64_t file_id) { return file_ids.count(file_id) > 0; };
+	for (const bool tried : {true, false})
+		(tried ? unfinished : planned)
+			.for_each(wanted,
+					  [&](const FileAction &action)
+					  {
+						  if (!action.moves_part())
+							  found.insert_or_assign(action.file_id, WaitingRaw{action, tried});
+					  });
+	return found;
 }
 
 bool

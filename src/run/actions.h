@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -56,8 +57,14 @@ std::unordered_map<std::string, std::string> pending_sources(const std::vector<s
 /// Whether such an action will put a file there.
 bool destination_taken(const std::string &path);
 
-/// Whether an action that could not be carried out yet is to archive a raw file there.
-bool waits_for_archive(const std::string &path);
+/// What takes a raw file away, and is not carried out yet.
+struct WaitingRaw
+{
+	FileAction action;
+	bool tried = false; ///< since an earlier transaction, and it could not be done
+};
+/// Those of files of the catalog, by file_id.
+std::unordered_map<int64_t, WaitingRaw> waiting_raw_files(const std::set<int64_t> &file_ids);
 
 /// Whether such an action will take that raw file away: its records are loaded.
 bool is_taken_up(const std::string &path, const FileIdentity &identity);

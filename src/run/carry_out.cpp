@@ -375,6 +375,17 @@ ActionQueue::flush()
 		(void)etl::carry_out(action, false); // nothing is left to do for what the group has done
 }
 
+int
+obstacle(const FileAction &action)
+{
+	// parts lie in a directory of our own
+	if (!action.moves_part() && beneath::may_change(action.from) != 0)
+		return errno;
+	if (action.kind != FileAction::Kind::remove && beneath::may_change(action.to) != 0)
+		return errno;
+	return 0;
+}
+
 ActionResult
 carry_out(const FileAction &action, bool thorough)
 {

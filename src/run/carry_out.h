@@ -22,6 +22,10 @@ struct ActionResult
 /// that was read is taken for it when its contents are the same.
 ActionResult carry_out(const FileAction &action, bool thorough);
 
+/// The error that would keep an action from being carried out, as far as that can be known before:
+/// directories that may not be written. 0: none.
+int obstacle(const FileAction &action);
+
 /// Carries out actions in their order, those that publish to another file system many at a time:
 /// one sync of a folder serves all that go there.
 class ActionQueue

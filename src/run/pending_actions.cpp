@@ -77,8 +77,6 @@ PendingActions::note(const FileAction &action)
 	if (!action.to.empty())
 		paths_->add('t' + action.to);
 	paths_->add(action.moves_part() ? 'p' + action.from : taken_key(action.from, action.identity));
-	if (action.kind == FileAction::Kind::archive)
-		paths_->add('a' + action.to);
 }
 
 bool

@@ -31,8 +31,6 @@ class PendingActions
 	bool takes(const std::string &path, const FileIdentity &identity);
 	/// Whether one will give that finished file its final name.
 	bool publishes(const std::string &part) { return concerns('p' + part); }
-	/// Whether one is to archive a raw file there.
-	bool archives(const std::string &path) { return concerns('a' + path); }
 
 	/// Calls visit(action) for those whose file is wanted(file_id), in their order. Several threads
 	/// may do so at once.

@@ -65,6 +65,7 @@ class Run
 	{
 		result_.times.begin(StageTimes::claim);
 		recover(definition_.dataset, settings_);
+		complete_waiting_erasures();
 		ETL_FAULT("claim");
 		Claim claim(definition_, settings_, options_);
 		const size_t at_a_time = group_size(settings_.batch_memory);
@@ -236,6 +237,7 @@ class Run
 		}
 		result_.times.begin(StageTimes::archive);
 		merge_subject_segments(definition_.dataset);
+		warn_of_kept_raw();
 		ETL_FAULT("concluded");
 		// last of all: from here on readers wait
 		result_.times.begin(StageTimes::load);
@@ -244,6 +246,18 @@ class Run
 		else
 			postponed_.build();
 		set_status();
+	}
+
+	/// Of files that name people who were erased before.
+	void warn_of_kept_raw() const
+	{
+		if (kept_raw_ > 0)
+			pg::notice(WARNING,
+					   std::to_string(kept_raw_) + (kept_raw_ == 1 ? " raw file" : " raw files") +
+						   " about people who have been erased cannot be removed, the first: \"" +
+						   first_kept_raw_ + "\"",
+					   "Their records are loaded treated, and the archive gets treated copies.",
+					   "Let the server's user write the directory; the next run removes them.");
 	}
 
 	void set_status()
@@ -559,6 +573,9 @@ class Run
 			actions.push_back(std::move(publish));
 			archive.kind = FileAction::Kind::remove;
 			archive.to = file.treated_part;
+			// who asks is told with the request
+			if (!erasure_ && obstacle(archive) != 0 && kept_raw_++ == 0)
+				first_kept_raw_ = storable_text(file.path);
 		}
 		if (!is_archived)
 			actions.push_back(std::move(archive));
@@ -574,6 +591,8 @@ class Run
 	std::vector<RunFile> files_;  ///< the group in hand
 	int32_t failures_ = 0;
 	std::string first_error_;
+	int64_t kept_raw_ = 0;
+	std::string first_kept_raw_;
 	std::string secret_, part_folder_;
 	SipKey subject_key_{};
 	std::optional<ErasureRun> erasure_;

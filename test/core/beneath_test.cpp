@@ -53,6 +53,23 @@ struct Folders : testing::TestWithParam<std::tuple<bool, bool>>
 	std::string secret, inside;
 };
 
+TEST_P(Folders, SaysWhichNamesMayChange)
+{
+	EXPECT_EQ(beneath::may_change(inside), 0);
+	EXPECT_EQ(beneath::may_change(raw("date=2020-01-01/hour=1/new")), 0);
+	EXPECT_EQ(beneath::may_change(raw("date=2021-01-01/hour=1/new")), 0) << "directories are made";
+	EXPECT_EQ(beneath::may_change(raw("date=2020-01-01/hour=1/f/hour=1/new")), -1);
+	expect_refused(beneath::may_change(raw("date=2020-01-02/hour=1/f")));
+	EXPECT_EQ(beneath::may_change(folder.file("none/date=2020-01-01/hour=1/f")), -1);
+	EXPECT_EQ(errno, ENOENT) << "the configured directory is not made";
+	if (geteuid() == 0)
+		return; // who may write every directory
+	fs::permissions(raw("date=2020-01-01/hour=1"), fs::perms::owner_read | fs::perms::owner_exec);
+	EXPECT_EQ(beneath::may_change(inside), -1);
+	EXPECT_EQ(errno, EACCES);
+	fs::permissions(raw("date=2020-01-01/hour=1"), fs::perms::owner_all);
+}
+
 TEST(BeneathTest, RootIsToldByShape)
 {
 	const auto root = [](const std::string &path)

@@ -1,15 +1,15 @@
 -- The functions that C++ implements.
 
 CREATE FUNCTION @extschema@.etl_define(definition jsonb) RETURNS etl.dataset
-LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'etl_define';
+LANGUAGE c AS 'MODULE_PATHNAME', 'etl_define';
 COMMENT ON FUNCTION @extschema@.etl_define(jsonb) IS 'Checks a dataset''s definition (JSON Schema draft-07 with an x-etl object), stores it, and checks its target tables where they exist. Errors: 22023 with the place in the definition, 42804 where a table has other columns';
 
 CREATE FUNCTION @extschema@.etl_drop(dataset text) RETURNS boolean
-LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'etl_drop';
+LANGUAGE c AS 'MODULE_PATHNAME', 'etl_drop';
 COMMENT ON FUNCTION @extschema@.etl_drop(text) IS 'Forgets a dataset''s definition, never its data. False when there is none';
 
 CREATE FUNCTION @extschema@.etl_run(dataset text, wait boolean DEFAULT false) RETURNS etl.run
-LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'etl_run_one';
+LANGUAGE c AS 'MODULE_PATHNAME', 'etl_run_one';
 COMMENT ON FUNCTION @extschema@.etl_run(text, boolean) IS 'Loads a dataset''s staged files: validates every record, loads the good ones, quarantines the others, writes processed files and archives the raw ones when the transaction commits. While another session runs the dataset it waits where asked to, and else is skipped. Errors only for a broken environment: 55000 folder unset, 42704 no such dataset, 42501 no privilege';
 
 CREATE FUNCTION @extschema@.etl_run() RETURNS SETOF etl.run
@@ -79,33 +79,37 @@ END $$;
 COMMENT ON PROCEDURE @extschema@.etl_load(text) IS 'The work of etl_run, committed batch by batch: for backlogs, and what etl_schedule schedules. What was committed stays when it is cancelled. Each batch has a row in etl.run, and so has a dataset that cannot be loaded: the others go on, and at the end an error names those that failed';
 
 CREATE FUNCTION @extschema@.etl_replay(dataset text) RETURNS etl.run
-LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'etl_replay';
+LANGUAGE c AS 'MODULE_PATHNAME', 'etl_replay';
 COMMENT ON FUNCTION @extschema@.etl_replay(text) IS 'Takes the dataset''s open quarantined records through the pipeline again, and with each one that is loaded the records of other datasets that waited for it';
 
+CREATE FUNCTION etl.require_dataset(dataset text) RETURNS void
+LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'etl_require_dataset';
+COMMENT ON FUNCTION etl.require_dataset(text) IS 'Raises 42704 where the dataset is not defined, 22004 where it is null';
+
 CREATE FUNCTION @extschema@.etl_read(path text, OUT line bigint, OUT record text) RETURNS SETOF record
-LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'etl_read';
+LANGUAGE c AS 'MODULE_PATHNAME', 'etl_read';
 COMMENT ON FUNCTION @extschema@.etl_read(text) IS 'The records of a staged file (path relative to etl.raw_dir, or absolute), decompressed. Bytes that are not UTF-8 show as replacement characters';
 
 CREATE FUNCTION @extschema@.etl_validate(dataset text, record jsonb, OUT code text, OUT keyword text, OUT pointer text,
                              OUT schema_pointer text, OUT sqlstate text, OUT message text) RETURNS SETOF record
-LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'etl_validate';
+LANGUAGE c AS 'MODULE_PATHNAME', 'etl_validate';
 COMMENT ON FUNCTION @extschema@.etl_validate(text, jsonb) IS 'Every violation of one record: schema, types, references, checks, and a key that is loaded already where that makes a duplicate. No row when it is valid';
 
 CREATE FUNCTION @extschema@.etl_validate_file(dataset text, path text, OUT line bigint, OUT record text, OUT code text,
                                   OUT keyword text, OUT pointer text, OUT message text) RETURNS SETOF record
-LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'etl_validate_file';
+LANGUAGE c AS 'MODULE_PATHNAME', 'etl_validate_file';
 COMMENT ON FUNCTION @extschema@.etl_validate_file(text, text) IS 'A dry run over a staged file: every violation of every record, and nothing written';
 
 CREATE FUNCTION @extschema@.etl_anonymize(dataset text, record jsonb) RETURNS SETOF jsonb
-LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'etl_anonymize';
+LANGUAGE c AS 'MODULE_PATHNAME', 'etl_anonymize';
 COMMENT ON FUNCTION @extschema@.etl_anonymize(text, jsonb) IS 'The record with its personal fields treated as the definition says';
 
 CREATE FUNCTION @extschema@.etl_anonymized(rows anyelement, dataset text) RETURNS SETOF anyelement
 LANGUAGE c AS 'MODULE_PATHNAME', 'etl_anonymized';
-COMMENT ON FUNCTION @extschema@.etl_anonymized(anyelement, text) IS 'The rows of a target table with their personal columns treated: SELECT * FROM etl_anonymized(NULL::data.customers, ''customers'')';
+COMMENT ON FUNCTION @extschema@.etl_anonymized(anyelement, text) IS 'Rows of a target table with their personal columns treated: all of the table where it is named by a null, SELECT * FROM etl_anonymized(NULL::data.customers, ''customers''), or the one row that is given, SELECT a.* FROM data.customers c, etl_anonymized(c, ''customers'') a WHERE c.id = 7. Of a row that is null, as outer joins have it, none. Errors: 22023 not a row of the dataset''s tables, 42704 no such dataset';
 
 CREATE FUNCTION @extschema@.etl_export(dataset text, path text, format text DEFAULT 'jsonl', anonymized boolean DEFAULT false) RETURNS bigint
-LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'etl_export';
+LANGUAGE c AS 'MODULE_PATHNAME', 'etl_export';
 COMMENT ON FUNCTION @extschema@.etl_export(text, text, text, boolean) IS 'Writes the dataset''s first table by COPY TO, as jsonl or csv, gzipped where the path ends in .gz; only under etl.processed_dir unless the caller may write server files. Returns the number of rows';
 
 CREATE FUNCTION etl.subject_token(dataset text, subject text) RETURNS text

@@ -49,6 +49,9 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     id bigint;
 BEGIN
+    IF cron_schedule.schedule IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'schedule must not be null';
+    END IF;
     EXECUTE etl.cron_call('schedule', 'text', 'text', 'text') INTO id USING job, schedule, command;
     RETURN id;
 END $$;
@@ -81,10 +84,12 @@ DECLARE
     -- with every argument and its type: no procedure that somebody puts beside it fits better
     load constant text := 'CALL @extschema@.etl_load(%L::pg_catalog.text)';
     d record;
-    found_one boolean := false;
     wanted text;
 BEGIN
     PERFORM etl.require_pg_cron();
+    IF etl_schedule.dataset IS NOT NULL THEN
+        PERFORM etl.require_dataset(etl_schedule.dataset);
+    END IF;
     IF etl_schedule.dataset IS NULL AND etl_schedule.schedule <> '' THEN
         RETURN NEXT etl.cron_schedule('pg_etl load', etl_schedule.schedule, format(load, NULL));
         RETURN;
@@ -92,7 +97,6 @@ BEGIN
     FOR d IN SELECT t.name, t.schedule, t.enabled FROM etl.dataset t
               WHERE CASE WHEN etl_schedule.dataset IS NULL THEN t.enabled ELSE t.name = etl_schedule.dataset END
               ORDER BY t.name LOOP
-        found_one := true;
         wanted := coalesce(etl_schedule.schedule, d.schedule);
         IF wanted IS NULL OR wanted = '' THEN
             IF etl_schedule.dataset IS NULL THEN
@@ -104,11 +108,6 @@ BEGIN
         END IF;
         RETURN NEXT etl.cron_schedule(format('pg_etl load %s', d.name), wanted, format(load, d.name));
     END LOOP;
-    IF NOT found_one AND etl_schedule.dataset IS NOT NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'undefined_object',
-            MESSAGE = format('dataset "%s" is not defined', etl_schedule.dataset),
-            HINT = 'SELECT name FROM etl.dataset lists the datasets.';
-    END IF;
 END $$;
 COMMENT ON FUNCTION @extschema@.etl_schedule(text, text) IS 'Schedules etl_load of a dataset by pg_cron, as job "pg_etl load <dataset>", with the definition''s schedule unless another is given. dataset null: of all enabled ones, each with its own schedule; with a schedule given, all in one job "pg_etl load". Returns the job ids. Errors: 42704 without pg_cron or dataset, 22023 without schedule';
 

@@ -26,8 +26,8 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS 'SELECT constant';
 COMMENT ON FUNCTION @extschema@.etl_redact(text, text) IS 'A constant in place of the value; null stays null';
 
 CREATE FUNCTION @extschema@.etl_token(dataset text, subject text) RETURNS text
-LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'etl_subject_token';
-COMMENT ON FUNCTION @extschema@.etl_token(text, text) IS 'The token that stands for a person: <32 hex digits>@erased.invalid, HMAC-SHA-256 under etl.key_file over the dataset and the person''s key (read as the key column''s type), never over a value. The same until etl_rotate_key';
+LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'etl_token';
+COMMENT ON FUNCTION @extschema@.etl_token(text, text) IS 'The token that stands for a person: <32 hex digits>@erased.invalid, HMAC-SHA-256 under etl.key_file over the dataset and the person''s key (read as the key column''s type), never over a value. The same until etl_rotate_key. Errors: 42704 no such dataset, 22023 a dataset without people of its own, 22P02 no key of it';
 
 CREATE FUNCTION @extschema@.etl_pseudonymize(value text) RETURNS text
 LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'etl_pseudonymize';
@@ -76,7 +76,7 @@ AS $$ SELECT etl.generalize(to_jsonb($1), 'text', jsonb_build_object('network', 
 COMMENT ON FUNCTION @extschema@.etl_generalize(inet, int, int) IS 'The address''s network: 192.0.2.0/24, 2001:db8:1::/48';
 
 CREATE FUNCTION @extschema@.etl_rotate_key(destroy boolean DEFAULT false, OUT key_file text, OUT kept_as text, OUT destroyed bigint) RETURNS SETOF record
-LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'etl_rotate_key';
+LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'etl_rotate_key';
 COMMENT ON FUNCTION @extschema@.etl_rotate_key(boolean) IS 'Replaces the key of tokens and pseudonyms in etl.key_file, at once and for the whole cluster; audited. New ones no longer join with old ones; erasures stay recognisable. The old file is kept as key_file.old-N, or destroyed with all that were kept before; what a rotation that was killed left is removed. Noted in etl.key_fingerprint. Errors: 25001 inside a transaction block, 55000 key file that others can read, 55006 another session is rotating, 42501';
 
 CREATE FUNCTION etl.personal_columns(dataset text, OUT dataset_name text, OUT table_schema text, OUT table_name text, OUT column_name text,
@@ -127,7 +127,7 @@ $$;
 COMMENT ON FUNCTION etl.mask_label(text, jsonb, text, text, text, text) IS 'The masking rule of PostgreSQL Anonymizer that does what the treatment does';
 
 CREATE FUNCTION @extschema@.etl_label_columns(dataset text, OUT column_name text, OUT treatment text, OUT comment text, OUT label text) RETURNS SETOF record
-LANGUAGE plpgsql STRICT SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
     marker CONSTANT text := '\s*\[pg_etl: [^]]*\]';
@@ -136,6 +136,7 @@ DECLARE
     anon boolean := true;
     skipped int := 0;
 BEGIN
+    PERFORM etl.require_dataset(etl_label_columns.dataset);
     -- a provider can only be asked by giving it a label; of one that is not loaded PostgreSQL says 22023
     BEGIN
         SECURITY LABEL FOR anon ON FUNCTION etl.mask(text, text, anyelement) IS 'TRUSTED';

@@ -116,7 +116,7 @@ LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'etl_reinstate';
 COMMENT ON FUNCTION @extschema@.etl_reinstate(text, text, text, text) IS 'A person who was erased comes back of their own will: records about them are loaded as they come from now on. What was erased stays erased. The reason must be given and is kept. Returns the number of tombstones that were lifted, 0 when there was none';
 
 CREATE FUNCTION @extschema@.etl_subject(dataset text, subject text, OUT place text, OUT record jsonb) RETURNS SETOF record
-LANGUAGE c STRICT VOLATILE AS 'MODULE_PATHNAME', 'etl_subject';
+LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'etl_subject';
 COMMENT ON FUNCTION @extschema@.etl_subject(text, text) IS 'All that is held about a person: rows of every table, quarantined records, and the records in processed, archived and staged files (GDPR articles 15 and 20)';
 
 CREATE FUNCTION @extschema@.etl_catalog_archive(dataset text DEFAULT NULL, OUT catalogued_dataset text, OUT files bigint, OUT subjects bigint) RETURNS SETOF record

@@ -38,10 +38,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     fresh uuid := pg_catalog.gen_random_uuid();
 BEGIN
-    IF pg_catalog.btrim(reason) OPERATOR(pg_catalog.=) '' OR reason IS NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'the reason must be given',
-            HINT = 'It is kept in etl.audit.';
-    END IF;
+    PERFORM etl.require_reason(reason);
     UPDATE etl.journal SET journal_id = fresh, seq = 0, position = 0, hash = NULL, folder = NULL;
     IF NOT FOUND THEN
         INSERT INTO etl.journal (journal_id) VALUES (fresh);

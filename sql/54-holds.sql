@@ -53,19 +53,12 @@ LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'etl_journal_decision';
 COMMENT ON FUNCTION etl.journal_decision(text, text, text, text, bigint, bigint, text, timestamptz) IS 'Appends a hold, refusal or extension to the journal, so that a restored database learns of it; false without etl.journal_dir';
 
 CREATE FUNCTION etl.require_reason(reason text) RETURNS text
-LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    IF reason IS NULL OR btrim(reason) = '' THEN
-        RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'the reason must be given',
-            HINT = 'It is kept and shown in etl.erasure_report; no personal data belongs in it.';
-    END IF;
-    IF octet_length(reason) > 4000 THEN
-        RAISE EXCEPTION USING ERRCODE = 'string_data_right_truncation', MESSAGE = 'the reason is too long',
-            DETAIL = 'It may have 4000 bytes.';
-    END IF;
-    RETURN btrim(reason);
-END $$;
+LANGUAGE c IMMUTABLE AS 'MODULE_PATHNAME', 'etl_require_reason';
 COMMENT ON FUNCTION etl.require_reason(text) IS 'Raises 22004 where no reason is given, 22001 where it is too long';
+
+CREATE FUNCTION etl.require_holdable(dataset text, subject text) RETURNS void
+LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'etl_require_holdable';
+COMMENT ON FUNCTION etl.require_holdable(text, text) IS 'Raises 42704, 22023 or 22P02 where nobody could be put on hold: no such dataset, none with people of its own, no key of it';
 
 CREATE FUNCTION @extschema@.etl_hold(dataset text, subject text DEFAULT NULL, reason text DEFAULT NULL) RETURNS etl.hold
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -73,11 +66,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     held etl.hold;
 BEGIN
-    IF NOT EXISTS (SELECT FROM etl.dataset d WHERE d.name = etl_hold.dataset) THEN
-        RAISE EXCEPTION USING ERRCODE = 'undefined_object',
-            MESSAGE = format('dataset "%s" is not defined', dataset),
-            HINT = 'SELECT name FROM etl.dataset lists the datasets.';
-    END IF;
+    PERFORM etl.require_holdable(etl_hold.dataset, etl_hold.subject);
     INSERT INTO etl.hold (dataset, subject, reason, file_hash)
     VALUES (etl_hold.dataset, etl.subject_pseudonym(etl_hold.dataset, etl_hold.subject),
             etl.require_reason(etl_hold.reason), etl.subject_hash(etl_hold.dataset, etl_hold.subject))
@@ -94,7 +83,7 @@ BEGIN
     PERFORM etl.append_audit(NULL, 'hold', held.dataset, NULL, 1);
     RETURN held;
 END $$;
-COMMENT ON FUNCTION @extschema@.etl_hold(text, text, text) IS 'Puts a person (subject null: everybody in the dataset) on legal hold: erasure requests wait, visibly, and etl_retention keeps their data, until etl_release_hold. The reason is required. Errors: 42704 no such dataset, 22023 no key of the dataset, 22004 no reason';
+COMMENT ON FUNCTION @extschema@.etl_hold(text, text, text) IS 'Puts a person (subject null: everybody in the dataset) on legal hold: erasure requests wait, visibly, and etl_retention keeps their data, until etl_release_hold. The reason is required. Errors: 42704 no such dataset, 22023 one without people of its own, 22P02 no key of it, 22004 no reason';
 
 CREATE FUNCTION @extschema@.etl_release_hold(dataset text, subject text DEFAULT NULL) RETURNS SETOF etl.erasure
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'etl_release_hold';
@@ -105,6 +94,10 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     request etl.erasure;
 BEGIN
+    IF open_request.erasure_id IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'erasure_id must not be null',
+            HINT = 'SELECT * FROM etl.erasure_report; lists the requests.';
+    END IF;
     SELECT e.* INTO request FROM etl.erasure e WHERE e.erasure_id = open_request.erasure_id FOR UPDATE;
     IF request.erasure_id IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'undefined_object',
@@ -123,11 +116,12 @@ COMMENT ON FUNCTION etl.open_request(bigint) IS 'The request, locked. Raises 427
 CREATE FUNCTION @extschema@.etl_refuse(erasure_id bigint, ground text) RETURNS etl.erasure
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+    why constant text := etl.require_reason(ground);
     request etl.erasure := etl.open_request(etl_refuse.erasure_id);
     decided etl.erasure_decision;
 BEGIN
     INSERT INTO etl.erasure_decision (erasure_id, decision, reason)
-    VALUES (request.erasure_id, 'refused', etl.require_reason(ground)) RETURNING * INTO decided;
+    VALUES (request.erasure_id, 'refused', why) RETURNING * INTO decided;
     UPDATE etl.erasure e SET status = 'refused' WHERE e.erasure_id = request.erasure_id RETURNING e.* INTO request;
     PERFORM etl.journal_erasure(request.erasure_id);
     PERFORM etl.journal_decision('refuse', request.dataset, request.subject, request.email, request.erasure_id, NULL, decided.reason, decided.at);
@@ -140,8 +134,13 @@ CREATE FUNCTION @extschema@.etl_refuse(dataset text, subject text, ground text) 
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     request bigint;
-    pseudonym text := etl.subject_pseudonym(dataset, subject);
+    pseudonym text;
 BEGIN
+    IF etl_refuse.subject IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'subject must not be null';
+    END IF;
+    PERFORM etl.require_holdable(etl_refuse.dataset, etl_refuse.subject), etl.require_reason(etl_refuse.ground);
+    pseudonym := etl.subject_pseudonym(etl_refuse.dataset, etl_refuse.subject);
     FOR request IN SELECT e.erasure_id FROM etl.erasure e
                     WHERE e.dataset OPERATOR(pg_catalog.=) etl_refuse.dataset AND e.status OPERATOR(pg_catalog.=) 'held'
                       AND e.subject OPERATOR(pg_catalog.=) pseudonym ORDER BY 1 LOOP
@@ -158,6 +157,7 @@ COMMENT ON FUNCTION @extschema@.etl_refuse(text, text, text) IS 'Refuses the wai
 CREATE FUNCTION @extschema@.etl_extend(erasure_id bigint, reason text) RETURNS timestamptz
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+    why constant text := etl.require_reason(etl_extend.reason);
     request etl.erasure := etl.open_request(etl_extend.erasure_id);
     decided etl.erasure_decision;
 BEGIN
@@ -167,7 +167,7 @@ BEGIN
             DETAIL = 'The person must hear of an extension within one month of the request (GDPR article 12(3)).';
     END IF;
     INSERT INTO etl.erasure_decision (erasure_id, decision, reason)
-    VALUES (request.erasure_id, 'extended', etl.require_reason(etl_extend.reason))
+    VALUES (request.erasure_id, 'extended', why)
     ON CONFLICT DO NOTHING RETURNING * INTO decided;
     IF decided.erasure_id IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',

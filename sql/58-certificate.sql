@@ -73,5 +73,5 @@ END $$;
 COMMENT ON FUNCTION etl.certificate_body(bigint) IS 'What etl_certificate signs';
 
 CREATE FUNCTION @extschema@.etl_certificate(erasure_id bigint) RETURNS jsonb
-LANGUAGE c STRICT VOLATILE AS 'MODULE_PATHNAME', 'etl_certificate';
+LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'etl_certificate';
 COMMENT ON FUNCTION @extschema@.etl_certificate(bigint) IS 'What was done about an erasure request, as JSON without any identifier of the person. What is signed is the text in member signed, which holds all the others; docs/audit.md shows how openssl verifies it';

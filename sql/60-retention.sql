@@ -15,10 +15,8 @@ DECLARE
     before timestamptz;
     whole_dataset_held boolean;
 BEGIN
-    IF etl_retention.dataset IS NOT NULL AND NOT EXISTS (SELECT FROM etl.dataset t WHERE t.name = etl_retention.dataset) THEN
-        RAISE EXCEPTION USING ERRCODE = 'undefined_object',
-            MESSAGE = format('dataset "%s" is not defined', etl_retention.dataset),
-            HINT = 'SELECT name FROM etl.dataset lists the datasets.';
+    IF etl_retention.dataset IS NOT NULL THEN
+        PERFORM etl.require_dataset(etl_retention.dataset);
     END IF;
     -- a restored database may have lost a hold
     PERFORM etl.require_journal();

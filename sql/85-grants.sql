@@ -25,7 +25,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
            -- what a run calls, and what an operator calls
            WHEN 'operator' THEN ARRAY['etl_run', 'etl_load', 'etl_replay', 'etl_read', 'etl_validate', 'etl_validate_file',
                 'etl_schedule', 'etl_unschedule', 'run_batch', 'run_order', 'exported_records', 'unclaimed_files',
-                'raise_batch_error', 'require_pg_cron', 'cron_call', 'cron_schedule', 'cron_unschedule', 'rejected', 'delivery_addresses', 'fold_email',
+                'raise_batch_error', 'require_dataset', 'require_pg_cron', 'cron_call', 'cron_schedule', 'cron_unschedule', 'rejected', 'delivery_addresses', 'fold_email',
                 'removal_statements', 'personal_columns', 'target_tables']
            WHEN 'auditor' THEN ARRAY['etl_audit_verify', 'etl_certificate', 'certificate_body', 'etl_signing_key', 'unclaimed_files',
                 'personal_columns', 'target_tables', 'treated_columns']
@@ -117,6 +117,10 @@ DECLARE
     statement text;
     missing text;
 BEGIN
+    IF etl_grant.role IS NULL OR etl_grant.kind IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed',
+            MESSAGE = format('%s must not be null', CASE WHEN etl_grant.role IS NULL THEN 'role' ELSE 'kind' END);
+    END IF;
     IF kind NOT IN ('operator', 'auditor', 'analyst') THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
             MESSAGE = format('unknown kind of role "%s"', kind),
@@ -150,6 +154,9 @@ DECLARE
     f regprocedure;
     t record;
 BEGIN
+    IF etl_revoke.role IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'role must not be null';
+    END IF;
     EXECUTE format('REVOKE ALL ON ALL TABLES IN SCHEMA etl FROM %s', role);
     EXECUTE format('REVOKE ALL ON ALL SEQUENCES IN SCHEMA etl FROM %s', role);
     EXECUTE format('REVOKE ALL ON ALL ROUTINES IN SCHEMA etl FROM %s', role);

@@ -32,18 +32,42 @@ namespace etl
 namespace
 {
 
-/// The names of a table's columns, in order.
+/// The names of a table's columns, in order; "" in the place of one that was dropped.
 std::vector<std::string>
-columns_of(Oid relation)
+attributes_of(Oid relation)
 {
 	const pg::Rows rows =
-		pg::query("SELECT attname::text FROM pg_attribute WHERE attrelid = $1::oid"
-				  " AND attnum > 0 AND NOT attisdropped ORDER BY attnum",
+		pg::query("SELECT CASE WHEN attisdropped THEN '' ELSE attname::text END FROM pg_attribute"
+				  " WHERE attrelid = $1::oid AND attnum > 0 ORDER BY attnum",
 				  {pg::param(static_cast<int64_t>(relation))});
 	std::vector<std::string> names;
 	for (uint64_t i = 0; i < rows.size(); ++i)
 		names.push_back(rows.text(i, 0));
 	return names;
+}
+
+std::vector<std::string>
+columns_of(Oid relation)
+{
+	std::vector<std::string> names = attributes_of(relation);
+	std::erase(names, "");
+	return names;
+}
+
+/// The rows of the table, or the one row that was given, as rows of the table's type.
+pg::Rows
+treated_rows(FunctionCallInfo fcinfo, const Definition &definition, const TableDefinition &table,
+			 Oid row_type, Oid relation)
+{
+	const std::string select =
+		"SELECT " + treated_select_list(definition, table, attributes_of(relation)) + " FROM ";
+	if (PG_ARGISNULL(0))
+		return pg::query_table(select + quoted(table) + " t");
+	// the table is named so that whatever its owner has put on types of its columns runs as it
+	// would in a query on the table
+	return pg::query_table(select + "(SELECT ($1).*) t WHERE NOT EXISTS (SELECT FROM " +
+							   quoted(table) + " WHERE false)",
+						   {{row_type, PG_GETARG_DATUM(0)}});
 }
 
 const TableDefinition &
@@ -60,6 +84,8 @@ export_table(const Definition &definition, const std::string &path, const std::s
 			 bool anonymized)
 {
 	const TableDefinition &table = first_table(definition);
+	lock_exports(false);
+	ExportTarget target(path);
 	const Oid relation = find_table(table);
 	if (!OidIsValid(relation))
 		throw pg::Error("42P01", "table " + quoted(table) + " does not exist",
@@ -77,8 +103,6 @@ export_table(const Definition &definition, const std::string &path, const std::s
 		order += (order.empty() ? " ORDER BY t." : ", t.") + pg::quote(column);
 	const std::string rows = "SELECT " + list + " FROM " + quoted(table) + " t" + order;
 
-	lock_exports(false);
-	ExportTarget target(path);
 	uint64_t count = 0;
 	{
 		ExportWriter writer;
@@ -109,13 +133,15 @@ using namespace etl;
 
 PG_ETL_ENTRY(etl_anonymize)
 {
-	const std::string dataset = pg::text_argument(fcinfo, 0);
-	const std::string json = jsonb_text(PG_GETARG_DATUM(1));
+	const std::string dataset = pg::required_text(fcinfo, 0, "dataset");
 	require_utf8();
 	pg::ResultSet result(fcinfo, true);
 	const pg::Spi spi;
 	const Catalog catalog = Catalog::load();
 	const Definition &definition = catalog.get(dataset);
+	if (PG_ARGISNULL(1))
+		return static_cast<Datum>(0); // no record, nothing to treat
+	const std::string json = jsonb_text(PG_GETARG_DATUM(1));
 	Piece piece;
 	RecordStager stager(definition, catalog.key_types());
 	stager.stage({json, 1, false}, json.size(), 0, RowContext(), piece);
@@ -130,11 +156,11 @@ PG_ETL_ENTRY(etl_anonymize)
 	return static_cast<Datum>(0);
 }
 
+/// etl_anonymized(rows anyelement, dataset text): of NULL::table all rows of the table, of a row
+/// that row. A row that is null, as outer joins have it, is none.
 PG_ETL_ENTRY(etl_anonymized)
 {
-	if (PG_ARGISNULL(1))
-		throw pg::Error("22004", "dataset must not be null");
-	const std::string dataset = pg::text_argument(fcinfo, 1);
+	const std::string dataset = pg::required_text(fcinfo, 1, "dataset");
 	const Oid row_type = pg::call([=] { return get_fn_expr_argtype(fcinfo->flinfo, 0); });
 	const Oid relation = pg::call([=] { return get_typ_typrelid(row_type); });
 	require_utf8();
@@ -148,25 +174,29 @@ PG_ETL_ENTRY(etl_anonymized)
 	for (const TableDefinition &table : definition.tables)
 		if (result && find_table(table) == relation)
 		{
-			const pg::Rows rows = pg::query_table(
-				"SELECT " + treated_select_list(definition, table, columns_of(relation)) +
-				" FROM " + quoted(table) + " t");
+			// constants and parameters name a table, what comes out of a query does not
+			if (PG_ARGISNULL(0) &&
+				!pg::call([=] { return get_fn_expr_arg_stable(fcinfo->flinfo, 0); }))
+				return static_cast<Datum>(0);
+			const pg::Rows rows = treated_rows(fcinfo, definition, table, row_type, relation);
 			for (uint64_t i = 0; i < rows.size(); ++i)
 				result->add_tuple(rows.tuple(i));
 			return static_cast<Datum>(0);
 		}
-	std::string example = definition.tables.empty() ? "" : quoted(definition.tables[0]);
-	throw pg::Error("42809",
+	const std::string example = quoted(first_table(definition));
+	throw pg::Error("22023",
 					"the first argument must be a row of a target table of dataset \"" + dataset +
-						"\"",
+						"\", or NULL::table for all its rows",
 					"", "SELECT * FROM etl_anonymized(NULL::" + example + ", '" + dataset + "');");
 }
 
 PG_ETL_ENTRY(etl_export)
 {
 	const ExclusiveCall exclusive_call(fcinfo);
-	const std::string dataset = pg::text_argument(fcinfo, 0), path = pg::text_argument(fcinfo, 1),
-					  format = pg::text_argument(fcinfo, 2);
+	const std::string dataset = pg::required_text(fcinfo, 0, "dataset"),
+					  path = pg::required_text(fcinfo, 1, "path"),
+					  format = pg::required_text(fcinfo, 2, "format");
+	pg::require_argument(fcinfo, 3, "anonymized");
 	const bool anonymized = PG_GETARG_BOOL(3);
 	require_utf8();
 	if (format != "jsonl" && format != "csv")

@@ -198,8 +198,8 @@ PG_ETL_ENTRY(etl_catalog_archive)
 	pg::ResultSet result(fcinfo);
 	const pg::Spi spi;
 	const Catalog catalog = Catalog::load();
-	if (!dataset.empty())
-		catalog.get(dataset);
+	if (!PG_ARGISNULL(0))
+		(void)catalog.get(dataset);
 	const pg::Settings settings = pg::Settings::current();
 	settings.require_folders();
 	lock_for_erasure(catalog);

@@ -52,7 +52,7 @@ people_definition(const Catalog &catalog, const std::string &dataset)
 	throw pg::Error("22023", "dataset \"" + dataset + "\" has no people of its own",
 					people.empty() ? "Its definition names no subject."
 								   : "Its records are about people of dataset \"" + people + "\".",
-					people.empty() ? "" : "SELECT etl_erase('" + people + "', …);");
+					people.empty() ? "" : "Name dataset \"" + people + "\" instead.");
 }
 
 std::string
@@ -60,7 +60,16 @@ canonical_person(const Catalog &catalog, const std::string &dataset, const std::
 {
 	const auto type = catalog.key_types().find(dataset);
 	static const ColumnType as_text;
-	const ColumnType &key = type == catalog.key_types().end() ? as_text : type->second;
+	return canonical_person(type == catalog.key_types().end() ? as_text : type->second, dataset,
+							subject);
+}
+
+std::string
+canonical_person(const ColumnType &key, const std::string &dataset, const std::string &subject)
+{
+	if (subject.empty())
+		throw pg::Error("22004", "subject is empty",
+						"Keys of dataset \"" + dataset + "\" are of type " + key.sql + ".");
 	std::string json, encoded;
 	append_json_string(json, subject);
 	Document document;

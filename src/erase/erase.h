@@ -113,8 +113,11 @@ ErasureReport erase_subjects(const Catalog &catalog, const std::string &dataset,
 
 /// The definition of a dataset that has people; throws 22023 for any other.
 const Definition &people_definition(const Catalog &catalog, const std::string &dataset);
-/// The canonical key of a person as somebody wrote it ("067318" is 67318). Throws 22P02.
+/// The canonical key of a person as somebody wrote it ("067318" is 67318). Throws 22004 where it is
+/// empty, and what the key's type says (22P02, 22003) where it is none.
 std::string canonical_person(const Catalog &catalog, const std::string &dataset,
+							 const std::string &subject);
+std::string canonical_person(const ColumnType &key, const std::string &dataset,
 							 const std::string &subject);
 
 /// The text of a record with its personal fields treated; "" when it is no JSON.

@@ -8,6 +8,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/beneath.h"
@@ -80,7 +81,8 @@ ExportTarget::ExportTarget(const std::string &path)
 	const size_t slash = absolute.rfind('/');
 	name_ = absolute.substr(slash + 1);
 	if (name_.empty() || name_ == "." || name_ == "..")
-		throw pg::Error("22023", "path \"" + storable_text(path) + "\" names no file");
+		throw pg::Error("22023", "path \"" + storable_text(path) + "\" names no file", "",
+						"Give a path relative to etl.processed_dir, or an absolute one.");
 	const std::unique_ptr<char, void (*)(void *)> directory(
 		realpath(slash == 0 ? "/" : absolute.substr(0, slash).c_str(), nullptr), std::free);
 	const auto fail = [&]
@@ -103,6 +105,11 @@ ExportTarget::ExportTarget(const std::string &path)
 	directory_ = ScopedFd(beneath::open(folder + "/", O_RDONLY | O_DIRECTORY, 0, 0));
 	if (!directory_)
 		fail();
+	struct stat there;
+	if (fstatat(directory_.get(), name_.c_str(), &there, AT_SYMLINK_NOFOLLOW) == 0 &&
+		!S_ISREG(there.st_mode) && !S_ISLNK(there.st_mode))
+		throw pg::Error("42809", "\"" + storable_text(path) + "\" is not a regular file", "",
+						"Give the export a name of its own.");
 	resolved_ = (folder == "/" ? "" : folder) + "/" + name_;
 	refuse_known(resolved_, path);
 	part_name_ = ".pg_etl." + name_ + "." + std::to_string(getpid()) + ".part";

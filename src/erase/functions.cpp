@@ -8,6 +8,7 @@
 #include "core/rewrite.h"
 #include "erase/audit.h"
 #include "erase/eraser.h"
+#include "erase/hold.h"
 #include "erase/journal.h"
 #include "pg/key_file.h"
 #include "pg/srf.h"
@@ -183,11 +184,10 @@ PG_ETL_ENTRY(etl_fold_email)
 PG_ETL_ENTRY(etl_erase)
 {
 	const ExclusiveCall exclusive_call(fcinfo);
-	if (PG_ARGISNULL(0))
-		throw pg::Error("22004", "dataset must not be null");
-	const std::string dataset = pg::text_argument(fcinfo, 0);
+	const std::string dataset = pg::required_text(fcinfo, 0, "dataset");
 	const std::string subject = text_or_empty(fcinfo, 1), email = text_or_empty(fcinfo, 2);
-	const bool dry_run = !PG_ARGISNULL(3) && PG_GETARG_BOOL(3);
+	pg::require_argument(fcinfo, 3, "dry_run");
+	const bool dry_run = PG_GETARG_BOOL(3);
 	const std::string expected = text_or_empty(fcinfo, 4);
 	require_utf8();
 	const pg::Spi spi;
@@ -243,23 +243,16 @@ PG_ETL_ENTRY(etl_erase)
 PG_ETL_ENTRY(etl_reinstate)
 {
 	const ExclusiveCall exclusive_call(fcinfo);
-	if (PG_ARGISNULL(0))
-		throw pg::Error("22004", "dataset must not be null");
-	const std::string dataset = pg::text_argument(fcinfo, 0);
-	const std::string subject = text_or_empty(fcinfo, 1), reason = text_or_empty(fcinfo, 2);
+	const std::string dataset = pg::required_text(fcinfo, 0, "dataset");
+	const std::string subject = text_or_empty(fcinfo, 1);
 	const std::string email = fold_email(text_or_empty(fcinfo, 3));
 	const pg::Spi spi;
 	const Catalog catalog = Catalog::load();
 	people_definition(catalog, dataset);
-	if (trim_unicode(reason).empty())
-		throw pg::Error("22004", "the reason must be given",
-						"It is kept in etl.tombstone; no personal data belongs in it.",
-						"SELECT etl_reinstate('" + dataset + "', '…', reason => '…');");
-	if (reason.size() > max_reason)
-		throw pg::Error("22001", "the reason is too long",
-						"It may have " + std::to_string(max_reason) + " bytes.");
+	const std::string reason = required_reason(fcinfo, 2);
 	if (subject.empty() && email.empty())
-		throw pg::Error("22004", "neither subject nor email is given");
+		throw pg::Error("22004", "neither subject nor email is given", "",
+						"SELECT etl_reinstate('" + dataset + "', subject => '…', reason => '…');");
 	const std::string secret = pg::secret(pg::KeyUse::keep);
 	lock_for_erasure(catalog);
 	require_journal_applied();
@@ -332,8 +325,9 @@ PG_ETL_ENTRY(etl_reinstate)
 
 PG_ETL_ENTRY(etl_subject)
 {
-	const std::string dataset = pg::text_argument(fcinfo, 0),
-					  subject = pg::text_argument(fcinfo, 1);
+	// not STRICT: no row would read as "nothing is held"
+	const std::string dataset = pg::required_text(fcinfo, 0, "dataset"),
+					  subject = pg::required_text(fcinfo, 1, "subject");
 	require_utf8();
 	pg::ResultSet result(fcinfo);
 	const pg::Spi spi;

@@ -1,5 +1,6 @@
 #include "erase/hold.h"
 
+#include "core/casefold.h"
 #include "core/identities.h"
 #include "core/rewrite.h"
 #include "core/staged_file.h"
@@ -57,22 +58,33 @@ mark_held(const std::string &dataset, const std::string &secret,
 }
 
 std::string
-canonical_subject(const Catalog &catalog, const std::string &dataset, const std::string &subject)
+required_reason(FunctionCallInfo fcinfo, int n)
 {
-	std::string json;
-	append_json_string(json, subject);
-	Document document;
-	ParseError error;
-	const std::string canonical = document.parse(json, error)
-									  ? canonical_key_of(catalog, dataset, document.root())
-									  : std::string();
-	if (canonical.empty())
-		throw pg::Error("22023", "the subject is no key of dataset \"" + dataset + "\"",
-						catalog.key_types().count(dataset) > 0
-							? "Its keys are of type " + catalog.key_types().at(dataset).sql + "."
-							: "");
-	return canonical;
+	const std::string given = PG_ARGISNULL(n) ? std::string() : pg::text_argument(fcinfo, n);
+	const std::string_view reason = trim_unicode(given);
+	if (reason.empty())
+		throw pg::Error(
+			"22004", "the reason must be given", "",
+			"It is kept in the catalog and shown in reports; no personal data belongs in "
+			"it.");
+	if (reason.size() > max_reason)
+		throw pg::Error("22001", "the reason is too long",
+						"It may have " + std::to_string(max_reason) + " bytes.");
+	return std::string(reason);
 }
+
+namespace
+{
+
+/// A key of the dataset's own people, as etl_erase takes it.
+std::string
+person_of(const Catalog &catalog, const std::string &dataset, const std::string &subject)
+{
+	(void)people_definition(catalog, dataset);
+	return canonical_person(catalog, dataset, subject);
+}
+
+} // namespace
 
 } // namespace etl
 
@@ -87,9 +99,8 @@ PG_ETL_ENTRY(etl_subject_pseudonym)
 	{
 		const pg::Spi spi;
 		const Catalog catalog = Catalog::load();
-		(void)catalog.get(dataset);
-		pseudonym = subject_pseudonym(secret, dataset, "subject",
-									  canonical_subject(catalog, dataset, subject));
+		pseudonym =
+			subject_pseudonym(secret, dataset, "subject", person_of(catalog, dataset, subject));
 	}
 	return pg::text_datum(pseudonym);
 }
@@ -101,22 +112,43 @@ PG_ETL_ENTRY(etl_subject_hash)
 	const Identities identities(pg::secret(pg::KeyUse::look));
 	const pg::Spi spi;
 	const Catalog catalog = Catalog::load();
-	(void)catalog.get(dataset);
-	return Int64GetDatum(static_cast<int64_t>(
-		identities.subject_hash(canonical_subject(catalog, dataset, subject))));
+	return Int64GetDatum(
+		static_cast<int64_t>(identities.subject_hash(person_of(catalog, dataset, subject))));
+}
+
+PG_ETL_ENTRY(etl_require_reason)
+{
+	return pg::text_datum(required_reason(fcinfo, 0));
+}
+
+/// require_holdable(dataset, subject): of whom or what a hold can be.
+PG_ETL_ENTRY(etl_require_holdable)
+{
+	const std::string dataset = pg::required_text(fcinfo, 0, "dataset");
+	const pg::Spi spi;
+	const Catalog catalog = Catalog::load();
+	const Definition &definition = catalog.get(dataset);
+	if (!PG_ARGISNULL(1))
+		(void)person_of(catalog, dataset, pg::text_argument(fcinfo, 1));
+	// a hold on what others' people are in would hold nobody; one on records about nobody keeps
+	// them
+	else if (definition.subject || definition.erases)
+		(void)people_definition(catalog, dataset);
+	return static_cast<Datum>(0);
 }
 
 PG_ETL_ENTRY(etl_release_hold)
 {
 	const ExclusiveCall exclusive_call(fcinfo);
-	if (PG_ARGISNULL(0))
-		throw pg::Error("22004", "the dataset must be given");
-	const std::string dataset = pg::text_argument(fcinfo, 0);
+	const std::string dataset = pg::required_text(fcinfo, 0, "dataset");
 	require_utf8();
 	pg::ResultSet result(fcinfo);
 	const pg::Spi spi;
 	const Catalog catalog = Catalog::load();
 	(void)catalog.get(dataset);
+	std::string person;
+	if (!PG_ARGISNULL(1))
+		person = person_of(catalog, dataset, pg::text_argument(fcinfo, 1));
 	// before anybody is looked up: what another session is loading must be there
 	lock_for_erasure(catalog);
 	require_journal_applied();
@@ -124,9 +156,7 @@ PG_ETL_ENTRY(etl_release_hold)
 	const std::string secret = pg::secret(pg::KeyUse::keep);
 	std::string subject;
 	if (!PG_ARGISNULL(1))
-		subject =
-			subject_pseudonym(secret, dataset, "subject",
-							  canonical_subject(catalog, dataset, pg::text_argument(fcinfo, 1)));
+		subject = subject_pseudonym(secret, dataset, "subject", person);
 	const pg::Rows released = pg::query(
 		"UPDATE etl.hold SET released_at = clock_timestamp(), released_by = session_user"
 		" WHERE dataset = $1 AND coalesce(subject, '') = $2 AND released_at IS NULL"

@@ -17,9 +17,8 @@ std::vector<bool> held(const std::string &dataset, const std::vector<std::string
 void mark_held(const std::string &dataset, const std::string &secret,
 			   std::vector<ErasureRequest> &requests);
 
-/// The canonical key of a person as somebody wrote it ("067318" and "67318" name the same one).
-/// Throws 22023 when it is no key of the dataset's.
-std::string canonical_subject(const Catalog &catalog, const std::string &dataset,
-							  const std::string &subject);
+/// An argument that says why, without the blanks around it. Throws 22004 where there is none, 22001
+/// where it is too long for the journal.
+std::string required_reason(FunctionCallInfo fcinfo, int n);
 
 } // namespace etl

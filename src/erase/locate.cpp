@@ -214,15 +214,14 @@ PG_ETL_ENTRY(etl_locate)
 	using namespace etl;
 	require_utf8();
 	// not STRICT: no row would read as "nothing is held"
-	const std::string identifier = PG_ARGISNULL(0) ? std::string() : pg::text_argument(fcinfo, 0);
+	const std::string identifier = pg::required_text(fcinfo, 0, "identifier");
 	int characters = 0;
 	for (const char c : identifier)
 		characters += (static_cast<unsigned char>(c) & 0xC0) != 0x80;
 	if (characters < min_characters || identifier.size() > max_bytes)
 		throw pg::Error("22023",
-						PG_ARGISNULL(0)               ? "identifier must not be null"
-						: characters < min_characters ? "identifier is too short to be searched for"
-													  : "identifier is too long",
+						characters < min_characters ? "identifier is too short to be searched for"
+													: "identifier is too long",
 						"It must have at least " + std::to_string(min_characters) +
 							" characters and at most " + std::to_string(max_bytes) + " bytes.");
 	pg::ResultSet result(fcinfo);

@@ -110,6 +110,7 @@ PG_ETL_ENTRY(etl_sign)
 /// else signed.
 PG_ETL_ENTRY(etl_certificate)
 {
+	pg::require_argument(fcinfo, 0, "erasure_id");
 	const int64_t erasure_id = PG_GETARG_INT64(0);
 	const pg::Spi spi;
 	const std::string body =

@@ -150,6 +150,11 @@ treated_select_list(const Definition &definition, const TableDefinition &table,
 	std::string list;
 	for (const std::string &name : columns)
 	{
+		if (name.empty())
+		{
+			list += list.empty() ? "NULL" : ", NULL";
+			continue;
+		}
 		std::string expression = "t." + pg::quote(name);
 		for (const PersonalColumn &p : personal)
 			if (p.column->name == name)

@@ -12,6 +12,7 @@
 #include "core/rewrite.h"
 #include "core/treatment.h"
 #include "erase/audit.h"
+#include "erase/erase.h"
 #include "pg/call_cache.h"
 #include "pg/key_file.h"
 #include "pg/key_fingerprint.h"
@@ -323,6 +324,26 @@ PG_ETL_ENTRY(etl_subject_token)
 	return pg::text_datum(subject_token(tokens.secret.get(), dataset, subject));
 }
 
+/// etl.subject_token of somebody whom etl_erase would know as well.
+PG_ETL_ENTRY(etl_token)
+{
+	Tokens &tokens = pg::call_cache<Tokens>(fcinfo, [] { return std::make_unique<Tokens>(); });
+	const std::string dataset = pg::text_argument(fcinfo, 0);
+	if (!tokens.read || tokens.dataset != dataset)
+	{
+		const pg::Spi spi;
+		const Catalog catalog = Catalog::load();
+		(void)people_definition(catalog, dataset);
+		const auto type = catalog.key_types().find(dataset);
+		tokens.key = type == catalog.key_types().end() ? ColumnType() : type->second;
+		tokens.dataset = dataset;
+		tokens.read = true;
+	}
+	return pg::text_datum(
+		subject_token(tokens.secret.get(), dataset,
+					  canonical_person(tokens.key, dataset, pg::text_argument(fcinfo, 1))));
+}
+
 /// What etl.health says of etl.key_file.
 PG_ETL_ENTRY(etl_key_check)
 {
@@ -363,6 +384,7 @@ PG_ETL_ENTRY(etl_key_check)
 PG_ETL_ENTRY(etl_rotate_key)
 {
 	const ExclusiveCall exclusive_call(fcinfo);
+	pg::require_argument(fcinfo, 0, "destroy");
 	const bool destroy = PG_GETARG_BOOL(0);
 	pg::secret(pg::KeyUse::look); // every check, and the first key where there is none
 	// the file changes at once, and what the audit trail says of it must not be rolled back

@@ -424,4 +424,18 @@ text_argument(FunctionCallInfo fcinfo, int n)
 	return {VARDATA_ANY(plain), static_cast<size_t>(VARSIZE_ANY_EXHDR(plain))};
 }
 
+void
+require_argument(FunctionCallInfo fcinfo, int n, const char *name, const std::string &hint)
+{
+	if (PG_ARGISNULL(n))
+		throw Error("22004", std::string(name) + " must not be null", "", hint);
+}
+
+std::string
+required_text(FunctionCallInfo fcinfo, int n, const char *name, const std::string &hint)
+{
+	require_argument(fcinfo, n, name, hint);
+	return text_argument(fcinfo, n);
+}
+
 } // namespace pg

@@ -184,6 +184,13 @@ std::string literal(std::string_view text);
 
 /// Text argument of a function call.
 std::string text_argument(FunctionCallInfo fcinfo, int n);
+/// Raises 22004 where an argument is null that must be given: STRICT would answer with nothing, as
+/// if there were nothing to say. hint: what to call instead.
+void require_argument(FunctionCallInfo fcinfo, int n, const char *name,
+					  const std::string &hint = {});
+/// Text argument that must be given.
+std::string required_text(FunctionCallInfo fcinfo, int n, const char *name,
+						  const std::string &hint = {});
 Datum text_datum(std::string_view text);
 
 } // namespace pg

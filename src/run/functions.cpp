@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <stdlib.h>
 
+#include "core/file_error.h"
 #include "core/inside.h"
 #include "erase/treatment_check.h"
 #include "pg/srf.h"
@@ -58,16 +59,16 @@ jsonb_text(Datum value)
 std::string
 readable_path(const std::string &path)
 {
+	if (path.empty())
+		throw pg::Error("22023", "path \"\" names no file", "",
+						"Give a path relative to etl.raw_dir, or an absolute one.");
 	const pg::Settings settings = pg::Settings::current();
-	const std::string absolute =
-		!path.empty() && path[0] == '/' ? path : settings.raw_dir + "/" + path;
-	if ((path.empty() || path[0] != '/') && settings.raw_dir.empty())
+	const std::string absolute = path[0] == '/' ? path : settings.raw_dir + "/" + path;
+	if (path[0] != '/' && settings.raw_dir.empty())
 		settings.require_folders();
 	char resolved[PATH_MAX];
 	if (realpath(absolute.c_str(), resolved) == nullptr)
-		throw pg::Error(errno == ENOENT   ? "58P01"
-						: errno == EACCES ? "42501"
-										  : "58030",
+		throw pg::Error(sqlstate_of_errno(errno),
 						"could not open file \"" + storable_text(path) +
 							"\": " + pg_strerror(errno),
 						"", "Give a path relative to etl.raw_dir, or an absolute one.");
@@ -158,7 +159,9 @@ validate_file(const Catalog &catalog, const Definition &definition, const std::s
 		Stager::Step step = stager.next(std::chrono::milliseconds(100));
 		pg::check_for_interrupts();
 		if (step.kind == Stager::Step::Kind::file_end && !step.outcome.error.empty())
-			throw pg::Error(step.outcome.sqlstate, step.outcome.error);
+			throw pg::Error(step.outcome.sqlstate,
+							"could not read staged file: " + step.outcome.error,
+							"File \"" + storable_text(path) + "\".");
 		if (step.kind == Stager::Step::Kind::done)
 			return;
 		if (step.kind != Stager::Step::Kind::piece)
@@ -187,7 +190,9 @@ using namespace etl;
 PG_ETL_ENTRY(etl_run_one)
 {
 	const ExclusiveCall exclusive_call(fcinfo);
-	const std::string dataset = text_arg(fcinfo, 0);
+	const std::string dataset = pg::required_text(
+		fcinfo, 0, "dataset", "SELECT * FROM etl_run(); runs every enabled dataset.");
+	pg::require_argument(fcinfo, 1, "wait");
 	require_utf8();
 	const pg::Spi spi;
 	const Catalog catalog = Catalog::load();
@@ -254,7 +259,7 @@ PG_ETL_ENTRY(etl_run_all)
 PG_ETL_ENTRY(etl_replay)
 {
 	const ExclusiveCall exclusive_call(fcinfo);
-	const std::string dataset = text_arg(fcinfo, 0);
+	const std::string dataset = pg::required_text(fcinfo, 0, "dataset");
 	require_utf8();
 	const pg::Spi spi;
 	const Catalog catalog = Catalog::load();
@@ -264,6 +269,7 @@ PG_ETL_ENTRY(etl_replay)
 PG_ETL_ENTRY(etl_define)
 {
 	const ExclusiveCall exclusive_call(fcinfo);
+	pg::require_argument(fcinfo, 0, "definition");
 	const std::string json = jsonb_text(PG_GETARG_DATUM(0));
 	require_utf8();
 	const pg::Spi spi;
@@ -297,15 +303,23 @@ PG_ETL_ENTRY(etl_define)
 PG_ETL_ENTRY(etl_drop)
 {
 	const ExclusiveCall exclusive_call(fcinfo);
-	const std::string dataset = text_arg(fcinfo, 0);
+	const std::string dataset = pg::required_text(fcinfo, 0, "dataset");
 	const pg::Spi spi;
 	return BoolGetDatum(
 		pg::execute("DELETE FROM etl.dataset WHERE name = $1", {pg::param(dataset)}) > 0);
 }
 
+PG_ETL_ENTRY(etl_require_dataset)
+{
+	const std::string dataset = pg::required_text(fcinfo, 0, "dataset");
+	const pg::Spi spi;
+	(void)Catalog::load().get(dataset);
+	return static_cast<Datum>(0);
+}
+
 PG_ETL_ENTRY(etl_read)
 {
-	const std::string path = readable_path(text_arg(fcinfo, 0));
+	const std::string path = readable_path(pg::required_text(fcinfo, 0, "path"));
 	const pg::Settings settings = pg::Settings::current();
 	pg::ResultSet result(fcinfo);
 	try
@@ -333,13 +347,15 @@ PG_ETL_ENTRY(etl_read)
 
 PG_ETL_ENTRY(etl_validate)
 {
-	const std::string dataset = text_arg(fcinfo, 0);
-	const std::string json = jsonb_text(PG_GETARG_DATUM(1));
+	const std::string dataset = pg::required_text(fcinfo, 0, "dataset");
 	require_utf8();
 	pg::ResultSet result(fcinfo);
 	const pg::Spi spi;
 	const Catalog catalog = Catalog::load();
 	const Definition &definition = catalog.get(dataset);
+	if (PG_ARGISNULL(1))
+		return static_cast<Datum>(0); // no record, nothing to say about it
+	const std::string json = jsonb_text(PG_GETARG_DATUM(1));
 	Batch batch;
 	batch.pieces.push_back(std::make_unique<Piece>());
 	pg::ServerTypeInput type_input;
@@ -360,13 +376,14 @@ PG_ETL_ENTRY(etl_validate)
 
 PG_ETL_ENTRY(etl_validate_file)
 {
-	const std::string dataset = text_arg(fcinfo, 0);
-	const std::string path = readable_path(text_arg(fcinfo, 1));
+	const std::string dataset = pg::required_text(fcinfo, 0, "dataset");
+	const std::string given = pg::required_text(fcinfo, 1, "path");
 	require_utf8();
 	pg::ResultSet result(fcinfo);
 	const pg::Spi spi;
 	const Catalog catalog = Catalog::load();
-	validate_file(catalog, catalog.get(dataset), path, result);
+	const Definition &definition = catalog.get(dataset);
+	validate_file(catalog, definition, readable_path(given), result);
 	return static_cast<Datum>(0);
 }
 

@@ -256,7 +256,7 @@ PG_ETL_ENTRY(etl_reload)
 	pg::ResultSet result(fcinfo);
 	const pg::Spi spi;
 	const Catalog catalog = Catalog::load();
-	if (!only.empty())
+	if (!PG_ARGISNULL(1))
 		(void)catalog.get(only);
 	require_read_committed();
 	const pg::Settings settings = pg::Settings::current();

@@ -15,7 +15,7 @@ $$ INSERT INTO etl.erasure (erasure_id, dataset, received_at, source, subject, s
    VALUES (id, 'customers', received, 'sql', etl.subject_pseudonym('customers', person), status) $$;
 
 SELECT throws_ok($$ SELECT etl_hold('nobody', '1', 'x') $$, '42704', NULL, 'a hold needs a dataset');
-SELECT throws_ok($$ SELECT etl_hold('customers', 'abc', 'x') $$, '22023', NULL, 'and a key of it');
+SELECT throws_ok($$ SELECT etl_hold('customers', 'abc', 'x') $$, '22P02', NULL, 'and a key of it');
 SELECT throws_ok($$ SELECT etl_hold('customers', '1') $$, '22004', NULL, 'and a reason');
 SELECT throws_ok($$ SELECT etl_hold('customers', '1', '  ') $$, '22004', NULL, 'that is not blank');
 SELECT lives_ok($$ SELECT etl_hold('customers', '067318', 'docket 12/2026') $$, 'a hold');

@@ -22,7 +22,7 @@ SET etl.archive_dir = :'archive';
 SELECT plan(25);
 
 -- ---- what is no identifier
-SELECT throws_ok('SELECT etl_locate(NULL)', '22023', 'identifier must not be null', 'null is refused: no row would read as a proof');
+SELECT throws_ok('SELECT etl_locate(NULL)', '22004', 'identifier must not be null', 'null is refused: no row would read as a proof');
 SELECT throws_ok($$SELECT etl_locate('ab')$$, '22023', 'identifier is too short to be searched for', 'so is what is everywhere');
 SELECT throws_ok($$SELECT etl_locate('éé')$$, '22023', NULL, 'counted in characters');
 SELECT throws_ok($$SELECT etl_locate(repeat('x', 5000))$$, '22023', 'identifier is too long', 'and what is no identifier');

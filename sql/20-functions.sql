@@ -110,7 +110,7 @@ COMMENT ON FUNCTION @extschema@.etl_anonymized(anyelement, text) IS 'Rows of a t
 
 CREATE FUNCTION @extschema@.etl_export(dataset text, path text, format text DEFAULT 'jsonl', anonymized boolean DEFAULT false) RETURNS bigint
 LANGUAGE c AS 'MODULE_PATHNAME', 'etl_export';
-COMMENT ON FUNCTION @extschema@.etl_export(text, text, text, boolean) IS 'Writes the dataset''s first table by COPY TO, as jsonl or csv, gzipped where the path ends in .gz; only under etl.processed_dir unless the caller may write server files. Returns the number of rows';
+COMMENT ON FUNCTION @extschema@.etl_export(text, text, text, boolean) IS 'Writes the dataset''s first table by COPY TO, as jsonl or csv (with a header), gzipped where the path ends in .gz; only under etl.processed_dir unless the caller may write server files. Returns the number of rows. Errors: 22023 a path whose ending names another format, 0A000 another compression than gzip, 42P01 no table yet';
 
 CREATE FUNCTION etl.subject_token(dataset text, subject text) RETURNS text
 LANGUAGE c STRICT STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'etl_subject_token';

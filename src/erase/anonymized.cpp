@@ -4,6 +4,7 @@
 #include "core/rewrite.h"
 #include "core/scoped_fd.h"
 #include "erase/erase.h"
+#include "erase/export_name.h"
 #include "erase/export_target.h"
 #include "erase/exports.h"
 #include "erase/treat.h"
@@ -84,6 +85,7 @@ export_table(const Definition &definition, const std::string &path, const std::s
 			 bool anonymized)
 {
 	const TableDefinition &table = first_table(definition);
+	require_fitting_name(definition.dataset, path, format);
 	lock_exports(false);
 	ExportTarget target(path);
 	const Oid relation = find_table(table);

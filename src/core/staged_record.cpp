@@ -227,13 +227,14 @@ RecordStager::stage(const RawRecord &raw, size_t readable, uint32_t file, const 
 		rows_before_.push_back(table.size());
 	encode_rows(record, index, context, piece);
 	record.loadable = record.violations == nullptr;
+	// also where it is refused already: whoever mends it sees all that is wrong with it
+	run_checks(record);
 	if (!record.loadable)
 	{
 		for (size_t i = 0; i < rows_before_.size(); ++i)
 			piece.rows[i].resize(rows_before_[i]);
 		return;
 	}
-	run_checks(record);
 	if (rewrites_)
 		record.output = output_text(context, piece, raw.text);
 }
@@ -473,6 +474,9 @@ RecordStager::run_checks(StagedRecord &record)
 				 });
 		const auto total = decimal(equals);
 		if (sum && total && sum->compare(*total) == 0)
+			continue;
+		// what cannot be read breaks another rule, and says nothing about the sum
+		if (!record.loadable && (!sum || !total))
 			continue;
 		record.add({Code::check, check.name, check.equals_field,
 					"/x-etl/checks/" + std::to_string(i), "23514",

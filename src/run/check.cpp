@@ -174,7 +174,7 @@ check_keys(const Definition &definition, std::vector<BatchRecord> &records,
 	for (uint32_t i = 0; i < records.size(); ++i)
 	{
 		StagedRecord &record = *records[i].record;
-		if (!record.loadable || record.key.data() == nullptr)
+		if (record.key.data() == nullptr)
 			continue;
 		if (spanning != nullptr && record.file == spanning->file &&
 			spanning->keys.contains(record.key))
@@ -185,11 +185,16 @@ check_keys(const Definition &definition, std::vector<BatchRecord> &records,
 		uint32_t &at = first.find(record);
 		if (at == KeyTable::no_record)
 		{
-			at = i;
-			candidates.push_back(i);
+			// one that is refused already claims no key, but may have one that is taken
+			if (record.loadable)
+				at = i;
+			if (record.loadable || !update)
+				candidates.push_back(i);
 			continue;
 		}
 		BatchRecord &earlier = records[at];
+		if (update && !record.loadable && earlier.record->file != record.file)
+			continue;
 		if (update && (earlier.record->file != record.file || record.quarantine_id != 0))
 		{
 			// a later file's record takes the place of an earlier one's
@@ -258,7 +263,7 @@ check_references(const Catalog &catalog, const Definition &definition,
 	std::vector<Known> *known = nullptr;
 	for (const BatchRecord &r : records)
 	{
-		if (!r.record->loadable || r.record->reference_count == 0)
+		if (r.record->reference_count == 0)
 			continue;
 		if (r.piece != piece)
 		{
@@ -270,7 +275,7 @@ check_references(const Catalog &catalog, const Definition &definition,
 		{
 			if (reference->key == StagedReference::no_key)
 			{
-				all_present = false;
+				all_present = all_present && !r.record->loadable;
 				continue;
 			}
 			if (reference->key >= known->size())
@@ -299,15 +304,17 @@ check_references(const Catalog &catalog, const Definition &definition,
 	MissingReferences missing(definition);
 	for (const BatchRecord &r : records)
 	{
-		if (!r.record->loadable || r.record->reference_count == 0)
+		if (r.record->reference_count == 0)
 			continue;
 		StagedReference *reference = &r.piece->references[r.record->first_reference];
 		const std::vector<Known> &of_piece = memory.of(r.piece->dictionary);
 		uint32_t count = 0;
 		for (uint32_t i = 0; i < r.record->reference_count; ++i, ++reference)
 		{
-			reference->missing = reference->key == StagedReference::no_key ||
-								 of_piece[reference->key] != Known::present;
+			// of a record that is refused already only what can be read is looked for
+			reference->missing = reference->key == StagedReference::no_key
+									 ? r.record->loadable
+									 : of_piece[reference->key] != Known::present;
 			count += reference->missing;
 		}
 		r.record->has_more_missing = count > 1;

@@ -90,10 +90,13 @@ present(std::string_view text, std::deque<std::string> &texts)
 								  : texts.emplace_back("=" + std::string(text));
 }
 
-/// Adds the keys that a quarantined record waits for, of those that its violations tell of.
+/// Adds the keys that a quarantined record waits for, of those that its violations tell of. One
+/// that breaks the schema or does not fit its columns waits for nobody: it has to be mended first.
 void
 add_references(const StagedRecord &record, int64_t id, CatalogRows &rows)
 {
+	if (record.violations->front().code < Code::duplicate)
+		return;
 	std::set<std::pair<std::string_view, std::string_view>> keys;
 	for (const Violation &v : *record.violations)
 		if (v.code == Code::reference && v.key.size() <= max_indexed_key &&

@@ -262,6 +262,28 @@ refuse_citus_table(const TableDefinition &table, Oid oid)
 							"'), or let the definition name a table that Citus does not manage.");
 }
 
+/// What a column of a target table holds, for people who look at the table.
+std::string
+meaning_of(const ColumnDefinition &column)
+{
+	switch (column.source)
+	{
+	case Source::element:
+		return "Field " + column.from.substr(1) + " of the element";
+	case Source::line:
+		return "Position of the element in its record, from 1";
+	case Source::record_date:
+		return "Date of the partition that the record came in";
+	case Source::record_hour:
+		return "Hour of the partition that the record came in";
+	case Source::run_time:
+		return "When the run began that loaded the record";
+	case Source::field:
+		break;
+	}
+	return "Field " + column.from + " of the record";
+}
+
 void
 create_table(const Definition &definition, const TableDefinition &table)
 {
@@ -282,6 +304,9 @@ create_table(const Definition &definition, const TableDefinition &table)
 	pg::execute("CREATE TABLE " + quoted(table) + " (" + columns + "\n)");
 	pg::execute("COMMENT ON TABLE " + quoted(table) + " IS " +
 				pg::literal("Loaded by pg_etl, dataset " + definition.dataset));
+	for (const ColumnDefinition &column : table.columns)
+		pg::execute("COMMENT ON COLUMN " + quoted(table) + "." + pg::quote(column.name) + " IS " +
+					pg::literal(meaning_of(column)));
 }
 
 } // namespace

@@ -67,7 +67,6 @@ ServerTypeInput::read(const etl::ColumnType &type, std::string_view text, std::s
 	Functions *functions = const_cast<Functions *>(&functions_of(type));
 	std::string terminated(text);
 	char *input = terminated.data();
-	const MemoryContext outer = CurrentMemoryContext;
 	bytea *bytes = nullptr;
 	std::string sqlstate;
 	const FixedSettings settings;
@@ -90,6 +89,7 @@ ServerTypeInput::read(const etl::ColumnType &type, std::string_view text, std::s
 	if (soft.error_occurred)
 		sqlstate = unpack_sql_state(soft.error_data->sqlerrcode);
 #else
+	const MemoryContext outer = CurrentMemoryContext;
 	const WithoutValues without_values;
 	const std::optional<PgError> refused = subtransaction(
 		[&]

@@ -1,12 +1,9 @@
 -- etl_anonymized treats what it is given: a table that a null names, the row that is given, and of
 -- what is no row of the dataset's tables nothing (22023).
 \set ECHO none
-\set QUIET 1
-\pset format unaligned
-\pset tuples_only true
-SET client_min_messages = warning;
-CREATE EXTENSION IF NOT EXISTS pgtap;
-CREATE EXTENSION IF NOT EXISTS pg_etl;
+\getenv test PG_ABS_SRCDIR
+\set head :test '/include/pgtap.psql'
+\i :head
 SELECT name AS defined FROM etl_define('{"x-etl": {"dataset": "readers", "files": ["readers.json"], "key": "/id",
     "tables": [{"name": "readers", "primary_key": ["id"], "columns": [{"name": "id", "type": "bigint", "from": "/id"}, {"name": "mail", "from": "/mail"},
                    {"name": "born", "type": "date", "from": "/born"}, {"name": "about", "type": "jsonb", "from": "/about"}, {"name": "city", "from": "/city"}]},

@@ -1,12 +1,9 @@
 -- The audit trail: append-only even for a superuser, hashed as docs/audit.md says, and every kind of
 -- tampering is found once the guard is dropped.
 \set ECHO none
-\set QUIET 1
-\pset format unaligned
-\pset tuples_only true
-SET client_min_messages = warning;
-CREATE EXTENSION IF NOT EXISTS pgtap;
-CREATE EXTENSION IF NOT EXISTS pg_etl;
+\getenv test PG_ABS_SRCDIR
+\set head :test '/include/pgtap.psql'
+\i :head
 BEGIN;
 SELECT plan(33);
 

@@ -1,12 +1,9 @@
 -- Certificates: what they say and that they are signed. That openssl accepts the signature on
 -- another machine is tested by test/tap/020_restore.pl.
 \set ECHO none
-\set QUIET 1
-\pset format unaligned
-\pset tuples_only true
-SET client_min_messages = warning;
-CREATE EXTENSION IF NOT EXISTS pgtap;
-CREATE EXTENSION IF NOT EXISTS pg_etl;
+\getenv test PG_ABS_SRCDIR
+\set head :test '/include/pgtap.psql'
+\i :head
 BEGIN;
 SELECT plan(15);
 

@@ -1,11 +1,8 @@
 -- Definitions from SQL: a dataset of one's own needs no C++, and mistakes are told with their place.
 \set ECHO none
-\set QUIET 1
-\pset format unaligned
-\pset tuples_only true
-SET client_min_messages = warning;
-CREATE EXTENSION IF NOT EXISTS pgtap;
-CREATE EXTENSION IF NOT EXISTS pg_etl;
+\getenv test PG_ABS_SRCDIR
+\set head :test '/include/pgtap.psql'
+\i :head
 BEGIN;
 SELECT plan(24);
 

@@ -1,12 +1,9 @@
 -- Erasure in SQL: arguments, errors, folding of emails, what a mended record is about. Files are
 -- tested in test/tap/020_erasure.pl.
 \set ECHO none
-\set QUIET 1
-\pset format unaligned
-\pset tuples_only true
-SET client_min_messages = warning;
-CREATE EXTENSION IF NOT EXISTS pgtap;
-CREATE EXTENSION IF NOT EXISTS pg_etl;
+\getenv test PG_ABS_SRCDIR
+\set head :test '/include/pgtap.psql'
+\i :head
 BEGIN;
 SELECT plan(24);
 

@@ -2,12 +2,9 @@
 -- it breaks as far as its fields can be read: key, references, sums. In files, in etl_validate
 -- and in a replay. It claims no key and waits for nobody.
 \set ECHO none
-\set QUIET 1
-\pset format unaligned
-\pset tuples_only true
-SET client_min_messages = warning;
-CREATE EXTENSION IF NOT EXISTS pgtap;
-CREATE EXTENSION IF NOT EXISTS pg_etl;
+\getenv test PG_ABS_SRCDIR
+\set head :test '/include/pgtap.psql'
+\i :head
 SELECT '/tmp/pg_etl.regress.' || pg_backend_pid() AS root \gset
 \set raw :root '/raw'
 \set processed :root '/processed'

@@ -1,12 +1,9 @@
 -- The ending of an exported file's name is true: another format than is written is refused with 22023
 -- and what to type, a compression that is not written with 0A000.
 \set ECHO none
-\set QUIET 1
-\pset format unaligned
-\pset tuples_only true
-SET client_min_messages = warning;
-CREATE EXTENSION IF NOT EXISTS pgtap;
-CREATE EXTENSION IF NOT EXISTS pg_etl;
+\getenv test PG_ABS_SRCDIR
+\set head :test '/include/pgtap.psql'
+\i :head
 SELECT '/tmp/pg_etl.regress.' || pg_backend_pid() AS root \gset
 \set raw :root '/raw'
 \set processed :root '/processed'

@@ -1,12 +1,9 @@
 -- Legal holds, refusals and extensions: what bad calls get, and how the report shows it. That a
 -- released hold carries the request out is tested by test/tap/020_restore.pl.
 \set ECHO none
-\set QUIET 1
-\pset format unaligned
-\pset tuples_only true
-SET client_min_messages = warning;
-CREATE EXTENSION IF NOT EXISTS pgtap;
-CREATE EXTENSION IF NOT EXISTS pg_etl;
+\getenv test PG_ABS_SRCDIR
+\set head :test '/include/pgtap.psql'
+\i :head
 BEGIN;
 SELECT plan(31);
 

@@ -1,12 +1,9 @@
 -- etl_locate finds an identifier wherever it stands and however it was written; etl_erasure_purge
 -- names what is needed until it is gone.
 \set ECHO none
-\set QUIET 1
-\pset format unaligned
-\pset tuples_only true
-SET client_min_messages = warning;
-CREATE EXTENSION IF NOT EXISTS pgtap;
-CREATE EXTENSION IF NOT EXISTS pg_etl;
+\getenv test PG_ABS_SRCDIR
+\set head :test '/include/pgtap.psql'
+\i :head
 SELECT '/tmp/pg_etl.locate.' || pg_backend_pid() AS root \gset
 \set raw :root '/raw'
 \set processed :root '/processed'

@@ -1,12 +1,9 @@
 -- One mistake has one SQLSTATE and one message, whatever function it is made in. A table of mistakes
 -- and calls; what is null where it must be given is refused, never answered with nothing.
 \set ECHO none
-\set QUIET 1
-\pset format unaligned
-\pset tuples_only true
-SET client_min_messages = warning;
-CREATE EXTENSION IF NOT EXISTS pgtap;
-CREATE EXTENSION IF NOT EXISTS pg_etl;
+\getenv test PG_ABS_SRCDIR
+\set head :test '/include/pgtap.psql'
+\i :head
 SELECT '/tmp/pg_etl.regress.' || pg_backend_pid() AS root \gset
 \set raw :root '/raw'
 \set processed :root '/processed'

@@ -1,12 +1,9 @@
 -- Treatments of personal values: on their own, in tables and files alike, in definitions; removal of
 -- rows; the key's rotation; labels for neighbours.
 \set ECHO none
-\set QUIET 1
-\pset format unaligned
-\pset tuples_only true
-SET client_min_messages = warning;
-CREATE EXTENSION IF NOT EXISTS pgtap;
-CREATE EXTENSION IF NOT EXISTS pg_etl;
+\getenv test PG_ABS_SRCDIR
+\set head :test '/include/pgtap.psql'
+\i :head
 SELECT '/tmp/pg_etl.regress.' || pg_backend_pid() AS root \gset
 \set raw :root '/raw'
 \set processed :root '/processed'

@@ -3,12 +3,12 @@
 
 # These do not need PGXS (and make check must not be PGXS's own, which only says that it is not
 # supported): they install what is missing first and then call make again for the rest.
-SCRIPTED = check fuzz soak demo setup bench bench/generate
+SCRIPTED = check lint fuzz soak demo setup bench bench/generate
 
 ifneq (,$(filter $(SCRIPTED),$(MAKECMDGOALS)))
 
-.PHONY: check fuzz soak demo setup bench
-check fuzz soak demo setup:
+.PHONY: check lint fuzz soak demo setup bench
+check lint fuzz soak demo setup:
 	scripts/$@
 
 bench:
@@ -27,7 +27,7 @@ EXTENSION = pg_etl
 EXTVERSION = 1.0
 MODULE_big = pg_etl
 # The stages of a record's journey are folders; a new source file needs no entry here.
-SOURCES = $(sort $(wildcard src/*.cpp src/*/*.cpp))
+SOURCES = $(sort $(wildcard src/*.cpp src/*/*.cpp src/core/*/*.cpp))
 OBJS = $(SOURCES:.cpp=.o)
 
 INSTALL_SCRIPT_SQL = build/pg_etl--$(EXTVERSION).sql
@@ -36,6 +36,9 @@ DATA = $(wildcard sql/upgrade/*.sql)
 # In the order in which they refer to each other.
 STANDARD_DATASETS = products customers transactions erasure_requests
 SCHEMAS = $(STANDARD_DATASETS:%=schemas/%.json)
+# What definitions are checked against, embedded as C++ string literals (#include "meta/x-etl.inc").
+META_SCHEMAS = $(sort $(wildcard schemas/meta/*.json))
+EMBEDDED = $(META_SCHEMAS:schemas/%.json=build/%.inc)
 
 REGRESS = $(patsubst test/sql/%.sql,%,$(sort $(wildcard test/sql/*.sql)))
 # Where the server finds modules that only tests load.
@@ -52,9 +55,9 @@ endif
 
 # The server's headers as system headers: our warnings are about our code.
 # Hidden but for the entry points, which PostgreSQL 15 does not yet mark by itself.
-PG_CPPFLAGS = -Isrc -isystem $(shell $(PG_CONFIG) --includedir-server) '-DPGDLLEXPORT=__attribute__((visibility("default")))'
+PG_CPPFLAGS = -Isrc -Ibuild -isystem $(shell $(PG_CONFIG) --includedir-server) '-DPGDLLEXPORT=__attribute__((visibility("default")))'
 PG_CXXFLAGS = -std=c++20 -O2 -Wall -Wextra -fPIC -fvisibility=hidden -MMD -MP $(if $(WERROR),-Werror)
-SHLIB_LINK = -lsimdjson -lisal -lz -lcrypto -lpcre2-8 -lstdc++ -lpthread
+SHLIB_LINK = -lsimdjson -lisal -lz -lzstd -lcrypto -lpcre2-8 -licuuc -lidn2 -lstdc++ -lpthread
 EXTRA_CLEAN = build bench/generate $(OBJS:.o=.d)
 
 # JIT inlining needs bitcode, which needs clang, and would gain nothing: no function of ours is
@@ -69,7 +72,10 @@ PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 
 # Objects depend on how they are built, too.
-$(OBJS): Makefile
+$(OBJS): Makefile | $(EMBEDDED)
+$(EMBEDDED): build/%.inc: schemas/%.json Makefile
+	@mkdir -p $(@D)
+	@{ printf 'R"json('; cat $<; printf ')json"\n'; } > $@.tmp && mv $@.tmp $@
 -include $(OBJS:.o=.d)
 
 # The extension script: the pieces of sql/ in order, then the standard definitions, which need
@@ -95,10 +101,14 @@ $(INSTALL_SCRIPT_SQL): $(sort $(wildcard sql/*.sql)) $(SCHEMAS) Makefile
 	} > $@.tmp
 	mv $@.tmp $@
 
-# The module with fault points (src/run/fault.h), which crash tests load from where it is. What has
-# no fault point is shared with the normal build.
-FAULT_SOURCES = $(shell grep -l ETL_FAULT $(SOURCES))
+# The module with fault points (src/pg/fault.h) and limits of its own (src/pg/limits.h), which crash tests load from
+# where it is. What has neither is shared with the normal build.
+FAULT_HEADERS = pg/limits.h $(patsubst src/%,%,$(shell grep -rl --include='*.h' '"pg/limits.h"' src))
+FAULT_SOURCES = $(shell grep -l -e ETL_FAULT $(FAULT_HEADERS:%=-e '"%"') $(SOURCES))
 FAULT_OBJS = $(FAULT_SOURCES:%.cpp=build/faults/%.o)
+
+.PHONY: embedded
+embedded: $(EMBEDDED)
 
 .PHONY: faults
 faults: build/faults/pg_etl.so build/faults/io_fault.so
@@ -117,10 +127,12 @@ install: install-schemas
 install-schemas: installdirs
 	$(MKDIR_P) '$(DESTDIR)$(datadir)/pg_etl/schemas'
 	$(INSTALL_DATA) $(SCHEMAS) '$(DESTDIR)$(datadir)/pg_etl/schemas/'
+	$(MKDIR_P) '$(DESTDIR)$(datadir)/pg_etl/schemas/meta'
+	$(INSTALL_DATA) $(META_SCHEMAS) '$(DESTDIR)$(datadir)/pg_etl/schemas/meta/'
 
 uninstall: uninstall-schemas
 uninstall-schemas:
-	rm -f $(addprefix '$(DESTDIR)$(datadir)/pg_etl/schemas'/, $(notdir $(SCHEMAS)))
+	rm -f $(addprefix '$(DESTDIR)$(datadir)/pg_etl/schemas'/, $(notdir $(SCHEMAS))) $(addprefix '$(DESTDIR)$(datadir)/pg_etl/schemas/meta'/, $(notdir $(META_SCHEMAS)))
 
 DEBUGDIR = /usr/lib/debug/.build-id
 install-debug: $(shlib)

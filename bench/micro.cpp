@@ -17,7 +17,11 @@
 
 #include <unistd.h>
 
-#include "core/staged_record.h"
+#include "core/files/file_reader.h"
+#include "core/files/file_writer.h"
+#include "core/records/record_splitter.h"
+#include "core/staging/staged_record.h"
+#include "core/types/column_type.h"
 
 namespace
 {
@@ -106,7 +110,7 @@ gzip_file()
 		std::string path = "/tmp/pg_etl_micro." + std::to_string(getpid()) + ".gz";
 		Owner()
 		{
-			FileWriter writer(path, true);
+			FileWriter writer(path, Compression::gzip);
 			writer.write(records());
 			writer.close();
 		}
@@ -119,7 +123,7 @@ gzip_file()
 void
 decompress()
 {
-	FileReader reader(gzip_file(), true, UINT64_MAX);
+	FileReader reader(gzip_file(), Content::gzip, UINT64_MAX);
 	std::string buffer(256 * 1024, '\0');
 	while (reader.read(buffer.data(), buffer.size()) > 0)
 		benchmark::DoNotOptimize(buffer.data());
@@ -157,7 +161,7 @@ compress()
 {
 	const std::string path = gzip_file() + ".out";
 	{
-		FileWriter writer(path, true);
+		FileWriter writer(path, Compression::gzip);
 		writer.write(records());
 		writer.close();
 	}

@@ -28,7 +28,7 @@ constexpr Kind transaction_kinds[] = {
 	{"quanitity beyond integer", Code::type},
 	{"sku beyond bigint", Code::type},
 	{"sku of 40 digits", Code::type},
-	{"price NaN", Code::type},
+	{"price NaN", Code::check}, // which numeric takes, and no sum is
 	{"price of 30 digits", Code::type},
 	{"NUL character in city", Code::type},
 	{"key twice in the file", Code::duplicate},

@@ -3,6 +3,10 @@
 CREATE SCHEMA etl;
 COMMENT ON SCHEMA etl IS 'pg_etl: catalog of datasets, runs, files, quarantine, erasures and audit';
 
+CREATE FUNCTION etl.require_writable(name text) RETURNS void
+LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'etl_require_writable';
+COMMENT ON FUNCTION etl.require_writable(text) IS 'Raises 25006 in a read-only transaction and on a standby, where the function of that name could write nothing';
+
 CREATE TABLE etl.dataset (
     name       text PRIMARY KEY,
     definition jsonb NOT NULL,
@@ -11,7 +15,7 @@ CREATE TABLE etl.dataset (
     defined_at timestamptz NOT NULL DEFAULT now(),
     standard   boolean NOT NULL DEFAULT false
 );
-COMMENT ON TABLE etl.dataset IS 'Datasets: each a JSON Schema with an x-etl object (docs/definitions.md)';
+COMMENT ON TABLE etl.dataset IS 'Datasets: each a JSON Schema with an x-etl object (docs/reference/definition.md)';
 COMMENT ON COLUMN etl.dataset.name IS 'Name by which etl_run and the other functions know the dataset';
 COMMENT ON COLUMN etl.dataset.definition IS 'The definition, as given to etl_define';
 COMMENT ON COLUMN etl.dataset.enabled IS 'etl_run() without argument and etl_schedule() take enabled datasets only';
@@ -61,7 +65,7 @@ CREATE TABLE etl.file (
     records        bigint NOT NULL DEFAULT 0,
     loaded         bigint NOT NULL DEFAULT 0,
     quarantined    bigint NOT NULL DEFAULT 0,
-    status         text NOT NULL CHECK (status IN ('loaded', 'archived', 'duplicate', 'failed')),
+    status         text NOT NULL CHECK (status IN ('loaded', 'archived', 'duplicate', 'failed', 'skipped')),
     error          text,
     processed_path text,
     archived_path  text,
@@ -71,6 +75,7 @@ CREATE TABLE etl.file (
     archived_sha256 bytea
 );
 CREATE INDEX file_path_idx ON etl.file (dataset, path);
+CREATE INDEX file_failed_idx ON etl.file (dataset) WHERE status = 'failed';
 COMMENT ON TABLE etl.file IS 'One row for each staged file that was taken up (a failed file has one for each failed try with other bytes)';
 COMMENT ON COLUMN etl.file.file_id IS 'Identifies the file';
 COMMENT ON COLUMN etl.file.run_id IS 'The run that took it up';
@@ -83,8 +88,8 @@ COMMENT ON COLUMN etl.file.sha256 IS 'SHA-256 of the bytes as they came';
 COMMENT ON COLUMN etl.file.records IS 'Records read from it';
 COMMENT ON COLUMN etl.file.loaded IS 'Records accepted, those released by a replay included';
 COMMENT ON COLUMN etl.file.quarantined IS 'Records still quarantined';
-COMMENT ON COLUMN etl.file.status IS 'loaded: its records are in the tables but the raw file could not be archived yet; archived: and the raw file is archived; duplicate: the same bytes were loaded before; failed: error says why, nothing was loaded';
-COMMENT ON COLUMN etl.file.error IS 'Why it failed; of a file that is loaded, why its raw file could not be archived or its processed file not be published yet';
+COMMENT ON COLUMN etl.file.status IS 'loaded: its records are in the tables but the raw file could not be archived yet; archived: and the raw file is archived; duplicate: the same bytes were loaded before; failed: error says why, nothing was loaded; skipped: it failed, and the file is not there any more, or it is in the archive of a database that this one is behind and was left out by etl_reload';
+COMMENT ON COLUMN etl.file.error IS 'Why it failed; of a file that is loaded, why its raw file could not be archived or its processed file not be published yet, or that the file has grown since';
 COMMENT ON COLUMN etl.file.processed_path IS 'Path of the processed file relative to etl.processed_dir; null when no record was accepted';
 COMMENT ON COLUMN etl.file.archived_path IS 'Path of the raw file relative to etl.archive_dir';
 COMMENT ON COLUMN etl.file.started_at IS 'When the run took it up';
@@ -105,13 +110,18 @@ CREATE TABLE etl.quarantine (
     quarantined_at timestamptz NOT NULL DEFAULT now(),
     record_bytes   bytea,
     key            text,
-    subject        text
+    subject        text,
+    mended_at      timestamptz,
+    mended_by      text,
+    named_nobody   boolean NOT NULL DEFAULT false,
+    reason         text
 );
 CREATE INDEX quarantine_open_idx ON etl.quarantine (dataset, quarantine_id) WHERE status IN ('open', 'erased');
 CREATE INDEX quarantine_key_idx ON etl.quarantine (dataset, key) WHERE key IS NOT NULL;
 CREATE INDEX quarantine_subject_idx ON etl.quarantine (subject) WHERE subject IS NOT NULL;
 CREATE INDEX quarantine_file_idx ON etl.quarantine (file_id);
-COMMENT ON TABLE etl.quarantine IS 'Records that were refused, with every reason; mend one with UPDATE etl.quarantine SET record = … and call etl_replay';
+CREATE INDEX quarantine_named_nobody_idx ON etl.quarantine (dataset, file_id) WHERE named_nobody;
+COMMENT ON TABLE etl.quarantine IS 'Records that were refused, with every reason; mend one with UPDATE etl.quarantine SET record = … and call etl_replay, or give it up with etl_discard';
 COMMENT ON COLUMN etl.quarantine.quarantine_id IS 'Identifies the record; ascends in order of arrival';
 COMMENT ON COLUMN etl.quarantine.run_id IS 'The run that refused it last';
 COMMENT ON COLUMN etl.quarantine.file_id IS 'The file it came from';
@@ -119,12 +129,24 @@ COMMENT ON COLUMN etl.quarantine.dataset IS 'Name of the dataset';
 COMMENT ON COLUMN etl.quarantine.line IS 'Line in the file, from 1; position in the array for a JSON array';
 COMMENT ON COLUMN etl.quarantine.record IS 'The record as it came (of a record longer than etl.max_record_size its beginning)';
 COMMENT ON COLUMN etl.quarantine.code IS 'The first rule it broke: malformed, schema, type, duplicate, reference, check or constraint';
-COMMENT ON COLUMN etl.quarantine.violations IS 'Every rule it broke: [{code, keyword, pointer, schema_pointer, sqlstate, message}], and dataset and key of a missing reference';
-COMMENT ON COLUMN etl.quarantine.status IS 'open; released: loaded by a replay, or when what it waited for had come; discarded: given up by hand; erased: its personal fields are gone (one that waits for a key of another dataset is released all the same when that comes)';
+COMMENT ON COLUMN etl.quarantine.violations IS 'Every rule it broke: [{code, keyword, pointer, schema_pointer, sqlstate, message}], with dataset and key of a missing reference, and the pattern of the schema that was broken';
+COMMENT ON COLUMN etl.quarantine.status IS 'open; released: loaded by a replay, or when what it waited for had come; discarded: given up with etl_discard; erased: its personal fields are gone (one that waits for a key of another dataset is released all the same when that comes)';
 COMMENT ON COLUMN etl.quarantine.quarantined_at IS 'When it was refused first';
-COMMENT ON COLUMN etl.quarantine.record_bytes IS 'The exact bytes of a record that text can''t hold (invalid UTF-8, NUL); record then has replacement characters';
+COMMENT ON COLUMN etl.quarantine.record_bytes IS 'The exact bytes of a record that text cannot hold (invalid UTF-8, NUL); record then has replacement characters';
 COMMENT ON COLUMN etl.quarantine.key IS 'Its key as text, where it has one';
 COMMENT ON COLUMN etl.quarantine.subject IS 'Key of the person it is about';
+COMMENT ON COLUMN etl.quarantine.mended_at IS 'When its record was mended last, by hand; key and subject are then those of the mended one';
+COMMENT ON COLUMN etl.quarantine.mended_by IS 'session_user: who was logged in';
+COMMENT ON COLUMN etl.quarantine.named_nobody IS 'Before it was mended the record named nobody where it should: erasures look into its archived file whoever is erased';
+COMMENT ON COLUMN etl.quarantine.reason IS 'Why it was discarded; no personal data belongs here';
+
+-- whom a record is about is found by its columns, which follow a record that is mended by hand
+CREATE FUNCTION etl.note_mended() RETURNS trigger
+LANGUAGE c AS 'MODULE_PATHNAME', 'etl_note_mended';
+COMMENT ON FUNCTION etl.note_mended() IS 'Internal: the key and person of a record that is mended by hand. Error: 55000 it is not open';
+CREATE TRIGGER note_mended BEFORE UPDATE OF record ON etl.quarantine
+    FOR EACH ROW WHEN (NEW.record IS DISTINCT FROM OLD.record)
+    EXECUTE FUNCTION etl.note_mended();
 
 CREATE TABLE etl.quarantine_reference (
     quarantine_id bigint NOT NULL REFERENCES etl.quarantine ON DELETE CASCADE,
@@ -210,7 +232,8 @@ CREATE TABLE etl.erasure (
     purged_at    timestamptz,
     remarks      jsonb,
     error        text,
-    waits_for    text[]
+    waits_for    text[],
+    untreated    text[]
 );
 CREATE INDEX erasure_subject_idx ON etl.erasure (dataset, subject);
 CREATE INDEX erasure_waiting_idx ON etl.erasure (erasure_id) WHERE waits_for IS NOT NULL;
@@ -220,16 +243,17 @@ COMMENT ON COLUMN etl.erasure.dataset IS 'The dataset whose subject asked';
 COMMENT ON COLUMN etl.erasure.received_at IS 'When the request was read';
 COMMENT ON COLUMN etl.erasure.source IS 'The file it came in, or sql';
 COMMENT ON COLUMN etl.erasure.subject IS 'Keyed pseudonym of the subject''s key';
-COMMENT ON COLUMN etl.erasure.status IS 'completed; not_found: nothing is held about the person; duplicate: asked before; held: waits until a hold is released; refused: etl.erasure_report says on what ground; failed: error says why; nothing was erased, or, where waits_for is set, all but what these files hold';
+COMMENT ON COLUMN etl.erasure.status IS 'completed; not_found: nothing is held about the person; duplicate: asked before; held: waits until a hold is released; refused: etl.erasure_report says on what ground; failed: error says why; nothing was erased, or, where waits_for or untreated is set, all but what these places hold';
 COMMENT ON COLUMN etl.erasure.completed_at IS 'When the data were treated';
 COMMENT ON COLUMN etl.erasure.email IS 'Keyed pseudonym of the email in the request';
 COMMENT ON COLUMN etl.erasure.row_count IS 'Table rows and quarantined records that were treated';
 COMMENT ON COLUMN etl.erasure.purged_at IS 'When the old row versions were physically gone; null: not yet known to be';
 COMMENT ON COLUMN etl.erasure.file_count IS 'Processed, archived and staged files that were rewritten';
 COMMENT ON COLUMN etl.erasure.conflict IS 'The request gave a subject and an email of different people: the subject was erased, the owner of the email was not';
-COMMENT ON COLUMN etl.erasure.remarks IS 'Places that it can''t vouch for, [{place, remark}]: files that stay as they are, foreign servers, triggers that may keep copies';
+COMMENT ON COLUMN etl.erasure.remarks IS 'Places that it cannot vouch for, [{place, remark}]: files that stay as they are, foreign servers, triggers that may keep copies';
 COMMENT ON COLUMN etl.erasure.error IS 'Why a request that failed could not be carried out: what refused the treated row, or which file cannot be changed';
 COMMENT ON COLUMN etl.erasure.waits_for IS 'Absolute paths of files that still name the person because the server cannot change them; all else is treated. A run that finds it done completes the request';
+COMMENT ON COLUMN etl.erasure.untreated IS 'Places that may hold the person and could not be looked into: exported files that are damaged or cannot be read, datasets whose definition is not valid; all else is treated. etl_erase_failed() completes the request when that is mended, or gone';
 COMMENT ON COLUMN etl.erasure.plan IS 'The plan that it was carried out by, where etl_erase was given one';
 
 CREATE FUNCTION etl.replace_standard_dataset() RETURNS trigger

@@ -10,11 +10,11 @@ COMMENT ON FUNCTION @extschema@.etl_drop(text) IS 'Forgets a dataset''s definiti
 
 CREATE FUNCTION @extschema@.etl_run(dataset text, wait boolean DEFAULT false) RETURNS etl.run
 LANGUAGE c AS 'MODULE_PATHNAME', 'etl_run_one';
-COMMENT ON FUNCTION @extschema@.etl_run(text, boolean) IS 'Loads a dataset''s staged files: validates every record, loads the good ones, quarantines the others, writes processed files and archives the raw ones when the transaction commits. While another session runs the dataset it waits where asked to, and else is skipped. Errors only for a broken environment: 55000 folder unset, 42704 no such dataset, 42501 no privilege';
+COMMENT ON FUNCTION @extschema@.etl_run(text, boolean) IS 'Loads a dataset''s staged files: validates every record, loads the good ones, quarantines the others, writes processed files and archives the raw ones when the transaction commits. While another session runs the dataset it waits where asked to, and else is skipped. Errors only for a broken environment: 55000 directory unset, 42704 no such dataset, 42501 no privilege';
 
 CREATE FUNCTION @extschema@.etl_run() RETURNS SETOF etl.run
 LANGUAGE c AS 'MODULE_PATHNAME', 'etl_run_all';
-COMMENT ON FUNCTION @extschema@.etl_run() IS 'Runs every enabled dataset: those that others refer to first, erasure requests last. One that cannot be run gets a row with status failed, error and SQLSTATE, and a WARNING names it; the others go on. Errors only for what keeps all from being run: 55000 folder unset';
+COMMENT ON FUNCTION @extschema@.etl_run() IS 'Runs every enabled dataset: those that others refer to first, erasure requests last. One that cannot be run gets a row with status failed, error and SQLSTATE, and a WARNING names it; the others go on. Errors only for what keeps all from being run: 55000 directory unset';
 
 CREATE FUNCTION etl.run_batch(dataset text, after_run bigint, first boolean) RETURNS etl.run
 LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'etl_run_batch';
@@ -40,6 +40,7 @@ DECLARE
     reasons text[];
     first_state text;
 BEGIN
+    PERFORM etl.require_writable('etl_load');
     -- what other sessions have loaded must be seen, whatever the default is
     IF pg_catalog.current_setting('transaction_isolation') OPERATOR(pg_catalog.<>) 'read committed' THEN
         COMMIT;
@@ -82,9 +83,17 @@ CREATE FUNCTION @extschema@.etl_replay(dataset text) RETURNS etl.run
 LANGUAGE c AS 'MODULE_PATHNAME', 'etl_replay';
 COMMENT ON FUNCTION @extschema@.etl_replay(text) IS 'Takes the dataset''s open quarantined records through the pipeline again, and with each one that is loaded the records of other datasets that waited for it';
 
+CREATE FUNCTION @extschema@.etl_discard(quarantine_id bigint, reason text) RETURNS etl.quarantine
+LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'etl_discard';
+COMMENT ON FUNCTION @extschema@.etl_discard(bigint, text) IS 'Gives up a quarantined record that will never be mended, for a reason that is kept, and returns it. Waits for a session that runs the dataset. A request for erasure can be discarded by those who may call etl_refuse. Errors: 42704 no such record, 55000 not open, 42501 a request, 22004 no number or reason';
+
 CREATE FUNCTION etl.require_dataset(dataset text) RETURNS void
 LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'etl_require_dataset';
 COMMENT ON FUNCTION etl.require_dataset(text) IS 'Raises 42704 where the dataset is not defined, 22004 where it is null';
+
+CREATE FUNCTION etl.refuse_citus_table(relation oid) RETURNS void
+LANGUAGE c STRICT STABLE AS 'MODULE_PATHNAME', 'etl_refuse_citus_table';
+COMMENT ON FUNCTION etl.refuse_citus_table(oid) IS 'Raises 0A000 for a table that Citus knows, of whatever kind, or that is a partition, child or parent of one';
 
 CREATE FUNCTION @extschema@.etl_read(path text, OUT line bigint, OUT record text) RETURNS SETOF record
 LANGUAGE c AS 'MODULE_PATHNAME', 'etl_read';
@@ -142,3 +151,15 @@ COMMENT ON COLUMN etl.unclaimed.size_bytes IS 'Size on disk';
 COMMENT ON COLUMN etl.unclaimed.modified_at IS 'When the file was written last';
 COMMENT ON COLUMN etl.unclaimed.nearest IS 'The dataset whose file names come nearest';
 COMMENT ON COLUMN etl.unclaimed.error IS 'Of a directory that cannot be read, why: nobody knows what is in it';
+
+CREATE FUNCTION etl.waiting_files(OUT dataset text, OUT path text, OUT size_bytes bigint, OUT modified_at timestamptz, OUT reason text) RETURNS SETOF record
+LANGUAGE c AS 'MODULE_PATHNAME', 'etl_waiting_files';
+COMMENT ON FUNCTION etl.waiting_files() IS 'Staged files that a run leaves where they are, because they may not be complete';
+
+CREATE VIEW etl.waiting AS SELECT * FROM etl.waiting_files();
+COMMENT ON VIEW etl.waiting IS 'Staged files that a run would leave where they are now, because their producer may not be done with them';
+COMMENT ON COLUMN etl.waiting.dataset IS 'The dataset that they are of';
+COMMENT ON COLUMN etl.waiting.path IS 'Path relative to etl.raw_dir';
+COMMENT ON COLUMN etl.waiting.size_bytes IS 'Size on disk so far';
+COMMENT ON COLUMN etl.waiting.modified_at IS 'When the file was written last';
+COMMENT ON COLUMN etl.waiting.reason IS 'open for writing: some process has it open; younger than etl.settle_time: it was written less than that time ago';

@@ -15,6 +15,22 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION etl.require_pg_cron() IS 'Raises 42704 with a hint where pg_cron is missing';
 
+CREATE FUNCTION etl.warn_of_cron_connections() RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    host constant text := coalesce(nullif(current_setting('cron.host', true), ''), 'localhost');
+BEGIN
+    -- pg_cron before 1.4 has no such setting, and only connects
+    IF coalesce(current_setting('cron.use_background_workers', true), 'off')::boolean THEN
+        RETURN;
+    END IF;
+    RAISE WARNING USING
+        MESSAGE = 'jobs of pg_cron connect to the server, which may refuse them',
+        DETAIL = format('cron.use_background_workers is off: each job connects to host "%s" as role %I, without a password. Where pg_hba.conf asks for one, as on a stock Debian, every job ends with "connection failed" in cron.job_run_details.', host, current_user),
+        HINT = format('ALTER SYSTEM SET cron.use_background_workers = on; and restart the server. Or let role %I in without a password: by a line of pg_hba.conf, or by one of ~/.pgpass of the server''s user.', current_user);
+END $$;
+COMMENT ON FUNCTION etl.warn_of_cron_connections() IS 'Warns where the jobs of pg_cron are connections, which need to be let in';
+
 CREATE FUNCTION etl.cron_call(function text, VARIADIC arguments text[]) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -86,10 +102,12 @@ DECLARE
     d record;
     wanted text;
 BEGIN
+    PERFORM etl.require_writable('etl_schedule');
     PERFORM etl.require_pg_cron();
     IF etl_schedule.dataset IS NOT NULL THEN
         PERFORM etl.require_dataset(etl_schedule.dataset);
     END IF;
+    PERFORM etl.warn_of_cron_connections();
     IF etl_schedule.dataset IS NULL AND etl_schedule.schedule <> '' THEN
         RETURN NEXT etl.cron_schedule('pg_etl load', etl_schedule.schedule, format(load, NULL));
         RETURN;
@@ -113,6 +131,7 @@ COMMENT ON FUNCTION @extschema@.etl_schedule(text, text) IS 'Schedules etl_load 
 
 CREATE FUNCTION @extschema@.etl_unschedule(dataset text DEFAULT NULL) RETURNS SETOF bigint
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+    SELECT etl.require_writable('etl_unschedule');
     SELECT etl.cron_unschedule(coalesce('^pg_etl load ' || dataset || '$', '^pg_etl (load|maintenance)( |$)'))
      -- what has other characters is no dataset's name, and might be a regular expression
      WHERE dataset IS NULL OR dataset ~ '^[a-z0-9_]+$'

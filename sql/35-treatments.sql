@@ -17,9 +17,9 @@ CREATE FUNCTION etl.treat_document_random(fields jsonb, document text, token tex
 LANGUAGE c VOLATILE PARALLEL SAFE AS 'MODULE_PATHNAME', 'etl_treat_document';
 COMMENT ON FUNCTION etl.treat_document_random(jsonb, text, text) IS 'etl.treat_document where a treatment is "random", another value at every call';
 
-CREATE FUNCTION etl.generalize(value jsonb, type text, "to" jsonb) RETURNS text
+CREATE FUNCTION etl.generalize(value jsonb, type text, coarseness jsonb) RETURNS text
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'etl_generalize_value';
-COMMENT ON FUNCTION etl.generalize(jsonb, text, jsonb) IS 'The value made coarser as "to" of the treatment "generalize" says; null where it is none of that kind. Error: 22023 unknown generalization';
+COMMENT ON FUNCTION etl.generalize(jsonb, text, jsonb) IS 'The value made coarser as to of the treatment "generalize" says; null where it is none of that kind. Error: 22023 unknown generalization';
 
 CREATE FUNCTION @extschema@.etl_redact(value text, constant text DEFAULT '[erased]') RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS 'SELECT constant';
@@ -45,17 +45,17 @@ CREATE FUNCTION @extschema@.etl_random() RETURNS text
 LANGUAGE c VOLATILE PARALLEL SAFE AS 'MODULE_PATHNAME', 'etl_random';
 COMMENT ON FUNCTION @extschema@.etl_random() IS '32 random hex digits, others at every call';
 
-CREATE FUNCTION @extschema@.etl_generalize(value date, "to" text) RETURNS date
+CREATE FUNCTION @extschema@.etl_generalize(value date, unit text) RETURNS date
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$ SELECT etl.generalize(to_jsonb($1), 'date', to_jsonb($2))::date $$;
 COMMENT ON FUNCTION @extschema@.etl_generalize(date, text) IS 'First day of the date''s month, year or decade';
 
-CREATE FUNCTION @extschema@.etl_generalize(value timestamp, "to" text) RETURNS timestamp
+CREATE FUNCTION @extschema@.etl_generalize(value timestamp, unit text) RETURNS timestamp
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$ SELECT etl.generalize(to_jsonb($1), 'timestamp', to_jsonb($2))::timestamp $$;
 COMMENT ON FUNCTION @extschema@.etl_generalize(timestamp, text) IS 'Beginning of the timestamp''s month, year or decade';
 
-CREATE FUNCTION @extschema@.etl_generalize(value timestamptz, "to" text) RETURNS timestamptz
+CREATE FUNCTION @extschema@.etl_generalize(value timestamptz, unit text) RETURNS timestamptz
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$ SELECT etl.generalize(to_jsonb($1), 'timestamptz', to_jsonb($2))::timestamptz $$;
 COMMENT ON FUNCTION @extschema@.etl_generalize(timestamptz, text) IS 'Beginning of the timestamp''s month, year or decade in UTC';
@@ -65,7 +65,7 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_tem
 AS $$ SELECT etl.generalize(to_jsonb($1::text), 'text', jsonb_build_object('range', $2))::numrange $$;
 COMMENT ON FUNCTION @extschema@.etl_generalize(numeric, numeric) IS 'The range between two multiples of step in which the number lies: 37 by 10 is [30,40)';
 
-CREATE FUNCTION @extschema@.etl_generalize(value text, "to" text) RETURNS text
+CREATE FUNCTION @extschema@.etl_generalize(value text, unit text) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$ SELECT etl.generalize(to_jsonb($1), 'text', to_jsonb($2)) $$;
 COMMENT ON FUNCTION @extschema@.etl_generalize(text, text) IS 'Text made coarser: month, year or decade of an ISO date, outward part of a postcode, network of an IP address. Null where the text is none';
@@ -83,11 +83,11 @@ CREATE FUNCTION etl.personal_columns(dataset text, OUT dataset_name text, OUT ta
                                      OUT type text, OUT field text, OUT treatment text, OUT options jsonb,
                                      OUT subject_dataset text, OUT subject_column text) RETURNS SETOF record
 LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'etl_personal_columns';
-COMMENT ON FUNCTION etl.personal_columns(text) IS 'The columns of a dataset''s target tables that hold what its definition declares personal; a json column has a row for each field inside it, whose options have a path';
+COMMENT ON FUNCTION etl.personal_columns(text) IS 'The columns of a dataset''s target tables that hold what its definition declares personal; a json column has a row for each field inside it, whose options have a path, and a column that is generated from personal ones a row for each of their fields, with the treatment null';
 
-CREATE FUNCTION etl.target_tables(dataset text, OUT table_schema text, OUT table_name text) RETURNS SETOF record
+CREATE FUNCTION etl.target_tables(dataset text, OUT table_schema text, OUT table_name text, OUT column_names jsonb) RETURNS SETOF record
 LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'etl_target_tables';
-COMMENT ON FUNCTION etl.target_tables(text) IS 'The tables that a dataset is loaded into, whether they exist or not';
+COMMENT ON FUNCTION etl.target_tables(text) IS 'The tables that a dataset is loaded into, whether they exist or not, and the columns that its definition names';
 
 CREATE VIEW etl.personal_column AS
 SELECT p.dataset_name AS dataset, p.table_schema, p.table_name, p.column_name, p.type, p.field, p.treatment, p.options, p.subject_dataset
@@ -98,7 +98,7 @@ COMMENT ON COLUMN etl.personal_column.table_schema IS 'Schema of the target tabl
 COMMENT ON COLUMN etl.personal_column.table_name IS 'The target table';
 COMMENT ON COLUMN etl.personal_column.column_name IS 'The column';
 COMMENT ON COLUMN etl.personal_column.type IS 'Its type';
-COMMENT ON COLUMN etl.personal_column.field IS 'JSON Pointer of the field that it takes';
+COMMENT ON COLUMN etl.personal_column.field IS 'JSON Pointer of the field that it takes, or that it is generated from';
 COMMENT ON COLUMN etl.personal_column.treatment IS 'What becomes of it: redact, null, token, pseudonymize, sha256, generalize, partial, random or keep';
 COMMENT ON COLUMN etl.personal_column.options IS 'The treatment with its options, as the definition has it';
 COMMENT ON COLUMN etl.personal_column.subject_dataset IS 'The dataset whose key names the person';
@@ -136,6 +136,7 @@ DECLARE
     anon boolean := true;
     skipped int := 0;
 BEGIN
+    PERFORM etl.require_writable('etl_label_columns');
     PERFORM etl.require_dataset(etl_label_columns.dataset);
     -- a provider can only be asked by giving it a label; of one that is not loaded PostgreSQL says 22023
     BEGIN

@@ -38,6 +38,6 @@ CREATE FUNCTION @extschema@.etl_reload(since timestamptz, dataset text DEFAULT N
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'etl_reload';
 COMMENT ON FUNCTION @extschema@.etl_reload(timestamptz, text) IS 'After a restore, or where a standby was promoted that was behind: loads files from the archive again that were put there since that time and that the catalog does not know, for every dataset that is behind its archive (or the one that is named, in any case); their processed files are replaced. ''-infinity'': all of them; ''infinity'': none, and runs go on without them. Files of erasure requests are only noted. Call etl_reapply first. Errors: 55000 behind the erasure journal, 22004';
 
-CREATE FUNCTION etl.archive_check(OUT "check" text, OUT status text, OUT detail text, OUT hint text) RETURNS SETOF record
+CREATE FUNCTION etl.archive_check(OUT check_name text, OUT status text, OUT message text, OUT hint text) RETURNS SETOF record
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'etl_archive_check';
 COMMENT ON FUNCTION etl.archive_check() IS 'Does the database know all files in its archive that were loaded into it?';

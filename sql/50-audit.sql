@@ -13,13 +13,13 @@ CREATE TABLE etl.audit (
     hash          bytea NOT NULL
 );
 CREATE INDEX audit_erasure_idx ON etl.audit (erasure_id) WHERE erasure_id IS NOT NULL;
-COMMENT ON TABLE etl.audit IS 'Who did what to whose data: append-only, and each row hashed with the one before it. hash is SHA-256 over previous_hash, audit_id, erasure_id, at, actor, action, place, columns, row_count in this order, each field as its length in bytes (4 bytes big-endian; -1 for null) and its bytes: bigint as 8 bytes big-endian, at as microseconds since 2000-01-01 UTC in 8 bytes, texts as UTF-8, columns as their number in 4 bytes and each one with its length. etl_audit_verify() checks it (docs/audit.md)';
+COMMENT ON TABLE etl.audit IS 'Who did what to whose data: append-only, and each row hashed with the one before it. hash is SHA-256 over previous_hash, audit_id, erasure_id, at, actor, action, place, columns, row_count in this order, each field as its length in bytes (4 bytes big-endian; -1 for null) and its bytes: bigint as 8 bytes big-endian, at as microseconds since 2000-01-01 UTC in 8 bytes, texts as UTF-8, columns as their number in 4 bytes and each one with its length. etl_audit_verify() checks it (docs/explanation/audit.md)';
 COMMENT ON COLUMN etl.audit.audit_id IS 'Number of the row, from 1 and without gaps';
 COMMENT ON COLUMN etl.audit.erasure_id IS 'The request it belongs to';
 COMMENT ON COLUMN etl.audit.at IS 'When it was done';
 COMMENT ON COLUMN etl.audit.actor IS 'session_user: who was logged in, whatever role they took';
 COMMENT ON COLUMN etl.audit.action IS 'What was done: erase, hold, release, refuse, extend, retention, reapply …';
-COMMENT ON COLUMN etl.audit.place IS 'Where: a table, or a file''s path below its folder';
+COMMENT ON COLUMN etl.audit.place IS 'Where: a table, or a file''s path below its directory';
 COMMENT ON COLUMN etl.audit.columns IS 'The columns or fields that were treated';
 COMMENT ON COLUMN etl.audit.row_count IS 'Rows, records or files that were treated';
 COMMENT ON COLUMN etl.audit.previous_hash IS 'hash of the row before it; 32 zero bytes in the first';

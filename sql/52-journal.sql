@@ -38,6 +38,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     fresh uuid := pg_catalog.gen_random_uuid();
 BEGIN
+    PERFORM etl.require_writable('etl_journal_renew');
     PERFORM etl.require_reason(reason);
     UPDATE etl.journal SET journal_id = fresh, seq = 0, position = 0, hash = NULL, folder = NULL;
     IF NOT FOUND THEN
@@ -48,11 +49,11 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION @extschema@.etl_journal_renew(text) IS 'Gives the database a journal of its own, which begins with all erasures that the database knows: for a copy (a test system) that must not share the original''s, and where the journal is lost. The old file stays where it is. Audited with its reason';
 
-CREATE FUNCTION etl.journal_check(OUT "check" text, OUT status text, OUT detail text, OUT hint text) RETURNS SETOF record
+CREATE FUNCTION etl.journal_check(OUT check_name text, OUT status text, OUT message text, OUT hint text) RETURNS SETOF record
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'etl_journal_check';
 COMMENT ON FUNCTION etl.journal_check() IS 'Reads the whole journal and compares it with the catalog';
 
-CREATE FUNCTION etl.audit_check(OUT "check" text, OUT status text, OUT detail text, OUT hint text) RETURNS SETOF record
+CREATE FUNCTION etl.audit_check(OUT check_name text, OUT status text, OUT message text, OUT hint text) RETURNS SETOF record
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- What a guard must be: a trigger that fires always (session_replication_role = replica included), for
     -- every row and column, and calls a function that says what it said when the extension was made.
@@ -93,7 +94,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION etl.audit_check() IS 'Are the guards of the audit trail in place?';
 
-CREATE FUNCTION etl.tombstone_check(OUT "check" text, OUT status text, OUT detail text, OUT hint text) RETURNS SETOF record
+CREATE FUNCTION etl.tombstone_check(OUT check_name text, OUT status text, OUT message text, OUT hint text) RETURNS SETOF record
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- nothing ever removes a tombstone: one that was lifted says so and stays
     WITH known AS (
@@ -128,4 +129,4 @@ COMMENT ON FUNCTION etl.journal_erasure(bigint) IS 'Appends the present state of
 
 CREATE FUNCTION etl.require_journal() RETURNS void
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'etl_require_journal';
-COMMENT ON FUNCTION etl.require_journal() IS 'Raises 55000 where the database is behind its erasure journal, or the journal can''t be trusted';
+COMMENT ON FUNCTION etl.require_journal() IS 'Raises 55000 where the database is behind its erasure journal, or the journal cannot be trusted';

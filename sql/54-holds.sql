@@ -66,6 +66,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     held etl.hold;
 BEGIN
+    PERFORM etl.require_writable('etl_hold');
     PERFORM etl.require_holdable(etl_hold.dataset, etl_hold.subject);
     INSERT INTO etl.hold (dataset, subject, reason, file_hash)
     VALUES (etl_hold.dataset, etl.subject_pseudonym(etl_hold.dataset, etl_hold.subject),
@@ -117,9 +118,11 @@ CREATE FUNCTION @extschema@.etl_refuse(erasure_id bigint, ground text) RETURNS e
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     why constant text := etl.require_reason(ground);
-    request etl.erasure := etl.open_request(etl_refuse.erasure_id);
+    request etl.erasure;
     decided etl.erasure_decision;
 BEGIN
+    PERFORM etl.require_writable('etl_refuse');
+    request := etl.open_request(etl_refuse.erasure_id);
     INSERT INTO etl.erasure_decision (erasure_id, decision, reason)
     VALUES (request.erasure_id, 'refused', why) RETURNING * INTO decided;
     UPDATE etl.erasure e SET status = 'refused' WHERE e.erasure_id = request.erasure_id RETURNING e.* INTO request;
@@ -136,6 +139,7 @@ DECLARE
     request bigint;
     pseudonym text;
 BEGIN
+    PERFORM etl.require_writable('etl_refuse');
     IF etl_refuse.subject IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'subject must not be null';
     END IF;
@@ -158,9 +162,11 @@ CREATE FUNCTION @extschema@.etl_extend(erasure_id bigint, reason text) RETURNS t
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     why constant text := etl.require_reason(etl_extend.reason);
-    request etl.erasure := etl.open_request(etl_extend.erasure_id);
+    request etl.erasure;
     decided etl.erasure_decision;
 BEGIN
+    PERFORM etl.require_writable('etl_extend');
+    request := etl.open_request(etl_extend.erasure_id);
     IF clock_timestamp() > request.received_at + interval '1 month' THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = format('the time of erasure request %s is over', request.erasure_id),

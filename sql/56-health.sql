@@ -1,6 +1,6 @@
 -- What a DBA should know.
 
-CREATE FUNCTION etl.request_check(OUT "check" text, OUT status text, OUT detail text, OUT hint text) RETURNS SETOF record
+CREATE FUNCTION etl.request_check(OUT check_name text, OUT status text, OUT message text, OUT hint text) RETURNS SETOF record
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT 'erasure requests',
            CASE WHEN count(*) FILTER (WHERE r.overdue) > 0 THEN 'error'
@@ -27,7 +27,7 @@ CREATE VIEW etl.health AS
     UNION ALL SELECT * FROM etl.tombstone_check()
     UNION ALL SELECT * FROM etl.request_check();
 COMMENT ON VIEW etl.health IS 'What a DBA should know: one row for each check';
-COMMENT ON COLUMN etl.health."check" IS 'What was looked at';
+COMMENT ON COLUMN etl.health.check_name IS 'What was looked at';
 COMMENT ON COLUMN etl.health.status IS 'ok, warning or error';
-COMMENT ON COLUMN etl.health.detail IS 'What was found';
+COMMENT ON COLUMN etl.health.message IS 'What was found';
 COMMENT ON COLUMN etl.health.hint IS 'What to do; null where nothing is needed';

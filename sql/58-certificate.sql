@@ -62,10 +62,11 @@ BEGIN
                 'connected', (SELECT count(*) FROM pg_stat_replication), 'slots', (SELECT count(*) FROM pg_replication_slots)),
             jsonb_build_object('place', 'server logs', 'because', 'out of the database''s reach'),
             jsonb_build_object('place', 'records that name somebody else, and accepted records that name nobody', 'because', 'they are not about the person, as their definition says'),
-            jsonb_build_object('place', 'keys that are part of a longer word or number, of less than four characters under another member, in another base or in words', 'because', 'they would be taken for other people''s'),
+            jsonb_build_object('place', 'keys that are part of a longer word or number, of less than four characters or nobody''s under another member, in another base or in words', 'because', 'they would be taken for other people''s'),
+            jsonb_build_object('place', 'records longer than etl.max_record_size whose first 1,024 bytes do not name the person', 'because', 'no more of them is read'),
             jsonb_build_object('place', 'identifiers that are encoded, encrypted, hashed, cut or misspelt', 'because', 'they cannot be recognised'),
             jsonb_build_object('place', 'exports and downstream copies', 'because', 'out of the database''s reach'),
-            jsonb_build_object('place', 'file system snapshots and backups of the staged, processed and archived folders', 'because', 'out of the database''s reach'))
+            jsonb_build_object('place', 'file system snapshots and backups of the staged, processed and archived directories', 'because', 'out of the database''s reach'))
             || coalesce((SELECT jsonb_agg(jsonb_build_object('place', m ->> 'place', 'because', m ->> 'remark'))
                            FROM etl.erasure e, jsonb_array_elements(e.remarks) m WHERE e.erasure_id = r.erasure_id), '[]'),
         'audit_head', (SELECT jsonb_build_object('audit_id', h.audit_id, 'entries', h.entries, 'hash', encode(h.hash, 'hex')) FROM etl.audit_head h));
@@ -74,4 +75,4 @@ COMMENT ON FUNCTION etl.certificate_body(bigint) IS 'What etl_certificate signs'
 
 CREATE FUNCTION @extschema@.etl_certificate(erasure_id bigint) RETURNS jsonb
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'etl_certificate';
-COMMENT ON FUNCTION @extschema@.etl_certificate(bigint) IS 'What was done about an erasure request, as JSON without any identifier of the person. What is signed is the text in member signed, which holds all the others; docs/audit.md shows how openssl verifies it';
+COMMENT ON FUNCTION @extschema@.etl_certificate(bigint) IS 'What was done about an erasure request, as JSON without any identifier of the person. What is signed is the text in member signed, which holds all the others; docs/explanation/audit.md shows how openssl verifies it';

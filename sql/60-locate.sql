@@ -33,6 +33,10 @@ CREATE FUNCTION etl.has_older_rows(relation oid, since xid) RETURNS boolean
 LANGUAGE c STRICT VOLATILE AS 'MODULE_PATHNAME', 'etl_has_older_rows';
 COMMENT ON FUNCTION etl.has_older_rows(oid, xid) IS 'Whether a materialized view holds rows from before a transaction: it was not refreshed since. What its owner has put in its place runs as the owner';
 
+CREATE FUNCTION etl.statements_about_erased() RETURNS SETOF text
+LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'etl_statements_about_erased';
+COMMENT ON FUNCTION etl.statements_about_erased() IS 'The command that empties pg_stat_statements, where a statement in it names somebody whose erasure is not purged yet';
+
 CREATE FUNCTION etl.older(a xid, b xid) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$ SELECT age(a) > age(b) $$;
 COMMENT ON FUNCTION etl.older(xid, xid) IS 'Was transaction a begun before b';
@@ -56,17 +60,32 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         SELECT r FROM unnest(materialized_views.relations) r
         UNION
         SELECT i.inhparent FROM a JOIN pg_inherits i ON i.inhrelid = a.oid),
-    d(oid, depth) AS (
-        SELECT a.oid, 0 FROM a
+    -- relations and functions that read them, through each other; one whose body is a text may read anything
+    d(class, oid, depth) AS (
+        SELECT 'pg_class'::regclass::oid, a.oid, 0 FROM a
         UNION
-        SELECT w.ev_class, d.depth + CASE c.relkind WHEN 'm' THEN 1 ELSE 0 END
-          FROM d
-          JOIN pg_depend p ON p.refclassid = 'pg_class'::regclass AND p.refobjid = d.oid AND p.classid = 'pg_rewrite'::regclass
-          JOIN pg_rewrite w ON w.oid = p.objid AND w.ev_class <> d.oid
-          JOIN pg_class c ON c.oid = w.ev_class AND c.relkind IN ('v', 'm'))
-    SELECT d.oid, max(d.depth) FROM d JOIN pg_class c ON c.oid = d.oid WHERE c.relkind = 'm' AND d.oid <> ALL (materialized_views.relations) GROUP BY d.oid
+        SELECT 'pg_proc'::regclass::oid, f.oid, 0
+          FROM pg_proc f JOIN pg_language l ON l.oid = f.prolang
+         WHERE f.oid >= 16384 AND f.prosqlbody IS NULL AND l.lanname NOT IN ('internal', 'c') AND EXISTS (SELECT FROM a)
+           AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_proc'::regclass AND e.objid = f.oid AND e.deptype = 'e')
+        UNION
+        SELECT n.class, n.oid, d.depth + n.step
+          FROM d CROSS JOIN LATERAL (
+            SELECT 'pg_class'::regclass::oid AS class, w.ev_class AS oid, CASE c.relkind WHEN 'm' THEN 1 ELSE 0 END AS step
+              FROM pg_depend p
+              JOIN pg_rewrite w ON w.oid = p.objid
+              JOIN pg_class c ON c.oid = w.ev_class AND c.relkind IN ('v', 'm')
+             WHERE p.refclassid = d.class AND p.refobjid = d.oid AND p.classid = 'pg_rewrite'::regclass
+               AND NOT (d.class = 'pg_class'::regclass AND w.ev_class = d.oid)
+            UNION ALL
+            SELECT p.classid, p.objid, 0 FROM pg_depend p
+             WHERE p.refclassid = d.class AND p.refobjid = d.oid AND p.classid = 'pg_proc'::regclass) n
+         -- a function may be replaced by one that reads what reads it
+         WHERE d.depth < 100)
+    SELECT d.oid, max(d.depth) FROM d JOIN pg_class c ON d.class = 'pg_class'::regclass AND c.oid = d.oid
+     WHERE c.relkind = 'm' AND d.oid <> ALL (materialized_views.relations) GROUP BY d.oid
 $$;
-COMMENT ON FUNCTION etl.materialized_views(oid[]) IS 'Materialized views that hold copies of relations, or of what these are partitions of, through views and other materialized views, and how many of those lie before them: the order in which to refresh them';
+COMMENT ON FUNCTION etl.materialized_views(oid[]) IS 'Materialized views that hold copies of relations, or of what these are partitions of, through views, functions and other materialized views, or that read through functions of which nobody knows what they read; and how many materialized views lie before them: the order in which to refresh them';
 
 CREATE FUNCTION @extschema@.etl_erasure_purge() RETURNS SETOF text
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -86,9 +105,18 @@ DECLARE
     needed pg_lsn;
     segments bigint;
     holders text;
+    command text;
+    statements boolean := false;
 BEGIN
+    PERFORM etl.require_writable('etl_erasure_purge');
     -- two callers would decide about the same rows
     LOCK TABLE etl.purge_pending IN SHARE ROW EXCLUSIVE MODE;
+    PERFORM etl.refuse_citus_table(q.relation) FROM (SELECT DISTINCT o.relation FROM etl.purge_pending o WHERE o.wal_lsn IS NULL) q;
+    -- statements as they were typed, which name the people
+    FOR command IN SELECT c FROM etl.statements_about_erased() c LOOP
+        statements := true;
+        RETURN NEXT command;
+    END LOOP;
     -- a table that is gone has no file
     DELETE FROM etl.purge_pending q
      WHERE q.wal_lsn IS NULL AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = q.relation)
@@ -233,7 +261,18 @@ BEGIN
     END IF;
 
     UPDATE etl.erasure e SET purged_at = clock_timestamp()
-     WHERE e.purged_at IS NULL AND NOT EXISTS (SELECT FROM etl.purge_pending q WHERE q.xid = e.xid);
+     WHERE NOT statements AND e.purged_at IS NULL AND NOT EXISTS (SELECT FROM etl.purge_pending q WHERE q.xid = e.xid)
+       -- what was out of reach then may still hold the person
+       AND NOT EXISTS (SELECT FROM jsonb_array_elements(e.remarks) r JOIN etl.former_places(e.dataset) f
+                           ON f.place = r ->> 'place'
+                             AND (f.remark = r ->> 'remark' OR f.remark LIKE 'it has held%' AND r ->> 'remark' LIKE 'it has held%'));
+    SELECT string_agg(DISTINCT f.place, ', ') INTO holders
+      FROM (SELECT DISTINCT e.dataset FROM etl.erasure e WHERE e.purged_at IS NULL AND e.status = 'completed') e
+     CROSS JOIN etl.former_places(e.dataset) f;
+    IF holders IS NOT NULL THEN
+        RAISE NOTICE 'what may still hold erased people is out of reach of a purge: %', holders
+            USING HINT = 'SELECT * FROM etl.former_places(''…''); says why. Drop it, make it part of a dataset again and erase, or take it out of etl.held_relation.';
+    END IF;
 END $$;
 COMMENT ON FUNCTION @extschema@.etl_erasure_purge() IS 'The commands that are still needed before old row versions of erased people are physically gone, in order; run each (in psql: \gexec) and call again until there is none, which sets etl.erasure.purged_at';
 
@@ -273,6 +312,9 @@ COMMENT ON FUNCTION etl.schedule_purge_steps(boolean) IS 'Schedules the commands
 
 CREATE FUNCTION @extschema@.etl_schedule_purge(schedule text DEFAULT '30 3 * * 0') RETURNS bigint
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+    SELECT etl.require_writable('etl_schedule_purge');
+    SELECT etl.require_pg_cron();
+    SELECT etl.warn_of_cron_connections();
     SELECT etl.cron_schedule('pg_etl maintenance purge', schedule, 'SELECT etl.schedule_purge_steps()')
 $$;
 COMMENT ON FUNCTION @extschema@.etl_schedule_purge(text) IS 'Lets pg_cron physically remove erased people''s old row versions in a window (default: Sundays at 3:30): VACUUM FULL locks each table while it is rewritten. Returns the job id. Error: 42704 without pg_cron';

@@ -14,16 +14,35 @@ DECLARE
     people text;
     before timestamptz;
     whole_dataset_held boolean;
+    refused text[] := '{}';
+    message text;
+    hint text;
 BEGIN
+    PERFORM etl.require_writable('etl_retention');
     IF etl_retention.dataset IS NOT NULL THEN
         PERFORM etl.require_dataset(etl_retention.dataset);
     END IF;
     -- a restored database may have lost a hold
     PERFORM etl.require_journal();
+    FOR d IN SELECT t.name FROM etl.dataset t
+              WHERE (etl_retention.dataset IS NULL OR t.name = etl_retention.dataset)
+                AND jsonb_typeof(t.definition #> '{x-etl,retention}') = 'object' ORDER BY t.name LOOP
+        BEGIN
+            PERFORM etl.refuse_citus_table(to_regclass(format('%I.%I', t.table_schema, t.table_name))) FROM etl.target_tables(d.name) t;
+        EXCEPTION WHEN feature_not_supported THEN
+            IF etl_retention.dataset IS NOT NULL THEN
+                RAISE;
+            END IF;
+            -- of all datasets: the others go on
+            GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, hint = PG_EXCEPTION_HINT;
+            RAISE WARNING 'nothing of dataset "%" was removed: %', d.name, message USING ERRCODE = 'feature_not_supported', HINT = hint;
+            refused := refused || d.name;
+        END;
+    END LOOP;
     -- what stands in the history for files and records that are still there is kept: they go first, of
     -- all datasets, so that one call removes all that is due
     FOR d IN SELECT t.name, t.definition, h AS histories FROM etl.dataset t CROSS JOIN unnest(ARRAY[false, true]) h
-              WHERE etl_retention.dataset IS NULL OR t.name = etl_retention.dataset ORDER BY h, t.name LOOP
+              WHERE (etl_retention.dataset IS NULL OR t.name = etl_retention.dataset) AND t.name <> ALL (refused) ORDER BY h, t.name LOOP
         people := coalesce(d.definition #>> '{x-etl,subject,dataset}', d.definition #>> '{x-etl,erases,dataset}', d.name);
         whole_dataset_held := EXISTS (SELECT FROM etl.hold h WHERE h.dataset = people AND h.subject IS NULL AND h.released_at IS NULL);
         FOR rule IN SELECT r.key, r.value::interval AS kept FROM jsonb_each_text(d.definition #> '{x-etl,retention}') r
@@ -84,6 +103,9 @@ COMMENT ON FUNCTION @extschema@.etl_retention(text) IS 'Removes what the definit
 
 CREATE FUNCTION @extschema@.etl_schedule_retention(schedule text DEFAULT '30 2 * * *') RETURNS bigint
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+    SELECT etl.require_writable('etl_schedule_retention');
+    SELECT etl.require_pg_cron();
+    SELECT etl.warn_of_cron_connections();
     -- with every argument and its type: no function that somebody puts beside it fits better
     SELECT etl.cron_schedule('pg_etl maintenance retention', schedule, 'SELECT @extschema@.etl_retention(NULL::pg_catalog.text)')
 $$;

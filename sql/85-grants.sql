@@ -23,13 +23,14 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
      WHERE d.deptype = 'e'
        AND (p.proname = ANY (CASE kind
            -- what a run calls, and what an operator calls
-           WHEN 'operator' THEN ARRAY['etl_run', 'etl_load', 'etl_replay', 'etl_read', 'etl_validate', 'etl_validate_file',
-                'etl_schedule', 'etl_unschedule', 'run_batch', 'run_order', 'exported_records', 'unclaimed_files',
-                'raise_batch_error', 'require_dataset', 'require_pg_cron', 'cron_call', 'cron_schedule', 'cron_unschedule', 'rejected', 'delivery_addresses', 'fold_email',
+           WHEN 'operator' THEN ARRAY['etl_run', 'etl_load', 'etl_replay', 'etl_discard', 'etl_read', 'etl_validate', 'etl_validate_file',
+                'etl_schedule', 'etl_unschedule', 'run_batch', 'run_order', 'exported_records', 'unclaimed_files', 'waiting_files',
+                'raise_batch_error', 'require_dataset', 'require_writable', 'require_pg_cron', 'warn_of_cron_connections', 'cron_call', 'cron_schedule', 'cron_unschedule', 'rejected', 'delivery_addresses', 'fold_email', 'person_key',
                 'removal_statements', 'personal_columns', 'target_tables']
-           WHEN 'auditor' THEN ARRAY['etl_audit_verify', 'etl_certificate', 'certificate_body', 'etl_signing_key', 'unclaimed_files',
+           WHEN 'auditor' THEN ARRAY['etl_audit_verify', 'etl_certificate', 'certificate_body', 'etl_signing_key', 'unclaimed_files', 'waiting_files',
                 'personal_columns', 'target_tables', 'treated_columns']
            ELSE ARRAY[]::text[] END)
+            OR kind IN ('operator', 'auditor') AND p.pronamespace = 'etl'::regnamespace AND p.proname = 'settings'
             -- what etl.health shows
             OR kind IN ('operator', 'auditor') AND p.pronamespace = 'etl'::regnamespace AND p.proname LIKE '%\_check')
      ORDER BY p.oid::regprocedure::text
@@ -46,17 +47,19 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
           JOIN pg_namespace n ON n.oid = c.relnamespace
          WHERE d.deptype = 'e' AND n.nspname = 'etl'
     ), target AS (
-        SELECT DISTINCT t.table_schema AS schema_name, to_regclass(format('%I.%I', t.table_schema, t.table_name)) AS relation
+        SELECT DISTINCT t.table_schema AS schema_name, to_regclass(format('%I.%I', t.table_schema, t.table_name)) AS relation, t.column_names
           FROM etl.dataset d, etl.target_tables(d.name) t
     ), personal AS (
         -- what any dataset that is loaded into the table calls personal
         SELECT DISTINCT to_regclass(format('%I.%I', p.table_schema, p.table_name)) AS relation, p.column_name
           FROM etl.dataset d, etl.personal_columns(d.name) p
     ), open AS (
-        -- the columns of target tables that an analyst may read
+        -- The columns of target tables that an analyst may read. Of one that no definition names
+        -- nobody has said that it is not personal, and a generated one may be computed from those that are.
         SELECT t.relation, a.attname, a.attnum
           FROM target t
           JOIN pg_attribute a ON a.attrelid = t.relation AND a.attnum > 0 AND NOT a.attisdropped
+                             AND a.attgenerated = '' AND t.column_names ? a.attname::text
          WHERE NOT EXISTS (SELECT FROM personal p WHERE p.relation = t.relation AND p.column_name = a.attname)
     ), hidden AS (
         -- what says something about a person, or is a person's key
@@ -67,12 +70,19 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         UNION ALL
         SELECT 2, format('GRANT EXECUTE ON ROUTINE %s TO %s', f, role) FROM etl.role_functions(kind) f
         UNION ALL
-        SELECT 3, format('GRANT %s ON TABLE %s TO %s',
-                         -- all else is written by runs, as the extension's owner
-                         CASE WHEN m.relname IN ('quarantine', 'quarantine_reference') THEN 'SELECT, INSERT, UPDATE, DELETE' ELSE 'SELECT' END, m.name, role)
+        -- what former versions have granted and an operator must not have
+        SELECT 2, format('REVOKE ALL ON %s FROM %s', CASE m.relkind WHEN 'S' THEN 'SEQUENCE ' ELSE 'TABLE ' END || m.name, role)
+          FROM member m
+         WHERE kind = 'operator'
+           AND EXISTS (SELECT FROM pg_class c, aclexplode(c.relacl) x
+                        WHERE c.oid = m.oid AND x.grantee = role_grants.role AND x.privilege_type <> 'SELECT')
+        UNION ALL
+        SELECT 3, format('GRANT SELECT%s ON TABLE %s TO %s',
+                         -- all else is written by runs and functions, as the extension's owner
+                         CASE m.relname WHEN 'quarantine' THEN ', UPDATE (record)' ELSE '' END, m.name, role)
           FROM member m WHERE kind = 'operator' AND m.relkind IN ('r', 'v')
         UNION ALL
-        SELECT 3, format('GRANT %s ON SEQUENCE %s TO %s', CASE WHEN m.relname ~ '^(run|file|quarantine)_' THEN 'USAGE, SELECT' ELSE 'SELECT' END, m.name, role)
+        SELECT 3, format('GRANT SELECT ON SEQUENCE %s TO %s', m.name, role)
           FROM member m WHERE kind = 'operator' AND m.relkind = 'S'
         UNION ALL
         SELECT 3, format('GRANT SELECT%s ON TABLE %s TO %s',
@@ -82,8 +92,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                              AND EXISTS (SELECT FROM hidden h WHERE h.relation = m.oid)
                              AND NOT EXISTS (SELECT FROM hidden h WHERE h.relation = m.oid AND h.column_name = a.attname)), m.name, role)
           FROM member m
-         WHERE kind = 'auditor' AND m.relname IN ('dataset', 'run', 'file', 'quarantine', 'file_action', 'erasure', 'audit', 'audit_head', 'tombstone', 'unclaimed',
-                'personal_column', 'hold', 'erasure_decision', 'erasure_report', 'erasure_overdue', 'erasure_held', 'health', 'purge_pending')
+         WHERE kind = 'auditor' AND m.relname IN ('dataset', 'run', 'file', 'quarantine', 'file_action', 'erasure', 'audit', 'audit_head', 'tombstone', 'unclaimed', 'waiting',
+                'personal_column', 'hold', 'erasure_decision', 'erasure_report', 'erasure_overdue', 'erasure_held', 'health', 'purge_pending', 'setting')
         UNION ALL
         SELECT 4, format('GRANT USAGE%s ON SCHEMA %I TO %s', CASE kind WHEN 'operator' THEN ', CREATE' ELSE '' END, s.schema_name, role)
           FROM (SELECT DISTINCT t.schema_name FROM target t) s
@@ -117,6 +127,7 @@ DECLARE
     statement text;
     missing text;
 BEGIN
+    PERFORM etl.require_writable('etl_grant');
     IF etl_grant.role IS NULL OR etl_grant.kind IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed',
             MESSAGE = format('%s must not be null', CASE WHEN etl_grant.role IS NULL THEN 'role' ELSE 'kind' END);
@@ -124,7 +135,7 @@ BEGIN
     IF kind NOT IN ('operator', 'auditor', 'analyst') THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
             MESSAGE = format('unknown kind of role "%s"', kind),
-            HINT = 'Kinds are operator (runs datasets), auditor (reads the catalog without personal data) and analyst (reads the columns of target tables that are not personal).';
+            HINT = 'Kinds are operator (runs datasets), auditor (reads the catalog without personal data) and analyst (reads the columns of target tables that definitions name and none declares personal).';
     END IF;
     FOR statement IN SELECT g FROM etl.role_grants(role, kind) g LOOP
         EXECUTE statement;
@@ -154,6 +165,7 @@ DECLARE
     f regprocedure;
     t record;
 BEGIN
+    PERFORM etl.require_writable('etl_revoke');
     IF etl_revoke.role IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'role must not be null';
     END IF;

@@ -11,3 +11,8 @@ BEGIN
         EXECUTE pg_catalog.format('REVOKE EXECUTE ON ROUTINE %s FROM PUBLIC', f);
     END LOOP;
 END $$;
+
+-- whoever may read all settings may read these
+GRANT USAGE ON SCHEMA etl TO pg_read_all_settings;
+GRANT EXECUTE ON FUNCTION etl.settings() TO pg_read_all_settings;
+GRANT SELECT ON etl.setting TO pg_read_all_settings;

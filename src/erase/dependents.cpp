@@ -1,6 +1,9 @@
 #include "erase/dependents.h"
 
-#include "erase/treat.h"
+#include "anonymize/treated_columns.h"
+#include "catalog/definitions.h"
+#include "pg/catalog_owner.h"
+#include "pg/spi.h"
 
 namespace etl
 {
@@ -63,6 +66,7 @@ add_dependents(const Catalog &catalog, const std::string &dataset, ErasureReport
 					roots.push_back(oid);
 			}
 	const pg::Rows rows = pg::query(dependents_sql, {pg::param_array(roots), pg::param_array(own)});
+	std::set<std::string> told;
 	for (uint64_t i = 0; i < rows.size(); ++i)
 	{
 		const std::string kind = rows.text(i, 1), of = rows.text(i, 2);
@@ -74,7 +78,20 @@ add_dependents(const Catalog &catalog, const std::string &dataset, ErasureReport
 			: kind == "v" ? "a view of " + of + ": it shows what is there now"
 						  : "a table of no dataset that refers to " + of +
 								": what it holds about the person is not known");
+		told.insert(rows.text(i, 0));
 	}
+	const AsCatalogOwner owner;
+	const pg::Rows views = pg::query(
+		"SELECT format('%I.%I', n.nspname, c.relname) FROM etl.materialized_views(ARRAY(SELECT"
+		" unnest($1::bigint[])::oid)) v JOIN pg_class c ON c.oid = v.view"
+		" JOIN pg_namespace n ON n.oid = c.relnamespace ORDER BY 1",
+		{pg::param_array(roots)});
+	for (uint64_t i = 0; i < views.size(); ++i)
+		if (told.count(views.text(i, 0)) == 0)
+			report.held.emplace_back(views.text(i, 0),
+									 "a materialized view that reads through functions: it may "
+									 "hold the person until REFRESH MATERIALIZED VIEW, which "
+									 "etl_erasure_purge() names");
 }
 
 } // namespace etl

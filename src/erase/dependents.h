@@ -2,6 +2,7 @@
 // copies of what they held.
 #pragma once
 
+#include "catalog/definitions.h"
 #include "erase/erase.h"
 
 namespace etl

@@ -2,19 +2,31 @@
 
 #include <algorithm>
 
-#include "core/rewrite.h"
+#include "anonymize/exports.h"
+#include "anonymize/removal.h"
+#include "anonymize/treated_columns.h"
+#include "catalog/citus.h"
+#include "catalog/dataset_lock.h"
+#include "catalog/definitions.h"
+#include "catalog/subject_index.h"
+#include "catalog/table_tree.h"
+#include "catalog/tombstone.h"
+#include "core/definition/definition.h"
+#include "core/privacy/anonymize.h"
+#include "core/privacy/pseudonym.h"
 #include "erase/dependents.h"
 #include "erase/eraser.h"
-#include "erase/exports.h"
+#include "erase/erasure_rows.h"
 #include "erase/hold.h"
 #include "erase/purge.h"
-#include "erase/record.h"
-#include "erase/table_tree.h"
-#include "erase/treat.h"
+#include "load/row_partition.h"
+#include "pg/fault.h"
+#include "pg/guard.h"
 #include "pg/immediate_constraints.h"
+#include "pg/settings.h"
+#include "pg/spi.h"
 #include "pg/table_statement.h"
-#include "run/fault.h"
-#include "run/row_partition.h"
+#include "publish/recover.h"
 
 extern "C"
 {
@@ -40,52 +52,10 @@ lock_for_erasure(const Catalog &catalog)
 				lock_dataset(name, true);
 }
 
-const Definition &
-people_definition(const Catalog &catalog, const std::string &dataset)
-{
-	const Definition &definition = catalog.get(dataset);
-	if (definition.subject && definition.subject->dataset == dataset)
-		return definition;
-	const std::string people = definition.subject  ? definition.subject->dataset
-							   : definition.erases ? definition.erases->dataset
-												   : "";
-	throw pg::Error("22023", "dataset \"" + dataset + "\" has no people of its own",
-					people.empty() ? "Its definition names no subject."
-								   : "Its records are about people of dataset \"" + people + "\".",
-					people.empty() ? "" : "Name dataset \"" + people + "\" instead.");
-}
-
-std::string
-canonical_person(const Catalog &catalog, const std::string &dataset, const std::string &subject)
-{
-	const auto type = catalog.key_types().find(dataset);
-	static const ColumnType as_text;
-	return canonical_person(type == catalog.key_types().end() ? as_text : type->second, dataset,
-							subject);
-}
-
-std::string
-canonical_person(const ColumnType &key, const std::string &dataset, const std::string &subject)
-{
-	if (subject.empty())
-		throw pg::Error("22004", "subject is empty",
-						"Keys of dataset \"" + dataset + "\" are of type " + key.sql + ".");
-	std::string json, encoded;
-	append_json_string(json, subject);
-	Document document;
-	ParseError parse_error;
-	TypeError error;
-	if (!document.parse(json, parse_error) || !encode(key, document.root(), encoded, error))
-		throw pg::Error(error.sqlstate != nullptr ? error.sqlstate : "22P02",
-						"subject is no key of dataset \"" + dataset + "\"",
-						"Keys of the dataset are of type " + key.sql + ".");
-	return canonical_text(key, encoded);
-}
-
 Eraser::Eraser(const Catalog &catalog, const std::string &dataset, const std::string &secret,
 			   std::vector<ErasureRequest> &requests, const pg::Settings &settings, Mode mode)
 	: catalog_(catalog), dataset_(dataset), secret_(secret), requests_(requests),
-	  settings_(settings), mode_(mode), people_(secret)
+	  settings_(settings), mode_(mode), people_(secret), strangers_(secret)
 {
 }
 
@@ -97,13 +67,13 @@ Eraser::run()
 	if (mode_ == Mode::erase)
 		for (const auto &[name, definition] : catalog_.all())
 			recover(name, settings_);
+	for (const Definition *definition : definitions_about(catalog_, dataset_))
+		refuse_citus_tables(*definition);
 	if (!anybody_)
 		return;
-	if (mode_ == Mode::erase)
-		for (const Definition *definition : definitions_about(catalog_, dataset_))
-			refuse_citus_tables(*definition);
 	if (mode_ == Mode::look)
 		fingerprint_definitions();
+	note_invalid_definitions();
 	check_tables();
 	find_held_emails();
 	erase_rows();
@@ -112,8 +82,17 @@ Eraser::run()
 		return;
 	erase_quarantine();
 	ETL_FAULT("erase_quarantine");
+	remark_strangers();
 	erase_files();
 	ETL_FAULT("erase_files");
+}
+
+/// Nobody knows which tables and files of theirs hold whom.
+void
+Eraser::note_invalid_definitions()
+{
+	for (const auto &[name, error] : catalog_.invalid())
+		note_untreated("dataset " + name, "its definition is not valid: " + error.detail());
 }
 
 /// What is done depends on them.
@@ -130,11 +109,18 @@ void
 Eraser::add_people()
 {
 	people_ = Identities(secret_);
+	strangers_ = Identities(secret_);
 	texts_.clear();
 	by_subject_.clear();
 	use_subjects({});
 	texts_.reserve(requests_.size());
 	by_subject_.reserve(requests_.size());
+	const auto add_key = [&](uint64_t hash, uint32_t person, bool known)
+	{
+		known ? people_.add_subject(hash, person) : people_.add_unknown_subject(hash, person);
+		if (!known)
+			strangers_.add_subject(hash, person);
+	};
 	for (uint32_t i = 0; i < requests_.size(); ++i)
 	{
 		const ErasureRequest &request = requests_[i];
@@ -143,11 +129,11 @@ Eraser::add_people()
 		if (!request.subject.empty() && by_subject_.emplace(request.subject, i).second)
 		{
 			texts_.push_back(request.subject);
-			people_.add_subject(people_.subject_hash(request.subject), i);
+			add_key(people_.subject_hash(request.subject), i, request.known);
 		}
 		// known by the journal: a record that does not name anybody where it should may be theirs
 		if (request.subject.empty() && request.subject_hash != 0)
-			people_.add_subject(request.subject_hash, i);
+			add_key(request.subject_hash, i, request.status != "not_found");
 		if (!request.email.empty() && !request.conflict)
 		{
 			const uint64_t hash = people_.email_hash(request.email);
@@ -163,6 +149,49 @@ Eraser::add_people()
 		if (requests_[person].failure.empty())
 			people_.add_text_email(hash, person);
 	anybody_ = !people_.empty();
+}
+
+/// Who has been found by key in a table or in quarantine, or is in a file. Of all others the keys
+/// may be words that mean nobody.
+void
+Eraser::find_known()
+{
+	std::unordered_map<int64_t, uint32_t> unknown;
+	std::vector<int64_t> hashes;
+	bool is_new = false;
+	for (const auto &[subject, i] : by_subject_)
+	{
+		ErasureRequest &request = requests_[i];
+		if (request.known)
+			continue;
+		request.known = request.row_count > 0;
+		is_new = is_new || request.known;
+		if (request.known)
+			continue;
+		hashes.push_back(static_cast<int64_t>(people_.subject_hash(subject)));
+		unknown.emplace(hashes.back(), i);
+	}
+	for (const auto &[name, definition] : catalog_.all())
+		if (about(definition) && !hashes.empty())
+			for (const int64_t hash : subjects_in_files(name, hashes))
+				is_new = requests_[unknown.at(hash)].known = true;
+	if (is_new)
+		add_people();
+}
+
+void
+Eraser::run_words()
+{
+	add_people();
+	people_.look_at_words_only();
+	strangers_ = Identities(secret_);
+	const pg::Rows rows = pg::query("SELECT DISTINCT dataset FROM etl.quarantine ORDER BY 1");
+	for (uint64_t i = 0; i < rows.size(); ++i)
+		erase_unnamed_quarantine(rows.text(i, 0));
+	for (const auto &[name, files] : quarantined_files_)
+		if (const Definition *definition = catalog_.find(name))
+			find_files(*definition, {});
+	rewrite_files();
 }
 
 void
@@ -218,16 +247,6 @@ Eraser::tokens()
 	return *tokens_array_;
 }
 
-std::string
-anonymized_text(const Definition &definition, Document &document, std::string_view text,
-				std::string_view token)
-{
-	ParseError error;
-	if (!document.parse(text, error))
-		return {};
-	return anonymize(document, definition.personal, {treatment_secret(definition), token});
-}
-
 ErasureReport
 erase_subjects(const Catalog &catalog, const std::string &dataset, const std::string &secret,
 			   std::vector<ErasureRequest> &requests, const pg::Settings &settings, bool dry_run)
@@ -255,6 +274,49 @@ erase_subjects(const Catalog &catalog, const std::string &dataset, const std::st
 		record_erasures(dataset, secret, requests, eraser.report());
 	}
 	return std::move(eraser.report());
+}
+
+void
+erase_words_of(const Catalog &catalog, const std::string &dataset, const std::string &secret,
+			   std::vector<ErasureRequest> &requests, const pg::Settings &settings)
+{
+	if (requests.empty())
+		return;
+	const pg::WithoutValues without_values;
+	lock_for_erasure(catalog);
+	lock_exports(true);
+	mark_held(dataset, secret, requests);
+	Eraser eraser(catalog, dataset, secret, requests, settings, Eraser::Mode::erase);
+	eraser.run_words();
+	std::vector<std::string_view> pseudonyms;
+	for (const ErasureRequest &request : requests)
+		if (!request.held)
+			pseudonyms.push_back(request.pseudonym);
+	note_known_subjects(dataset, pseudonyms);
+	std::vector<ErasureRequest> found;
+	std::map<uint32_t, uint32_t> found_as;
+	for (uint32_t i = 0; i < requests.size(); ++i)
+		if (requests[i].row_count > 0 || requests[i].file_count > 0)
+		{
+			found_as.emplace(i, found.size());
+			found.push_back(requests[i]);
+		}
+	if (found.empty())
+		return;
+	for (ErasedPlace &place : eraser.report().places)
+	{
+		std::map<uint32_t, int64_t> rows;
+		for (const auto &[person, count] : place.rows)
+			rows.emplace(found_as.at(person), count);
+		place.rows = std::move(rows);
+	}
+	std::set<std::pair<uint32_t, uint64_t>> emails;
+	for (const auto &[person, hash] : eraser.report().known_emails)
+		if (const auto as = found_as.find(person); as != found_as.end())
+			emails.emplace(as->second, hash);
+	eraser.report().known_emails = std::move(emails);
+	note_purge(purge_scope(dataset));
+	record_erasures(dataset, secret, found, eraser.report());
 }
 
 } // namespace etl

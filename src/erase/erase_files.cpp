@@ -5,13 +5,24 @@
 
 #include <unistd.h>
 
-#include "core/beneath.h"
+#include "catalog/people.h"
+#include "catalog/subject_index.h"
+#include "core/base/hash.h"
+#include "core/base/utf8.h"
+#include "core/definition/definition.h"
+#include "core/files/beneath.h"
+#include "core/files/file_error.h"
+#include "core/files/file_identity.h"
 #include "erase/eraser.h"
-#include "erase/subject_index.h"
-#include "run/catalog_owner.h"
-#include "run/claim.h"
-#include "run/quarantine.h"
-#include "run/threads.h"
+#include "erase/erasure_rows.h"
+#include "load/claim.h"
+#include "load/quarantine.h"
+#include "pg/catalog_owner.h"
+#include "pg/exit_guard.h"
+#include "pg/guard.h"
+#include "pg/limits.h"
+#include "pg/spi.h"
+#include "publish/grown_files.h"
 
 namespace etl
 {
@@ -42,13 +53,37 @@ Eraser::erase_files()
 			subjects.push_back(static_cast<int64_t>(request.subject_hash));
 	for (const auto &[name, definition] : catalog_.all())
 		if (about(definition) || asks(definition))
+		{
 			find_files(definition, subjects);
+			remark_forgotten_records(name);
+		}
 		else if (quarantined_files_.count(name) > 0)
 			find_files(definition, {});
 	find_staged();
 	find_exports();
 	rewrite_files();
 	note_rewritten_exports();
+}
+
+/// Records that name nobody where they should are known from quarantine only, and retention, or
+/// somebody, may have removed them there.
+void
+Eraser::remark_forgotten_records(const std::string &dataset)
+{
+	const int64_t files =
+		pg::query("SELECT count(*) FROM etl.file f WHERE f.dataset = $1 AND f.quarantined > 0"
+				  " AND f.archived_path IS NOT NULL AND f.quarantined >"
+				  " (SELECT count(*) FROM etl.quarantine q WHERE q.file_id = f.file_id)",
+				  {pg::param(dataset)})
+			.integer(0, 0);
+	if (files > 0)
+		report_.remarks.emplace_back(
+			"archived", std::to_string(files) +
+							(files == 1 ? " archived file of dataset \"" + dataset + "\" holds"
+										: " archived files of dataset \"" + dataset + "\" hold") +
+							" refused records that are not in quarantine any more: one that does "
+							"not name its person where it should is not searched for there; "
+							"etl_locate finds it");
 }
 
 void
@@ -144,10 +179,12 @@ Eraser::add_known(Copy copy, const std::unordered_map<std::string, std::string> 
 	if (const auto raw = raw_files.find(copy.file_id);
 		raw != raw_files.end() && copy.kind == std::string("archived"))
 		copy.raw = raw->second;
+	const bool there = identify(copy.task.source, copy.identity);
+	if (!there && !means_gone(errno))
+		return cannot_treat(copy, system_error("could not open file", errno));
 	// what has the raw file's name now may be another delivery
-	if (!identify(copy.task.source, copy.identity) ||
-		(copy.raw && copy.task.source == copy.raw->action.from &&
-		 !(copy.identity == copy.raw->action.identity)))
+	if (!there || (copy.raw && copy.task.source == copy.raw->action.from &&
+				   !(copy.identity == copy.raw->action.identity)))
 	{
 		report_.held.emplace_back(copy.place, "the file is not there any more");
 		return;
@@ -155,17 +192,38 @@ Eraser::add_known(Copy copy, const std::unordered_map<std::string, std::string> 
 	add_copy(std::move(copy));
 }
 
-/// Many are rewritten at a time, but not all: what is known of one takes a kB.
+/// A file that is there, or may be, and may hold the people: nothing is called erased that is not.
+void
+Eraser::cannot_treat(const Copy &copy, const FileError &error)
+{
+	// what was exported is a copy: one that is damaged keeps nobody else from being erased
+	if (copy.kind == std::string("exported"))
+		note_untreated(storable_text(copy.place), error.what());
+	else if (mode_ != Mode::erase || copy.kind == std::string("staged"))
+		// a staged file that can't be read can't be loaded either, or not before it is whole
+		report_.held.emplace_back(storable_text(copy.place), error.what());
+	else
+		throw pg::Error(error.sqlstate(),
+						std::string("could not rewrite a file for an erasure: ") + error.what(),
+						"File \"" + storable_text(copy.path) + "\". Nothing was erased.",
+						"Mend it, or move it out of the directory and erase it by hand.");
+}
+
+/// A place that may hold the people and cannot be looked into: the others are treated, and the
+/// requests are not completed.
+void
+Eraser::note_untreated(const std::string &place, const std::string &why)
+{
+	report_.held.emplace_back(place, why);
+	report_.untreated.emplace_back(place, why);
+}
+
+/// Many are rewritten at a time, but not all.
 void
 Eraser::add_copy(Copy copy)
 {
-#ifdef ETL_FAULTS
-	constexpr size_t at_once = 20; // the tests that crash have few files
-#else
-	constexpr size_t at_once = 16384;
-#endif
 	copies_.push_back(std::move(copy));
-	if (copies_.size() >= at_once)
+	if (copies_.size() >= limits::rewritten_files)
 		rewrite_files();
 }
 
@@ -207,7 +265,7 @@ Eraser::add_staged(const StagedFile &file)
 	if (!about(*definition))
 		return;
 	Copy copy{definition, 0, path, "staged/" + file.path, "staged", {}, file.identity};
-	copy.waits = is_taken_up(path, file.identity);
+	copy.waits = is_taken_up(path, file.identity) || find_grown(path) != nullptr;
 	// one that this transaction has rewritten for somebody else
 	copy.task.source = destination_taken(path) ? pending_sources({path}).at(path) : path;
 	copy.task.probe = true;
@@ -222,20 +280,21 @@ Eraser::rewrite_files()
 	const pg::MemoryScope memory_scope;
 	const size_t removals = planned_removals();
 	std::vector<RewriteTask> tasks;
-	std::vector<const Definition *> groups;
-	std::map<const Definition *, size_t> group_of;
+	// a definition, and whether the records were accepted: archived and staged files have others
+	using Group = std::pair<const Definition *, bool>;
+	std::vector<Group> groups;
+	std::map<Group, size_t> group_of;
 	std::map<const Definition *, std::string> folders;
 	for (Copy &copy : copies_)
 	{
-		const auto [group, is_new] = group_of.emplace(copy.definition, groups.size());
+		const Group key{copy.definition, copy.kind == std::string("processed") ||
+											 copy.kind == std::string("exported")};
+		const auto [group, is_new] = group_of.emplace(key, groups.size());
 		if (is_new)
-		{
-			groups.push_back(copy.definition);
-			if (mode_ == Mode::erase)
-				folders[copy.definition] = part_folder(settings_, copy.definition->dataset);
-		}
+			groups.push_back(key);
+		if (mode_ == Mode::erase && folders.count(copy.definition) == 0)
+			folders[copy.definition] = part_folder(settings_, copy.definition->dataset);
 		copy.task.group = group->second;
-		copy.task.gzip = is_gzip(copy.path);
 		// a processed file is JSON Lines whatever its name; an archived one is what came, until it
 		// is rewritten
 		copy.task.whole_json = copy.kind != std::string("processed") &&
@@ -248,16 +307,20 @@ Eraser::rewrite_files()
 		}
 		tasks.push_back(copy.task);
 	}
-	const auto factory = [&](size_t group) -> FileRewriter::Transform
+	const std::vector<PeopleKey> keys = people_keys(catalog_, dataset_);
+	const auto factory = [&](size_t group, TypeInput *types) -> FileRewriter::Transform
 	{
-		const auto eraser = std::make_shared<RecordEraser>(*groups[group], catalog_.key_types(),
-														   people_, secret_, dataset_);
+		const auto &[definition, accepted] = groups[group];
+		const auto eraser =
+			std::make_shared<RecordEraser>(*definition, catalog_.key_types(), people_, secret_,
+										   dataset_, RecordEraser::Options{true, accepted, types});
+		eraser->find_keys_of(keys);
 		if (mode_ == Mode::collect)
 			return [eraser](std::string_view text, std::string &, RewriteOutcome &)
 			{ return eraser->whose(text); };
 		// a record that goes leaves a blank line, so that the others keep theirs
 		const bool removes =
-			about(*groups[group]) && groups[group]->subject->on_erasure == OnErasure::remove;
+			about(*definition) && definition->subject->on_erasure == OnErasure::remove;
 		return [eraser, removes](std::string_view text, std::string &out, RewriteOutcome &outcome)
 		{
 			const uint32_t person = eraser->erase(text, out);
@@ -268,10 +331,15 @@ Eraser::rewrite_files()
 			return person;
 		};
 	};
-	FileRewriter rewriter(std::move(tasks), factory, settings_.threads);
+	FileRewriter rewriter(std::move(tasks), factory, settings_.threads, &type_input_);
 	const StopOnExit stop_on_exit(rewriter);
-	while (!rewriter.wait(std::chrono::milliseconds(100)))
+	for (bool done = false; !done;)
+	{
+		done = rewriter.wait(std::chrono::milliseconds(100));
+		for (const auto &[task, text] : rewriter.take_texts())
+			sink_(storable_text(copies_[task].place), text);
 		pg::check_for_interrupts();
+	}
 	for (size_t i = 0; i < copies_.size(); ++i)
 		finish_copy(copies_[i], rewriter.outcomes()[i]);
 	copies_.clear();
@@ -316,7 +384,7 @@ Eraser::note_obstacles(const Copy &copy, const RewriteOutcome &outcome, const Fi
 	if (mode_ == Mode::collect)
 		return;
 	if (const int error = outcome.changed || mode_ == Mode::look ? obstacle(action) : 0; error != 0)
-		wait_for(outcome, copy.path, copy.place, std::generic_category().message(error));
+		wait_for(outcome, copy.path, copy.place, obstacle_message(error));
 	if (!copy.raw)
 		return;
 	const std::string &raw = copy.raw->action.from;
@@ -333,16 +401,13 @@ Eraser::finish_copy(const Copy &copy, RewriteOutcome &outcome)
 	if (!outcome.error.empty())
 	{
 		FileIdentity now;
-		if (!identify(copy.task.source, now))
+		if (!identify(copy.task.source, now) && means_gone(errno))
 			report_.held.emplace_back(place, "the file is not there any more");
-		else if (mode_ != Mode::erase || staged)
-			// a staged file that can't be read can't be loaded either, or not before it is whole
-			report_.held.emplace_back(place, outcome.error);
 		else
-			throw pg::Error(outcome.sqlstate,
-							"could not rewrite a file for an erasure: " + outcome.error,
-							"File \"" + storable_text(copy.path) + "\". Nothing was erased.",
-							"Mend it, or move it out of the folder and erase it by hand.");
+			cannot_treat(copy, FileError(outcome.sqlstate, outcome.error));
+		// what was written of it before the error
+		if (!copy.task.part.empty())
+			(void)unlink(copy.task.part.c_str());
 		return;
 	}
 	if (outcome.found.empty())
@@ -365,8 +430,6 @@ Eraser::finish_copy(const Copy &copy, RewriteOutcome &outcome)
 	}
 	report_.places.push_back(std::move(entry));
 	report_.known_emails.merge(outcome.emails);
-	for (std::string &text : outcome.texts)
-		records_.emplace_back(place, std::move(text));
 	const auto hex = [](const std::array<uint8_t, 32> &hash)
 	{ return std::string(reinterpret_cast<const char *>(hash.data()), hash.size()); };
 	if (mode_ == Mode::look)

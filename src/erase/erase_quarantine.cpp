@@ -1,6 +1,14 @@
 // The quarantined records of an erasure.
+#include <nlohmann/json.hpp>
+
+#include "catalog/people.h"
+#include "core/base/hash.h"
+#include "core/definition/definition.h"
+#include "core/privacy/refused_record.h"
 #include "erase/eraser.h"
-#include "run/quarantine.h"
+#include "load/quarantine.h"
+#include "load/writing_quarantine.h"
+#include "pg/spi.h"
 
 namespace etl
 {
@@ -15,18 +23,43 @@ hex_hash(const std::string &bytes)
 	return to_hex({reinterpret_cast<const char *>(hash.data()), hash.size()});
 }
 
+/// Why a record was refused, as etl.quarantine.violations has it, without the names of members that
+/// are gone from the record: a pointer tells them, and a message begins with its pointer.
+std::string
+without_names(const std::string &violations, const RefusedRecord &names)
+{
+	nlohmann::ordered_json json = nlohmann::ordered_json::parse(violations);
+	bool is_changed = false;
+	for (nlohmann::ordered_json &violation : json)
+	{
+		const std::string pointer = violation.value("pointer", "");
+		const std::string treated = names.treat_pointer(pointer);
+		if (treated == pointer)
+			continue;
+		const std::string message = violation.value("message", "");
+		violation["pointer"] = treated;
+		if (message.starts_with(pointer + ": "))
+			violation["message"] = treated + message.substr(pointer.size());
+		else if (message.find(pointer) != std::string::npos)
+			violation["message"] = treated + ": " + violation.value("keyword", "");
+		is_changed = true;
+	}
+	return is_changed ? json.dump() : violations;
+}
+
 /// Records found, to be written back.
 struct Treated
 {
 	std::vector<int64_t> ids;
-	std::vector<std::string> records;
+	std::vector<std::string> records, violations;
 	size_t bytes = 0;
 
-	void add(int64_t id, std::string record)
+	void add(int64_t id, std::string record, std::string why)
 	{
 		ids.push_back(id);
-		bytes += record.size();
+		bytes += record.size() + why.size();
 		records.push_back(std::move(record));
+		violations.push_back(std::move(why));
 	}
 	bool many() const { return ids.size() >= 5000 || bytes >= 8 << 20; }
 	/// forget_key: the record is a request, whose key is an identifier.
@@ -34,16 +67,20 @@ struct Treated
 	{
 		if (ids.empty())
 			return;
+		const WritingQuarantine writing;
 		// a released record stays released: its line is in a processed file, and replay counts on
 		// that; what was given up by hand stays given up
 		pg::execute(
 			"UPDATE etl.quarantine q SET record = r.record, record_bytes = NULL,"
+			" violations = r.violations::jsonb,"
 			" status = CASE q.status WHEN 'open' THEN 'erased' ELSE q.status END,"
 			" key = CASE WHEN NOT $3 THEN q.key END, subject = CASE WHEN NOT $3 THEN q.subject END"
-			" FROM unnest($1::bigint[], $2::text[]) r(id, record) WHERE q.quarantine_id = r.id",
+			" FROM unnest($1::bigint[], $2::text[], $4::text[]) r(id, record, violations)"
+			" WHERE q.quarantine_id = r.id",
 			{pg::param_array(ids),
 			 pg::param_array(std::vector<std::string_view>(records.begin(), records.end())),
-			 pg::param(forget_key)});
+			 pg::param(forget_key),
+			 pg::param_array(std::vector<std::string_view>(violations.begin(), violations.end()))});
 		// a record that went as a whole waits for nothing; a treated one still does
 		std::vector<int64_t> gone;
 		for (size_t i = 0; i < ids.size(); ++i)
@@ -55,6 +92,7 @@ struct Treated
 						{pg::param_array(gone)});
 		ids.clear();
 		records.clear();
+		violations.clear();
 		bytes = 0;
 	}
 };
@@ -77,15 +115,37 @@ Eraser::erase_quarantine()
 	for (const std::string &name : datasets)
 		if (related(name) && !texts_.empty())
 			erase_quarantine_of(name, "q.subject = ANY ($2)");
+	find_known();
+	add_mended_files();
 	for (const std::string &name : datasets)
 	{
-		// what names nobody where it should, or can't be read at all, may do so anywhere
-		erase_quarantine_of(name, "q.subject IS NULL AND cardinality($2) >= 0");
+		erase_unnamed_quarantine(name);
 		// the email of a request may stand in a record with a key of its own
 		if (related(name) && catalog_.find(name)->subject &&
 			!catalog_.find(name)->subject->email.empty() && people_.has_emails())
 			erase_quarantine_of(name, "q.subject <> ALL ($2)");
 	}
+}
+
+/// What names nobody where it should, or can't be read at all, may do so anywhere.
+void
+Eraser::erase_unnamed_quarantine(const std::string &dataset)
+{
+	erase_quarantine_of(dataset, "q.subject IS NULL AND cardinality($2) >= 0");
+}
+
+/// Keys that nobody is known to have are words of records about somebody else: told, and left.
+void
+Eraser::remark_strangers()
+{
+	if (stranger_records_ > 0)
+		report_.remarks.emplace_back(
+			"etl.quarantine",
+			std::to_string(stranger_records_) +
+				(stranger_records_ == 1 ? " refused record that names nobody holds"
+										: " refused records that name nobody hold") +
+				" a key as a word that nobody is known to have: it was looked for only where a "
+				"record should name a person, and in members of the key's name");
 }
 
 void
@@ -94,13 +154,26 @@ Eraser::erase_quarantine_of(const std::string &dataset, const std::string &condi
 	static const Definition undefined;
 	const Definition *definition = catalog_.find(dataset);
 	RecordEraser eraser(definition != nullptr ? *definition : undefined, catalog_.key_types(),
-						people_, secret_, dataset_);
+						people_, secret_, dataset_,
+						RecordEraser::Options{true, false, &type_input_});
+	const std::vector<PeopleKey> keys = people_keys(catalog_, dataset_);
+	eraser.find_keys_of(keys);
+	const RefusedRecord names(definition != nullptr ? *definition : undefined, catalog_.key_types(),
+							  nullptr);
+	std::optional<RecordEraser> strangers;
+	if (strangers_.has_subjects())
+	{
+		strangers.emplace(definition != nullptr ? *definition : undefined, catalog_.key_types(),
+						  strangers_, secret_, dataset_);
+		strangers->find_keys_of(keys);
+	}
 	ErasedPlace place;
 	place.place = "etl.quarantine";
 	place.kind = "quarantine";
 	place.columns = {"record"};
 	Treated treated;
-	pg::Cursor cursor("SELECT q.quarantine_id, q.record, coalesce(q.file_id, 0)"
+	pg::Cursor cursor("SELECT q.quarantine_id, q.record, coalesce(q.file_id, 0),"
+					  " q.violations::text"
 					  " FROM etl.quarantine q WHERE q.dataset = $1 AND q.record IS NOT NULL AND " +
 						  condition + " ORDER BY q.quarantine_id",
 					  {pg::param(dataset), texts()});
@@ -114,23 +187,38 @@ Eraser::erase_quarantine_of(const std::string &dataset, const std::string &condi
 						const uint32_t person = mode_ == Mode::collect ? eraser.whose(record)
 																	   : eraser.erase(record, out);
 						if (person == Identities::nobody)
+						{
+							if (strangers && strangers->whose(record) != Identities::nobody)
+								++stranger_records_;
 							return;
+						}
 						note_quarantined(place, dataset, person, rows.integer(i, 2));
 						if (eraser.known_email() != 0)
 							add_known_email(person, eraser.known_email());
 						if (mode_ == Mode::collect)
-							records_.emplace_back("etl.quarantine", record);
+							sink_("etl.quarantine", record);
 						else if (mode_ == Mode::look)
 							report_.fingerprint.push_back("etl.quarantine " + std::to_string(id) +
 														  " " + hex_hash(record));
 						else
-							treated.add(id, std::move(out));
+							treated.add(id, std::move(out), without_names(rows.text(i, 3), names));
 						if (treated.many())
 							treated.write(forget_key);
 					});
 	treated.write(forget_key);
 	if (!place.rows.empty())
 		report_.places.push_back(std::move(place));
+}
+
+/// Archived files hold records as they came. Of one that named nobody, and was then mended by hand,
+/// quarantine does not say any more whose it was.
+void
+Eraser::add_mended_files()
+{
+	const pg::Rows rows = pg::query("SELECT DISTINCT dataset, file_id FROM etl.quarantine"
+									" WHERE named_nobody AND file_id IS NOT NULL");
+	for (uint64_t i = 0; i < rows.size(); ++i)
+		quarantined_files_[rows.text(i, 0)].insert(rows.integer(i, 1));
 }
 
 void

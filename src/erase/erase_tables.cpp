@@ -2,12 +2,22 @@
 // cannot be erased there.
 #include <algorithm>
 
-#include "core/rewrite.h"
+#include "anonymize/person_match.h"
+#include "anonymize/removal.h"
+#include "anonymize/treated_columns.h"
+#include "catalog/subject_index.h"
+#include "catalog/table_tree.h"
+#include "core/definition/definition.h"
+#include "core/privacy/email.h"
+#include "core/privacy/pseudonym.h"
 #include "erase/eraser.h"
-#include "erase/table_tree.h"
-#include "erase/treat.h"
+#include "erase/held_relations.h"
+#include "load/quarantine.h"
+#include "load/row_partition.h"
+#include "pg/guard.h"
+#include "pg/spi.h"
+#include "pg/sqlstate.h"
 #include "pg/table_statement.h"
-#include "run/row_partition.h"
 
 namespace etl
 {
@@ -37,37 +47,59 @@ column_of(const TableDefinition &table, const Path &path)
 	return nullptr;
 }
 
-const ColumnDefinition *
-key_column(const Definition &definition)
-{
-	return definition.key_column < 0
-			   ? nullptr
-			   : &definition.tables[0].columns[static_cast<size_t>(definition.key_column)];
-}
-
 /// The column that names the person stands in the first table; child tables follow by key. Nothing
 /// where no row can be found.
 std::optional<RowsAbout>
-rows_about(const Definition &definition, const TableDefinition &table)
+rows_about(const Catalog &catalog, const Definition &definition, const TableDefinition &table)
 {
 	const ColumnDefinition *subject = column_of(definition.tables[0], definition.subject->path);
 	if (subject == nullptr)
 		return std::nullopt;
 	RowsAbout rows{"unnest($1::text[], $2::text[]) s(subject, token)", {}};
-	const std::string match = "." + pg::quote(subject->name) + " = s.subject::" + subject->type.sql;
+	const auto match = [&](const char *alias)
+	{ return person_match(catalog, definition, *subject, alias, "s.subject"); };
 	if (!table.is_child)
 	{
-		rows.where = "t" + match;
+		rows.where = match("t");
 		return rows;
 	}
-	const ColumnDefinition *key = key_column(definition);
+	const ColumnDefinition *key = definition.key_column();
 	const ColumnDefinition *parent = key == nullptr ? nullptr : column_of(table, key->path);
 	if (parent == nullptr)
 		return std::nullopt;
-	rows.from += " JOIN " + quoted(definition.tables[0]) + " p ON p" + match;
+	rows.from += " JOIN " + quoted(definition.tables[0]) + " p ON " + match("p");
 	rows.where = "t." + pg::quote(parent->name) + " = p." + pg::quote(key->name);
 	return rows;
 }
+
+/// Has it rules? (Those of its partitions and children do not count for a statement on it.)
+bool
+has_rules(const TableDefinition &table)
+{
+	return !pg::query(
+				"SELECT 1 FROM pg_rewrite WHERE ev_class = $1::oid AND ev_type <> '1' LIMIT 1",
+				{pg::param(static_cast<int64_t>(find_table(table)))})
+				.empty();
+}
+
+/// What a statement that returns s.subject for each row returns: how many it was for each.
+std::string
+counting(const std::string &statement)
+{
+	return "WITH treated AS (" + statement +
+		   ") SELECT subject, count(*), '' FROM treated GROUP BY subject";
+}
+
+/// The subjects' rows as they are: how many, and what they hold.
+std::string
+counted_rows(const RowsAbout &about, const TableDefinition &table)
+{
+	return "SELECT s.subject, count(*), sum(hashtextextended(t::text, 0))::text FROM " +
+		   about.from + ", " + quoted(table) + " t WHERE " + about.where +
+		   " GROUP BY s.subject ORDER BY s.subject";
+}
+
+constexpr std::string_view returning = " RETURNING s.subject";
 
 /// Thrown when rows are as they were after they have been treated: something undid it.
 struct NotTreated
@@ -76,13 +108,31 @@ struct NotTreated
 	std::string reason;
 };
 
-/// Errors that are about the rows and not about the world in which everything would fail.
-bool
-is_about_rows(const std::string &sqlstate)
+/// Throws it where anybody is left.
+void
+raise(NotTreated &&left, const TableDefinition &table)
 {
-	static const char *const classes[] = {"09", "21", "22", "23", "27", "38", "39", "44", "P0"};
-	return std::any_of(std::begin(classes), std::end(classes),
-					   [&](const char *c) { return sqlstate.compare(0, 2, c) == 0; });
+	if (left.subjects.empty())
+		return;
+	std::sort(left.subjects.begin(), left.subjects.end());
+	left.subjects.erase(std::unique(left.subjects.begin(), left.subjects.end()),
+						left.subjects.end());
+	left.reason = "table " + place_of(table) +
+				  " still holds what was to be treated: a trigger, a "
+				  "rule or a foreign server keeps the row as it was";
+	throw std::move(left);
+}
+
+/// Errors that keep these people from being erased, and perhaps nobody else.
+bool
+is_about_rows(const pg::PgError &error)
+{
+	const pg::Blame blame = pg::blame_of(error);
+	// what code on the table may not do or does not find it may need for some rows only; 0A: what a
+	// rule on the table leaves unsupported
+	return blame == pg::Blame::row ||
+		   (blame == pg::Blame::table &&
+			(error.within_code() || error.sqlstate().compare(0, 2, "0A") == 0));
 }
 
 /// Why, without a value of the row: messages may quote one.
@@ -94,6 +144,8 @@ reason_of(const pg::PgError &error)
 		reason = "constraint \"" + error.constraint() + "\" refuses the treated row";
 	else if (!error.column().empty())
 		reason = "column \"" + error.column() + "\" does not take what the treatment gives";
+	else if (error.sqlstate().compare(0, 2, "0A") == 0)
+		reason = "a rule or another object on the table keeps its rows from being treated";
 	else
 		reason = "the treated row was refused";
 	if (!error.table().empty())
@@ -127,6 +179,11 @@ Eraser::check_tables()
 			check_columns(*definition, table, relation);
 			relations.push_back(relation);
 		}
+	for (const Definition *definition : definitions_about(catalog_, dataset_))
+		if (mode_ == Mode::erase)
+			note_held_relations(*definition);
+	for (auto &place : former_places(catalog_, dataset_))
+		report_.held.push_back(std::move(place));
 	for (auto &place : foreign_places(relations))
 		report_.remarks.push_back(std::move(place));
 }
@@ -161,7 +218,7 @@ Eraser::check_columns(const Definition &definition, const TableDefinition &table
 	};
 	if (const ColumnDefinition *subject = column_of(table, definition.subject->path))
 		check(*subject, true);
-	if (const ColumnDefinition *key = key_column(definition))
+	if (const ColumnDefinition *key = definition.key_column())
 		if (const ColumnDefinition *column = column_of(table, key->path))
 			check(*column, true);
 	for (const PersonalColumn &personal : personal_columns(definition, table))
@@ -173,11 +230,22 @@ void
 Eraser::find_held_emails()
 {
 	const Definition *people = catalog_.find(dataset_);
-	if (people == nullptr || !people->subject || people->subject->email.empty() ||
-		people->key_column < 0 || texts_.empty() || !find_table(people->tables[0]))
+	if (people == nullptr || !people->subject || people->subject->email.empty() || texts_.empty())
+		return;
+	// those that an update has replaced are in no table any more
+	std::unordered_map<int64_t, uint32_t> persons;
+	std::vector<int64_t> hashes;
+	for (const std::string_view subject : texts_)
+	{
+		hashes.push_back(static_cast<int64_t>(people_.subject_hash(subject)));
+		persons.emplace(hashes.back(), by_subject_.at(subject));
+	}
+	for (const PersonEmail &pair : emails_of_subjects(dataset_, std::move(hashes)))
+		add_known_email(persons.at(static_cast<int64_t>(pair.subject)), pair.email);
+	if (people->key_column() == nullptr || !find_table(people->tables[0]))
 		return;
 	const TableDefinition &table = people->tables[0];
-	const ColumnDefinition &key = *key_column(*people);
+	const ColumnDefinition &key = *people->key_column();
 	for (const std::string &email : field_expressions(table, people->subject->email, "t"))
 	{
 		if (std::any_of(missing_columns_.begin(), missing_columns_.end(),
@@ -270,7 +338,7 @@ Eraser::erase_rows_of(std::vector<std::string_view> subjects,
 			erase_rows_of(std::move(others), definitions);
 		return;
 	}
-	if (!is_about_rows(error->sqlstate()))
+	if (!is_about_rows(*error))
 		throw *error;
 	if (subjects.size() == 1)
 	{
@@ -309,6 +377,35 @@ Eraser::erase_tables(const Definition &definition)
 			erase_table(definition, table);
 }
 
+/// Subjects, and the keys of records about them: what is left of a record is found by its key when
+/// the record names nobody any more.
+struct Eraser::RecordKeys
+{
+	std::vector<std::string> subjects, keys;
+};
+
+Eraser::RecordKeys
+Eraser::record_keys(const Definition &definition)
+{
+	RecordKeys found;
+	const TableDefinition &first = definition.tables[0];
+	const std::optional<RowsAbout> about = rows_about(catalog_, definition, first);
+	if (!about || definition.key_column() == nullptr)
+		return found;
+	const std::string key = "t." + pg::quote(definition.key_column()->name);
+	pg::TableCursor cursor("SELECT s.subject, " + key + "::text FROM " + about->from + ", " +
+							   quoted(first) + " t WHERE " + about->where + " AND " + key +
+							   " IS NOT NULL",
+						   {texts(), tokens()});
+	cursor.for_each(20'000,
+					[&](const pg::Rows &rows, uint64_t i)
+					{
+						found.subjects.push_back(rows.text(i, 0));
+						found.keys.push_back(rows.text(i, 1));
+					});
+	return found;
+}
+
 /// "on_erasure": "delete".
 void
 Eraser::remove_rows(const Definition &definition)
@@ -317,22 +414,54 @@ Eraser::remove_rows(const Definition &definition)
 	for (const TableDefinition &table : definition.tables)
 		if (const Oid relation = find_table(table); OidIsValid(relation) && interferes(relation))
 			before.emplace_back(&table, values_of(definition, table, true));
+	const RecordKeys records = before.empty() ? RecordKeys() : record_keys(definition);
 	ErasedPlace place;
 	place.place = place_of(definition.tables[0]);
 	place.kind = "table";
 	for (const ColumnDefinition &column : definition.tables[0].columns)
 		place.columns.push_back(column.name);
+	const bool rules = std::any_of(definition.tables.begin(), definition.tables.end(), has_rules);
+	for (const TableDefinition &table : definition.tables)
+		if (const std::optional<RowsAbout> about = rows_about(catalog_, definition, table);
+			rules && about && find_table(table))
+			count_rows(pg::query_table(counted_rows(*about, table), {texts(), tokens()}), place);
 	for (const std::string &statement : removal_statements(catalog_, definition))
-		count_rows(
-			pg::query_table("WITH removed AS (" + statement +
-								") SELECT subject, count(*), '' FROM removed GROUP BY subject",
-							{texts()}),
-			place);
+		if (rules)
+			pg::execute_table(statement.substr(0, statement.rfind(returning)), {texts()});
+		else
+			count_rows(pg::query_table(counting(statement), {texts()}), place);
 	for (const auto &[table, old] : before)
-		verify(definition, *table, old);
+		verify_removal(definition, *table, old, records);
 	// a person's key is nobody's any more, not even as a hash
 	if (definition.key == definition.subject->path && keeps_row_partitions(definition))
 		forget_row_partitions(definition.dataset, subjects_);
+}
+
+/// Rows that were to be deleted must be gone, those that something refers to must hold other
+/// values.
+void
+Eraser::verify_removal(const Definition &definition, const TableDefinition &table,
+					   const OldValues &old, const RecordKeys &records)
+{
+	NotTreated left;
+	const std::string query = left_after_removal(catalog_, definition, table);
+	if (query.empty() || records.keys.empty())
+	{
+		verify(definition, table, old);
+		return;
+	}
+	const auto views = [](const std::vector<std::string> &texts)
+	{ return std::vector<std::string_view>(texts.begin(), texts.end()); };
+	const pg::Param subjects = pg::param_array(views(records.subjects)),
+					keys = pg::param_array(views(records.keys));
+	const pg::Rows rows = pg::query_table(query, {subjects, keys});
+	for (uint64_t i = 0; i < rows.size(); ++i)
+		left.subjects.push_back(rows.text(i, 0));
+	if (!old.empty())
+		for (const auto &[value, subject] : values_by_key(definition, table, subjects, keys))
+			if (old.count(value) > 0)
+				left.subjects.push_back(subject);
+	raise(std::move(left), table);
 }
 
 /// The personal columns that are there.
@@ -350,7 +479,7 @@ Eraser::present_columns(const Definition &definition, const TableDefinition &tab
 void
 Eraser::erase_table(const Definition &definition, const TableDefinition &table)
 {
-	const std::optional<RowsAbout> about = rows_about(definition, table);
+	const std::optional<RowsAbout> about = rows_about(catalog_, definition, table);
 	if (!about)
 		return;
 	ErasedPlace place;
@@ -366,11 +495,12 @@ Eraser::erase_table(const Definition &definition, const TableDefinition &table)
 	const std::string &from = about->from, &where = about->where;
 	if (mode_ == Mode::collect)
 	{
-		const pg::Rows rows = pg::query_table("SELECT to_jsonb(t)::text FROM " + from + ", " +
-												  quoted(table) + " t WHERE " + where,
-											  {texts(), tokens()});
-		for (uint64_t i = 0; i < rows.size(); ++i)
-			records_.emplace_back(place.place, rows.text(i, 0));
+		pg::TableCursor cursor("SELECT to_jsonb(t.*)::text FROM " + from + ", " + quoted(table) +
+								   " t WHERE " + where,
+							   {texts(), tokens()});
+		pg::for_each_row(cursor, records_at_once,
+						 [&](const pg::Rows &rows, uint64_t i)
+						 { sink_(place.place, rows.text(i, 0)); });
 		return;
 	}
 	// of a child table without personal columns nothing is treated; of the first table a row counts
@@ -379,22 +509,24 @@ Eraser::erase_table(const Definition &definition, const TableDefinition &table)
 		return;
 	if (mode_ == Mode::look || set.empty())
 	{
-		count_rows(pg::query_table("SELECT s.subject, count(*),"
-								   " sum(hashtextextended(t::text, 0))::text FROM " +
-									   from + ", " + quoted(table) + " t WHERE " + where +
-									   " GROUP BY s.subject ORDER BY s.subject",
-								   {texts(), tokens()}),
+		count_rows(pg::query_table(counted_rows(*about, table), {texts(), tokens()}),
 				   std::move(place));
 		return;
 	}
 	const bool verified = interferes(find_table(table));
 	const OldValues old = verified ? values_of(definition, table, true) : OldValues();
-	count_rows(pg::query_table("WITH treated AS (UPDATE " + quoted(table) + " t SET " + set +
-								   " FROM " + from + " WHERE " + where +
-								   " RETURNING s.subject) SELECT subject, count(*), ''"
-								   " FROM treated GROUP BY subject",
-							   {texts(), tokens()}),
-			   std::move(place));
+	const std::string update =
+		"UPDATE " + quoted(table) + " t SET " + set + " FROM " + from + " WHERE " + where;
+	// what rules make of it may have no rows to return; the look afterwards tells who was treated
+	if (has_rules(table))
+	{
+		count_rows(pg::query_table(counted_rows(*about, table), {texts(), tokens()}),
+				   std::move(place));
+		pg::execute_table(update, {texts(), tokens()});
+	}
+	else
+		count_rows(pg::query_table(counting(update + std::string(returning)), {texts(), tokens()}),
+				   std::move(place));
 	if (verified)
 		verify(definition, table, old);
 }
@@ -413,26 +545,50 @@ Eraser::interferes(Oid relation)
 Eraser::OldValues
 Eraser::values_of(const Definition &definition, const TableDefinition &table, bool to_go)
 {
-	OldValues values;
-	const std::optional<RowsAbout> about = rows_about(definition, table);
+	const std::optional<RowsAbout> about = rows_about(catalog_, definition, table);
 	const bool removes = definition.subject->on_erasure == OnErasure::remove;
+	return about ? values_at(definition, table, about->from, about->where, texts(), tokens(),
+							 to_go && !removes)
+				 : OldValues();
+}
+
+/// The same of the rows of records that are known by their keys.
+Eraser::OldValues
+Eraser::values_by_key(const Definition &definition, const TableDefinition &table,
+					  const pg::Param &subjects, const pg::Param &keys)
+{
+	const ColumnDefinition &key = *definition.key_column();
+	const ColumnDefinition *column = column_of(table, key.path);
+	return column == nullptr
+			   ? OldValues()
+			   : values_at(definition, table, "unnest($1::text[], $2::text[]) s(subject, key)",
+						   "t." + pg::quote(column->name) + " = s.key::" + key.type.sql, subjects,
+						   keys, false);
+}
+
+Eraser::OldValues
+Eraser::values_at(const Definition &definition, const TableDefinition &table,
+				  const std::string &from, const std::string &where, const pg::Param &first,
+				  const pg::Param &second, bool to_go)
+{
+	OldValues values;
 	std::string list;
 	for (const PersonalColumn &c : present_columns(definition, table))
 		if (c.field == nullptr || c.field->treatment != Treatment::keep)
-			list += (list.empty() ? "(" : ", (") + pg::literal(c.column->name) + "::text, t." +
-					pg::quote(c.column->name) + "::text, " +
-					(to_go && !removes ? "(" + treated_expression(c, "t", "s.token") + ")::text)"
-									   : "NULL::text)");
-	if (!about || list.empty())
+			list +=
+				(list.empty() ? "(" : ", (") + pg::literal(c.column->name) + "::text, t." +
+				pg::quote(c.column->name) + "::text, " +
+				(to_go ? "(" + treated_expression(c, "t", "s.token") + ")::text)" : "NULL::text)");
+	if (list.empty())
 		return values;
 	pg::TableCursor cursor("SELECT DISTINCT hashtextextended(c.name || ' ' || s.subject, 0) #"
 						   " hashtextextended(c.value, 1), s.subject FROM " +
-							   about->from + ", " + quoted(table) + " t, LATERAL (VALUES " + list +
-							   ") c(name, value, treated) WHERE " + about->where +
+							   from + ", " + quoted(table) + " t, LATERAL (VALUES " + list +
+							   ") c(name, value, treated) WHERE " + where +
 							   " AND c.value IS NOT NULL AND c.value IS DISTINCT FROM c.treated"
 							   // what a row that is kept gets where its column takes no null
 							   " AND c.value NOT IN ('[erased]', '0', 'false', '0001-01-01')",
-						   {texts(), tokens()});
+						   {first, second});
 	cursor.for_each(20'000, [&](const pg::Rows &rows, uint64_t i)
 					{ values.emplace(rows.integer(i, 0), rows.text(i, 1)); });
 	return values;
@@ -449,15 +605,7 @@ Eraser::verify(const Definition &definition, const TableDefinition &table, const
 	for (const auto &[value, subject] : values_of(definition, table, false))
 		if (old.count(value) > 0)
 			left.subjects.push_back(subject);
-	if (left.subjects.empty())
-		return;
-	std::sort(left.subjects.begin(), left.subjects.end());
-	left.subjects.erase(std::unique(left.subjects.begin(), left.subjects.end()),
-						left.subjects.end());
-	left.reason = "table " + place_of(table) +
-				  " still holds what was to be treated: a trigger, a "
-				  "rule or a foreign server keeps the row as it was";
-	throw left;
+	raise(std::move(left), table);
 }
 
 /// Of tables in which something was found: what runs there may write copies elsewhere.

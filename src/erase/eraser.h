@@ -1,14 +1,22 @@
 // The engine of an erasure, in three parts: tables, quarantine, files.
 #pragma once
 
+#include <functional>
 #include <set>
 #include <span>
 #include <unordered_set>
 
-#include "core/file_rewriter.h"
+#include "anonymize/treated_columns.h"
+#include "catalog/definitions.h"
+#include "core/definition/definition.h"
+#include "core/files/file_error.h"
+#include "core/files/file_identity.h"
+#include "core/output/file_rewriter.h"
 #include "erase/erase.h"
-#include "erase/treat.h"
-#include "run/claim.h"
+#include "load/claim.h"
+#include "pg/settings.h"
+#include "pg/spi.h"
+#include "pg/type_input.h"
 
 namespace etl
 {
@@ -21,16 +29,21 @@ class Eraser
 	{
 		erase,
 		look,   ///< count only
-		collect ///< and keep the records
+		collect ///< and hand over the records
 	};
 	Eraser(const Catalog &catalog, const std::string &dataset, const std::string &secret,
 		   std::vector<ErasureRequest> &requests, const pg::Settings &settings, Mode mode);
 
 	void run();
+	/// Only what names the people by a word of a record, and the files that came from.
+	void run_words();
 	ErasureReport &report() { return report_; }
 	const Identities &people() const { return people_; }
-	/// Mode::collect: place and record, as JSON.
-	std::vector<std::pair<std::string, std::string>> &records() { return records_; }
+	/// Mode::collect, before run(): what is called with place and record, as JSON, of each.
+	void on_record(std::function<void(const std::string &, const std::string &)> sink)
+	{
+		sink_ = std::move(sink);
+	}
 
   private:
 	/// Quarantined records that were found, by file.
@@ -46,6 +59,7 @@ class Eraser
 		return definition.erases && definition.erases->dataset == dataset_;
 	}
 	void add_people();
+	void find_known();
 	void add_known_email(uint32_t person, uint64_t hash);
 
 	/// Old values of personal columns: keyed by what they are, with the subject.
@@ -65,20 +79,36 @@ class Eraser
 	void erase_table(const Definition &definition, const TableDefinition &table);
 	bool interferes(Oid relation);
 	OldValues values_of(const Definition &definition, const TableDefinition &table, bool to_go);
+	OldValues values_by_key(const Definition &definition, const TableDefinition &table,
+							const pg::Param &subjects, const pg::Param &keys);
+	OldValues values_at(const Definition &definition, const TableDefinition &table,
+						const std::string &from, const std::string &where, const pg::Param &first,
+						const pg::Param &second, bool to_go);
 	void verify(const Definition &definition, const TableDefinition &table, const OldValues &old);
+	struct RecordKeys;
+	RecordKeys record_keys(const Definition &definition);
+	void verify_removal(const Definition &definition, const TableDefinition &table,
+						const OldValues &old, const RecordKeys &records);
 	void add_trigger_remarks();
 
 	void erase_quarantine();
+	void erase_unnamed_quarantine(const std::string &dataset);
 	void erase_quarantine_of(const std::string &dataset, const std::string &condition);
+	void remark_strangers();
+	void add_mended_files();
+	void note_untreated(const std::string &place, const std::string &why);
+	void note_invalid_definitions();
 	void note_quarantined(ErasedPlace &place, const std::string &dataset, uint32_t person,
 						  int64_t file_id);
 
 	void fingerprint_definitions();
 	void erase_files();
+	void remark_forgotten_records(const std::string &dataset);
 	void find_files(const Definition &definition, const std::vector<int64_t> &subjects);
 	void find_some_files(const Definition &definition, std::span<const int64_t> ids);
 	void add_known(Copy copy, const std::unordered_map<std::string, std::string> &pending,
 				   const std::unordered_map<int64_t, WaitingRaw> &raw_files);
+	void cannot_treat(const Copy &copy, const FileError &error);
 	void wait_for(const RewriteOutcome &outcome, const std::string &path, const std::string &place,
 				  const std::string &why);
 	void note_obstacles(const Copy &copy, const RewriteOutcome &outcome, const FileAction &action);
@@ -106,7 +136,11 @@ class Eraser
 	const pg::Settings &settings_;
 	const Mode mode_;
 	Identities people_;
+	pg::ServerTypeInput type_input_; ///< says what fits its column in a refused record
 	bool anybody_ = false;
+	/// Whose keys nobody is known to have, and in how many records these are words.
+	Identities strangers_;
+	int64_t stranger_records_ = 0;
 	std::vector<std::string_view> texts_;                       ///< of subjects
 	std::unordered_map<std::string_view, uint32_t> by_subject_; ///< to index of the request
 	std::vector<std::string_view> subjects_; ///< whom statements are about: all, or some of them
@@ -125,7 +159,7 @@ class Eraser
 	std::vector<std::string> rewritten_hashes_;
 	std::map<std::string, std::vector<FileAction>> actions_;
 	ErasureReport report_;
-	std::vector<std::pair<std::string, std::string>> records_;
+	std::function<void(const std::string &, const std::string &)> sink_;
 };
 
 /// A copy of a file that may hold the people.
@@ -138,7 +172,7 @@ struct Eraser::Copy
 	const char *kind;
 	RewriteTask task;
 	FileIdentity identity;
-	bool waits = false;            ///< a staged one that is loaded, and could not be archived yet
+	bool waits = false; ///< a staged one that is loaded, and could not be archived yet
 	std::optional<WaitingRaw> raw = {}; ///< of an archived one that is not moved there yet
 };
 

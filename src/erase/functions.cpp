@@ -3,20 +3,33 @@
 
 #include <nlohmann/json.hpp>
 
-#include "core/casefold.h"
-#include "core/key_ring.h"
-#include "core/rewrite.h"
-#include "erase/audit.h"
+#include "audit/journal.h"
+#include "audit/trail.h"
+#include "catalog/definitions.h"
+#include "catalog/people.h"
+#include "core/base/casefold.h"
+#include "core/base/hash.h"
+#include "core/base/malloc_tuning.h"
+#include "core/base/utf8.h"
+#include "core/privacy/email.h"
+#include "core/privacy/key_ring.h"
+#include "core/privacy/pseudonym.h"
+#include "core/records/record_splitter.h"
 #include "erase/eraser.h"
+#include "erase/erasure_rows.h"
 #include "erase/hold.h"
-#include "erase/journal.h"
+#include "erase/resolve_requests.h"
+#include "load/quarantine.h"
+#include "pg/arguments.h"
+#include "pg/catalog_owner.h"
+#include "pg/exclusive_call.h"
+#include "pg/guard.h"
 #include "pg/key_file.h"
+#include "pg/settings.h"
+#include "pg/spi.h"
 #include "pg/srf.h"
-#include "run/archive_mark.h"
-#include "run/catalog_owner.h"
-#include "run/exclusive_call.h"
-#include "run/functions.h"
-#include "run/quarantine.h"
+#include "pg/writable.h"
+#include "publish/archive_mark.h"
 
 extern "C"
 {
@@ -41,8 +54,9 @@ text_or_empty(FunctionCallInfo fcinfo, int n)
 const std::vector<std::string> records_not_searched = {
 	"records that name somebody else, and accepted records that name nobody",
 	"keys as a part of a longer word or number (C55501, 55501-2, 55.501, 155501)",
-	"keys in another base or in words, and keys of less than four characters that no member of "
-	"the key's name holds",
+	"keys in another base or in words, and keys that nobody is known to have or of less than four "
+	"characters, where no member of the key's name holds them",
+	"records longer than etl.max_record_size whose first 1,024 bytes do not name the person",
 	"identifiers that are encoded (base64, HTML entities), encrypted, hashed, cut or misspelt"};
 
 /// What an erasure would do, as the DBA sees it.
@@ -111,8 +125,8 @@ plan_json(const std::string &dataset, const std::string &secret, const ErasureRe
 
 /// A row of etl.erasure that does not exist, for a dry run.
 Datum
-planned_row(const std::string &dataset, const ErasureRequest &request, int64_t rows, int64_t files,
-			const std::string &plan)
+planned_row(const std::string &dataset, const ErasureRequest &request, bool untreated, int64_t rows,
+			int64_t files, const std::string &plan)
 {
 	const pg::Rows row = pg::query(
 		"SELECT jsonb_populate_record(NULL::etl.erasure, jsonb_build_object('dataset', $1,"
@@ -122,6 +136,7 @@ planned_row(const std::string &dataset, const ErasureRequest &request, int64_t r
 		{pg::param(dataset), pg::param(request.pseudonym), pg::param(request.email_pseudonym),
 		 pg::param(request.duplicate         ? "duplicate"
 				   : request.held            ? "held"
+				   : untreated               ? "failed"
 				   : rows == 0 && files == 0 ? "not_found"
 											 : "completed"),
 		 pg::param(rows), pg::param(files), pg::param(request.conflict), pg::param(plan)});
@@ -167,7 +182,7 @@ tell(const std::vector<ErasureRequest> &requests, const ErasureReport &report)
 	if (!report.journal && !first.duplicate)
 		pg::notice(NOTICE, "no erasure journal is kept",
 				   "A restored backup brings the person back.",
-				   "Set etl.journal_dir to a folder outside the data directory.");
+				   "Set etl.journal_dir to a directory outside the data directory.");
 }
 
 } // namespace
@@ -183,11 +198,13 @@ PG_ETL_ENTRY(etl_fold_email)
 
 PG_ETL_ENTRY(etl_erase)
 {
-	const ExclusiveCall exclusive_call(fcinfo);
+	const ExclusiveCall exclusive_call(fcinfo, ExclusiveCall::Kind::looks);
 	const std::string dataset = pg::required_text(fcinfo, 0, "dataset");
 	const std::string subject = text_or_empty(fcinfo, 1), email = text_or_empty(fcinfo, 2);
 	pg::require_argument(fcinfo, 3, "dry_run");
 	const bool dry_run = PG_GETARG_BOOL(3);
+	if (!dry_run)
+		pg::require_writable("etl_erase");
 	const std::string expected = text_or_empty(fcinfo, 4);
 	require_utf8();
 	const pg::Spi spi;
@@ -222,7 +239,8 @@ PG_ETL_ENTRY(etl_erase)
 		const nlohmann::ordered_json json = plan_json(dataset, secret, report, looked);
 		plan = json.dump();
 		if (dry_run)
-			return planned_row(dataset, looked[0], json["rows"], json["files"], plan);
+			return planned_row(dataset, looked[0], !report.untreated.empty(), json["rows"],
+							   json["files"], plan);
 		if (json["hash"] != expected)
 			throw pg::Error("55000", "the plan no longer fits: something has changed since",
 							"Nothing was erased.",
@@ -339,21 +357,32 @@ PG_ETL_ENTRY(etl_subject)
 	settings.require_folders();
 	const std::string secret = pg::secret(pg::KeyUse::look);
 	Eraser eraser(catalog, dataset, secret, requests, settings, Eraser::Mode::collect);
-	eraser.run();
 	Document document;
-	for (const auto &[place, text] : eraser.records())
-	{
-		ParseError error;
-		std::string json = storable_text(text);
-		if (!document.parse(json, error) || json.find("\\u0000") != std::string::npos)
+	eraser.on_record(
+		[&](const std::string &place, const std::string &text)
 		{
+			ParseError error;
+			std::string other = storable_text(text);
+			if (other == text)
+				other = {}; // it may be long
+			const std::string &json = other.empty() ? text : other;
+			const bool is_json = document.parse(json, error);
+			if (json.size() > long_record_bytes)
+			{
+				document.release();
+				give_back_freed_memory();
+			}
+			if (is_json && json.find("\\u0000") == std::string::npos)
+			{
+				result.add({pg::Cell::text(place), pg::Cell::jsonb(json)});
+				return;
+			}
 			// what is no JSON, or not PostgreSQL's, as a string
 			std::string quoted;
 			append_json_string(quoted, json);
-			json = quoted;
-		}
-		result.add({pg::Cell::text(place), pg::Cell::jsonb(json)});
-	}
+			result.add({pg::Cell::text(place), pg::Cell::jsonb(quoted)});
+		});
+	eraser.run();
 	for (const auto &[place, reason] : eraser.report().held)
 		pg::notice(NOTICE, "\"" + place + "\" was not looked into: " + reason);
 	for (const auto &[name, definition] : catalog.all())

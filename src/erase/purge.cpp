@@ -6,12 +6,13 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "core/wal_search.h"
-#include "erase/table_tree.h"
+#include "catalog/definitions.h"
+#include "catalog/table_tree.h"
+#include "core/search/wal_search.h"
+#include "pg/catalog_owner.h"
+#include "pg/guard.h"
 #include "pg/spi.h"
 #include "pg/table_statement.h"
-#include "run/catalog.h"
-#include "run/catalog_owner.h"
 
 extern "C"
 {

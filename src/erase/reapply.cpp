@@ -2,17 +2,20 @@
 #include <map>
 #include <unordered_map>
 
-#include "erase/audit.h"
+#include "audit/journal.h"
+#include "audit/trail.h"
+#include "catalog/definitions.h"
 #include "erase/erase.h"
-#include "erase/journal.h"
-#include "erase/people.h"
-#include "erase/record.h"
+#include "erase/erasure_rows.h"
+#include "erase/find_people.h"
+#include "pg/arguments.h"
+#include "pg/catalog_owner.h"
+#include "pg/exclusive_call.h"
+#include "pg/guard.h"
 #include "pg/key_file.h"
 #include "pg/settings.h"
+#include "pg/spi.h"
 #include "pg/srf.h"
-#include "run/catalog_owner.h"
-#include "run/exclusive_call.h"
-#include "run/functions.h"
 
 namespace etl
 {
@@ -308,9 +311,9 @@ PG_ETL_ENTRY(etl_reapply)
 	if (state.path.empty())
 		throw pg::Error("55000", "setting \"etl.journal_dir\" is not set",
 						"Without a journal nothing says which erasures this database lacks.",
-						"Set etl.journal_dir to the folder of the erasure journal.");
+						"Set etl.journal_dir to the directory of the erasure journal.");
 	if (!state.problem.empty())
-		throw pg::Error("55000", "erasure journal \"" + state.path + "\" can't be trusted",
+		throw pg::Error("55000", "erasure journal \"" + state.path + "\" cannot be trusted",
 						state.problem, state.hint);
 	if (!state.missing.empty() || !state.decisions.empty())
 	{
@@ -346,7 +349,7 @@ PG_ETL_ENTRY(etl_journal_check)
 				"unnoticed",
 				"ALTER DATABASE … SET etl.journal_dir = '…';");
 		else if (!state.problem.empty())
-			row("error", "\"" + state.path + "\" can't be trusted: " + state.problem, state.hint);
+			row("error", "\"" + state.path + "\" cannot be trusted: " + state.problem, state.hint);
 		else if (!state.missing.empty() || !state.decisions.empty())
 			row("error", "the database is behind its journal by " + missing_text(state),
 				"SELECT * FROM etl_reapply();");

@@ -1,17 +1,23 @@
 // Removing files whose time is over: etl.remove_expired_files, which etl_retention calls.
 #include <algorithm>
+#include <cerrno>
 #include <set>
 
 #include <sys/stat.h>
 
-#include "core/staged_file.h"
-#include "erase/subject_index.h"
+#include "catalog/dataset_lock.h"
+#include "catalog/subject_index.h"
+#include "core/base/hash.h"
+#include "core/files/file_error.h"
+#include "core/files/file_reader.h"
+#include "pg/catalog_owner.h"
+#include "pg/exclusive_call.h"
+#include "pg/guard.h"
 #include "pg/settings.h"
+#include "pg/spi.h"
 #include "pg/srf.h"
-#include "run/actions.h"
-#include "run/catalog_owner.h"
-#include "run/exclusive_call.h"
-#include "run/run.h"
+#include "publish/plan.h"
+#include "publish/recover.h"
 
 namespace etl
 {
@@ -44,7 +50,7 @@ held_hashes(const std::string &people)
 Sha256
 hash_of_file(const std::string &path)
 {
-	FileReader reader(path, false, UINT64_MAX);
+	FileReader reader(path, Content::stored, UINT64_MAX);
 	std::vector<char> buffer(1 << 20);
 	while (reader.read(buffer.data(), buffer.size()) > 0)
 		pg::check_for_interrupts();
@@ -92,10 +98,16 @@ remove_files(const std::string &dataset, const std::string &people, bool archive
 		action.kind = FileAction::Kind::remove;
 		action.file_id = rows.integer(i, 0);
 		action.from = root + "/" + rows.text(i, 1);
-		if (!planned.insert(action.from).second || !identify(action.from, action.identity))
-			continue; // moved away by the site
+		if (!planned.insert(action.from).second)
+			continue;
 		try
 		{
+			if (!identify(action.from, action.identity))
+			{
+				if (means_gone(errno))
+					continue; // moved away by the site
+				throw system_error("could not open file", errno);
+			}
 			action.sha256 = hash_of_file(action.from);
 		}
 		catch (const FileError &e)

@@ -4,16 +4,21 @@
 
 #include <set>
 
+#include "audit/journal.h"
+#include "catalog/definitions.h"
+#include "catalog/people.h"
+#include "catalog/tombstone.h"
+#include "erase/erasure_rows.h"
+#include "erase/find_people.h"
 #include "erase/hold.h"
-#include "erase/journal.h"
-#include "erase/people.h"
-#include "erase/tombstone.h"
+#include "pg/arguments.h"
+#include "pg/exclusive_call.h"
 #include "pg/key_file.h"
 #include "pg/settings.h"
+#include "pg/spi.h"
 #include "pg/srf.h"
-#include "run/archive_mark.h"
-#include "run/exclusive_call.h"
-#include "run/functions.h"
+#include "publish/archive_mark.h"
+#include "publish/recover.h"
 
 namespace etl
 {
@@ -24,10 +29,14 @@ waiting_requests(const Catalog &catalog, const std::string &dataset, const std::
 {
 	const pg::Rows rows =
 		pg::query("SELECT erasure_id, coalesce(subject, ''), coalesce(email, ''), source,"
-				  " to_char(received_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
-				  " FROM etl.erasure"
+				  " to_char(received_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'),"
+				  // by which their records are recognised where their key stands nowhere any more
+				  " untreated IS NOT NULL, coalesce((SELECT t.hash FROM etl.tombstone t"
+				  "  WHERE t.erasure_id = e.erasure_id AND t.kind = 'subject'"
+				  "  AND e.untreated IS NOT NULL LIMIT 1), 0)"
+				  " FROM etl.erasure e"
 				  " WHERE dataset = $1 AND status = $2 AND waits_for IS NULL"
-				  " ORDER BY erasure_id FOR UPDATE",
+				  " ORDER BY erasure_id FOR UPDATE OF e",
 				  {pg::param(dataset), pg::param(status)});
 	std::vector<std::string> pseudonyms;
 	for (uint64_t i = 0; i < rows.size(); ++i)
@@ -62,6 +71,7 @@ waiting_requests(const Catalog &catalog, const std::string &dataset, const std::
 		request.email_pseudonym = rows.text(i, 2);
 		request.source = std::make_shared<const std::string>(rows.text(i, 3));
 		request.received_at = rows.text(i, 4);
+		request.untreated = rows.boolean(i, 5);
 		const auto subject = found.subjects.find(request.pseudonym);
 		const auto email = found.emails.find(request.email_pseudonym);
 		if (subject != found.subjects.end())
@@ -72,6 +82,8 @@ waiting_requests(const Catalog &catalog, const std::string &dataset, const std::
 		if (const auto hash = wanted.file_hashes.find(request.pseudonym);
 			request.subject.empty() && hash != wanted.file_hashes.end())
 			request.subject_hash = hash->second;
+		if (request.subject.empty() && request.subject_hash == 0)
+			request.subject_hash = static_cast<uint64_t>(rows.integer(i, 6));
 		requests.push_back(std::move(request));
 	}
 	return requests;
@@ -97,7 +109,9 @@ mark_erased_since(const std::string &dataset, std::vector<ErasureRequest> &reque
 	{
 		const bool by_key = !requests[i].pseudonym.empty();
 		const std::string &name = by_key ? requests[i].pseudonym : requests[i].email_pseudonym;
-		requests[i].duplicate = !seen.insert(name).second || (by_key ? by_subject[i] : by_email[i]);
+		// one that was treated but for some places has its own tombstone
+		requests[i].duplicate = !seen.insert(name).second ||
+								(!requests[i].untreated && (by_key ? by_subject[i] : by_email[i]));
 	}
 }
 

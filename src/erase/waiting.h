@@ -1,6 +1,7 @@
 // Requests that were not carried out when they came.
 #pragma once
 
+#include "catalog/definitions.h"
 #include "erase/erase.h"
 
 namespace etl

@@ -49,6 +49,12 @@ is_own(const ErrorData *error)
 	return error->filename != nullptr && std::strcmp(error->filename, own_error) == 0;
 }
 
+bool
+is_passed_on(const ErrorData *error)
+{
+	return error->filename != nullptr && std::strcmp(error->filename, passed_on_error) == 0;
+}
+
 /// The format of the server's message; empty where the whole message came as an argument ("%s"), as
 /// it does from RAISE in any language, from another server, and from a parallel worker.
 std::string
@@ -144,6 +150,36 @@ detail_of(const ErrorData *error)
 	}
 }
 
+/// What another server says means what it means here, and has the same form.
+bool
+is_from_elsewhere(const ErrorData *error)
+{
+	for (const char *function : {"pgfdw_report_error", "dblink_res_error"})
+		if (error->funcname != nullptr && std::strcmp(error->funcname, function) == 0)
+			return true;
+	return false;
+}
+
+bool
+is_by_code(const ErrorData *error)
+{
+	return !is_own(error) && !is_passed_on(error) && !is_from_elsewhere(error) &&
+		   format_of(error).empty();
+}
+
+/// Has its context more than what stands around the call that it has ended?
+bool
+has_frame_of_code(const ErrorData *error)
+{
+	if (error->context == nullptr)
+		return false;
+	char *const around = GetErrorContextStack();
+	const bool more = around == nullptr || std::strlen(error->context) > std::strlen(around);
+	if (around != nullptr)
+		pfree(around);
+	return more;
+}
+
 std::string
 hint_of(const ErrorData *error)
 {
@@ -160,7 +196,9 @@ PgError::PgError(ErrorData *error)
 	  schema_(string_or_empty(error->schema_name)), table_(string_or_empty(error->table_name)),
 	  column_(string_or_empty(error->column_name)),
 	  constraint_(string_or_empty(error->constraint_name)),
-	  words_left_out_(omitted_of(error) == Omitted::words)
+	  datatype_(string_or_empty(error->datatype_name)),
+	  words_left_out_(omitted_of(error) == Omitted::words), raised_by_code_(is_by_code(error)),
+	  within_code_(has_frame_of_code(error))
 {
 	FreeErrorData(error);
 }

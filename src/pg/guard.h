@@ -55,12 +55,18 @@ class PgError : public Error
 	const std::string &column() const { return column_; }
 	const std::string &table() const { return table_; }
 	const std::string &schema() const { return schema_; }
+	/// Of a domain that refuses a value; schema() is then the domain's.
+	const std::string &datatype() const { return datatype_; }
 	/// The message is not the server's: what raised it chose the words, and they were left out.
 	bool words_left_out() const { return words_left_out_; }
+	/// Code has raised it (RAISE, in any language), with an SQLSTATE of its choice.
+	bool raised_by_code() const { return raised_by_code_; }
+	/// It arose while code ran that stands on a table, and not in the statement itself.
+	bool within_code() const { return within_code_; }
 
   private:
-	std::string context_, context_with_values_, schema_, table_, column_, constraint_;
-	bool words_left_out_ = false;
+	std::string context_, context_with_values_, schema_, table_, column_, constraint_, datatype_;
+	bool words_left_out_ = false, raised_by_code_ = false, within_code_ = false;
 };
 
 /// While it lives, what PostgreSQL reports about data becomes a PgError without the data: "Failing

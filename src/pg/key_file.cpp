@@ -14,13 +14,19 @@
 
 #include <openssl/crypto.h>
 
-#include "core/file_error.h"
-#include "core/inside.h"
-#include "core/key_ring.h"
-#include "core/scoped_fd.h"
+#include "core/base/scoped_fd.h"
+#include "core/base/write_fully.h"
+#include "core/files/file_error.h"
+#include "core/files/inside.h"
+#include "core/privacy/key_ring.h"
 #include "pg/guard.h"
 #include "pg/key_fingerprint.h"
 #include "pg/settings.h"
+
+extern "C"
+{
+#include "storage/fd.h"
+}
 
 namespace pg
 {
@@ -36,16 +42,15 @@ constexpr const char *unfinished = ".new-", *kept = ".old-";
 fail(const std::string &what, const std::string &path)
 {
 	const int error = errno;
-	throw Error(error == EACCES || error == EPERM || error == EROFS ? "42501" : "58030",
+	throw Error(etl::sqlstate_of_errno(error),
 				"could not " + what + " \"" + path + "\": " + pg_strerror(error), "",
-				"The server's user must be able to write the folder of etl.key_file.");
+				"The server's user must be able to write the directory of etl.key_file.");
 }
 
 void
 write_synced(int fd, const std::string &bytes, const std::string &path)
 {
-	if (pwrite(fd, bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size()) ||
-		fsync(fd) != 0)
+	if (!etl::write_fully_at(fd, bytes, 0) || fsync(fd) != 0)
 		fail("write", path);
 }
 
@@ -53,9 +58,8 @@ void
 sync_folder(const std::string &path)
 {
 	const std::string folder = path.substr(0, path.rfind('/') + 1);
-	const etl::ScopedFd fd(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-	if (fd.get() < 0 || fsync(fd.get()) != 0)
-		fail("sync folder", folder);
+	const char *name = folder.c_str();
+	call([=] { fsync_fname(name, true); });
 }
 
 std::string
@@ -86,7 +90,7 @@ numbered_files(const std::string &path, const std::string &suffix)
 	std::vector<std::string> files;
 	DIR *const dir = opendir(folder.c_str());
 	if (dir == nullptr)
-		fail("read folder", folder);
+		fail("read directory", folder);
 	while (const dirent *entry = ::readdir(dir))
 	{
 		const std::string name = entry->d_name;
@@ -260,10 +264,9 @@ rotate_key_file(bool destroy)
 				if (errno != EEXIST)
 					fail("keep the old key as", result.kept_as);
 			}
-		if (rename(part.c_str(), resolved) != 0)
-			fail("replace", result.path);
+		const char *from = part.c_str(), *to = resolved;
+		call([=] { durable_rename(from, to, ERROR); });
 	}
-	sync_folder(result.path);
 	if (destroy)
 	{
 		overwrite(old.get(), result.path);

@@ -2,7 +2,7 @@
 //
 // Pseudonyms, tombstones and tokens mean something only under the key that they were made with:
 // under another one nobody who was erased is recognised, and their records are loaded in clear. So
-// the first use that leaves something behind notes a fingerprint (core/key_ring.h) in
+// the first use that leaves something behind notes a fingerprint (core/privacy/key_ring.h) in
 // etl.key_fingerprint, which goes with dumps, backups and replicas, and every use compares.
 //
 // The table has no constraint that could make sessions wait for each other: two that note the key
@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-#include "core/key_ring.h"
+#include "core/privacy/key_ring.h"
 
 namespace pg
 {

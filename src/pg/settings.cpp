@@ -9,8 +9,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "core/inside.h"
+#include "core/files/inside.h"
 #include "pg/guard.h"
+#include "pg/spi.h"
+#include "pg/srf.h"
 
 extern "C"
 {
@@ -29,7 +31,7 @@ namespace
 struct
 {
 	char *raw_dir, *processed_dir, *archive_dir, *key_file, *signing_key_file, *journal_dir;
-	int threads, batch_memory, max_record_size, max_file_size;
+	int threads, batch_memory, max_record_size, max_file_size, settle_time;
 	bool postpone_indexes;
 } guc;
 
@@ -69,7 +71,7 @@ struct Guarded
 			   {"etl.archive_dir", nullptr, false},      {"etl.key_file", nullptr, false},
 			   {"etl.signing_key_file", nullptr, false}, {"etl.journal_dir", nullptr, false},
 			   {"etl.batch_memory", nullptr, false},     {"etl.max_record_size", nullptr, false},
-			   {"etl.max_file_size", nullptr, false}};
+			   {"etl.max_file_size", nullptr, false},    {"etl.settle_time", nullptr, false}};
 
 /// Null: it is not known, not even as a value without a definition.
 const config_generic *
@@ -108,12 +110,18 @@ note_values_dropped()
 	}
 }
 
+/// A superuser may have set it since.
+bool
+is_hidden(const Guarded &g)
+{
+	return g.dropped && g.setting->source <= PGC_S_DEFAULT;
+}
+
 void
 refuse_dropped_values()
 {
 	for (const Guarded &g : guarded)
-		// a superuser may have set it since
-		if (g.dropped && g.setting->source <= PGC_S_DEFAULT)
+		if (is_hidden(g))
 			throw Error(
 				"55000",
 				std::string("setting \"") + g.name + "\" was given a value that could not be taken",
@@ -123,7 +131,29 @@ refuse_dropped_values()
 				"mend it where it is set: SELECT * FROM pg_db_role_setting;");
 }
 
+/// Where a value came from in words of ours.
+constexpr char settings_sql[] = R"(
+SELECT s.name, s.setting, s.unit, s.boot_val,
+       CASE s.source
+           WHEN 'database user' THEN 'role in database'
+           WHEN 'user' THEN 'role'
+           WHEN 'client' THEN 'connection'
+           WHEN 'override' THEN 'server'
+           ELSE s.source
+       END,
+       s.short_desc || coalesce(' ' || s.extra_desc, '')
+  FROM pg_catalog.pg_settings s
+ WHERE s.name LIKE 'etl.%'
+ ORDER BY s.name)";
+
 } // namespace
+
+bool
+is_dropped_setting(const std::string &name)
+{
+	return std::any_of(std::begin(guarded), std::end(guarded),
+					   [&](const Guarded &g) { return g.name == name && is_hidden(g); });
+}
 
 std::string
 hint_to_set(const std::string &name, const std::string &value)
@@ -143,9 +173,9 @@ define_settings()
 		DefineCustomStringVariable(name, text, nullptr, variable, "", PGC_SUSET, 0, check_folder,
 								   nullptr, nullptr);
 	};
-	path("etl.raw_dir", "Folder of the staged files.", &guc.raw_dir);
-	path("etl.processed_dir", "Folder of the processed files.", &guc.processed_dir);
-	path("etl.archive_dir", "Folder of the archived raw files.", &guc.archive_dir);
+	path("etl.raw_dir", "Directory of the staged files.", &guc.raw_dir);
+	path("etl.processed_dir", "Directory of the processed files.", &guc.processed_dir);
+	path("etl.archive_dir", "Directory of the archived raw files.", &guc.archive_dir);
 	path("etl.key_file",
 		 "File with the secret for pseudonyms; empty: the data directory's path with .etl.key "
 		 "added.",
@@ -154,7 +184,7 @@ define_settings()
 		 "File with the Ed25519 key that signs certificates; empty: the data directory's path with "
 		 ".etl.signing_key added.",
 		 &guc.signing_key_file);
-	path("etl.journal_dir", "Folder of the erasure journal, outside the data directory.",
+	path("etl.journal_dir", "Directory of the erasure journal, outside the data directory.",
 		 &guc.journal_dir);
 	DefineCustomIntVariable(
 		"etl.threads", "Worker threads for decompressing, parsing, validating and compressing.",
@@ -170,6 +200,12 @@ define_settings()
 	DefineCustomIntVariable("etl.max_file_size", "Largest staged file after decompression.",
 							nullptr, &guc.max_file_size, 64 * 1024, 1, INT_MAX, PGC_SUSET,
 							GUC_UNIT_MB, nullptr, nullptr, nullptr);
+	DefineCustomIntVariable("etl.settle_time",
+							"How long a staged file must not have been written to before it is "
+							"loaded.",
+							"0: it is enough that nobody has it open for writing.",
+							&guc.settle_time, 0, 0, 86400, PGC_SUSET, GUC_UNIT_S, nullptr, nullptr,
+							nullptr);
 	DefineCustomBoolVariable(
 		"etl.postpone_indexes", "Build the indexes of a table after the first rows are loaded.",
 		"Whoever writes the table meanwhile waits, and so does, while they are built, whoever "
@@ -200,6 +236,7 @@ Settings::current()
 	s.max_record_size = static_cast<size_t>(guc.max_record_size);
 	s.max_file_size = static_cast<uint64_t>(guc.max_file_size) << 20;
 	s.postpone_indexes = guc.postpone_indexes;
+	s.settle_time = guc.settle_time;
 	return s;
 }
 
@@ -219,23 +256,23 @@ Settings::require_folders() const
 		if (f.path.empty())
 			throw Error(
 				"55000", std::string("setting \"") + f.name + "\" is not set",
-				"It names an absolute folder on the server.",
+				"It names an absolute directory on the server.",
 				hint_to_set(f.name, "/srv/etl/" + std::string(f.name + 4, strchr(f.name, '_'))));
 		struct stat info;
 		if (stat(f.path.c_str(), &info) != 0)
 			throw Error(sqlstate_of(errno),
 						std::string("cannot use ") + f.name + " \"" + f.path +
 							"\": " + pg_strerror(errno),
-						"", "Create the folder on the server, or change the setting.");
+						"", "Create the directory on the server, or change the setting.");
 		if (!S_ISDIR(info.st_mode))
-			throw Error("42809", std::string(f.name) + " \"" + f.path + "\" is not a folder");
+			throw Error("42809", std::string(f.name) + " \"" + f.path + "\" is not a directory");
 		if (access(f.path.c_str(), f.mode) != 0)
 			throw Error(sqlstate_of(errno),
 						std::string("cannot use ") + f.name + " \"" + f.path +
 							"\": " + pg_strerror(errno),
 						"The server runs as the operating system user that must be able to read "
-						"and write the folder.",
-						"chown or chmod the folder for the server's user.");
+						"and write the directory.",
+						"chown or chmod the directory for the server's user.");
 	}
 	for (const auto &a : folders)
 		for (const auto &b : folders)
@@ -248,3 +285,24 @@ Settings::require_folders() const
 }
 
 } // namespace pg
+
+// etl.settings(): being a function of this library, it loads it, and with it the settings.
+PG_ETL_ENTRY(etl_settings)
+{
+	pg::ResultSet result(fcinfo);
+	const pg::Spi spi;
+	const pg::Rows rows = pg::query(pg::settings_sql);
+	for (uint64_t i = 0; i < rows.size(); ++i)
+	{
+		std::string cells[6];
+		for (int column = 0; column < 6; ++column)
+			if (!rows.is_null(i, column))
+				cells[column] = rows.text(i, column);
+		if (pg::is_dropped_setting(cells[0]))
+			cells[4] = "refused";
+		result.add({pg::Cell::text(cells[0]), pg::Cell::text(cells[1]),
+					pg::Cell::text_or_null(cells[2]), pg::Cell::text(cells[3]),
+					pg::Cell::text(cells[4]), pg::Cell::text(cells[5])});
+	}
+	return static_cast<Datum>(0);
+}

@@ -20,6 +20,7 @@ struct Settings
 	size_t batch_memory, max_record_size;
 	uint64_t max_file_size;
 	bool postpone_indexes;
+	int settle_time; ///< seconds
 
 	/// Throws 55000 where a value was asked for before the library was loaded and could not be
 	/// taken: what PostgreSQL leaves then is the default, not what an administrator has set.
@@ -28,6 +29,9 @@ struct Settings
 	/// one can't be used.
 	void require_folders() const;
 };
+
+/// Whether a value was asked for that could not be taken, so that the configured one is hidden.
+bool is_dropped_setting(const std::string &name);
 
 /// The hint that shows what to type to set a setting in this database.
 std::string hint_to_set(const std::string &name, const std::string &value);

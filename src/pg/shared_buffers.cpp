@@ -1,6 +1,6 @@
 #include "pg/shared_buffers.h"
 
-#include "core/prefault.h"
+#include "core/base/prefault.h"
 #include "pg/guard.h"
 
 extern "C"

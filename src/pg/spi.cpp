@@ -219,7 +219,11 @@ Rows::text(uint64_t row, int column) const
 			return pg_detoast_datum_packed(
 				reinterpret_cast<struct varlena *>(DatumGetPointer(value)));
 		});
-	return {VARDATA_ANY(plain), static_cast<size_t>(VARSIZE_ANY_EXHDR(plain))};
+	std::string text(VARDATA_ANY(plain), static_cast<size_t>(VARSIZE_ANY_EXHDR(plain)));
+	// it may be large, and more may be read before the memory context goes
+	if (plain != reinterpret_cast<const struct varlena *>(DatumGetPointer(value)))
+		call([=] { pfree(const_cast<struct varlena *>(plain)); });
+	return text;
 }
 
 std::string

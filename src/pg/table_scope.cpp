@@ -8,6 +8,7 @@ extern "C"
 {
 #include "access/htup_details.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
 #include "utils/acl.h"
 #include "utils/guc.h"
 #include "utils/syscache.h"
@@ -46,10 +47,9 @@ begin_callers_settings()
 		});
 }
 
-} // namespace
-
-Actor
-actor_on(Oid relation)
+/// Who owns the relation.
+Oid
+owner_of(Oid relation)
 {
 	const HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
 	if (!HeapTupleIsValid(tuple))
@@ -57,9 +57,57 @@ actor_on(Oid relation)
 						errmsg("a target table was dropped in the meantime")));
 	const Oid owner = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relowner;
 	ReleaseSysCache(tuple);
+	return owner;
+}
+
+/// Could all of them become that role by themselves? Then it is safe to run their code as it.
+bool
+is_at_most_all(Oid role, const List *owners)
+{
+	const ListCell *cell;
+	foreach (cell, owners)
+		if (lfirst_oid(cell) != role && !can_become(lfirst_oid(cell), role))
+			return false;
+	return true;
+}
+
+} // namespace
+
+Actor
+actor_on(Oid relation)
+{
 	const Oid user = GetUserId();
-	const bool to_owner = can_become(user, owner) && !can_become(owner, user);
-	const Oid role = to_owner ? owner : user;
+	// the table's owner first; a partition or child that was given away has code of its owner's
+	List *owners = list_make1_oid(owner_of(relation));
+	if (has_subclass(relation))
+	{
+		ListCell *cell;
+		foreach (cell, find_all_inheritors(relation, NoLock, nullptr))
+			owners = list_append_unique_oid(owners, owner_of(lfirst_oid(cell)));
+	}
+	// Where somebody's code must not run as the current user, it runs as one of those; nobody's
+	// code as somebody whom they could not become themselves.
+	Oid role = user;
+	bool any_less = false;
+	ListCell *cell;
+	foreach (cell, owners)
+	{
+		const Oid owner = lfirst_oid(cell);
+		if (!can_become(user, owner) || can_become(owner, user))
+			continue;
+		any_less = true;
+		if (is_at_most_all(owner, owners))
+		{
+			role = owner;
+			break;
+		}
+	}
+	if (any_less && role == user)
+		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+						errmsg("cannot work on a table whose partitions belong to several roles"),
+						errdetail("The code of one of them would run with the rights of another."),
+						errhint("Give them one owner with ALTER TABLE … OWNER TO.")));
+	list_free(owners);
 	// inside a SECURITY DEFINER function nobody can go back to the session's user anyway
 	const bool trusted =
 		can_become(role, user) && (InLocalUserIdChange() || can_become(role, GetSessionUserId()));

@@ -17,7 +17,11 @@ struct Actor
 /// runs as
 ///   * the owner, where the current user could become the owner and not the other way round: he may
 ///     do more, and must not do it for the owner's code;
+///   * the owner of a partition or child, where that is so of it and not of the table, or where the
+///     table's owner could become him as well;
 ///   * the current user otherwise, as with COPY.
+/// Where that would run the code of one owner in the tree as another whom he could not become, it
+/// is refused with 42501.
 /// Where that role is less than the current or the session's user, it runs inside a
 /// security-restricted operation, as in VACUUM, REINDEX and logical replication since PostgreSQL 16
 /// (SwitchToUntrustedUser()): no SET ROLE leads back.

@@ -99,6 +99,26 @@ for_tables(Query *query, Visit visit)
 	}
 }
 
+/// A table with no foreign one below it.
+bool
+is_local_table(Oid relation)
+{
+	const auto is_local = [](Oid oid)
+	{
+		const char kind = get_rel_relkind(oid);
+		return kind == RELKIND_RELATION || kind == RELKIND_PARTITIONED_TABLE;
+	};
+	if (!is_local(relation))
+		return false;
+	if (!has_subclass(relation))
+		return true;
+	ListCell *cell;
+	foreach (cell, find_all_inheritors(relation, NoLock, nullptr))
+		if (!is_local(lfirst_oid(cell)))
+			return false;
+	return true;
+}
+
 /// Somebody else will run the statement, and his privileges are not those that count: an owner may
 /// have been deprived of his own. Not where the table may be a foreign one: then they decide as
 /// whom the other server is asked.
@@ -106,7 +126,7 @@ void
 keep_privileges_of(Oid user, Query *query, RangeTblEntry *entry)
 {
 	const bool trusted = actor_on(entry->relid).role == user;
-	if (!trusted && (entry->relkind != RELKIND_RELATION || has_subclass(entry->relid)))
+	if (!trusted && !is_local_table(entry->relid))
 		return;
 #if PG_VERSION_NUM >= 160000
 	getRTEPermissionInfo(query->rteperminfos, entry)->checkAsUser = user;
@@ -277,6 +297,12 @@ bool
 runs_as_owner(const std::string &sql)
 {
 	return call([text = sql.c_str()] { return actor_of(text).role != GetUserId(); });
+}
+
+bool
+keeps_callers_privileges(Oid relation)
+{
+	return call([=] { return is_local_table(relation); });
 }
 
 bool

@@ -34,6 +34,9 @@ uint64_t execute_table(const std::string &sql, std::initializer_list<Param> para
 
 /// Whether a query on target tables would run as the owner of one, and not as the current user.
 bool runs_as_owner(const std::string &sql);
+/// Whether the current user's privileges and policies count for a table also where its owner runs
+/// the statement: not of views and foreign tables, or tables with such a partition or child.
+bool keeps_callers_privileges(Oid relation);
 /// Whether it would run as the current user, who trusts the tables' owners:
 /// neither as one of these nor in a security-restricted operation.
 bool runs_as_caller(const std::string &sql);

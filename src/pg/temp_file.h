@@ -2,7 +2,7 @@
 // temp_file_limit, gone with the transaction.
 #pragma once
 
-#include "core/spill_file.h"
+#include "core/base/spill_file.h"
 
 struct BufFile;
 

@@ -1,6 +1,8 @@
 // Calls input functions in a subtransaction before PostgreSQL 16, which can report errors softly.
 #include "pg/type_input.h"
 
+#include "core/types/column_type.h"
+#include "core/types/type_error.h"
 #include "pg/fixed_settings.h"
 #include "pg/guard.h"
 

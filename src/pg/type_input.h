@@ -1,10 +1,13 @@
-// The server's own input functions, for texts that the fast encoders of core/encode.h do not read.
+// The server's own input functions, for texts that the fast encoders of core/types/encode.h do not
+// read.
 #pragma once
 
 #include <map>
 #include <string>
 
-#include "core/type_input.h"
+#include "core/types/column_type.h"
+#include "core/types/type_error.h"
+#include "core/types/type_input.h"
 #include "pg/server.h"
 
 namespace pg

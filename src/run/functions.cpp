@@ -5,19 +5,39 @@
 #include <limits.h>
 #include <stdlib.h>
 
-#include "core/file_error.h"
-#include "core/inside.h"
-#include "erase/treatment_check.h"
+#include "anonymize/person_match.h"
+#include "anonymize/treatment_check.h"
+#include "catalog/citus.h"
+#include "catalog/definitions.h"
+#include "catalog/run_row.h"
+#include "core/base/utf8.h"
+#include "core/definition/definition.h"
+#include "core/files/file_error.h"
+#include "core/files/file_reader.h"
+#include "core/files/inside.h"
+#include "core/records/partition.h"
+#include "core/records/record_buffer.h"
+#include "core/records/record_splitter.h"
+#include "erase/held_relations.h"
+#include "load/batch.h"
+#include "load/check.h"
+#include "load/claim.h"
+#include "load/load.h"
+#include "load/missing_references.h"
+#include "load/quarantine.h"
+#include "load/run_options.h"
+#include "pg/arguments.h"
+#include "pg/catalog_owner.h"
+#include "pg/exclusive_call.h"
+#include "pg/exit_guard.h"
+#include "pg/guard.h"
+#include "pg/settings.h"
+#include "pg/spi.h"
 #include "pg/srf.h"
 #include "pg/type_input.h"
-#include "run/batch.h"
-#include "run/catalog_owner.h"
-#include "run/claim.h"
-#include "run/exclusive_call.h"
-#include "run/functions.h"
-#include "run/missing_references.h"
-#include "run/quarantine.h"
-#include "run/threads.h"
+#include "publish/backlog.h"
+#include "run/run.h"
+#include "run/run_all.h"
 
 extern "C"
 {
@@ -33,55 +53,6 @@ extern "C"
 
 namespace etl
 {
-
-void
-require_utf8()
-{
-	if (GetDatabaseEncoding() != PG_UTF8)
-		throw pg::Error("0A000", "pg_etl needs a database with encoding UTF8",
-						std::string("This database has encoding ") + GetDatabaseEncodingName() +
-							".",
-						"CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0.");
-}
-
-std::string
-jsonb_text(Datum value)
-{
-	const char *text = pg::call(
-		[=]
-		{
-			Jsonb *jsonb = DatumGetJsonbP(value);
-			return JsonbToCString(nullptr, &jsonb->root, static_cast<int>(VARSIZE(jsonb)));
-		});
-	return text;
-}
-
-std::string
-readable_path(const std::string &path)
-{
-	if (path.empty())
-		throw pg::Error("22023", "path \"\" names no file", "",
-						"Give a path relative to etl.raw_dir, or an absolute one.");
-	const pg::Settings settings = pg::Settings::current();
-	const std::string absolute = path[0] == '/' ? path : settings.raw_dir + "/" + path;
-	if (path[0] != '/' && settings.raw_dir.empty())
-		settings.require_folders();
-	char resolved[PATH_MAX];
-	if (realpath(absolute.c_str(), resolved) == nullptr)
-		throw pg::Error(sqlstate_of_errno(errno),
-						"could not open file \"" + storable_text(path) +
-							"\": " + pg_strerror(errno),
-						"", "Give a path relative to etl.raw_dir, or an absolute one.");
-	if (pg::call([] { return has_privs_of_role(GetUserId(), ROLE_PG_READ_SERVER_FILES); }))
-		return resolved;
-	for (const std::string *root :
-		 {&settings.raw_dir, &settings.processed_dir, &settings.archive_dir})
-		if (!root->empty() && is_inside(resolved, *root))
-			return resolved;
-	throw pg::Error("42501", "permission denied to read file \"" + storable_text(path) + "\"",
-					"It lies outside etl.raw_dir, etl.processed_dir and etl.archive_dir.",
-					"Only members of pg_read_server_files may read other files.");
-}
 
 namespace
 {
@@ -105,6 +76,8 @@ run_row(const RunResult &result)
 
 /// What kept etl.run_batch() from running the dataset the last time that it was called.
 std::optional<pg::Error> batch_error;
+/// What etl_load is at.
+std::optional<Backlog> backlog;
 
 Partition
 partition_of(const std::string &path)
@@ -123,12 +96,18 @@ add_violations(pg::ResultSet &result, const BatchRecord &r, MissingReferences &m
 	if (!r.record->violations)
 		return;
 	missing.tell_all(r);
-	const std::string record =
-		r.record->storable ? std::string(r.record->text) : storable_text(r.record->text);
+	const std::string made_storable =
+		r.record->storable ? std::string() : storable_text(r.record->text);
+	std::string_view record = r.record->storable ? r.record->text : made_storable;
 	for (const Violation &v : *r.record->violations)
+	{
 		result.add({pg::Cell::bigint(static_cast<int64_t>(r.record->line)), pg::Cell::text(record),
 					pg::Cell::text(code_name(v.code)), pg::Cell::text_or_null(v.keyword),
 					pg::Cell::text(v.pointer), pg::Cell::text(v.message)});
+		// a hundred times 16 MB would be written to disk
+		if (record.size() > long_record_bytes)
+			record = beginning(record, record.size());
+	}
 	missing.forget(r);
 }
 
@@ -146,7 +125,7 @@ validate_file(const Catalog &catalog, const Definition &definition, const std::s
 	const Partition partition = partition_of(path);
 	task.context = {partition.pg_date(), static_cast<int16_t>(partition.hour), 0};
 	StagerOptions options;
-	options.memory = settings.batch_memory / 3;
+	options.memory = settings.batch_memory / 4;
 	options.max_record_size = settings.max_record_size;
 	options.max_file_size = settings.max_file_size;
 	pg::ServerTypeInput type_input;
@@ -212,8 +191,13 @@ PG_ETL_ENTRY(etl_run_batch)
 	// JSON compresses about seven to one: what fills the memory of a batch
 	options.max_bytes = pg::Settings::current().batch_memory / 8;
 	options.after_run = PG_GETARG_INT64(1);
+	if (PG_GETARG_BOOL(2) || !backlog || !backlog->is(dataset, options.after_run))
+		backlog.emplace(dataset, options.after_run);
+	options.backlog = &*backlog;
 	batch_error.reset();
 	const RunResult result = try_run_dataset(catalog, dataset, options, &batch_error);
+	if (batch_error || result.files == 0)
+		backlog.reset();
 	const Datum row = run_row(result);
 	// the one that finds nothing more only ends the loop: a first one stays, as etl_run's would
 	if (!PG_GETARG_BOOL(2) && result.files == 0 && result.status == "succeeded")
@@ -276,7 +260,12 @@ PG_ETL_ENTRY(etl_define)
 	const Definition definition = read_definition(json);
 	// two sessions that define at the same time: the second sees what the first has defined
 	pg::execute("LOCK TABLE etl.dataset IN SHARE ROW EXCLUSIVE MODE");
-	Catalog::load().refuse_conflicts(definition);
+	const Catalog before = Catalog::load();
+	before.refuse_conflicts(definition);
+	refuse_inexact_subjects(before, definition);
+	// what the old definition names and this one does not is still there
+	if (const Definition *old = before.find(definition.dataset))
+		note_held_relations(*old);
 	if (creating_extension)
 		check_tables(definition);
 	else
@@ -300,11 +289,37 @@ PG_ETL_ENTRY(etl_define)
 	return pg::call([=] { return SPI_datumTransfer(value, false, -1); });
 }
 
+namespace
+{
+
+/// The tables stay, and what they hold: an erasure must be able to name them.
+void
+note_before_drop(const std::string &dataset)
+{
+	const pg::Rows rows =
+		pg::query("SELECT definition::text FROM etl.dataset WHERE name = $1", {pg::param(dataset)});
+	std::optional<Definition> definition;
+	try
+	{
+		if (!rows.empty())
+			definition.emplace(read_definition(rows.text(0, 0)));
+	}
+	catch (const pg::Error &)
+	{
+		// one that cannot be read is dropped for that
+	}
+	if (definition)
+		note_held_relations(*definition);
+}
+
+} // namespace
+
 PG_ETL_ENTRY(etl_drop)
 {
 	const ExclusiveCall exclusive_call(fcinfo);
 	const std::string dataset = pg::required_text(fcinfo, 0, "dataset");
 	const pg::Spi spi;
+	note_before_drop(dataset);
 	return BoolGetDatum(
 		pg::execute("DELETE FROM etl.dataset WHERE name = $1", {pg::param(dataset)}) > 0);
 }
@@ -324,7 +339,7 @@ PG_ETL_ENTRY(etl_read)
 	pg::ResultSet result(fcinfo);
 	try
 	{
-		FileReader reader(path, is_gzip(path), settings.max_file_size, 0);
+		FileReader reader(path, Content::staged, settings.max_file_size, 0);
 		RecordSplitter splitter(settings.max_record_size, is_whole_json(path),
 								[&](const RawRecord &raw)
 								{
@@ -353,6 +368,8 @@ PG_ETL_ENTRY(etl_validate)
 	const pg::Spi spi;
 	const Catalog catalog = Catalog::load();
 	const Definition &definition = catalog.get(dataset);
+	catalog.require_parents(definition);
+	refuse_citus_tables(definition);
 	if (PG_ARGISNULL(1))
 		return static_cast<Datum>(0); // no record, nothing to say about it
 	const std::string json = jsonb_text(PG_GETARG_DATUM(1));
@@ -383,6 +400,8 @@ PG_ETL_ENTRY(etl_validate_file)
 	const pg::Spi spi;
 	const Catalog catalog = Catalog::load();
 	const Definition &definition = catalog.get(dataset);
+	catalog.require_parents(definition);
+	refuse_citus_tables(definition);
 	validate_file(catalog, definition, readable_path(given), result);
 	return static_cast<Datum>(0);
 }

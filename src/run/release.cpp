@@ -4,9 +4,20 @@
 #include <deque>
 #include <map>
 #include <set>
+#include <unordered_map>
 
+#include "catalog/dataset_lock.h"
+#include "catalog/definitions.h"
+#include "catalog/run_row.h"
+#include "core/definition/definition.h"
+#include "core/types/encode.h"
+#include "core/types/type_error.h"
+#include "load/own_references.h"
+#include "pg/fault.h"
+#include "pg/guard.h"
+#include "pg/limits.h"
+#include "pg/spi.h"
 #include "pg/table_statement.h"
-#include "run/fault.h"
 #include "run/replay.h"
 
 namespace etl
@@ -15,13 +26,8 @@ namespace etl
 namespace
 {
 
-/// Records that are found at a time, and keys that are looked up at a time; the tests that crash
-/// have few.
-#ifdef ETL_FAULTS
-constexpr size_t most_ready = 4, keys_at_once = 3;
-#else
-constexpr size_t most_ready = 500'000, keys_at_once = 10'000;
-#endif
+/// References of a dataset to itself that are looked at together.
+constexpr int64_t most_own = 1'000'000;
 
 /// Keys of dataset $1 that records of any dataset wait for. $2: ''.
 const char *const awaited_sql = R"(
@@ -43,12 +49,22 @@ SELECT q.dataset, q.quarantine_id
  WHERE q.status IN ('open', 'erased') AND q.record IS NOT NULL
    AND ($3 = '' OR q.dataset = $3) AND q.dataset <> ALL ($4::text[]))";
 
+/// Records of dataset $1 that wait for nothing but keys of their own dataset, and those keys.
+const char *const own_waiting_sql = R"(
+SELECT q.quarantine_id, coalesce(q.key, ''), r.key
+  FROM etl.quarantine q
+  JOIN etl.quarantine_reference r USING (quarantine_id)
+ WHERE q.dataset = $1 AND q.status IN ('open', 'erased') AND q.code = 'reference'
+   AND q.record IS NOT NULL
+   AND NOT EXISTS (SELECT FROM etl.quarantine_reference o
+                    WHERE o.quarantine_id = q.quarantine_id AND o.dataset <> $1)
+ ORDER BY q.quarantine_id LIMIT $2)";
+
 /// Which of the keys, as the catalog has them, are in the dataset's table.
 std::vector<std::string_view>
 present_keys(const Definition &parent, const std::vector<std::string> &keys)
 {
-	const ColumnDefinition &column =
-		parent.tables[0].columns[static_cast<size_t>(parent.key_column)];
+	const ColumnDefinition &column = (*parent.key_column());
 	std::vector<std::string> encoded;
 	std::vector<size_t> which;
 	std::string json;
@@ -89,6 +105,7 @@ class Release
 
 	void run(const Definition &definition)
 	{
+		release_own(definition);
 		for (const ReferenceDefinition &reference : definition.references)
 			if (const Definition *parent = catalog_.find(reference.dataset))
 				release(*parent, definition.dataset);
@@ -98,7 +115,10 @@ class Release
 			const std::string dataset = std::move(loaded_.front());
 			loaded_.pop_front();
 			if (const Definition *parent = catalog_.find(dataset))
+			{
+				release_own(*parent);
 				release(*parent, "");
+			}
 		}
 		for (auto &[name, result] : runs_)
 			finish_run(result);
@@ -107,10 +127,80 @@ class Release
   private:
 	using Ready = std::map<std::string, std::vector<int64_t>>;
 
+	/// Loads records that wait for others of their dataset, which may wait themselves: chains of
+	/// any length and circles at once.
+	void release_own(const Definition &definition)
+	{
+		if (!refers_to_itself(definition) || !find_table(definition.tables[0]))
+			return;
+		for (bool more = true; more && passed_over_.count(definition.dataset) == 0;)
+		{
+			const pg::MemoryScope memory_scope;
+			const std::vector<int64_t> ids = satisfied(definition);
+			if (ids.empty())
+				return;
+			more = replay(definition.dataset, ids) > 0;
+		}
+	}
+
+	/// Those that wait for keys which the table has, or others of them.
+	static std::vector<int64_t> satisfied(const Definition &definition)
+	{
+		struct Key
+		{
+			uint32_t owners = 0;
+			std::vector<int64_t> waiting; ///< records that refer to it
+		};
+		std::unordered_map<std::string, Key> keys;
+		std::unordered_map<int64_t, std::string> records;
+		{
+			const pg::Rows rows = pg::query(
+				own_waiting_sql, {pg::param(definition.dataset), pg::param(int64_t{most_own})});
+			for (uint64_t i = 0; i < rows.size(); ++i)
+			{
+				const int64_t id = rows.integer(i, 0);
+				records.emplace(id, rows.text(i, 1));
+				keys[rows.text(i, 2)].waiting.push_back(id);
+			}
+		}
+		std::vector<std::string> awaited;
+		for (const auto &[text, key] : keys)
+			awaited.push_back(text);
+		for (const std::string_view text : present_keys(definition, awaited))
+			++keys[std::string(text)].owners;
+		for (const auto &[id, own] : records)
+			if (const auto key = keys.find(own); key != keys.end())
+				++key->second.owners;
+		std::vector<const Key *> missing;
+		for (const auto &[text, key] : keys)
+			if (key.owners == 0)
+				missing.push_back(&key);
+		while (!missing.empty())
+		{
+			const Key &key = *missing.back();
+			missing.pop_back();
+			for (const int64_t id : key.waiting)
+			{
+				const auto record = records.find(id);
+				if (record == records.end())
+					continue;
+				const auto own = keys.find(record->second);
+				records.erase(record);
+				if (own != keys.end() && --own->second.owners == 0)
+					missing.push_back(&own->second);
+			}
+		}
+		std::vector<int64_t> ids;
+		for (const auto &[id, own] : records)
+			ids.push_back(id);
+		std::sort(ids.begin(), ids.end());
+		return ids;
+	}
+
 	/// Loads what waits for keys that the parent's table has: records of one dataset, or of all.
 	void release(const Definition &parent, const std::string &child)
 	{
-		if (parent.key_column < 0 || !find_table(parent.tables[0]))
+		if (parent.key_column() == nullptr || !find_table(parent.tables[0]))
 			return;
 		for (bool more = true; more;)
 		{
@@ -136,11 +226,11 @@ class Release
 			const pg::MemoryScope memory_scope;
 			std::vector<std::string> keys;
 			{
-				const pg::Rows rows = cursor.fetch(keys_at_once);
+				const pg::Rows rows = cursor.fetch(limits::released_keys);
 				for (uint64_t i = 0; i < rows.size(); ++i)
 					keys.push_back(rows.text(i, 0));
 			}
-			if (keys.empty() || found >= most_ready)
+			if (keys.empty() || found >= limits::released_records)
 				break;
 			const std::vector<std::string_view> present = present_keys(parent, keys);
 			if (present.empty())
@@ -158,17 +248,26 @@ class Release
 			std::sort(ids.begin(), ids.end());
 			ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
 		}
-		return found >= most_ready;
+		return found >= limits::released_records;
 	}
 
-	void replay(const std::string &name, const std::vector<int64_t> &ids)
+	bool has_parents(const Definition &definition) const
+	{
+		return std::none_of(definition.references.begin(), definition.references.end(),
+							[this](const ReferenceDefinition &reference)
+							{ return catalog_.invalid().count(reference.dataset) > 0; });
+	}
+
+	/// Returns how many of them were loaded.
+	int64_t replay(const std::string &name, const std::vector<int64_t> &ids)
 	{
 		const Definition *definition = catalog_.find(name);
-		// another session is running it: the next run of either dataset finds them
-		if (definition == nullptr || lock_dataset(name) != 0)
+		// another session is running it, or what it refers to has no valid definition: the next run
+		// of either dataset finds them
+		if (definition == nullptr || !has_parents(*definition) || lock_dataset(name) != 0)
 		{
 			passed_over_.insert(name);
-			return;
+			return 0;
 		}
 		if (name != dataset_)
 			mark_release(name);
@@ -183,12 +282,13 @@ class Release
 			records_ += static_cast<int64_t>(ids.size());
 			if (result.loaded > loaded)
 				loaded_.push_back(name);
-			return;
+			return result.loaded - loaded;
 		}
 		passed_over_.insert(name);
 		pg::notice(WARNING, "records of dataset \"" + name + "\" that waited could not be loaded",
 				   result.error,
 				   "They stay in quarantine, and the next run of the dataset tries them again.");
+		return 0;
 	}
 
 	const Catalog &catalog_;

@@ -1,7 +1,8 @@
 // Records that wait in quarantine for a key of another dataset are loaded when it has arrived.
 #pragma once
 
-#include "run/run.h"
+#include "catalog/definitions.h"
+#include "core/definition/definition.h"
 
 namespace etl
 {

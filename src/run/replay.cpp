@@ -1,38 +1,48 @@
 #include "run/replay.h"
 
 #include <algorithm>
+#include <cstring>
 #include <map>
 #include <optional>
 
+#include "audit/journal.h"
+#include "audit/trail.h"
+#include "catalog/dataset_lock.h"
+#include "catalog/definitions.h"
+#include "catalog/run_row.h"
+#include "catalog/subject_index.h"
+#include "catalog/tombstone.h"
+#include "core/base/utf8.h"
+#include "core/definition/definition.h"
+#include "core/privacy/identities.h"
+#include "core/records/record_splitter.h"
 #include "erase/erase.h"
-#include "erase/journal.h"
-#include "erase/subject_index.h"
-#include "erase/tombstone.h"
+#include "erase/requests.h"
+#include "erase/resolve_requests.h"
+#include "load/batch.h"
+#include "load/check.h"
+#include "load/load.h"
+#include "load/quarantine.h"
+#include "pg/fault.h"
 #include "pg/immediate_constraints.h"
 #include "pg/key_file.h"
+#include "pg/limits.h"
+#include "pg/settings.h"
+#include "pg/spi.h"
 #include "pg/type_input.h"
-#include "run/actions.h"
-#include "run/archive_mark.h"
-#include "run/batch.h"
-#include "run/fault.h"
-#include "run/processed_merge.h"
-#include "run/quarantine.h"
+#include "publish/archive_mark.h"
+#include "publish/plan.h"
+#include "publish/recover.h"
+#include "run/may_call.h"
+#include "run/merge_processed.h"
 #include "run/release.h"
+#include "run/run.h"
 
 namespace etl
 {
 
 namespace
 {
-
-/// Records taken through the pipeline at a time, and bytes of them; the tests that crash have no
-/// 20,000.
-#ifdef ETL_FAULTS
-constexpr size_t chunk_size = 5;
-#else
-constexpr size_t chunk_size = 20000;
-#endif
-constexpr int64_t chunk_bytes = 16 << 20;
 
 /// Records that a replay takes up, by number: those that are open, and those that were treated
 /// while they waited for a key. $1: the dataset.
@@ -66,7 +76,8 @@ class Replay
 			erasure_.emplace(catalog_, definition_, pg::secret(pg::KeyUse::keep));
 		if (definition_.subject)
 			people_.emplace(pg::secret(pg::KeyUse::keep));
-		tombstones_ = Tombstones::load(definition_, part_folder(settings_, definition_.dataset));
+		tombstones_ = Tombstones::load(catalog_, definition_,
+									   spill_to(part_folder(settings_, definition_.dataset)));
 		open_records(ids);
 		auto chunk = chunk_ends_.begin();
 		for (size_t from = 0; chunk != chunk_ends_.end();)
@@ -85,7 +96,13 @@ class Replay
 			if (from == to)
 				++chunk;
 		}
+		if (mended_requests_ > 0)
+			append_audit({{0, "mended requests", "etl.quarantine", {}, mended_requests_}});
 		add_subject_files(definition_.dataset, subjects_);
+		add_subject_emails(definition_.dataset, emails_);
+		if (!recognised_.empty())
+			erase_recognised(catalog_, definition_.subject->dataset, pg::secret(pg::KeyUse::keep),
+							 recognised_);
 		merge_subject_segments(definition_.dataset);
 		ETL_FAULT("replay_completed");
 	}
@@ -98,6 +115,8 @@ class Replay
 		const std::string order = definition_.on_repeat == OnRepeat::update
 									  ? "f.record_date, f.record_hour, q.quarantine_id"
 									  : "q.quarantine_id";
+		// whoever mends a request says who is to be erased: that is for those who may erase
+		const bool may_answer = !definition_.erases || may_call("etl_erase");
 		const std::string wanted = ids == nullptr ? all_open_sql : "SELECT unnest($1::bigint[])";
 		pg::Cursor cursor(
 			"SELECT q.quarantine_id, coalesce(q.file_id, 0),"
@@ -106,8 +125,8 @@ class Replay
 				wanted +
 				") w(quarantine_id) JOIN etl.quarantine q USING (quarantine_id)"
 				" LEFT JOIN etl.file f USING (file_id)"
-				" WHERE q.record IS NOT NULL ORDER BY " +
-				order,
+				" WHERE q.record IS NOT NULL" +
+				(may_answer ? "" : " AND q.mended_at IS NULL") + " ORDER BY " + order,
 			{ids == nullptr ? pg::param(definition_.dataset) : pg::param_array(*ids)});
 		size_t from = 0;
 		int64_t bytes = 0;
@@ -117,13 +136,29 @@ class Replay
 							file_ends_[rows.integer(i, 1)] = records_.size();
 							records_.push_back(rows.integer(i, 0));
 							bytes += rows.integer(i, 2);
-							if (records_.size() - from < chunk_size && bytes < chunk_bytes)
+							if (records_.size() - from < limits::replayed_records &&
+								bytes < limits::replayed_bytes)
 								return;
 							chunk_ends_.push_back(from = records_.size());
 							bytes = 0;
 						});
 		if (from < records_.size())
 			chunk_ends_.push_back(records_.size());
+	}
+
+	/// The text of a row's record, in the piece and with padding behind it.
+	static std::string_view record_text(const pg::Rows &rows, uint64_t i, Piece &piece)
+	{
+		std::string text = rows.text(i, 1);
+		if (!rows.is_null(i, 2))
+			if (std::string bytes = rows.bytes(i, 2); storable_text(bytes) == text)
+				text = std::move(bytes); // not mended: what came, not what could be shown
+		// mended by hand, it may stand on several lines
+		std::replace(text.begin(), text.end(), '\n', ' ');
+		char *const to = piece.arena.allocate(text.size() + Document::padding);
+		std::memcpy(to, text.data(), text.size());
+		std::memset(to + text.size(), 0, Document::padding);
+		return {to, text.size()};
 	}
 
 	/// The first of the records, as many as may be taken up at a time; returns how many.
@@ -133,12 +168,14 @@ class Replay
 		Batch batch;
 		batch.pieces.push_back(std::make_unique<Piece>());
 		Piece &piece = *batch.pieces.back();
-		std::vector<int64_t> file_ids, partitions;
+		std::vector<int64_t> file_ids, partitions, delivered;
 		batch.partition_of = [&](uint32_t record) { return partitions[record]; };
 		std::vector<std::string> known_subjects, duplicate_messages;
+		std::vector<bool> mended;
 		size_t done = ids.size();
 		RecordStager stager(definition_, catalog_.key_types(),
-							tombstones_ ? tombstones_->erased() : nullptr, nullptr, &type_input_);
+							tombstones_ ? tombstones_->erased() : nullptr,
+							people_ ? &*people_ : nullptr, &type_input_);
 		{
 			const pg::Rows rows = pg::query(
 				"SELECT q.quarantine_id,"
@@ -150,7 +187,12 @@ class Replay
 				" coalesce(q.file_id, 0), f.record_date - date '2000-01-01', f.record_hour,"
 				" q.code = 'duplicate', coalesce(q.key, ''), coalesce(q.subject, ''),"
 				" octet_length(q.record) > $2, i.n, q.status = 'erased',"
-				" CASE WHEN q.code = 'duplicate' THEN q.violations -> 0 ->> 'message' END"
+				" CASE WHEN q.code = 'duplicate' THEN q.violations -> 0 ->> 'message' END,"
+				// when it was delivered, in microseconds since 2000
+				" (extract(epoch FROM least(q.quarantined_at, (f.record_date"
+				" + make_interval(hours => f.record_hour)) AT TIME ZONE 'UTC')"
+				" - timestamptz '2000-01-01 00:00:00+00') * 1000000)::bigint,"
+				" q.mended_at IS NOT NULL"
 				" FROM unnest($1::bigint[]) WITH ORDINALITY i(id, n)"
 				// an erasure since may have taken the whole record
 				" JOIN etl.quarantine q ON q.quarantine_id = i.id AND (q.status = 'open'"
@@ -165,22 +207,19 @@ class Replay
 					done = static_cast<size_t>(rows.integer(i, 11) - 1);
 					break;
 				}
-				std::string text = rows.text(i, 1);
-				if (!rows.is_null(i, 2) && storable_text(rows.bytes(i, 2)) == text)
-					text = rows.bytes(i, 2); // not mended: what came, not what could be shown
-				// mended by hand, it may stand on several lines
-				std::replace(text.begin(), text.end(), '\n', ' ');
-				const RawRecord raw{piece.arena.copy(text),
+				const RawRecord raw{record_text(rows, i, piece),
 									static_cast<uint64_t>(rows.integer(i, 3)), rows.boolean(i, 10)};
+				const size_t readable = raw.text.size() + Document::padding;
 				RowContext context;
 				context.record_date = rows.int4(i, 5);
 				context.record_hour = rows.int2(i, 6);
 				context.run_time = result_.started_at;
 				if (rows.boolean(i, 12))
-					stager.stage_treated(raw, raw.text.size(), static_cast<uint32_t>(i), context,
-										 piece);
+					stager.stage_treated(raw, readable, static_cast<uint32_t>(i), context, piece);
 				else
-					stager.stage(raw, raw.text.size(), static_cast<uint32_t>(i), context, piece);
+					stager.stage(raw, readable, static_cast<uint32_t>(i), context, piece);
+				if (raw.text.size() > long_record_bytes)
+					stager.release(piece);
 				StagedRecord &record = piece.records.back();
 				record.quarantine_id = rows.integer(i, 0);
 				// where repeats update, a duplicate repeats a key within its file, and the first
@@ -198,14 +237,18 @@ class Replay
 				partitions.push_back(context.partition());
 				known_subjects.push_back(rows.text(i, 9));
 				duplicate_messages.push_back(rows.text(i, 13));
+				delivered.push_back(rows.integer(i, 14));
+				mended.push_back(rows.boolean(i, 15));
 			}
 		}
 		batch.collect();
 		if (erasure_)
 			erasure_->resolve(batch);
 		check_and_load(catalog_, definition_, batch, nullptr);
+		emails_.insert(emails_.end(), piece.emails.begin(), piece.emails.end());
 		if (erasure_)
-			erasure_->collect(batch, {});
+			erasure_->collect(batch, {}, tombstones_ ? tombstones_->erased() : nullptr, delivered);
+		note_recognised(batch, recognised_);
 		ETL_FAULT("replay_loaded");
 		for (const auto &[file, count] : batch.kept_out)
 			result_.loaded -= static_cast<int64_t>(count);
@@ -229,9 +272,11 @@ class Replay
 				continue;
 			}
 			++result_.loaded;
+			if (erasure_ && mended[i])
+				++mended_requests_;
 			// mended, it may be about somebody else, whom the index does not know in this file
 			if (people_ && r.record->subject.data() != nullptr && file_ids[i] != 0 &&
-				r.record->subject != known_subjects[i])
+				(mended[i] || r.record->subject != known_subjects[i]))
 				subjects_.push_back(
 					{static_cast<int64_t>(people_->subject_hash(r.record->subject)), file_ids[i]});
 			if (file_ids[i] != 0)
@@ -249,9 +294,12 @@ class Replay
 	pg::ServerTypeInput type_input_;
 	std::optional<Identities> people_;
 	std::vector<SubjectFile> subjects_;
-	std::vector<int64_t> records_;        ///< what is replayed, in order
-	std::vector<size_t> chunk_ends_;      ///< where each chunk of them ends
-	std::map<int64_t, size_t> file_ends_; ///< by file: the position of its last record
+	std::vector<PersonEmail> emails_;
+	std::map<std::string, uint64_t> recognised_; ///< by key: as erase_recognised() takes it
+	std::vector<int64_t> records_;               ///< what is replayed, in order
+	std::vector<size_t> chunk_ends_;             ///< where each chunk of them ends
+	std::map<int64_t, size_t> file_ends_;        ///< by file: the position of its last record
+	int64_t mended_requests_ = 0;                ///< that were carried out
 	ProcessedFileMerger merger_;
 };
 
@@ -268,6 +316,7 @@ RunResult
 replay_dataset(const Catalog &catalog, const std::string &dataset)
 {
 	const Definition &definition = catalog.get(dataset);
+	catalog.require_parents(definition);
 	require_read_committed();
 	pg::Settings::current().require_folders();
 	require_journal_applied();

@@ -4,7 +4,9 @@
 #include <cstdint>
 #include <vector>
 
-#include "run/run.h"
+#include "catalog/definitions.h"
+#include "catalog/run_row.h"
+#include "core/definition/definition.h"
 
 namespace etl
 {

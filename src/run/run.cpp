@@ -6,30 +6,59 @@
 
 #include <unistd.h>
 
-#include "core/beneath.h"
+#include "audit/journal.h"
+#include "catalog/dataset_lock.h"
+#include "catalog/definitions.h"
+#include "catalog/run_row.h"
+#include "catalog/sequence.h"
+#include "catalog/subject_collector.h"
+#include "catalog/subject_index.h"
+#include "catalog/tombstone.h"
+#include "core/base/hash.h"
+#include "core/base/malloc_tuning.h"
+#include "core/base/utf8.h"
+#include "core/definition/definition.h"
+#include "core/files/beneath.h"
+#include "core/privacy/identities.h"
+#include "core/records/partition.h"
 #include "erase/erase.h"
-#include "erase/journal.h"
-#include "erase/subject_collector.h"
-#include "erase/tombstone.h"
+#include "erase/erasure_rows.h"
+#include "erase/held_relations.h"
+#include "erase/requests.h"
+#include "erase/resolve_requests.h"
+#include "load/batch.h"
+#include "load/check.h"
+#include "load/claim.h"
+#include "load/destinations.h"
+#include "load/export.h"
+#include "load/file_rows.h"
+#include "load/key_memory.h"
+#include "load/load.h"
+#include "load/own_references.h"
+#include "load/postponed_indexes.h"
+#include "load/quarantine.h"
+#include "load/reload.h"
+#include "load/rest_of_files.h"
+#include "load/run_file.h"
+#include "load/run_options.h"
+#include "load/treat_raw_files.h"
+#include "pg/catalog_owner.h"
+#include "pg/exit_guard.h"
+#include "pg/fault.h"
+#include "pg/guard.h"
 #include "pg/immediate_constraints.h"
 #include "pg/key_file.h"
+#include "pg/limits.h"
+#include "pg/settings.h"
 #include "pg/shared_buffers.h"
+#include "pg/spi.h"
 #include "pg/type_input.h"
-#include "run/actions.h"
-#include "run/archive_mark.h"
-#include "run/batch.h"
-#include "run/catalog_owner.h"
-#include "run/claim.h"
-#include "run/export.h"
-#include "run/fault.h"
-#include "run/file_rows.h"
-#include "run/freed_memory.h"
-#include "run/postponed_indexes.h"
-#include "run/quarantine.h"
+#include "publish/archive_mark.h"
+#include "publish/backlog.h"
+#include "publish/grown_files.h"
+#include "publish/plan.h"
+#include "publish/recover.h"
 #include "run/release.h"
-#include "run/reload.h"
-#include "run/threads.h"
-#include "run/treat_raw.h"
 
 extern "C"
 {
@@ -63,21 +92,28 @@ class Run
 
 	void execute()
 	{
-		result_.times.begin(StageTimes::claim);
-		recover(definition_.dataset, settings_);
-		complete_waiting_erasures();
-		ETL_FAULT("claim");
-		Claim claim(definition_, settings_, options_);
+		Backlog *const backlog = options_.backlog;
+		const GoesOnWith goes_on_with(backlog);
+		finish_earlier();
+		std::optional<Claim> claim(std::in_place, definition_, settings_, options_);
 		const size_t at_a_time = group_size(settings_.batch_memory);
 		const auto take = [&]
 		{
 			result_.times.begin(StageTimes::claim);
-			return claim.take(at_a_time);
+			return claim->take(at_a_time);
 		};
 		std::vector<StagedFile> staged = take();
+		if (staged.empty() && backlog != nullptr && backlog->goes_on())
+		{
+			backlog->begin_anew();
+			finish_earlier();
+			claim.emplace(definition_, settings_, options_);
+			staged = take();
+		}
 		if (staged.empty())
 		{
-			record_directories(claim);
+			record_directories(*claim);
+			claim->waiting().tell(definition_.dataset);
 			set_status();
 			return;
 		}
@@ -90,24 +126,40 @@ class Run
 			for (; !staged.empty(); staged = take())
 				run_group(staged);
 		}
-		record_directories(claim);
+		record_directories(*claim);
+		// of a backlog the last call, which finds nothing to load, has looked at all of them
+		if (options_.max_bytes == 0)
+			claim->waiting().tell(definition_.dataset);
 		conclude();
+		if (backlog != nullptr)
+			backlog->advance(claim->place(), last_action_);
 	}
 
   private:
-	/// What names and outcome of a file take until its group is done (docs/hostile-input.md).
+	/// What earlier transactions have left to do.
+	void finish_earlier()
+	{
+		result_.times.begin(StageTimes::claim);
+		last_action_ = recover(definition_.dataset, settings_, options_.backlog);
+		tell_of_grown(definition_.dataset);
+		complete_waiting_erasures();
+		if (options_.reload == nullptr &&
+			(options_.backlog == nullptr || !options_.backlog->goes_on()))
+			skip_gone_files(definition_.dataset, settings_.raw_dir);
+		ETL_FAULT("claim");
+	}
+
+	/// What names and outcome of a file take until its group is done
+	/// (docs/explanation/hostile-input.md).
 	static constexpr uint64_t file_bytes = 3072;
 
 	/// How many files are taken up at a time. What a run knows of a file takes some kB; when its
 	/// group is done only what is to be done to it after the commit is left, on disk if it is much.
 	static size_t group_size(uint64_t batch_memory)
 	{
-#ifdef ETL_FAULTS
-		(void)batch_memory;
-		return 20; // the tests that crash have few files
-#else
-		return std::clamp<uint64_t>(batch_memory / 4 / file_bytes, 1024, 16384);
-#endif
+		return limits::crash_test
+				   ? 20
+				   : std::clamp<uint64_t>(batch_memory / 4 / file_bytes, 1024, 16384);
 	}
 
 	void prepare()
@@ -119,12 +171,12 @@ class Run
 		if (definition_.subject || definition_.erases)
 		{
 			secret_ = pg::secret(pg::KeyUse::keep);
-			subject_key_ = subject_hash_key(secret_);
+			hashes_.emplace(secret_);
 		}
 		if (definition_.erases)
 			erasure_.emplace(catalog_, definition_, secret_);
 		part_folder_ = part_folder(settings_, definition_.dataset);
-		tombstones_ = Tombstones::load(definition_, part_folder_);
+		tombstones_ = Tombstones::load(catalog_, definition_, spill_to(part_folder_));
 		memory_.only_own_keys = !definition_.tables.empty() && !has_rows(definition_.tables[0]);
 		if (may_postpone_indexes())
 			postponed_ = PostponedIndexes::suspend(definition_);
@@ -137,31 +189,24 @@ class Run
 	/// while readers wait.
 	bool may_postpone_indexes() const
 	{
-#ifdef ETL_FAULTS
-		constexpr uint64_t few_bytes = 0; // the tests that crash have few records
-#else
-		constexpr uint64_t few_bytes = 1 << 20;
-#endif
-		constexpr uint64_t many_bytes = UINT64_C(16) << 30;
 		// who is recognised by an email is erased in the table at the end
 		return !(tombstones_ && tombstones_->erased()->people.has_emails()) &&
 			   settings_.postpone_indexes && options_.postpone_indexes && memory_.only_own_keys &&
-			   definition_.on_repeat != OnRepeat::update && expected_bytes_ >= few_bytes &&
-			   expected_bytes_ <= many_bytes &&
+			   definition_.on_repeat != OnRepeat::update && !refers_to_itself(definition_) &&
+			   expected_bytes_ >= limits::postponed_index_bytes &&
+			   expected_bytes_ <= limits::most_postponed_index_bytes &&
 			   !on_other_file_system(settings_.raw_dir, settings_.archive_dir + "/file");
 	}
 
 	/// Memory for the batch that is being loaded, and as much for what is staged ahead of it:
-	/// three eighths each of what the group's files leave. What a request asks for takes twice what
-	/// its record does.
+	/// five sixteenths each of what the group's files leave; the pieces that the threads are at
+	/// take the rest. What a request asks for takes twice what its record does.
 	uint64_t batch_bytes() const
 	{
-#ifdef ETL_FAULTS
-		if (erasure_)
+		if (limits::crash_test && erasure_)
 			return 1; // each file is a batch
-#endif
 		const uint64_t all = settings_.batch_memory, files = files_.size() * file_bytes;
-		return (all - std::min(all * 3 / 4, files)) * (erasure_ ? 1 : 3) / 8;
+		return (all - std::min(all * 3 / 4, files)) * (erasure_ ? 2 : 5) / 16;
 	}
 
 	/// Takes up some files, loads them, and plans what is done to them after the commit.
@@ -183,7 +228,7 @@ class Run
 		options.max_record_size = settings_.max_record_size;
 		options.max_file_size = settings_.max_file_size;
 		options.erased = tombstones_ ? tombstones_->erased() : nullptr;
-		options.subject_key = &subject_key_;
+		options.hashes = hashes_ ? &*hashes_ : nullptr;
 		options.seal = !erasure_; // which looks into what the records say
 		pg::ServerTypeInput type_input;
 		options.type_input = &type_input;
@@ -232,10 +277,11 @@ class Run
 		if (!recognised_.empty())
 		{
 			result_.times.begin(StageTimes::erase);
-			erase_recognised(catalog_, definition_.dataset, secret_, recognised_);
+			erase_recognised(catalog_, definition_.subject->dataset, secret_, recognised_);
 			ETL_FAULT("recognised_erased");
 		}
 		result_.times.begin(StageTimes::archive);
+		note_held_relations(definition_);
 		merge_subject_segments(definition_.dataset);
 		warn_of_kept_raw();
 		ETL_FAULT("concluded");
@@ -278,7 +324,7 @@ class Run
 		result_.times.begin(StageTimes::stage);
 		for (;;)
 		{
-			Stager::Step step = stager.next(std::chrono::milliseconds(100));
+			Stager::Step step = stager.next(std::chrono::milliseconds(100), memory);
 			pg::check_for_interrupts();
 			switch (step.kind)
 			{
@@ -297,11 +343,13 @@ class Run
 				end_file(step.file, std::move(step.outcome));
 				ended.push_back(step.file);
 				break;
+			case Stager::Step::Kind::crowded:
 			case Stager::Step::Kind::done:
 				break;
 			}
 			const bool done = step.kind == Stager::Step::Kind::done;
-			if (memory >= std::min<uint64_t>(enough_, batch_bytes()) || done)
+			if (memory >= std::min<uint64_t>(enough_, batch_bytes()) || done ||
+				step.kind == Stager::Step::Kind::crowded)
 			{
 				enough_ = std::min<uint64_t>(enough_, batch_bytes()) * 2;
 				process(batch, ended);
@@ -369,7 +417,7 @@ class Run
 		memory_.forget_old();
 		times.begin(StageTimes::quarantine);
 		if (erasure_)
-			erasure_->collect(batch, files_);
+			erasure_->collect(batch, files_, tombstones_ ? tombstones_->erased() : nullptr);
 		for (const BatchRecord &r : batch.records)
 		{
 			RunFile &file = files_[r.record->file];
@@ -381,6 +429,10 @@ class Run
 		for (const auto &[file, count] : batch.kept_out)
 			files_[file].loaded -= static_cast<int64_t>(count);
 		note_recognised(batch, recognised_);
+		for (const auto &piece : batch.pieces)
+			emails_.insert(emails_.end(), piece->emails.begin(), piece->emails.end());
+		if (emails_.size() >= limits::subject_emails)
+			add_subject_emails(definition_.dataset, emails_);
 		ETL_FAULT("loaded");
 		quarantine_rejected(definition_, batch, result_.run_id, files_);
 		ETL_FAULT("quarantined");
@@ -534,8 +586,10 @@ class Run
 				{pg::param(definition_.dataset), pg::param_array(failed)});
 		}
 		insert_files(definition_.dataset, result_.run_id, files_);
+		record_grown(files_);
 		ETL_FAULT("files_recorded");
 		subjects_.write(definition_.dataset);
+		add_subject_emails(definition_.dataset, emails_);
 		return actions;
 	}
 
@@ -549,8 +603,15 @@ class Run
 			publish.to = settings_.processed_dir + "/" + file.processed_path;
 			actions.push_back(std::move(publish));
 		}
+		// a request names the person who wants to be forgotten: the archive gets a copy in which a
+		// pseudonym stands for them; so it does of a file about somebody who has been erased before
+		if (erasure_)
+			erasure_->rewrite_raw_file(file, part_folder_,
+									   tombstones_ ? tombstones_->erased() : nullptr);
 		const bool is_archived = !file.archived_path.empty();
-		if (!is_archived)
+		if (!is_archived && file.outcome.rest)
+			file.archived_path = archived_path_of_part(file, settings_, actions);
+		if (file.archived_path.empty())
 			file.archived_path = free_name(settings_.archive_dir, file.path, {});
 		FileAction archive;
 		archive.kind = FileAction::Kind::archive;
@@ -559,11 +620,6 @@ class Run
 		archive.to = settings_.archive_dir + "/" + file.archived_path;
 		archive.sha256 = file.outcome.sha256;
 		archive.identity = file.identity;
-		// a request names the person who wants to be forgotten: the archive gets a copy in which a
-		// pseudonym stands for them; so it does of a file about somebody who has been erased before
-		if (erasure_)
-			erasure_->rewrite_raw_file(file, part_folder_,
-									   tombstones_ ? tombstones_->erased() : nullptr);
 		if (!file.treated_part.empty())
 		{
 			FileAction publish;
@@ -587,14 +643,15 @@ class Run
 	const RunOptions &options_;
 	RunResult &result_;
 	const pg::Settings settings_;
-	uint64_t expected_bytes_ = 0; ///< 0 once the shared buffers are prepared for them
-	std::vector<RunFile> files_;  ///< the group in hand
+	int64_t last_action_ = INT64_MIN; ///< of etl.file_action, that was looked at
+	uint64_t expected_bytes_ = 0;     ///< 0 once the shared buffers are prepared for them
+	std::vector<RunFile> files_;      ///< the group in hand
 	int32_t failures_ = 0;
 	std::string first_error_;
 	int64_t kept_raw_ = 0;
 	std::string first_kept_raw_;
 	std::string secret_, part_folder_;
-	SipKey subject_key_{};
+	std::optional<Identities> hashes_; ///< where the dataset is about people
 	std::optional<ErasureRun> erasure_;
 	std::unique_ptr<Tombstones> tombstones_;
 	/// Who was erased by email and now has come with a key: by key, the hash of the email.
@@ -602,6 +659,7 @@ class Run
 	std::optional<ProcessedWriter> writer_;
 	std::vector<std::string> processed_taken_;
 	SubjectCollector subjects_;
+	std::vector<PersonEmail> emails_; ///< not written yet
 	SpanningKeys spanning_;
 	uint32_t last_file_ = 0; ///< index into files_, as is spanning_.file
 	CheckMemory memory_;
@@ -671,6 +729,7 @@ run_locked(const Catalog &catalog, const std::string &dataset, const RunOptions 
 		   RunResult &result)
 {
 	const Definition &definition = catalog.get(dataset);
+	catalog.require_parents(definition);
 	int32_t pid = lock_dataset(dataset, options.wait);
 	if (pid != 0 && options.wait_for_release && is_only_released(dataset))
 		pid = lock_dataset(dataset, true);
@@ -707,7 +766,7 @@ RunResult
 try_run_dataset(const Catalog &catalog, const std::string &dataset, const RunOptions &options,
 				std::optional<pg::Error> *error)
 {
-	(void)catalog.get(dataset);
+	catalog.require_known(dataset);
 	RunResult result = begin_run(dataset);
 	const size_t postponed = options.postponed != nullptr ? options.postponed->size() : 0;
 	const auto run = [&]

@@ -1,7 +1,12 @@
-// etl_run() without a dataset: all of them, one after the other.
+#include "run/run_all.h"
+
 #include <set>
 
-#include "run/postponed_indexes.h"
+#include "catalog/definitions.h"
+#include "catalog/run_row.h"
+#include "load/postponed_indexes.h"
+#include "load/run_options.h"
+#include "pg/guard.h"
 #include "run/run.h"
 
 extern "C"

@@ -5,7 +5,7 @@
 #include <cstring>
 #include <string>
 
-#include "core/staged_record.h"
+#include "core/staging/staged_record.h"
 
 using namespace etl;
 
@@ -22,9 +22,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 				std::string::npos)
 			abort(); // it becomes a folder's name
 		KeyTypes key_types;
-		if (definition.key_column >= 0)
-			key_types[definition.dataset] =
-				definition.tables[0].columns[static_cast<size_t>(definition.key_column)].type;
+		if (definition.key_column() != nullptr)
+			key_types[definition.dataset] = definition.key_column()->type;
 		RecordStager stager(definition, key_types);
 		Piece piece;
 		const std::string record(end < input.size() ? input.substr(end + 1) : "{}");

@@ -4,7 +4,10 @@
 #include <cstdlib>
 #include <string>
 
-#include "core/encode.h"
+#include "core/types/column_type.h"
+#include "core/types/encode.h"
+#include "core/types/encode_key.h"
+#include "core/types/type_error.h"
 
 using namespace etl;
 

@@ -9,7 +9,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "core/staged_file.h"
+#include "core/files/file_error.h"
+#include "core/files/file_reader.h"
 
 using namespace etl;
 
@@ -56,7 +57,7 @@ read_all(const std::string &path, size_t step)
 	Outcome r;
 	try
 	{
-		FileReader reader(path, true, max_size);
+		FileReader reader(path, Content::gzip, max_size);
 		while (true)
 		{
 			// of its exact size: writing beyond its end is seen

@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <string>
 
-#include "core/staged_file.h"
+#include "core/records/partition.h"
 
 using namespace etl;
 

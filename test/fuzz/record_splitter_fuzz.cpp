@@ -6,7 +6,8 @@
 #include <tuple>
 #include <vector>
 
-#include "core/staged_file.h"
+#include "core/files/file_error.h"
+#include "core/records/record_splitter.h"
 
 using namespace etl;
 

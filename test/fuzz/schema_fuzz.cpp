@@ -6,7 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "core/schema.h"
+#include "core/schema/schema.h"
 
 extern "C" int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

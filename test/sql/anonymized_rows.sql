@@ -51,10 +51,81 @@ SET ROLE etl_regress_reader;
 SELECT throws_ok($$SELECT * FROM etl_anonymized(NULL::data.readers, 'readers')$$, '42501', NULL, 'the table''s rows are for those who may read it');
 RESET ROLE;
 
+-- ---- rows of partitions, of a foreign table, through views, and under row-level security
+CREATE EXTENSION postgres_fdw;
+SELECT format('CREATE SERVER etl_regress_loop FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host %L, port %L, dbname %L)',
+    split_part(current_setting('unix_socket_directories'), ',', 1), current_setting('port'), current_database()) \gexec
+CREATE USER MAPPING FOR CURRENT_USER SERVER etl_regress_loop;
+CREATE TABLE data.parted (id bigint PRIMARY KEY, mail text, name text) PARTITION BY RANGE (id);
+-- columns in another order, and one that is gone
+CREATE TABLE data.parted_1 (name text, gone int, id bigint NOT NULL, mail text);
+ALTER TABLE data.parted_1 DROP COLUMN gone;
+ALTER TABLE data.parted ATTACH PARTITION data.parted_1 FOR VALUES FROM (0) TO (100);
+CREATE TABLE data.parted_2 PARTITION OF data.parted DEFAULT;
+CREATE TABLE data.near (id bigint, mail text, name text);
+CREATE FOREIGN TABLE data.far (id bigint, mail text, name text) SERVER etl_regress_loop OPTIONS (schema_name 'data', table_name 'near');
+CREATE TABLE data.behind (id bigint PRIMARY KEY, mail text, name text);
+CREATE VIEW data.viewed AS SELECT id, mail, name FROM data.behind;
+CREATE FUNCTION data.put() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN INSERT INTO data.behind VALUES (NEW.*); RETURN NEW; END$$;
+CREATE TRIGGER put INSTEAD OF INSERT ON data.viewed FOR EACH ROW EXECUTE FUNCTION data.put();
+CREATE TABLE data.guarded (id bigint PRIMARY KEY, mail text, name text);
+SELECT count(etl_define(format('{"x-etl": {"dataset": "%1$s", "files": ["%1$s.json"], "key": "/id", "subject": {"field": "/id", "email": "/mail"},
+    "personal": [{"field": "/mail", "treatment": "token"}, {"field": "/name", "treatment": "redact"}], "tables": [{"name": "%1$s", "columns": [{"name": "id", "type": "bigint", "from": "/id"},
+    {"name": "mail", "from": "/mail"}, {"name": "name", "from": "/name"}]}]}}', name)::jsonb)::text) AS defined FROM unnest(ARRAY['parted', 'far', 'viewed', 'guarded']) name \gset
+INSERT INTO data.parted VALUES (1, 'a@example.com', 'Ann'), (200, 'b@example.com', 'Bob');
+INSERT INTO data.near TABLE data.parted;
+INSERT INTO data.behind TABLE data.parted;
+INSERT INTO data.guarded TABLE data.parted;
+CREATE FUNCTION pg_temp.treated(dataset text) RETURNS TABLE (id bigint, mail text, name text) LANGUAGE sql
+    AS $$VALUES (1::bigint, etl_token(dataset, '1'), '[erased]'), (200, etl_token(dataset, '200'), '[erased]')$$;
+SELECT results_eq(format('SELECT a.* FROM data.%1$s r, etl_anonymized(r, %1$L) a ORDER BY id', name), format('SELECT * FROM pg_temp.treated(%L)', name), name || ': row by row') FROM unnest(ARRAY['parted', 'far', 'viewed', 'guarded']) name;
+SELECT results_eq(format('SELECT a.* FROM etl_anonymized(NULL::data.%1$s, %1$L) a ORDER BY id', name), format('SELECT * FROM pg_temp.treated(%L)', name), name || ': all rows') FROM unnest(ARRAY['parted', 'far', 'viewed', 'guarded']) name;
+SELECT results_eq($$SELECT a.* FROM data.parted_1 r, etl_anonymized(r::data.parted, 'parted') a$$, $$SELECT * FROM pg_temp.treated('parted') LIMIT 1$$, 'a row of a partition, as one of the whole');
+SELECT throws_ok(format('SELECT a.* FROM data.%1$s r, etl_anonymized(r, %2$L) a', relation, dataset), '22023', NULL, 'no row of ' || relation || ' by itself')
+  FROM (VALUES ('parted_1', 'parted'), ('parted_2', 'parted'), ('near', 'far'), ('behind', 'viewed')) v(relation, dataset);
+CREATE VIEW data.over AS SELECT g FROM data.guarded g;
+SELECT results_eq($$SELECT a.* FROM data.over o, etl_anonymized(o.g, 'guarded') a ORDER BY id$$, $$SELECT * FROM pg_temp.treated('guarded')$$, 'rows that come through a view');
+ALTER TABLE data.guarded ENABLE ROW LEVEL SECURITY;
+CREATE POLICY low ON data.guarded FOR SELECT TO etl_regress_reader USING (id < 100);
+SELECT count(*) AS granted FROM etl_grant('etl_regress_reader', 'analyst') \gset
+GRANT EXECUTE ON FUNCTION etl_anonymized(anyelement, text) TO etl_regress_reader;
+GRANT EXECUTE ON FUNCTION etl.subject_token(text, text) TO etl_regress_reader;
+GRANT SELECT ON data.guarded, data.parted TO etl_regress_reader;
+SET ROLE etl_regress_reader;
+SELECT results_eq($$SELECT a.id FROM data.guarded r, etl_anonymized(r, 'guarded') a$$, '{1}'::bigint[], 'row-level security: a row that may be seen');
+SELECT results_eq($$SELECT id FROM etl_anonymized(NULL::data.guarded, 'guarded')$$, '{1}'::bigint[], 'and of the table only those');
+SELECT results_eq($$SELECT name FROM etl_anonymized(ROW(200, 'b@example.com', 'Bob')::data.guarded, 'guarded')$$, '{[erased]}'::text[], 'a row that is at hand is treated, whoever may see it');
+SELECT results_eq($$SELECT id FROM etl_anonymized(NULL::data.parted, 'parted')$$, '{1,200}'::bigint[], 'partitions go by the privileges of the whole');
+RESET ROLE;
+
+-- ---- columns that the table computes from personal ones are null, whatever the treatment; others are as they are
+CREATE DOMAIN data.must AS text NOT NULL;
+ALTER TABLE data.readers ADD "Shout" varchar(40) GENERATED ALWAYS AS (upper(mail)) STORED, ADD both_of text GENERATED ALWAYS AS (city || ', ' || (about ->> 'phone')) STORED,
+    ADD twice bigint GENERATED ALWAYS AS (id * 2) STORED, ADD must data.must GENERATED ALWAYS AS (coalesce(mail, '-')) STORED;
+SELECT results_eq($$SELECT a.city, a.rank, a."Shout", a.both_of, a.twice, a.must::text FROM etl_anonymized(NULL::data.readers, 'readers') a WHERE id = 1$$,
+    $$VALUES ('Paris'::text, 5, NULL::varchar(40), NULL::text, 2::bigint, NULL::text)$$, 'generated columns: of the table');
+SELECT results_eq($$SELECT a."Shout", a.both_of, a.twice FROM data.readers r, etl_anonymized(r, 'readers') a WHERE r.id = 1$$, $$VALUES (NULL::varchar(40), NULL::text, 2::bigint)$$, 'of a row');
+\set directories :test '/include/directories.psql'
+\i :directories
+\set jsonl :processed '/readers.jsonl'
+\set csv :processed '/readers.csv'
+SELECT is(etl_export('readers', :'jsonl', 'jsonl', anonymized => true) + etl_export('readers', :'csv', 'csv', anonymized => true), 6::bigint, 'exported');
+SELECT is(line::jsonb - '{id,mail,born,about}'::text[], '{"city": "Paris", "rank": 5, "Shout": null, "both_of": null, "twice": 2, "must": null}', 'in JSON Lines') FROM regexp_split_to_table(pg_read_file(:'jsonl'), '\n') line WHERE line LIKE '{"id":1,%';
+SELECT ok(pg_read_file(path) NOT LIKE '%' || word || '%', word || ' is in no ' || format) FROM (VALUES ('jsonl', :'jsonl'), ('csv', :'csv')) f(format, path), unnest('{EXAMPLE,example,0123}'::text[]) word;
+SELECT ok(etl_export('readers', :'jsonl', 'jsonl') = 3 AND pg_read_file(:'jsonl') LIKE '%ANN@EXAMPLE%', 'one that is not anonymised has them');
+ALTER TABLE data.parted ADD low text GENERATED ALWAYS AS (lower(name)) STORED;
+SELECT results_eq($$SELECT low FROM etl_anonymized(NULL::data.parted, 'parted') a$$, $$VALUES (NULL::text), (NULL)$$, 'of partitions');
+\set command 'rm -rf "' :root '"'
+COPY shell FROM PROGRAM :'command';
+
 SELECT * FROM finish();
 DROP OWNED BY etl_regress_reader;
 DROP ROLE etl_regress_reader;
 DEALLOCATE one;
 DROP TYPE etl_regress_row;
+DROP EXTENSION postgres_fdw CASCADE;
 DROP EXTENSION pg_etl;
-DROP TABLE data.readers, data.loans;
+DROP VIEW data.over, data.viewed;
+DROP FUNCTION data.put();
+DROP TABLE data.readers, data.loans, data.parted, data.near, data.behind, data.guarded;
+DROP DOMAIN data.must;

@@ -1,4 +1,4 @@
--- The audit trail: append-only even for a superuser, hashed as docs/audit.md says, and every kind of
+-- The audit trail: append-only even for a superuser, hashed as docs/explanation/audit.md says, and every kind of
 -- tampering is found once the guard is dropped.
 \set ECHO none
 \getenv test PG_ABS_SRCDIR
@@ -10,7 +10,7 @@ SELECT plan(33);
 CREATE FUNCTION pg_temp.problems() RETURNS text LANGUAGE sql AS
 $$ SELECT string_agg(audit_id || ': ' || problem, ' | ' ORDER BY audit_id, problem) FROM etl_audit_verify() $$;
 
--- what docs/audit.md says, in SQL
+-- what docs/explanation/audit.md says, in SQL
 CREATE FUNCTION pg_temp.field(v bytea) RETURNS bytea LANGUAGE sql AS
 $$ SELECT CASE WHEN v IS NULL THEN int4send(-1) ELSE int4send(length(v)) || v END $$;
 CREATE FUNCTION pg_temp.columns_bytes(v text[]) RETURNS bytea LANGUAGE sql AS
@@ -52,11 +52,11 @@ SELECT throws_ok('UPDATE etl.audit_head SET audit_id = 1, entries = 1', '42501',
 SELECT throws_ok('UPDATE etl.audit_head SET audit_id = 7, entries = 7', '42501', NULL, 'nor to a row that is not there');
 SELECT throws_ok('DELETE FROM etl.audit_head', '42501', NULL, 'nor away');
 SELECT throws_ok('TRUNCATE etl.audit_head', '42501', NULL, 'nor all at once');
-SELECT is((SELECT status FROM etl.health WHERE "check" = 'audit guard'), 'ok', 'health: the guard is in place');
+SELECT is((SELECT status FROM etl.health WHERE check_name = 'audit guard'), 'ok', 'health: the guard is in place');
 
 -- with the guard dropped, tampering shows
 ALTER TABLE etl.audit DISABLE TRIGGER USER;
-SELECT is((SELECT status FROM etl.health WHERE "check" = 'audit guard'), 'error', 'health: the guard is gone');
+SELECT is((SELECT status FROM etl.health WHERE check_name = 'audit guard'), 'error', 'health: the guard is gone');
 SAVEPOINT tamper;
 UPDATE etl.audit SET row_count = 99 WHERE audit_id = 3;
 SELECT is(pg_temp.problems(), '3: altered or moved: its contents do not give its hash', 'an altered row');

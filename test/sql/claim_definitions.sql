@@ -4,7 +4,7 @@
 \set head :test '/include/pgtap.psql'
 \i :head
 BEGIN;
-SELECT plan(30);
+SELECT plan(41);
 
 CREATE FUNCTION reported(sql text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -33,6 +33,21 @@ SELECT is((SELECT count(*) FROM etl.dataset WHERE name IN ('b', 'c', 'f')), 0::b
 SELECT is(define('a', 'x.json', 'ta'), 'nothing', 'a dataset may claim again what it claims itself');
 SELECT ok(etl_drop('a'), 'once the other definition is gone');
 SELECT is(define('b', 'x.json', 'ta'), 'nothing', 'its file name and table may be claimed');
+-- the same table under other names
+CREATE VIEW data.seen AS SELECT v FROM data.ta;
+CREATE VIEW data.seen_again AS SELECT v FROM data.seen;
+CREATE TABLE data.child () INHERITS (data.ta);
+CREATE TABLE data.grandchild () INHERITS (data.child);
+SELECT is(define('c', 'y.json', t), '42710 | table data.' || t || ' is another name of what dataset "b" writes | It is, or has, a partition, child or view of table data.ta. The rows of two datasets in one table could not be told apart.',
+          'refused under the name of ' || t)
+  FROM unnest('{seen,seen_again,child,grandchild}'::text[]) t;
+CREATE TABLE data.whole (v text) PARTITION BY LIST (v);
+CREATE TABLE data.part PARTITION OF data.whole DEFAULT;
+SELECT is(define('g', 'g.json', 'part'), 'nothing', 'a partition may be a target');
+SELECT is(split_part(define('h', 'h.json', 'whole'), ' | ', 1), '42710', 'but not its parent as well');
+CREATE TABLE data.sibling PARTITION OF data.whole FOR VALUES IN ('s');
+SELECT is(define('h', 'h.json', 'sibling'), 'nothing', 'another partition may');
+SELECT is(define('b', 'x.json', 'ta'), 'nothing', 'what a dataset writes itself it may define again');
 
 -- ---- file names are no patterns
 SELECT is(define('p', name, 'tp'), '22023 | invalid definition of a dataset | At "/x-etl/files/0": files are claimed by their whole names; a pattern (* ? [ {) means nothing here',
@@ -66,10 +81,19 @@ CREATE TABLE pg_catalog.pg_dist_partition (logicalrelid regclass, partmethod "ch
 SELECT is(define('d', 'd.json', 'td'), 'nothing', 'Citus does not matter where it does not manage the table');
 INSERT INTO pg_dist_partition VALUES ('data.td', 'n');
 SELECT is(define('d', 'd.json', 'td'),
-    '0A000 | table data.td is managed by Citus | Citus keeps the rows of data.td in shards. What pg_etl writes into or erases from the table of this node would not be what queries see.',
+    '0A000 | table data.td is managed by Citus | Citus keeps the rows of data.td in shards. What pg_etl writes into, reads from or erases from the table of this node would not be what queries see.',
     'a table that Citus knows, of whatever kind, is refused by a definition');
 UPDATE pg_dist_partition SET logicalrelid = 'data.parent', partmethod = 'h';
 SELECT is(split_part(define('d', 'd.json', 'td'), ' | ', 1), '0A000', 'and so is a partition of one');
+CREATE TABLE data.far (v text);
+CREATE VIEW data.through AS SELECT v FROM data.far;
+UPDATE pg_dist_partition SET logicalrelid = 'data.far';
+SELECT is(split_part(define('v', 'v.json', 'through'), ' | ', 1), '0A000', 'a view of one');
+CREATE TABLE data.above (v text);
+CREATE TABLE data.below () INHERITS (data.above);
+SELECT is(define('i', 'i.json', 'above'), 'nothing', 'a table with a child is defined');
+UPDATE pg_dist_partition SET logicalrelid = 'data.below';
+SELECT is(split_part(define('i', 'i.json', 'above'), ' | ', 1), '0A000', 'and refused when Citus knows the child');
 
 SELECT * FROM finish();
 ROLLBACK;

@@ -43,7 +43,7 @@ SELECT is(reported(format('SELECT etl_define(%L)', :'readings')),
 -- ---- mistakes
 SELECT is(reported($$SELECT etl_define('{"type": "object"}')$$), '22023 | invalid definition of a dataset | At "": the JSON Schema has no "x-etl" object | "x-etl" says where the files and the tables are.', 'no x-etl');
 SELECT is(reported($$SELECT etl_define('{"x-etl": {"dataset": "a", "files": ["a.json"], "kye": "/a"}}')$$),
-    '22023 | invalid definition of a dataset | At "/x-etl/kye": a property that the schema does not allow | docs/definitions.md describes the format.', 'a misspelled member');
+    '22023 | invalid definition of a dataset | At "/x-etl/kye": a property that the schema does not allow | docs/reference/definition.md describes the format.', 'a misspelled member');
 SELECT is(reported($$SELECT etl_define('{"propertys": {}, "x-etl": {"dataset": "a", "files": ["a.json"]}}')$$) LIKE '22023 | invalid definition of a dataset | At "/propertys": %', true, 'a misspelled keyword of JSON Schema');
 SELECT is(reported($$SELECT etl_define('{"x-etl": {"dataset": "a", "files": ["a.json"], "tables": [{"name": "t", "columns": [{"name": "c", "type": "money", "from": "/a"}]}]}}')$$) LIKE
     '22023 | invalid definition of a dataset | At "/x-etl/tables/0/columns/0/type": type "money" is not one that can be loaded | Types are smallint%', true, 'a type that cannot be loaded');

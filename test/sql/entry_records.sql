@@ -3,22 +3,14 @@
 \getenv test PG_ABS_SRCDIR
 \set head :test '/include/pgtap.psql'
 \i :head
-SELECT '/tmp/pg_etl.entry.' || pg_backend_pid() AS root \gset
-\set raw :root '/raw'
-\set processed :root '/processed'
-\set archive :root '/archive'
+\set directories :test '/include/directories.psql'
+\i :directories
 \set hour :raw '/date=2020-01-01/hour='
-CREATE TEMP TABLE shell (line text);
-\set command 'mkdir -p "' :hour '0" "' :hour '1" "' :hour '2" "' :processed '" "' :archive '"'
-COPY shell FROM PROGRAM :'command';
 -- a run removes directories that it leaves empty
-\set command 'touch "' :hour '0/keep.txt" "' :hour '1/keep.txt" "' :hour '2/keep.txt"'
+\set command 'mkdir -p "' :hour '0" "' :hour '1" "' :hour '2" && touch "' :hour '0/keep.txt" "' :hour '1/keep.txt" "' :hour '2/keep.txt"'
 COPY shell FROM PROGRAM :'command';
-SET etl.raw_dir = :'raw';
-SET etl.processed_dir = :'processed';
-SET etl.archive_dir = :'archive';
 
-SELECT plan(30);
+SELECT plan(31);
 
 -- ---- members named by what no text of the server's holds, and by very much
 SELECT etl_define('{"type": "object", "properties": {"id": {"type": "integer"}, "list": true}, "additionalProperties": false,
@@ -40,10 +32,11 @@ SELECT ok((SELECT bool_and(octet_length(v ->> 'pointer') <= 2051 AND v ->> 'poin
 -- ---- where a malformed record is wrong
 \set path :hour '1/entry_names.jsonl'
 COPY (SELECT * FROM (VALUES ('{"id": 1, "list": [1, {"a": 1, "b": 2, "a": 3}]}'), ('{"id": 1, "list": [1, NaN]}'), ('{"id": 1 "list": 2}'),
-      ('{"id": 1, "list": [1, 2}'), ('{"id": 1'), ('{"id": 01}'), ('{"id": "\ud800"}'), (U&'\FEFF{"id": 1}'), ('{"id": 1} x'), ('{"id": tru}')) v(x))
+      ('{"id": 1, "list": [1, 2}'), ('{"id": 1'), ('{"id": 01}'), ('{"id": "\ud800"}'), (U&'\FEFF{"id": 1}'), ('{"id": 1} x'), ('{"id": tru}'),
+      ('{"id": 1, "list": [1, {"name": "abc')) v(x))
     TO :'path' WITH (FORMAT csv, QUOTE E'\x01', DELIMITER E'\x02');
 SELECT quarantined AS q FROM etl_run('entry_names') \gset
-SELECT is(:q, 10, 'ten malformed records');
+SELECT is(:q, 11, 'eleven malformed records');
 CREATE TEMP VIEW fault AS SELECT line, violations -> 0 ->> 'message' AS message, violations -> 0 ->> 'pointer' AS pointer
     FROM etl.quarantine WHERE dataset = 'entry_names' AND code = 'malformed';
 SELECT is((SELECT pointer FROM fault WHERE line = 1), '/list/1/a', 'the pointer of a repeated member leads through what holds it');
@@ -54,13 +47,14 @@ SELECT results_eq($$SELECT line, message FROM fault WHERE line BETWEEN 2 AND 10 
              (7, '(root): invalid escape sequence in a string: half a surrogate pair at byte 9'),
              (8, '(root): byte-order mark, which may stand only at the beginning of a file at byte 1'),
              (9, '(root): something follows the JSON value at byte 11'), (10, '(root): expected a value at byte 8')$$, 'messages say where and what was expected');
-SELECT is((SELECT pointer FROM fault WHERE line = 2), '/list/1', 'and the pointer, where it can be told');
+SELECT is((SELECT pointer FROM fault WHERE line = 2), '/list/1', 'and the pointer leads there');
+SELECT results_eq($$SELECT pointer, message FROM fault WHERE line = 11$$, $$VALUES ('/list/1/name', '(root): string is not closed at byte 32')$$, 'also where a record was cut off in the middle of a string');
 \set path :hour '2/entry_names.jsonl'
-\set command 'printf ''\\377\\376{\\000\\042\\000\\n\\000{\\000}\\000\\n'' > "' :path '"'
+\set command 'printf ''{}\\n\\377\\376{\\000\\042\\000\\n\\000{\\000}\\000\\n'' > "' :path '"'
 COPY shell FROM PROGRAM :'command';
 SELECT quarantined AS q FROM etl_run('entry_names') \gset
-SELECT results_eq($$SELECT q.line, violations -> 0 ->> 'message' FROM etl.quarantine q JOIN etl.file f USING (file_id) WHERE f.record_hour = 2 ORDER BY 1$$,
-    $$VALUES (1::bigint, '(root): UTF-16 with a byte-order mark; records are UTF-8 at byte 1'), (2, '(root): looks like UTF-16 or UTF-32; records are UTF-8 at byte 1')$$, 'UTF-16 is named');
+SELECT results_eq($$SELECT q.line, violations -> 0 ->> 'message' FROM etl.quarantine q JOIN etl.file f USING (file_id) WHERE f.record_hour = 2 AND q.line > 1 ORDER BY 1$$,
+    $$VALUES (2::bigint, '(root): UTF-16 with a byte-order mark; records are UTF-8 at byte 1'), (3, '(root): looks like UTF-16 or UTF-32; records are UTF-8 at byte 1')$$, 'UTF-16 in some lines is named');
 
 -- ---- numbers of the definition
 CREATE FUNCTION pg_temp.violations_of(keyword text, record text) RETURNS bigint LANGUAGE plpgsql AS $$

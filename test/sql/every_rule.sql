@@ -5,16 +5,10 @@
 \getenv test PG_ABS_SRCDIR
 \set head :test '/include/pgtap.psql'
 \i :head
-SELECT '/tmp/pg_etl.regress.' || pg_backend_pid() AS root \gset
-\set raw :root '/raw'
-\set processed :root '/processed'
-\set archive :root '/archive'
-CREATE TEMP TABLE shell (line text);
-\set command 'mkdir -p "' :raw '/date=2020-01-01/hour=3" "' :raw '/date=2020-01-02/hour=3" "' :processed '" "' :archive '" && touch "' :raw '/keeps the folder"'
+\set directories :test '/include/directories.psql'
+\i :directories
+\set command 'mkdir -p "' :raw '/date=2020-01-02/hour=3" && touch "' :raw '/keeps the directory"'
 COPY shell FROM PROGRAM :'command';
-SET etl.raw_dir = :'raw';
-SET etl.processed_dir = :'processed';
-SET etl.archive_dir = :'archive';
 SELECT count(name) AS defined FROM (
     SELECT (etl_define('{"x-etl": {"dataset": "shops", "files": ["shops.json"], "key": "/id", "tables": [{"name": "shops", "primary_key": ["id"], "columns": [{"name": "id", "type": "bigint", "from": "/id"}]}]}}')).name
     UNION ALL SELECT (etl_define(format('{"type": "object", "properties": {"size": {"enum": ["S", "M"]}}, "x-etl": {"dataset": %1$s, "files": [%2$s], "key": "/no", "on_repeat": %3$s,

@@ -4,16 +4,10 @@
 \getenv test PG_ABS_SRCDIR
 \set head :test '/include/pgtap.psql'
 \i :head
-SELECT '/tmp/pg_etl.regress.' || pg_backend_pid() AS root \gset
-\set raw :root '/raw'
-\set processed :root '/processed'
-\set archive :root '/archive'
-CREATE TEMP TABLE shell (line text);
-\set command 'mkdir -p "' :raw '" "' :processed '/a.csv" "' :archive '"'
+\set directories :test '/include/directories.psql'
+\i :directories
+\set command 'mkdir "' :processed '/a.csv"'
 COPY shell FROM PROGRAM :'command';
-SET etl.raw_dir = :'raw';
-SET etl.processed_dir = :'processed';
-SET etl.archive_dir = :'archive';
 SELECT name AS defined FROM etl_define('{"x-etl": {"dataset": "notes", "files": ["notes.json"], "tables": [{"name": "notes", "columns": [{"name": "v", "from": "/v"}, {"name": "w", "from": "/w"}]}]}}') \gset
 INSERT INTO data.notes VALUES ('a,b "c"', 'x'), (NULL, 'y');
 CREATE FUNCTION said(path text, format text) RETURNS text LANGUAGE plpgsql AS $$
@@ -39,11 +33,14 @@ SELECT is(said(p, 'csv'), format('0A000 | cannot write "%s" in the compression t
 SELECT is(said('c.csv.GZ', 'csv'), '22023 | path "c.csv.GZ" would not be compressed | Write the ending as .gz.', 'nor is what another ending than .gz says');
 -- what is there is what the names say
 CREATE TEMP TABLE line (n serial, v text);
-\set command 'cd "' :processed '" && cat b.csv && gzip -dc b.csv.gz && cat a.jsonl && gzip -dc a.JSON.gz && ls -A . | tr \'\\n\' \' \''
+\set command 'cd "' :processed '" && cat b.csv && gzip -dc b.csv.gz && cat a.jsonl && gzip -dc a.JSON.gz && ls -A -I .pg_etl . | tr \'\\n\' \' \''
 COPY line (v) FROM PROGRAM :'command' WITH (FORMAT csv, QUOTE E'\x01', DELIMITER E'\x02');
 SELECT results_eq('SELECT v FROM line ORDER BY n', $$VALUES ('v,w'), ('"a,b ""c""",x'), (',y'), ('v,w'), ('"a,b ""c""",x'), (',y'),
     ('{"v":"a,b \"c\"","w":"x"}'), ('{"v":null,"w":"y"}'), ('{"v":"a,b \"c\"","w":"x"}'), ('{"v":null,"w":"y"}'),
     ('.csv.d a.JSON.gz a.csv a.json a.jsonl a.ndjson b.CSV b.csv b.csv.gz plain plain.gz plain.txt v1.2 ')$$, 'files hold what their names say, and nothing is left of what was refused');
+-- a column that is called as a query's alias could be
+ALTER TABLE data.notes ADD x text, ADD t text;
+SELECT is((SELECT etl_export('notes', :'processed' || '/x.jsonl')), 2::bigint, 'columns called x and t are in nobody''s way');
 SELECT * FROM finish();
 DROP FUNCTION said;
 DROP EXTENSION pg_etl;

@@ -36,7 +36,7 @@ SELECT throws_ok($$ SELECT etl_extend(-1, 'x') $$, '42704', NULL, 'no such reque
 SELECT pg_temp.request(1002, '67318', 'held', now() - interval '40 days');
 SELECT is((SELECT string_agg(erasure_id::text, ',') FROM etl.erasure_overdue), '1002', 'overdue');
 SELECT is((SELECT within_30_days FROM etl.erasure_report WHERE erasure_id = 1002), false, 'and not within 30 days');
-SELECT is((SELECT status FROM etl.health WHERE "check" = 'erasure requests'), 'error', 'health says so');
+SELECT is((SELECT status FROM etl.health WHERE check_name = 'erasure requests'), 'error', 'health says so');
 SELECT throws_ok($$ SELECT etl_extend(1002, 'x') $$, '55000', NULL, 'too late for an extension');
 -- refusal
 SELECT throws_ok($$ SELECT etl_refuse(1002, NULL) $$, '22004', NULL, 'a refusal needs its ground');

@@ -4,17 +4,8 @@
 \getenv test PG_ABS_SRCDIR
 \set head :test '/include/pgtap.psql'
 \i :head
-SELECT '/tmp/pg_etl.locate.' || pg_backend_pid() AS root \gset
-\set raw :root '/raw'
-\set processed :root '/processed'
-\set archive :root '/archive'
-\set hour :raw '/date=2020-01-01/hour=3'
-CREATE TEMP TABLE shell (line text);
-\set command 'mkdir -p "' :hour '" "' :processed '" "' :archive '"'
-COPY shell FROM PROGRAM :'command';
-SET etl.raw_dir = :'raw';
-SET etl.processed_dir = :'processed';
-SET etl.archive_dir = :'archive';
+\set directories :test '/include/directories.psql'
+\i :directories
 
 SELECT plan(25);
 
@@ -45,7 +36,7 @@ SELECT is((SELECT loaded FROM etl_run('customers')), 1::bigint, 'loaded');
 SELECT is((SELECT occurrences FROM located('JOSÉ.LOCATABLE@EXAMPLE.COM') WHERE kind = 'table'), 1::bigint, 'a row');
 SELECT is((SELECT place FROM located('josé.locatable@example.com') WHERE kind = 'table'), 'data.customers', 'in its table');
 SELECT is((SELECT place FROM located('5550001') WHERE kind = 'table'), 'data.customers', 'a number, as text');
-SELECT is((SELECT count(*) FROM located(normalize('josé.locatable', NFD)) WHERE kind = 'table'), 1::bigint, 'in the other normalisation');
+SELECT is((SELECT count(*) FROM located(normalize('josé.locatable', NFD)) WHERE kind = 'table'), 1::bigint, 'in the other normalization');
 SELECT is((SELECT sum(occurrences) FROM located('josé.locatable@example.com') WHERE kind = 'disk' AND place LIKE 'base/% (data.customers)'), 1::numeric, 'in the table''s file');
 SELECT cmp_ok((SELECT sum(occurrences) FROM located('josé.locatable@example.com') WHERE kind = 'disk' AND place LIKE 'pg_wal/%'), '>=', 1::numeric, 'and in the write-ahead log');
 

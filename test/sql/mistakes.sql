@@ -4,16 +4,10 @@
 \getenv test PG_ABS_SRCDIR
 \set head :test '/include/pgtap.psql'
 \i :head
-SELECT '/tmp/pg_etl.regress.' || pg_backend_pid() AS root \gset
-\set raw :root '/raw'
-\set processed :root '/processed'
-\set archive :root '/archive'
-CREATE TEMP TABLE shell (line text);
-\set command 'mkdir -p "' :raw '/date=2020-01-01/hour=3" "' :processed '/directory" "' :archive '" && touch "' :raw '/date=2020-01-01/hour=3/keeps the folder"'
+\set directories :test '/include/directories.psql'
+\i :directories
+\set command 'mkdir "' :processed '/directory" && touch "' :hour '/keeps the directory"'
 COPY shell FROM PROGRAM :'command';
-SET etl.raw_dir = :'raw';
-SET etl.processed_dir = :'processed';
-SET etl.archive_dir = :'archive';
 CREATE ROLE etl_regress_nobody;
 SELECT count(*) > 0 AS made FROM etl_run() \gset
 SELECT name AS defined FROM etl_define('{"x-etl": {"dataset": "notes", "files": ["notes.json"], "tables": [{"name": "notes", "columns": [{"name": "v", "from": "/v"}]}]}}') \gset
@@ -125,7 +119,7 @@ INSERT INTO need VALUES ('etl_run(''customers'')'), ('etl_run()'), ('etl_replay(
 SET etl.raw_dir = '/nosuch/directory';
 SELECT results_eq('SELECT DISTINCT s.code, s.message FROM need, said(''SELECT '' || c) s', $$VALUES ('58P01', 'cannot use etl.raw_dir "/nosuch/directory": No such file or directory')$$, 'a directory that is not there');
 SET etl.raw_dir = '/etc/passwd';
-SELECT results_eq('SELECT DISTINCT s.code, s.message FROM need, said(''SELECT '' || c) s', $$VALUES ('42809', 'etl.raw_dir "/etc/passwd" is not a folder')$$, 'what is none');
+SELECT results_eq('SELECT DISTINCT s.code, s.message FROM need, said(''SELECT '' || c) s', $$VALUES ('42809', 'etl.raw_dir "/etc/passwd" is not a directory')$$, 'what is none');
 SET etl.raw_dir = '';
 INSERT INTO need VALUES ('etl_read(''x'')'), ('etl_validate_file(''customers'', ''x'')');
 SELECT results_eq('SELECT DISTINCT s.code, s.message FROM need, said(''SELECT '' || c) s', $$VALUES ('55000', 'setting "etl.raw_dir" is not set')$$, 'a setting that is not set');

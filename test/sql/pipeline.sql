@@ -3,14 +3,8 @@
 \getenv test PG_ABS_SRCDIR
 \set head :test '/include/pgtap.psql'
 \i :head
-SELECT '/tmp/pg_etl.regress.' || pg_backend_pid() AS root \gset
-\set raw :root '/raw'
-\set processed :root '/processed'
-\set archive :root '/archive'
-\set hour :raw '/date=2020-01-01/hour=3'
-CREATE TEMP TABLE shell (line text);
-\set command 'mkdir -p "' :hour '" "' :processed '" "' :archive '"'
-COPY shell FROM PROGRAM :'command';
+\set directories :test '/include/directories.psql'
+\i :directories
 
 SELECT plan(52);
 
@@ -86,7 +80,7 @@ SELECT results_eq($$SELECT path, status, records, loaded, quarantined, processed
 \set processed_file :processed '/date=2020-01-01/hour=3/products.json'
 SELECT results_eq(format('SELECT record::jsonb - ''last_change'' FROM etl_read(%L)', :'processed_file'),
     $$VALUES ('{"sku": 1, "name": "Tea", "price": 3.50, "category": "food", "popularity": 0.5}'::jsonb), ('{"sku": 3, "name": "Cup", "price": 4, "category": "house", "popularity": 1}')$$,
-    'the processed file has the accepted records, normalised');
+    'the processed file has the accepted records, normalized');
 SELECT matches((SELECT record FROM etl_read(:'processed_file') LIMIT 1), '"price": 3.50, .*"last_change": "20[0-9-]+T[0-9:.]+Z"}$', 'the rest as it came');
 \set command 'cd "' :root '" && find raw processed archive -type f -not -path "*/.*" | sort'
 TRUNCATE shell;

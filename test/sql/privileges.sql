@@ -4,16 +4,10 @@
 \getenv test PG_ABS_SRCDIR
 \set head :test '/include/pgtap.psql'
 \i :head
-SELECT '/tmp/pg_etl.regress.' || pg_backend_pid() AS root \gset
-\set raw :root '/raw'
-\set processed :root '/processed'
-\set archive :root '/archive'
-CREATE TEMP TABLE shell (line text);
-\set command 'mkdir -p "' :raw '/date=2020-01-01/hour=3" "' :processed '" "' :archive '" && touch "' :raw '/date=2020-01-01/hour=3/keeps the folder"'
+\set directories :test '/include/directories.psql'
+\i :directories
+\set command 'touch "' :hour '/keeps the directory"'
 COPY shell FROM PROGRAM :'command';
-SET etl.raw_dir = :'raw';
-SET etl.processed_dir = :'processed';
-SET etl.archive_dir = :'archive';
 
 CREATE ROLE etl_regress_nobody;
 CREATE ROLE etl_regress_operator;
@@ -60,7 +54,7 @@ SELECT is(outcome('etl_regress_nobody', s), '42501', 'refused: ' || s)
     $$SELECT etl_grant('etl_regress_nobody', 'operator')$$]) s;
 SELECT is(outcome('etl_regress_nobody', format('SET etl.%s = %L', s, v)), '42501', 'settings of folders, keys and limits are a superuser''s: ' || s)
   FROM (VALUES ('raw_dir', '/etc'), ('processed_dir', '/tmp'), ('archive_dir', '/tmp'), ('key_file', '/tmp/k'), ('journal_dir', '/tmp'),
-               ('max_record_size', '1MB'), ('max_file_size', '1GB'), ('batch_memory', '1GB')) x(s, v);
+               ('max_record_size', '1MB'), ('max_file_size', '1GB'), ('batch_memory', '1GB'), ('settle_time', '1h')) x(s, v);
 SELECT is(outcome('etl_regress_nobody', $$ALTER ROLE etl_regress_nobody SET etl.raw_dir = '/etc'$$), '42501', 'nor by ALTER ROLE');
 SELECT is(outcome('etl_regress_nobody', 'SET etl.threads = 1'), 'ok', 'but for the number of threads');
 SELECT is(outcome('etl_regress_nobody', 'SET etl.postpone_indexes = off'), 'ok', 'and when indexes are built');

@@ -4,23 +4,14 @@
 \getenv test PG_ABS_SRCDIR
 \set head :test '/include/pgtap.psql'
 \i :head
-SELECT '/tmp/pg_etl.regress.' || pg_backend_pid() AS root \gset
-\set raw :root '/raw'
-\set processed :root '/processed'
-\set archive :root '/archive'
+\set directories :test '/include/directories.psql'
+\i :directories
 \set key :root '/key'
-\set hour :raw '/date=2020-01-01/hour=3'
-CREATE TEMP TABLE shell (line text);
-\set command 'mkdir -p "' :hour '" "' :processed '" "' :archive '"'
-COPY shell FROM PROGRAM :'command';
-SET etl.raw_dir = :'raw';
-SET etl.processed_dir = :'processed';
-SET etl.archive_dir = :'archive';
 SET etl.key_file = :'key';
 SET DateStyle = 'German, DMY';
 SET TimeZone = 'Asia/Kathmandu';
 
-SELECT plan(103);
+SELECT plan(106);
 
 CREATE FUNCTION reported(sql text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -114,7 +105,7 @@ SELECT results_eq($$SELECT (r).name, (r).mail, (r).login, (r).born, (r).seen, (r
 CREATE FUNCTION with_personal(column_type text, personal text, extra text DEFAULT '') RETURNS text LANGUAGE sql AS $$
     SELECT reported(format($f$SELECT etl_define(%L)$f$, format('{"type": "object", "x-etl": {"dataset": "d", "files": ["d.jsonl"], "key": "/id", "tables": [{"name": "d", "primary_key": ["id"], "columns": [{"name": "id", "type": "bigint", "from": "/id"}, {"name": "c", "type": "%s", "from": "/c"%s}]}], "subject": {"field": "/id"}, "personal": [%s]}}', column_type, extra, personal)))
 $$;
-SELECT is(with_personal('date', '{"field": "/c", "treatment": "sha256"}'), '22023 | At "/x-etl/personal/0/treatment": column "c" is date and can''t take text of 64 characters', 'a treatment that the column''s type can''t take is named with its place');
+SELECT is(with_personal('date', '{"field": "/c", "treatment": "sha256"}'), '22023 | At "/x-etl/personal/0/treatment": column "c" is date and cannot take text of 64 characters', 'a treatment that the column''s type can''t take is named with its place');
 SELECT matches(with_personal(t, p), '^22023 \| At "/x-etl/personal/0', t || ' can''t be treated with ' || p) FROM (VALUES
     ('integer', '{"field": "/c", "treatment": "redact"}'),
     ('date', '{"field": "/c", "treatment": "redact", "value": "31.02.2000"}'),
@@ -222,9 +213,16 @@ SELECT is((SELECT count(*) FROM etl_label_columns('people')), 1::bigint, 'is not
 SELECT results_eq($$SELECT label COLLATE "default" FROM pg_seclabels WHERE provider = 'anon' AND objtype IN ('column', 'schema') ORDER BY objtype$$,
     $$VALUES ('MASKED WITH FUNCTION etl.mask(''{"treatment": "partial"}'', ''text'', name)'), ('TRUSTED')$$, 'any more');
 SELECT is(col_description('data.people'::regclass, 3), 'where bills go', 'and its comment is the owner''s again');
+-- what the table computes from them is personal as well (the view has the row type, which is to get columns)
+DROP VIEW shown CASCADE;
+ALTER TABLE data.people ADD shout varchar(80) GENERATED ALWAYS AS (upper(name)) STORED, ADD twice bigint GENERATED ALWAYS AS (id * 2) STORED;
+SELECT results_eq($$SELECT column_name, type, field, treatment, options FROM etl.personal_column WHERE dataset = 'people' ORDER BY 1$$,
+    $$VALUES ('name', 'text', '/name', 'partial', '{"treatment": "partial"}'::jsonb), ('shout', 'character varying(80)', '/name', 'null', '{"treatment": "null"}')$$, 'a column generated from a personal one is listed');
+SELECT results_eq($$SELECT column_name, treatment, label FROM etl_label_columns('people') ORDER BY 1$$,
+    $$VALUES ('data.people.name', 'partial', 'MASKED WITH FUNCTION etl.mask(''{"treatment": "partial"}'', ''text'', name)'), ('data.people.shout', 'null', 'MASKED WITH VALUE NULL')$$, 'and labelled');
+SELECT matches(col_description('data.people'::regclass, (SELECT attnum FROM pg_attribute WHERE attrelid = 'data.people'::regclass AND attname = 'shout')), 'personal data of people, treatment null', 'and has a comment');
 
 SELECT * FROM finish();
-DROP VIEW shown;
 DROP TABLE from_records;
 DROP EXTENSION pg_etl;
 DROP FUNCTION with_personal, reported;

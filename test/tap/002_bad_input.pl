@@ -170,7 +170,7 @@ stage($node, 'date=2020-01-02/hour=6/notes.txt', 'x');
 stage($node, 'date=2020-01-02/hour=6/products.json.part', product(53, ''));
 stage($node, 'date=2020-01-02/hour=7/products.json', $gz);
 my ($status, $error) = split /\n/, $node->safe_psql('postgres', q{SELECT status || '|' || files || '|' || records || '|' || loaded || E'\n' || error FROM etl_run('products')});
-is($status, 'partial|7|3|2', 'files that fail do not keep the others');
+is($status, 'partial|7|4|4', 'files that fail do not keep the others');
 like($error, qr/^3 of 7 files failed, the first: date=2020-01-02.hour=1/, 'the run names the first');
 is_sql($node, q{SELECT path, status, records, loaded, error FROM etl.file WHERE path LIKE 'date=2020-01-02/%' ORDER BY path}, <<'TXT' =~ s/\n\z//r, 'every file has its row');
 date=2020-01-02/hour=0/products.json.gz|archived|2|2|
@@ -179,7 +179,7 @@ date=2020-01-02/hour=2/products.json.gz|failed|0|0|unsupported gzip compression 
 date=2020-01-02/hour=3/products.json|archived|0|0|
 date=2020-01-02/hour=4/products.json|archived|0|0|
 date=2020-01-02/hour=5/products.json.gz|failed|0|0|not in gzip format: the file is empty
-date=2020-01-02/hour=7/products.json|archived|1|0|
+date=2020-01-02/hour=7/products.json|archived|2|2|
 TXT
 is_sql($node, 'SELECT path, nearest FROM etl.unclaimed ORDER BY path', <<'TXT' =~ s/\n\z//r, 'what no dataset claims is listed');
 date=2020-01-02/hour=24/products.json|products
@@ -211,6 +211,15 @@ is(-e "$root/processed/date=2020-01-02/hour=3/products.json" ? 1 : 0, 0, 'no acc
 # nothing of the values of records in the server's log
 my $log = PostgreSQL::Test::Utils::slurp_file($node->logfile);
 unlike($log, qr/a\@example\.com|Ann|1 Way/, 'no personal data in the server log at debug1');
+
+# What a run has refused is not looked through for each of its batches.
+$node->safe_psql('postgres', q{DELETE FROM etl.quarantine});
+stage($node, 'date=2020-03-01/hour=0/transactions.json', join '', map { transaction(1, [ [ 1, 1, '1.00', '1.00' ] ], '1.00') =~ s/\}$/, "extra": 1}\n/r } 1 .. 60000);
+$node->safe_psql('postgres', 'SELECT pg_stat_reset()');
+is(run_counts($node, "etl_run('transactions')"), 'succeeded|1|60000|0|60000', 'a file with nothing but refused records');
+my $rows = q{SELECT coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0) FROM pg_stat_all_tables WHERE relid = 'etl.quarantine'::regclass};
+$node->poll_query_until('postgres', q{SELECT n_tup_ins >= 60000 FROM pg_stat_all_tables WHERE relid = 'etl.quarantine'::regclass});
+cmp_ok($node->safe_psql('postgres', $rows), '<', 30000, 'of which the run has not looked at all again');
 
 $node->stop;
 done_testing();

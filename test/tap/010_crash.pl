@@ -1,6 +1,6 @@
 # Whatever is killed at whatever moment, the next run finishes the work, and everything is as if
 # nothing had happened: tables, quarantine, catalog, processed and archived files. At every fault
-# point (src/run/fault.h) of every step once the backend is killed and once the whole server.
+# point (src/pg/fault.h) of every step once the backend is killed and once the whole server.
 #
 #   ETL_FAULTS_MODULE   the module with fault points
 #   ETL_CRASH_POINTS    all: the pairs of step and point all of them; else each point in one step,

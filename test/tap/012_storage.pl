@@ -60,7 +60,7 @@ for my $folder (qw(raw processed archive))
 	chmod 0500, "$root/$folder";
 	fails(qr{cannot use etl.${folder}_dir .*: Permission denied}, "closed $folder folder");
 	chmod 0700, "$root/$folder";
-	fails(qr{etl.${folder}_dir "$root/file" is not a folder}, "a file as $folder folder", "SET etl.${folder}_dir = '$root/file'")
+	fails(qr{etl.${folder}_dir "$root/file" is not a directory}, "a file as $folder folder", "SET etl.${folder}_dir = '$root/file'")
 	  if open(my $fh, '>', "$root/file");
 	unlink "$root/file";
 }
@@ -239,7 +239,8 @@ SKIP:
 	is(file_row($path), "loaded|2|raw file was replaced by another delivery before it could be archived\narchived|1|", 'and what became of the first is told');
 	$path = stage_products(2);
 	is($meanwhile->('exported', sub { stage($node, $path, slurp_file("$root/raw/$path") . product(++$sku)) }), "succeeded|1|2|2|0\n", 'a file that grows after it was read');
-	is(run(), 'succeeded|1|3|3|0', 'is another delivery');
+	is(run(), 'succeeded|1|1|1|0', 'gives what it has got since');
+	is_sql($node, "SELECT string_agg(records::text, ',' ORDER BY file_id) FROM etl.file WHERE path = '$path'", '2,1', 'as a file of its own');
 	$path = stage_products(2);
 	is($meanwhile->('exported', sub { unlink "$root/raw/$path" }), "succeeded|1|2|2|0\n", 'a file that vanishes after it was read');
 	is(run(), 'succeeded|0|0|0|0', 'nothing to do about it');
@@ -295,7 +296,7 @@ SKIP:
 		$request->($hour, 900 + $hour);
 		my ($status, $out, $err) = $node->psql('postgres', "SELECT status, loaded FROM etl_run('erasure_requests')");
 		is($out, 'succeeded|1', "another request, while the first waits for its folder ($hour)");
-		like($err, qr/waits in another folder than is set/, 'which is told');
+		like($err, qr/waits in another directory than is set/, 'which is told');
 		ok(-f $part, 'and whose copy is kept');
 		ok(-f "$root/raw/date=2022-02-02/hour=1/erasure-requests.json", 'as it is itself');
 	}

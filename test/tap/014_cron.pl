@@ -32,7 +32,18 @@ for my $mode (qw(workers connections))
 		stage($node, "date=2020-01-01/hour=$hour/products.json",
 			join '', map { sprintf qq({"sku": %d, "name": "%s", "price": "1.00", "category": "c", "popularity": 1.5}\n), ++$sku, 'n' x 1000 } 1 .. 2000);
 	}
-	like($node->safe_psql('postgres', "SELECT etl_schedule('products', '* * * * *')"), qr/^\d+$/, "$mode: scheduled");
+	($status, $out, $err) = $node->psql('postgres', "SELECT etl_schedule('products', '* * * * *')");
+	like($out, qr/^\d+$/, "$mode: scheduled");
+	if ($mode eq 'workers') { is($err, '', "$mode: without a warning") }
+	else
+	{
+		like($err, qr/WARNING:  jobs of pg_cron connect to the server.*\nDETAIL:  cron.use_background_workers is off: .*\nHINT:  ALTER SYSTEM SET cron.use_background_workers = on;.*pg_hba\.conf.*\.pgpass/, "$mode: that it has to be let in is said");
+		for my $call ('etl_schedule_retention()', 'etl_schedule_purge()', q{etl_schedule()})
+		{
+			($status, $out, $err) = $node->psql('postgres', "BEGIN; SELECT $call; ROLLBACK");
+			is(scalar(() = $err =~ /WARNING:/g), 1, "$mode: once by $call");
+		}
+	}
 	$node->safe_psql('postgres', 'UPDATE cron.job SET nodeport = ' . $node->port);
 	is_sql($node, 'SELECT jobname, schedule, command, active FROM cron.job', "pg_etl load products|* * * * *|CALL public.etl_load('products'::pg_catalog.text)|t", "$mode: the job");
 }

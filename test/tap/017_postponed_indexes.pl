@@ -1,5 +1,5 @@
 # The first rows of a table are loaded without its indexes, which are built when all is loaded
-# (src/run/postponed_indexes.h). What comes of it is the same as without; it is done only where it
+# (src/load/postponed_indexes.h). What comes of it is the same as without; it is done only where it
 # can't be noticed in the result; whoever reads goes on, and holds nothing up; and however such a run
 # ends, the indexes are in use and right.
 use strict;
@@ -151,7 +151,7 @@ stage_orders(1);
 stage($node, 'date=2020-01-01/hour=3/orders.json', order(13000, 'order 5') . order(13001));
 $before = index_files();
 is($node->safe_psql('postgres', "SELECT $counts FROM etl_run('orders')"), 'succeeded|4|12007|12001|6', 'other unique indexes refuse rows');
-is_sql($node, "SELECT violations -> 0 ->> 'message' FROM etl.quarantine WHERE code = 'constraint'", '(root): refused by table "orders", constraint "note"', 'each by itself');
+is_sql($node, "SELECT violations -> 0 ->> 'message' FROM etl.quarantine WHERE code = 'constraint'", '/note: refused by table "orders", constraint "note"', 'each by itself');
 is(join(' ', map { /^(\S+)/ } grep { index($before, $_) >= 0 } split /, /, index_files()), 'data.hashed data.lower_note data.note data.part_note', 'they, and those with expressions, conditions or of another kind, stay in use');
 is_sql($node, "SELECT count(*) FROM pg_index WHERE indisclustered AND indexrelid = 'data.orders_pkey'::regclass", '1', 'CLUSTER keeps its index');
 

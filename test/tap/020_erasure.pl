@@ -27,28 +27,6 @@ sub transaction
 		$n, $customer, $customer, $customer, $customer);
 }
 
-# Every place that holds a text, gunzipped: files, and the rows of every table.
-sub places_with
-{
-	my ($node, $needle) = @_;
-	my @places;
-	for my $folder (qw(raw processed archive))
-	{
-		for my $path (files_below("$node->{etl_root}/$folder"))
-		{
-			push @places, "$folder/$path" if grep { /\Q$needle\E/i } slurp_lines("$node->{etl_root}/$folder/$path");
-		}
-	}
-	my $tables = $node->safe_psql('postgres', <<"SQL");
-SELECT coalesce(string_agg(name, ' ' ORDER BY name), '')
-  FROM (SELECT oid::regclass::text AS name,
-               (xpath('/row/n/text()', query_to_xml(format('SELECT count(*) AS n FROM %s t WHERE strpos(lower(t::text), lower(%L)) > 0', oid::regclass, '$needle'), false, true, '')))[1]::text::int AS n
-          FROM pg_class WHERE relkind = 'r' AND relnamespace IN ('etl'::regnamespace, 'data'::regnamespace)) t
- WHERE n > 0
-SQL
-	push @places, $tables if $tables ne '';
-	return join ' ', @places;
-}
 
 my $node = etl_node(conf => "max_prepared_transactions = 5\n");
 my $sql = sub { $node->safe_psql('postgres', $_[0]) };
@@ -180,7 +158,7 @@ stage($node, 'date=2020-01-06/hour=01/customers.json', customer(2001, 'racing@ex
 	$session->pump until $loaded =~ /loaded\n/;
 	my ($erased, $erase_errors) = ('', '');
 	my $eraser = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('postgres'), '-c', "SELECT status FROM etl_erase('customers', '2001')" ], '>', \$erased, '2>', \$erase_errors);
-	ok($node->poll_query_until('postgres', q{SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event = 'advisory')}), 'the erasure waits for the load');
+	ok($node->poll_query_until('postgres', q{SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event = 'object')}), 'the erasure waits for the load');
 	$in .= "COMMIT;\n\\q\n";
 	$session->finish;
 	$eraser->finish;

@@ -26,7 +26,7 @@ sub customer
 }
 
 # Asks for the erasure of people and runs it; in a transaction that the caller completes with $end.
-sub ask
+sub ask_erasure
 {
 	my ($node, $ids, $end) = @_;
 	++$hour;
@@ -47,7 +47,7 @@ sub refusal
 sub health
 {
 	my ($node, $database) = @_;
-	return $node->safe_psql($database // 'postgres', q{SELECT status FROM etl.health WHERE "check" = 'journal'});
+	return $node->safe_psql($database // 'postgres', q{SELECT status FROM etl.health WHERE check_name = 'journal'});
 }
 
 # Everything that files below a folder and the database's own tables say.
@@ -97,7 +97,7 @@ stage($node, "$day/hour=1/customers.json", customer(110, first_name => 'null') .
 is(run_counts($node, "etl_run('customers')"), 'succeeded|2|11|9|2', 'people');
 $node->safe_psql('postgres', q{DELETE FROM etl.quarantine WHERE key = '111'});
 is(health($node), 'ok', 'no erasure yet, none missing');
-ask($node, [105]);
+ask_erasure($node, [105]);
 my ($journal) = glob "$outside/journal/*.jsonl";
 ok(defined $journal, 'the first erasure begins the journal');
 is((stat $journal)[2] & 0777, 0600, 'which nobody else can read');
@@ -109,14 +109,14 @@ my $dump = "$outside/dump";
 $node->command_ok([ 'pg_dump', '-Fc', '-f', $dump, 'postgres' ], 'pg_dump');
 my $segment = $node->safe_psql('postgres', q{SELECT pg_walfile_name(pg_create_restore_point('before'))});
 system_or_bail('cp', '-a', $root, "$outside/folders");
-ask($node, [ 101, 110, 111 ]);
-ask($node, [ 102 ]);
+ask_erasure($node, [ 101, 110, 111 ]);
+ask_erasure($node, [ 102 ]);
 is_sql($node, q{SELECT string_agg(status || ' ' || row_count, ', ' ORDER BY erasure_id) FROM etl.erasure}, 'completed 1, completed 1, completed 1, completed 0, completed 1', 'erased');
 $node->safe_psql('postgres', 'SELECT pg_switch_wal()');
 $node->poll_query_until('postgres', "SELECT last_archived_wal >= '$segment' FROM pg_stat_archiver") or die 'WAL was not archived';
 
 # ---- an erasure that was rolled back
-ask($node, [103], 'ROLLBACK');
+ask_erasure($node, [103], 'ROLLBACK');
 my @lines = slurp_lines($journal);
 like($lines[-1], qr/"kind":"rolled_back"/, 'the journal says that it was rolled back');
 is(health($node), 'ok', 'and it is not missed');
@@ -231,7 +231,7 @@ check_restored('dump', $copy, 'restored');
 like($copy->safe_psql('restored', q{SELECT etl_journal_renew('a test system')}), qr/^[0-9a-f-]{36}$/, 'a copy gets a journal of its own');
 check_purged('dump', $copy, 'restored');
 
-# ---- a journal that can't be trusted
+# ---- a journal that cannot be trusted
 sub damaged
 {
 	my ($name, $content, $pattern) = @_;
@@ -246,7 +246,7 @@ sub damaged
 		unlink $journal;
 	}
 	is(health($node), 'error', "$name: health says so");
-	like(refusal($node, "SELECT etl_run('customers')"), qr/55000: erasure journal .* can't be trusted.*$pattern/s, "$name is reported");
+	like(refusal($node, "SELECT etl_run('customers')"), qr/55000: erasure journal .* cannot be trusted.*$pattern/s, "$name is reported");
 	like(refusal($node, 'SELECT * FROM etl_reapply()'), qr/55000/, "$name is not applied");
 	open my $fh, '>:raw', $journal or die;
 	print $fh $untouched;
@@ -275,7 +275,7 @@ damaged('a journal with a line twice', $untouched . $whole[-1], 'does not follow
 	close $fh;
 }
 is(health($node), 'warning', 'a line that a crash left incomplete');
-is(ask($node, [106]), 'succeeded', 'does not stop the next erasure');
+is(ask_erasure($node, [106]), 'succeeded', 'does not stop the next erasure');
 is(health($node), 'ok', 'which removes it');
 
 # ---- sessions that append at the same time, some of which roll back
@@ -296,7 +296,7 @@ $node->safe_psql('postgres', "ALTER DATABASE postgres SET etl.journal_dir = '$ou
 
 # ---- a hold makes a request wait, its release carries it out
 $node->safe_psql('postgres', q{SELECT etl_hold('customers', '107', 'docket 1')});
-ask($node, [ 107, 108 ]);
+ask_erasure($node, [ 107, 108 ]);
 is_sql($node, q{SELECT string_agg(status, ',' ORDER BY erasure_id DESC) FROM (SELECT * FROM etl.erasure ORDER BY erasure_id DESC LIMIT 2) x}, 'completed,held', 'one waits, the other does not');
 is_here(all_text($node, 'postgres', $root), 107, 1, 'on hold');
 is_sql($node, q{SELECT hold_reasons FROM etl.erasure_held}, '{"docket 1"}', 'the report says why');

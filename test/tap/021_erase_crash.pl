@@ -1,4 +1,4 @@
-# An erasure that is killed, at every fault point it passes (src/run/fault.h), the backend or the whole
+# An erasure that is killed, at every fault point it passes (src/pg/fault.h), the backend or the whole
 # server: asked again it leaves everything as if nothing had happened, in tables, quarantine, processed,
 # archived and staged files, and the journal's line of a transaction that was rolled back is recognised.
 #
@@ -163,8 +163,8 @@ for my $run (grep { !$seen{$_}++ } @runs)
 		}
 		else { wait_for_restart($node, $place) }
 	}
-	is($node->safe_psql($world->{name}, q{SELECT status FROM etl.health WHERE "check" = 'journal'}), 'ok', "$run: the journal is well")
-	  or diag $node->safe_psql($world->{name}, q{SELECT detail FROM etl.health WHERE "check" = 'journal'});
+	is($node->safe_psql($world->{name}, q{SELECT status FROM etl.health WHERE check_name = 'journal'}), 'ok', "$run: the journal is well")
+	  or diag $node->safe_psql($world->{name}, q{SELECT message FROM etl.health WHERE check_name = 'journal'});
 	my $had = $node->safe_psql($world->{name}, q{SELECT count(*) FROM etl.erasure WHERE source = 'sql'});
 	$had ? ++$committed : ++$rolled_back;
 	is($node->safe_psql($world->{name}, $erase), $had ? 'duplicate' : 'completed', "$run: asked again");

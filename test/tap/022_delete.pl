@@ -16,24 +16,6 @@ my $node = etl_node(conf => "etl.key_file = '$outside/key'\netl.journal_dir = '$
 my $root = $node->{etl_root};
 sub sql { return $node->safe_psql('postgres', $_[0]) }
 
-# Every file and every row of every table that holds a text.
-sub places_with
-{
-	my ($needle) = @_;
-	my @places;
-	for my $path (files_below($root))
-	{
-		push @places, $path if grep { /\Q$needle\E/i } slurp_lines("$root/$path");
-	}
-	push @places, split /\n/, sql(<<"SQL");
-SELECT name
-  FROM (SELECT oid::regclass::text AS name,
-               (xpath('/row/n/text()', query_to_xml(format('SELECT count(*) AS n FROM %s t WHERE strpos(lower(t::text), lower(%L)) > 0', oid::regclass, '$needle'), false, true, '')))[1]::text::int AS n
-          FROM pg_class WHERE relkind = 'r' AND relnamespace IN ('etl'::regnamespace, 'data'::regnamespace, 'public'::regnamespace)) t
- WHERE n > 0 ORDER BY 1
-SQL
-	return join ' ', @places;
-}
 
 # members; their visits, which go as well; and invoices, which stay and refer to them
 sql($_) for
@@ -64,8 +46,8 @@ stage($node, 'date=2026-01-02/hour=1/visits.jsonl.gz', qq({"member": "101", "doo
 
 # nobody refers to 101 but visits, which go as well
 is(sql(q{SELECT status FROM etl_erase('members', '101')}), 'completed', 'erased');
-is(places_with($_), '', "'$_' is nowhere") for qw(Name101 member101@ 555-101 Unnamed101 Torn101 Door101 Wrongdoor101 Later101);
-isnt(places_with($_), '', "'$_' is still there") for qw(Name103 member103@ 555-103-2 Door103 Later103);
+is(places_with($node, $_), '', "'$_' is nowhere") for qw(Name101 member101@ 555-101 Unnamed101 Torn101 Door101 Wrongdoor101 Later101);
+isnt(places_with($node, $_), '', "'$_' is still there") for qw(Name103 member103@ 555-103-2 Door103 Later103);
 is(sql('SELECT string_agg(id::text, $$ $$ ORDER BY id) FROM data.members'), '102 103 104', 'the row is gone');
 is(sql('SELECT count(*) FROM data.phones'), '6', 'with the rows of its child table');
 is(sql('SELECT string_agg(member::text, $$ $$ ORDER BY member) FROM data.visits'), '102 103 104', 'and those of the other dataset');
@@ -81,14 +63,14 @@ is(sql(q{SELECT status FROM etl_erase('members', email => 'MEMBER102@example.org
 is(sql('SELECT * FROM data.members WHERE id = 102'), '102|[erased]||2026-01-01', 'all but the key and the partition is gone');
 is(sql('SELECT * FROM data.invoices ORDER BY no'), "1|102|[erased]\n2|104|Recipient104", 'the invoice is treated as its own definition says');
 is(sql('SELECT count(*) FROM data.phones WHERE member = 102') . sql('SELECT count(*) FROM data.visits WHERE member = 102'), '00', 'what nobody refers to goes');
-is(places_with($_), '', "'$_' is nowhere") for qw(Name102 member102@ 555-102 Door102 Recipient102);
-isnt(places_with($_), '', "'$_' is still there") for qw(Name104 Recipient104 Door104);
+is(places_with($node, $_), '', "'$_' is nowhere") for qw(Name102 member102@ 555-102 Door102 Recipient102);
+isnt(places_with($node, $_), '', "'$_' is still there") for qw(Name104 Recipient104 Door104);
 
 # what arrives later
 stage($node, 'date=2026-01-03/hour=1/members.jsonl', qq({"id": "101", "name": "Again101"}\n{"id": "0103", "name": "New103"}\n{"id": "101", "name": null, "x": "Refused101"}\n));
 is(run_counts($node, "etl_run('visits')"), 'succeeded|1|1|1|0', 'the line of a staged file is gone before it is loaded');
 sql("SELECT etl_run('members')");
-is(places_with($_), '', "'$_' did not come in") for qw(Again101 Refused101);
+is(places_with($node, $_), '', "'$_' did not come in") for qw(Again101 Refused101);
 is(sql(q{SELECT name FROM data.members WHERE id = 103}), 'New103', 'others did');
 is(sql(q{SELECT count(*) FROM data.members WHERE id = 101 AND name <> '[erased]'}), '0', 'no row of them says anything');
 is(sql('SELECT count(*) FROM etl_audit_verify()'), '0', 'the audit trail is whole');
@@ -103,13 +85,13 @@ stage($node, 'date=2026-01-01/hour=2/notes.jsonl', join '', map { qq({"name": "$
 is(run_counts($node, "etl_run('notes')"), 'succeeded|1|4|0|4', 'records with very long keys are quarantined');
 is(sql(q{SELECT count(*) FROM etl.quarantine WHERE dataset = 'notes' AND subject IS NULL AND key IS NULL}), '4', 'which stand in no index');
 is(sql(qq{SELECT status, row_count > 0 FROM etl_erase('notes', '$long{p}')}), 'completed|t', 'by key it is found');
-is(places_with($_), '', "'$_' is nowhere") for qw(Body-p p.long@);
+is(places_with($node, $_), '', "'$_' is nowhere") for qw(Body-p p.long@);
 is(sql(q{SELECT status, subject IS NOT NULL FROM etl_erase('notes', email => 'Q.Long@example.org')}), 'completed|t', 'by email too, and the key with it');
-is(places_with($_), '', "'$_' is nowhere") for qw(Body-q q.long@);
+is(places_with($node, $_), '', "'$_' is nowhere") for qw(Body-q q.long@);
 is(sql(qq{SELECT status FROM etl_erase('notes', '$long{q}')}), 'duplicate', 'asked again by key');
 sql(qq{SELECT etl_hold('notes', '$long{r}', 'docket'); SELECT etl_erase('notes', '$long{r}')});
 is(sql(qq{SELECT status FROM etl_release_hold('notes', '$long{r}')}), 'completed', 'by its pseudonym, when a hold is released');
-is(places_with($_), '', "'$_' is nowhere") for qw(Body-r r.long@);
-isnt(places_with($_), '', "'$_' is still there") for qw(Body-s s.long@);
+is(places_with($node, $_), '', "'$_' is nowhere") for qw(Body-r r.long@);
+isnt(places_with($node, $_), '', "'$_' is still there") for qw(Body-s s.long@);
 $node->stop;
 done_testing();

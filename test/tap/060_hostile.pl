@@ -1,6 +1,6 @@
 # Input that is meant to do harm: it is refused, quarantined or listed; nothing outside the three
 # folders is read or written, nothing hangs, and memory stays bounded. ETL_SOAK=1: the sizes of
-# docs/hostile-input.md.
+# docs/explanation/hostile-input.md.
 #
 #   ETL_MANY_FILES      how many tiny files in one run, and in one backlog; default 300, or 1,000,000
 #   ETL_MANY_REQUESTS   how many requests for erasure in one file; the same
@@ -197,13 +197,13 @@ within_memory($kb, 'members and blocks that hold nothing');
 
 # ---- a record with very many reasons to refuse it
 $node->safe_psql('postgres', <<'SQL');
-SELECT etl_define('{"type": "object", "x-etl": {"dataset": "wrong", "files": ["wrong.json"], "key": "/id", "references": [{"field": "/of/*", "dataset": "products"}],
+SELECT etl_define('{"type": "object", "x-etl": {"dataset": "wrong", "files": ["wrong.json"], "key": "/id", "references": [{"field": "/of/*/sku", "dataset": "products"}],
   "tables": [{"schema": "data", "name": "wrong", "primary_key": ["id"], "columns": [{"name": "id", "type": "bigint", "from": "/id"}]},
              {"schema": "data", "name": "wrong_parts", "each": "/of", "primary_key": ["id", "line"],
               "columns": [{"name": "id", "type": "bigint", "from": "/id"}, {"name": "line", "type": "integer", "from": "$line"}, {"name": "n", "type": "integer", "from": "./n"}]}]}}');
 SQL
 my $wrong = 300_000;
-stage($node, 'date=2500-01-01/hour=0/wrong.json', '{"id": 1, "of": [' . join(',', 10**12 .. 10**12 + $wrong) . "]}\n" . '{"id": 2, "of": [' . '{"n":"x"},' x $wrong . "{}]}\n");
+stage($node, 'date=2500-01-01/hour=0/wrong.json', '{"id": 1, "of": [' . join(',', map { qq({"sku":$_}) } 10**12 .. 10**12 + $wrong) . "]}\n" . '{"id": 2, "of": [' . '{"n":"x"},' x $wrong . "{}]}\n");
 ($result, $kb) = run_measured("etl_run('wrong')");
 is($result, 'succeeded|1|2|0|2', 'two records with very many reasons to refuse them');
 within_memory($kb, 'very many reasons');
@@ -328,8 +328,17 @@ symlink('products.json', "$raw/date=2020-02-03/hour=0/products.json") or die; # 
 symlink('/nowhere', "$raw/date=2020-02-04/hour=0/products.json") or die;
 mkfifo("$raw/date=2020-02-05/hour=0/products.json", 0600) or die;
 mkfifo("$raw/fifo", 0600) or die;
-is(run_counts($node, "etl_run('products')"), 'succeeded|0|0|0|0', 'links, of files and folders, and FIFOs are not taken up, and nothing waits for them');
-is(run_counts($node, "etl_run('customers')"), 'succeeded|0|0|0|0', 'wherever they lead');
+is(run_counts($node, "etl_run('products')"), 'failed|2|0|0|0', 'links and FIFOs are not taken up, and nothing waits for them');
+is(run_counts($node, "etl_run('customers')"), 'failed|2|0|0|0', 'wherever they lead');
+is_sql($node, q{SELECT path, error FROM etl.file WHERE dataset = 'products' AND status = 'failed' ORDER BY path}, "date=2020-02-01/|not a directory, but a symbolic link\ndate=2020-02-02/hour=3/|not a directory, but a symbolic link",
+	'links in place of directories of partitions are failures with a path');
+is_sql($node, q{SELECT path, error FROM etl.unclaimed WHERE path LIKE 'date=2020-02-%/' ORDER BY path}, "date=2020-02-01/|not a directory, but a symbolic link\ndate=2020-02-02/hour=3/|not a directory, but a symbolic link", 'and among what nobody claims');
+{
+	my ($out, $err);
+	$node->psql('postgres', q{SELECT etl_erase('customers', '950', dry_run => true); SELECT etl_erase('customers', '950')}, stdout => \$out, stderr => \$err);
+	like($out, qr{staged/date=2020-02-01/"", ""reason"": ""not a directory, but a symbolic link}, 'the plan of an erasure has them');
+	like($err, qr{NOTICE:.*"staged/date=2020-02-02/hour=3/" stays as it is: not a directory, but a symbolic link}, 'and so has its notice');
+}
 $node->safe_psql('postgres', 'CREATE ROLE clerk LOGIN; SELECT etl_grant(\'clerk\', \'operator\')');
 for my $path ('date=2020-02-01/hour=3/products.json', 'date=2020-02-02/hour=3/products.json', 'date=2020-02-02/hour=0/products.json', '../outside/secret.json', '/etc/passwd', 'fifo')
 {
@@ -337,6 +346,9 @@ for my $path ('date=2020-02-01/hour=3/products.json', 'date=2020-02-02/hour=3/pr
 	like($err, qr/permission denied to read file|not a regular file/, "an operator reads nothing through $path");
 	is($out, '', 'nothing at all');
 }
+unlink "$raw/date=2020-02-01", "$raw/date=2020-02-02/hour=3";
+is(run_counts($node, "etl_run('products')"), 'succeeded|0|0|0|0', 'without the links nothing fails');
+is_sql($node, q{SELECT count(*) FROM etl.file WHERE dataset = 'products' AND status = 'failed'}, '0', 'and nothing stays failed');
 # a setting that was set before the library is loaded, by somebody who may not
 {
 	my ($rc, $out, $err) = $node->psql('postgres', "SET etl.raw_dir = '/etc'; SELECT count(*) > 0 FROM etl_read('passwd'); SHOW etl.raw_dir", extra_params => [ '-U', 'clerk' ], on_error_stop => 0);
@@ -346,7 +358,8 @@ for my $path ('date=2020-02-01/hour=3/products.json', 'date=2020-02-02/hour=3/pr
 # a hard link is a file like others; what it shares stays
 link("$outside/secret.json", "$raw/date=2020-02-03/hour=0/customers.json") or die;
 write_file("$outside/hard.json", product(960));
-link("$outside/hard.json", "$raw/date=2020-02-05/hour=0/products.json.gz") or die;
+write_file("$outside/hard.gz", "\x1f\x8bno gzip");
+link("$outside/hard.gz", "$raw/date=2020-02-05/hour=0/products.json.gz") or die;
 is(run_counts($node, "etl_run('products')"), 'failed|1|0|0|0', 'a hard link of a file that is no gzip fails as any other');
 unlink "$raw/date=2020-02-05/hour=0/products.json.gz";
 make_path("$raw/date=2020-02-06/hour=0");
@@ -361,10 +374,10 @@ symlink("$outside/archive", "$root/archive/date=2020-03-01") or die;
 stage($node, 'date=2020-03-01/hour=0/products.json', product(970));
 stage($node, 'date=2020-03-02/hour=0/products.json', product(971));
 my ($rc) = $node->psql('postgres', "SELECT etl_run('products')");
-is(join(' ', files_below($outside)), 'hard.json hour=3/products.json secret.json', 'nothing is written through a link');
+is(join(' ', files_below($outside)), 'hard.gz hard.json hour=3/products.json secret.json', 'nothing is written through a link');
 ok(-f "$root/processed/date=2020-03-02/hour=0/products.json", 'other files get their place');
 unlink "$root/processed/date=2020-03-01", "$root/archive/date=2020-03-01";
-$node->psql('postgres', "SELECT etl_run('products')");
+$node->psql('postgres', "SELECT etl_run('products')") for 1, 2; # what the first one loads the second one looks after
 ok(-f "$root/processed/date=2020-03-01/hour=0/products.json" && -f "$root/archive/date=2020-03-01/hour=0/products.json", 'and so do these once the links are gone');
 is_sql($node, 'SELECT count(*) FROM data.products WHERE sku IN (970, 971)', '2', 'loaded once');
 is_sql($node, 'SELECT count(*) FROM etl.file_action WHERE dataset = $$products$$', '0', 'nothing is left to do')

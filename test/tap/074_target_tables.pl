@@ -112,7 +112,7 @@ run('months', '{"id": 1, "day": "2024-05-05"}', '{"id": 2, "day": "2024-01-05"}'
 is_sql($node, q{SELECT violations -> 0 ->> 'pointer', violations -> 0 ->> 'message' FROM etl.quarantine WHERE dataset = 'needs'},
 	'/in/a|/in/a: refused by table "needs", column "a" takes no null', 'NOT NULL names its column and where the value would stand');
 is_sql($node, q{SELECT violations -> 0 ->> 'message' FROM etl.quarantine WHERE dataset = 'months'},
-	'(root): refused by table "months", no partition takes it', 'a row for which there is no partition');
+	'/day: refused by table "months", no partition takes it', 'a row for which there is no partition');
 
 # ---- tables and columns that cannot be targets
 $node->safe_psql('postgres', <<'SQL');

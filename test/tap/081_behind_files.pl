@@ -160,6 +160,19 @@ refuses($pitr, 'restored dump', 'restored');
 is($pitr->safe_psql('restored', q{SELECT dataset, status, files FROM etl_reload('infinity')}), "customers|succeeded|0\ntransactions|succeeded|0", 'what is missing may be left out');
 is($pitr->safe_psql('restored', q{SELECT status FROM etl_run('customers')}), 'succeeded', 'and runs go on');
 is($pitr->safe_psql('restored', 'SELECT count(*) FROM data.customers'), '3', 'without it');
+# what was left out is known: erasures reach it, and it may be loaded later
+sub holding { my ($name) = @_; return join ' ', grep { join("\n", slurp_lines("$root/$_")) =~ /\b$name\b/ } map { my $folder = $_; map { "$folder/$_" } files_below("$root/$folder") } qw(archive processed) }
+like(holding('First6'), qr/archive.*archive.*processed/, 'somebody is only in what was left out');
+is($pitr->safe_psql('restored', q{SELECT dataset, count(archived_path), sum(loaded) FROM etl.file WHERE status = 'skipped' AND error LIKE '%left out by etl_reload' GROUP BY 1 ORDER BY 1}), "customers|4|0\ntransactions|1|0", 'etl.file names the files');
+like($pitr->safe_psql('restored', q{SELECT (etl_erase('customers', '6', dry_run => true)).plan}), qr{archived/$day/hour=1/customers\.2\.json}, 'a plan has them');
+like($pitr->safe_psql('restored', q{SELECT etl_subject('customers', '6')}), qr/First6/, 'and what is told about the person');
+is($pitr->safe_psql('restored', q{SELECT status FROM etl_erase('customers', '6')}), 'completed', 'an erasure');
+is(holding('First6'), '', 'reaches them');
+is($pitr->safe_psql('restored', q{SELECT count(*) FROM etl_reload('infinity')}), '0', 'nothing else is left out');
+is($pitr->safe_psql('restored', q{SELECT dataset, status, files, loaded FROM etl_reload('-infinity')}), "customers|succeeded|4|5\ntransactions|succeeded|1|1", 'later they are loaded after all');
+is($pitr->safe_psql('restored', q{SELECT string_agg(format('%s %s', id, first_name), ', ' ORDER BY id) FROM data.customers}), '1 Later1, 2 First2, 3 First3, 4 [erased], 5 [erased], 6 [erased]', 'and whoever was erased is treated');
+is($pitr->safe_psql('restored', q{SELECT count(*) FROM etl.file WHERE status = 'skipped'}), '0', 'none is left out any more');
+is($pitr->safe_psql('restored', q{SELECT string_agg(problem, ' ') FROM (SELECT archived_path || ' twice' FROM etl.file WHERE archived_path IS NOT NULL GROUP BY archived_path HAVING count(*) > 1) t(problem)}), '', 'each has one row');
 
 # ---- another database
 $pitr->safe_psql('postgres', 'CREATE DATABASE another');

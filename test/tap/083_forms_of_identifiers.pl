@@ -11,20 +11,6 @@ use Test::More;
 
 my $node = etl_node();
 my $sql = sub { return $node->safe_psql('postgres', $_[0]) };
-# Places of the pipeline that hold a text: quarantine, tables and files.
-sub places_with
-{
-	my ($text) = @_;
-	my @places = split /\n/, $sql->("SELECT 'quarantine' FROM etl.quarantine WHERE strpos(record, '$text') > 0 UNION ALL SELECT 'table' FROM data.customers c WHERE strpos(c::text, '$text') > 0");
-	for my $folder (qw(raw processed archive))
-	{
-		for my $file (files_below("$node->{etl_root}/$folder"))
-		{
-			push @places, $folder if grep { index($_, $text) >= 0 } slurp_lines("$node->{etl_root}/$folder/$file");
-		}
-	}
-	return join ' ', @places;
-}
 sub customer
 {
 	my ($id, %more) = @_;
@@ -65,8 +51,8 @@ is($sql->(q{SELECT count(*) FROM etl.quarantine WHERE record LIKE '%M-%' OR reco
 
 is($sql->(q{SELECT count(*) FROM etl_subject('customers', '55501') WHERE place = 'etl.quarantine' AND record::text LIKE '%M-%'}), scalar(keys %found), 'the person is shown what is held in them');
 is($sql->(q{SELECT status FROM etl_erase('customers', '55501')}), 'completed', 'erased by key');
-is(places_with("M-$_"), '', "found in quarantine and archive: $_") for sort keys %found;
-isnt(places_with("S-$_"), '', "not taken for the person: $_") for sort keys %left;
+is(places_with($node, "M-$_"), '', "found in quarantine and archive: $_") for sort keys %found;
+isnt(places_with($node, "S-$_"), '', "not taken for the person: $_") for sort keys %left;
 is($sql->(q{SELECT count(*) FROM etl.quarantine WHERE record LIKE '%S-%' AND status = 'open'}), scalar(keys %left), 'those wait as before');
 like($sql->(q{SELECT (etl_erase('customers', '55502', dry_run => true)).plan ->> 'not_searched'}), qr/C55501.*base64/s, 'the plan says what is not searched for');
 
@@ -80,28 +66,28 @@ stage($node, 'date=2020-01-02/hour=01/customers.json.gz',
 # of a dataset that is about nobody what is refused is looked through
 stage($node, 'date=2020-01-02/hour=01/products.json', qq({"sku": "x", "name": "L-product of c55501\@example.com"}\n));
 $sql->('SELECT etl_run()');
-is(places_with("L-$_"), '', "did not come in later: $_") for (sort keys %found), qw(key email torn product);
-isnt(places_with("N-$_"), '', "came in: $_") for qw(new stranger);
+is(places_with($node, "L-$_"), '', "did not come in later: $_") for (sort keys %found), qw(key email torn product);
+isnt(places_with($node, "N-$_"), '', "came in: $_") for qw(new stranger);
 is($sql->(q{SELECT first_name FROM data.customers WHERE id = 55504}), 'N-new', 'who signs up with the same email has a key of their own');
 
 # ---- reinstated: neither key nor email are treated any more
 is($sql->(q{SELECT etl_reinstate('customers', '55501', 'came back')}), '1', 'reinstated');
 stage($node, 'date=2020-01-03/hour=01/customers.json.gz', qq({"first_name": "B-email", "email": "c55501\@example.com"}\n{"ID": "55501", "first_name": "B-key"}\n));
 $sql->(q{SELECT etl_run('customers')});
-isnt(places_with("B-$_"), '', "came back: $_") for qw(email key);
+isnt(places_with($node, "B-$_"), '', "came back: $_") for qw(email key);
 
 # ---- requests that could not be read
-is($sql->(q{SELECT status FROM etl.health WHERE "check" = 'erasure requests'}), 'ok', 'no request waits');
+is($sql->(q{SELECT status FROM etl.health WHERE check_name = 'erasure requests'}), 'ok', 'no request waits');
 stage($node, 'date=2020-01-03/hour=02/erasure-requests.json', qq({"customer_id": "55503"}\n{"customer-id": "55502"}\n{"customer-id": "055502"}\n));
 $sql->(q{SELECT etl_run('erasure_requests')});
 is($sql->(q{SELECT dataset, status, source, overdue, due_at - received_at = interval '1 month' OR due_at > received_at, erasure_id IS NULL, details ->> 'code' FROM etl.erasure_report WHERE status = 'quarantined'}),
 	'customers|quarantined|date=2020-01-03/hour=02/erasure-requests.json|f|t|t|schema', 'one that was refused is in the report, one that asks again is not');
-is($sql->(q{SELECT status FROM etl.health WHERE "check" = 'erasure requests'}), 'warning', 'and a warning');
+is($sql->(q{SELECT status FROM etl.health WHERE check_name = 'erasure requests'}), 'warning', 'and a warning');
 $sql->(q{UPDATE etl.quarantine SET quarantined_at = now() - interval '40 days' WHERE dataset = 'erasure_requests' AND code = 'schema'});
-is($sql->(q{SELECT status FROM etl.health WHERE "check" = 'erasure requests'}), 'error', 'an error when its time is over');
+is($sql->(q{SELECT status FROM etl.health WHERE check_name = 'erasure requests'}), 'error', 'an error when its time is over');
 is($sql->(q{SELECT count(*) FROM etl.erasure_overdue WHERE within_30_days = false}), '1', 'overdue');
 is($sql->(q{SELECT status FROM etl_erase('customers', '55503')}), 'completed', 'asked for by hand');
 is($sql->(q{SELECT record, status FROM etl.quarantine WHERE dataset = 'erasure_requests' AND code = 'schema'}), '"[erased]"|erased', 'the request goes with the person');
-is($sql->(q{SELECT status FROM etl.health WHERE "check" = 'erasure requests'}), 'ok', 'and nothing waits');
+is($sql->(q{SELECT status FROM etl.health WHERE check_name = 'erasure requests'}), 'ok', 'and nothing waits');
 $node->stop;
 done_testing();

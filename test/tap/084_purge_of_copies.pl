@@ -61,7 +61,7 @@ like($told, qr/NOTICE:  "public\.b_first" stays as it is: a materialized view of
 like($told, qr/NOTICE:  "public\.contacts" stays as it is: a view of data\.customers/, 'a view');
 like($told, qr/NOTICE:  "public\.notes" stays as it is: a table of no dataset that refers to data\.customers/, 'a table that refers to it');
 $sql->(q{SELECT etl_erase('members', '7001')});
-is(kinds(), 'dead disk statistics', 'the copies still hold the person');
+is(kinds(), 'dead disk statistics table', 'the copies still hold the person');
 
 # ---- what does not count
 my @first = commands();

@@ -77,7 +77,7 @@ SQL
 	is($sql->("SELECT status FROM etl_erase('$name', '3')"), 'completed', "$name: others are erased");
 }
 is($sql->(q{SELECT status FROM etl_erase('kept_old', '2')}), 'failed', 'asked again it is no duplicate');
-is($sql->(q{SELECT status FROM etl.health WHERE "check" = 'erasure requests'}), 'error', 'etl.health tells of failed requests');
+is($sql->(q{SELECT status FROM etl.health WHERE check_name = 'erasure requests'}), 'error', 'etl.health tells of failed requests');
 $sql->('DROP TRIGGER keep ON data.kept_old');
 is($sql->(q{SELECT string_agg(status, ' ' ORDER BY erasure_id) FROM etl_erase_failed('kept_old')}), 'completed duplicate', 'when the trigger is gone, the failed requests are carried out');
 like(row('kept_old', 2), qr/^[0-9a-f]{64}\|\[erased\]\|1990-01-01$/, 'then the row is treated');
@@ -95,6 +95,95 @@ CREATE FUNCTION data.undelete() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RET
 CREATE TRIGGER keep BEFORE DELETE ON data.undeleted FOR EACH ROW EXECUTE FUNCTION data.undelete();
 SQL
 is($sql->(q{SELECT status FROM etl_erase('undeleted', '2')}), 'failed', 'a row whose removal a trigger suppresses is not called erased');
+
+# ---- triggers that keep rows from being deleted, in a dataset about the people of another
+people('guests', $all);
+for my $case ([ 'kept_lines', 'stays_lines', 'NULL' ], [ 'kept_stays', 'stays', 'NULL' ], [ 'moved_lines', 'stays_lines', 'OLD' ])
+{
+	my ($name, $table, $result) = @$case;
+	$sql->("SELECT etl_define('" . qq({"x-etl": {"dataset": "stays", "files": ["stays.json"], "key": "/no", "subject": {"dataset": "guests", "field": "/who", "on_erasure": "delete"},
+	 "tables": [{"name": "stays", "primary_key": ["no"], "columns": [{"name": "no", "type": "bigint", "from": "/no"}, {"name": "who", "type": "bigint", "from": "/who"}, {"name": "room", "from": "/room"}]},
+	  {"name": "stays_lines", "each": "/lines", "columns": [{"name": "no", "type": "bigint", "from": "/no"}, {"name": "line", "type": "int", "from": "\$line"}, {"name": "what", "from": "./what"}]}]}}) . "')");
+	stage($node, "$hour/stays.json", join '', map { qq({"no": $_, "who": $_, "room": "Room$_", "lines": [{"what": "Wine$_"}, {"what": "Bed$_"}]}\n) } 1 .. 6);
+	is($sql->(q{SELECT loaded FROM etl_run('stays')}), '6', "$name: loaded");
+	$sql->(<<"SQL");
+CREATE FUNCTION data.$name() RETURNS trigger LANGUAGE plpgsql AS \$\$ BEGIN IF OLD.no = 2 THEN RETURN $result; END IF; RETURN OLD; END \$\$;
+CREATE TRIGGER keep BEFORE DELETE ON data.$table FOR EACH ROW EXECUTE FUNCTION data.$name();
+SQL
+	$sql->(q{SELECT etl_define('{"x-etl": {"dataset": "ask_guests", "files": ["ask_guests.json"], "erases": {"dataset": "guests", "subject": "/who"}}}')});
+	stage($node, "$hour/ask_guests.json", join '', map { qq({"who": $_}\n) } 1 .. 4);
+	is($sql->(q{SELECT status, loaded FROM etl_run('ask_guests')}), 'succeeded|4', "$name: the run goes on");
+	my $failed = $result eq 'NULL';
+	is($sql->(q{SELECT string_agg(status, ' ' ORDER BY erasure_id) FROM etl.erasure WHERE dataset = 'guests'}), $failed ? 'completed failed completed completed' : 'completed completed completed completed', "$name: who is kept is not called erased");
+	like($sql->(q{SELECT error FROM etl.erasure WHERE dataset = 'guests' AND status = 'failed'}), qr/table data\.$table still holds/, "$name: the reason names the table") if $failed;
+	is($sql->('SELECT string_agg(what, \' \' ORDER BY no, line) FROM data.stays_lines WHERE no <= 4'), $failed ? 'Wine2 Bed2' : '', "$name: all or nothing");
+	is($sql->(q{SELECT name FROM data.guests WHERE id = 2}), 'Name2', "$name: the person's own row stays") if $failed;
+	$sql->("DROP TRIGGER keep ON data.$table");
+	is($sql->(q{SELECT string_agg(status, ' ') FROM etl_erase_failed('guests')}), 'completed', "$name: mended, it is carried out") if $failed;
+	is($sql->('SELECT count(*) FROM data.stays_lines WHERE no <= 4'), '0', "$name: nothing is left");
+	# for the next
+	$sql->(q{SELECT etl_drop('stays'); DROP TABLE data.stays, data.stays_lines; DELETE FROM etl.tombstone WHERE dataset = 'guests'; DELETE FROM etl.erasure WHERE dataset = 'guests'; DELETE FROM etl.file WHERE dataset IN ('stays', 'ask_guests'); UPDATE data.guests SET name = 'Name' || id});
+	unlink glob("$node->{etl_root}/{processed,archive}/$hour/{stays,ask_guests}.json*");
+}
+
+# ---- errors of every class that code on the table raises for one person
+people('raised', $all);
+$sql->(q{SELECT etl_define('{"x-etl": {"dataset": "ask_raised", "files": ["ask_raised.json"], "erases": {"dataset": "raised", "subject": "/who"}}}')});
+$sql->(<<'SQL');
+CREATE TABLE data.secret (x int);
+CREATE SEQUENCE data.never_used;
+CREATE FUNCTION data.raise() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    IF TG_ARGV[0] IN ('own 42P01') AND OLD.id = 3 THEN EXECUTE 'SELECT 1 FROM data.no_such_table';
+    ELSIF TG_ARGV[0] = 'own 55000' AND OLD.id = 3 THEN PERFORM currval('data.never_used');
+    ELSIF OLD.id = 3 THEN RAISE EXCEPTION USING ERRCODE = TG_ARGV[0], MESSAGE = OLD.name; END IF;
+    RETURN NEW;
+END $$;
+SQL
+for my $state (qw(40001 40P01 42501 55000 XX000 25006 08006 HV000 0A000 P0001 3D000 28000), 'own 42P01', 'own 55000')
+{
+	my ($code) = $state =~ /(\w+)$/;
+	$sql->("UPDATE data.raised SET name = 'Name' || id; DELETE FROM etl.tombstone WHERE dataset = 'raised'; DELETE FROM etl.erasure WHERE dataset = 'raised'; DELETE FROM etl.file WHERE dataset = 'ask_raised'");
+	$sql->("CREATE OR REPLACE TRIGGER raise BEFORE UPDATE ON data.raised FOR EACH ROW WHEN (NEW.name <> 'Name' || NEW.id) EXECUTE FUNCTION data.raise('$state')");
+	stage($node, "$hour/ask_raised.json", join '', map { qq({"who": $_, "for": "$state"}\n) } 1 .. 5);
+	is($sql->(q{SELECT status, loaded FROM etl_run('ask_raised')}), 'succeeded|5', "$state: one person who cannot be erased stops no run");
+	is($sql->(q{SELECT status, count(*) FROM etl.erasure WHERE dataset = 'raised' GROUP BY 1 ORDER BY 1}), "completed|4\nfailed|1", "$state: all others are erased");
+	like($sql->(q{SELECT error FROM etl.erasure WHERE dataset = 'raised' AND status = 'failed'}), qr/^(?!.*Name3).*SQLSTATE $code/, "$state: the reason has the SQLSTATE and no value");
+	is($sql->('SELECT name FROM data.raised WHERE id = 3'), 'Name3', "$state: the one stays as they were");
+}
+# what means the machine ends the run, for whoever raises it
+for my $state (qw(53100 53200 57014 58030))
+{
+	$sql->("DELETE FROM etl.tombstone WHERE dataset = 'raised'; DELETE FROM etl.erasure WHERE dataset = 'raised'; UPDATE data.raised SET name = 'Name' || id");
+	$sql->("CREATE OR REPLACE TRIGGER raise BEFORE UPDATE ON data.raised FOR EACH ROW WHEN (NEW.name <> 'Name' || NEW.id) EXECUTE FUNCTION data.raise('$state')");
+	like($errors->("\\set VERBOSITY verbose\nSELECT etl_erase('raised', '3')"), qr/ERROR:  $state/, "$state ends it");
+	is($sql->(q{SELECT count(*) FROM etl.erasure WHERE dataset = 'raised'}), '0', "$state: nothing is recorded");
+}
+# a statement of ours that may not is no person's fault
+$sql->('DROP TRIGGER raise ON data.raised; REVOKE UPDATE ON data.raised FROM op; GRANT SELECT ON data.raised TO op');
+($out, $err) = ('', '');
+$node->psql('postgres', "\\set VERBOSITY verbose\nDO 'BEGIN PERFORM etl_erase(''raised'', ''3''); END'", extra_params => [ '-U', 'op' ], stdout => \$out, stderr => \$err);
+like($err, qr/ERROR:  42501/, 'a privilege that the caller lacks ends the call, also within code of his');
+
+# ---- rules in place of the statement
+people('ruled', $all);
+$sql->(q{SELECT etl_define('{"x-etl": {"dataset": "ask_ruled", "files": ["ask_ruled.json"], "erases": {"dataset": "ruled", "subject": "/who"}}}')});
+my %rules = (
+	'conditional, nothing' => 'ON UPDATE TO data.ruled WHERE OLD.id = 3 DO INSTEAD NOTHING',
+	'conditional, other' => q{ON UPDATE TO data.ruled WHERE OLD.id = 3 DO INSTEAD INSERT INTO data.secret VALUES (1)},
+	'nothing' => 'ON UPDATE TO data.ruled DO INSTEAD NOTHING',
+	'also' => 'ON UPDATE TO data.ruled WHERE OLD.id = 3 DO ALSO INSERT INTO data.secret VALUES (1)',
+);
+for my $kind (sort keys %rules)
+{
+	$sql->("DELETE FROM etl.tombstone WHERE dataset = 'ruled'; DELETE FROM etl.erasure WHERE dataset = 'ruled'; DELETE FROM etl.file WHERE dataset = 'ask_ruled'; CREATE RULE instead AS $rules{$kind}");
+	stage($node, "$hour/ask_ruled.json", join '', map { qq({"who": $_, "for": "$kind"}\n) } 2 .. 4, 99);
+	is($sql->(q{SELECT status, loaded FROM etl_run('ask_ruled')}), 'succeeded|4', "rule, $kind: no run fails");
+	my $statuses = $sql->(q{SELECT string_agg(status, ' ' ORDER BY erasure_id) FROM etl.erasure WHERE dataset = 'ruled'});
+	is($statuses, $kind eq 'also' ? 'completed completed completed not_found' : $kind eq 'nothing' ? 'failed failed failed not_found' : 'completed failed completed not_found', "rule, $kind: who is not treated is not called erased") or diag $sql->(q{SELECT error FROM etl.erasure WHERE dataset = 'ruled'});
+	like($sql->(q{SELECT error FROM etl.erasure WHERE dataset = 'ruled' AND status = 'failed' LIMIT 1}), qr/rule/, "rule, $kind: the reason says so") if $kind ne 'also';
+	$sql->('DROP RULE instead ON data.ruled');
+}
+is($sql->(q{SELECT string_agg(status, ' ' ORDER BY erasure_id) FROM etl_erase_failed('ruled')}), 'completed completed completed', 'without the rule those of the last one are carried out');
 
 # ---- a history table
 people('history', $all);

@@ -103,10 +103,20 @@ is($sql->(q{SELECT bool_and(received_at > now() - interval '1 hour') FROM etl.er
 stage($node, 'date=2099-01-01/hour=00/erasure-requests.json', qq({"customer-id": "32"}\n));
 $sql->(q{SELECT etl_run('erasure_requests')});
 is($sql->(q{SELECT received_at <= now() FROM etl.erasure WHERE source LIKE 'date=2099%'}), 't', 'nothing is received before it came');
+# also of one that was refused and mended
+stage($node, "date=$_/hour=07/erasure-requests.json", qq({"customer-id": "33", "why": "spam"}\n{"customer-id": "34", "why": "spam"}\n)) for qw(2020-03-01 2099-03-01);
+$sql->(q{SELECT etl_run('erasure_requests')});
+$sql->(q{UPDATE etl.quarantine q SET record = format('{"customer-id": "%s"}', 40 + quarantine_id) FROM etl.file f WHERE f.file_id = q.file_id AND q.status = 'open' AND f.path LIKE '%/erasure-requests.json'});
+$sql->(q{SELECT pg_sleep(0.01); SELECT etl_replay('erasure_requests')});
+is($sql->(q{SELECT string_agg(CASE WHEN received_at > now() - interval '1 hour' THEN 'now' ELSE (received_at AT TIME ZONE 'UTC')::text END, ', ' ORDER BY received_at) FROM etl.erasure WHERE source = 'quarantine'}),
+	'2020-03-01 07:00:00, 2020-03-01 07:00:00, now, now', 'one that waited in quarantine was received when its file was');
+is($sql->(q{SELECT count(*) FROM etl.erasure e, etl.quarantine q, etl.file f WHERE e.source = 'quarantine' AND f.file_id = q.file_id AND f.path LIKE 'date=2099-03%' AND e.received_at > now() - interval '1 hour' AND e.received_at = q.quarantined_at}), '4', 'or at the latest when it was refused');
 
 # ---- exported files
 stage($node, $next->() . '/customers.json', join '', map { customer($_, "export$_\@example.org") } 70 .. 74);
 $sql->(q{SELECT etl_run('customers')});
+# no definition can name these: the table computes them
+$sql->(q{ALTER TABLE data.customers ADD shout text GENERATED ALWAYS AS (upper(first_name || ' ' || last_name)) STORED, ADD twice bigint GENERATED ALWAYS AS (id * 2) STORED});
 my $outside = $node->basedir . '/outside';
 mkdir $outside or die;
 my $rows = $sql->('SELECT count(*) FROM data.customers');
@@ -122,6 +132,8 @@ like($sql->(q{SELECT (etl_erase('customers', '72', dry_run => true)).plan -> 'he
 like($errors->(q{SELECT etl_erase('customers', '72')}), qr/NOTICE:.*$outside\/all\.jsonl.*stays as it is: an exported file outside etl\.processed_dir/, 'so does the notice');
 is($sql->(q{SELECT count(*) FROM etl.erasure WHERE remarks @? '$[*].remark ? (@ like_regex "outside etl.processed_dir")'}), '1', 'and the request');
 is(files_with('Secret72'), '', 'no file below the folders has the person');
+is(files_with('FIRST72'), '', 'nor what was generated from them');
+is(scalar(grep { /"shout":null,"twice":144\b/ } slurp_lines("$node->{etl_root}/processed/all.jsonl.gz")), 1, 'what was not stays');
 is(scalar(grep { /Secret71/ } slurp_lines("$node->{etl_root}/processed/$_")), 1, "$_: others stay") for 'all.jsonl.gz', 'all.csv', 'all.csv.gz';
 is(scalar(grep { /"id":72\b/ } slurp_lines("$node->{etl_root}/processed/all.jsonl.gz")), 1, 'the line is treated');
 is(join("\n", grep { !/^72,/ } slurp_lines("$node->{etl_root}/processed/all.csv")), $before, 'every other line of a CSV file stands as it was');

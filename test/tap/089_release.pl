@@ -17,19 +17,7 @@ diag("seed $seed") if $ENV{ETL_SOAK} || $ENV{ETL_TEST_SEED};
 my $node = etl_node();
 my $base = $node->{etl_root};
 
-# A database of its own with its three directories.
-sub fresh
-{
-	my ($name) = @_;
-	my $root = "$base/$name";
-	mkdir $root or die;
-	mkdir "$root/$_" or die for qw(raw processed archive);
-	$node->safe_psql('postgres', "CREATE DATABASE $name");
-	$node->safe_psql('postgres', "ALTER DATABASE $name SET etl.${_}_dir = '$root/$_'") for qw(raw processed archive);
-	$node->safe_psql($name, 'CREATE EXTENSION pg_etl');
-	$node->{etl_root} = $root;
-	return $root;
-}
+sub fresh { return fresh_database($node, $_[0]) }
 
 # A small month: three days of four hours. Customers and products come in other hours than the sales that
 # name them, some never; some customers ask to be forgotten; some records are refused for what they are.
@@ -61,23 +49,7 @@ for my $i (0 .. $#hours)
 $files{$hours[6]}{'erasure-requests.json'} = qq({"customer-id": "7", "email": "c7\@example.org"}\n{"customer-id": "12"}\n{"customer-id": "43"}\n);
 $files{$hours[9]}{'erasure-requests.json.gz'} = qq({"customer-id": "30", "email": "c30\@example.org"}\n);
 
-# What is there in the end.
-sub state_of
-{
-	my ($name) = @_;
-	my $sql = join ' UNION ALL ', map { "SELECT '$_->[0] ' || (to_jsonb(t) - 'processed_at' - 'last_change')::text FROM $_->[1] t" }
-	  [ customer => 'data.customers' ], [ product => 'data.products' ], [ sale => 'data.transactions' ], [ line => 'data.purchases' ],
-	  [ quarantine => '(SELECT q.dataset, f.path, q.line, q.record, q.code, q.violations, q.status, q.key, q.subject FROM etl.quarantine q JOIN etl.file f USING (file_id) WHERE q.status <> \'released\')' ],
-	  [ waits => '(SELECT f.path, q.line, r.dataset, r.key FROM etl.quarantine_reference r JOIN etl.quarantine q USING (quarantine_id) JOIN etl.file f USING (file_id))' ],
-	  [ file => '(SELECT path, records, loaded, quarantined, status, processed_path, archived_path FROM etl.file)' ];
-	my @state = split /\n/, $node->safe_psql($name, "SET DateStyle = ISO; SELECT * FROM ($sql) s(x) ORDER BY x COLLATE \"C\"");
-	my $processed = "$base/$name/processed";
-	for my $path (files_below($processed))
-	{
-		push @state, map { "$path $_" } map { s/"last_change": *"[^"]*"/"last_change": "T"/r } slurp_lines("$processed/$path");
-	}
-	return join "\n", @state, '';
-}
+sub state_of { return end_state($node, $_[0], "$base/$_[0]/processed") }
 
 my @names = ('customers', 'products', 'transactions', 'erasure_requests');
 my @calls = (sub { "SELECT etl_run('$_[0]')" }, sub { "CALL etl_load('$_[0]')" });
@@ -98,7 +70,7 @@ is($node->safe_psql('in_order', q{SELECT count(*) FROM etl.quarantine WHERE code
 	  AND NOT CASE r.dataset WHEN 'customers' THEN EXISTS (SELECT FROM data.customers c WHERE c.id::text = r.key) ELSE EXISTS (SELECT FROM data.products p WHERE p.sku::text = r.key) END)}),
 	'0', 'nothing waits for what is there');
 
-for my $n (1 .. $ENV{ETL_SOAK} ? 50 : 3)
+for my $n (1 .. ($ENV{ETL_SOAK} ? 50 : 3))
 {
 	my $name = "order_$n";
 	fresh($name);
@@ -120,10 +92,7 @@ for my $n (1 .. $ENV{ETL_SOAK} ? 50 : 3)
 	my $state = state_of($name);
 	if (!is($state eq $expected ? 'the same' : 'different', 'the same', "order $n (seed $seed), ending with @last"))
 	{
-		my %in = map { $_ => 1 } split /\n/, $expected;
-		my %out = map { $_ => 1 } split /\n/, $state;
-		diag("missing: $_") for grep { !$out{$_} } sort keys %in;
-		diag("extra: $_") for grep { !$in{$_} } sort keys %out;
+		diag($_) for differences($state, $expected);
 		last;
 	}
 	$node->safe_psql('postgres', "DROP DATABASE $name");
@@ -172,6 +141,24 @@ sql('ALTER TABLE data.children RENAME COLUMN other TO parent');
 sql('CALL etl_load(\'children\')');
 is(sql('SELECT count(*) FROM data.children WHERE id = 3'), '1', 'their own next run releases them, without any new file');
 is(sql('SELECT count(*) FROM etl.quarantine_reference'), '0', 'nothing waits any more');
+
+# A refused record waits for nobody. When it is mended after what it refers to has come, a replay loads it;
+# one that is mended before that waits from then on, and is released.
+stage($node, "$hour/staff.jsonl", qq({"id": "x", "of": 50}\n{"id": 41, "of": "y"}\n{"id": 42, "of": 50}\n));
+is(sql("SELECT loaded || ' ' || quarantined FROM etl_run('staff')"), '0 3', 'two are refused for what they are, one waits');
+is(sql("SELECT string_agg(key, ',') FROM etl.quarantine_reference WHERE dataset = 'staff'"), '50', 'only that one waits for somebody');
+sql(q{UPDATE etl.quarantine SET record = '{"id": 40, "of": 50}' WHERE record LIKE '%"x"%'});
+is(sql("SELECT loaded || ' ' || quarantined FROM etl_replay('staff')"), '0 3', 'mended before: it cannot be loaded yet');
+is(sql("SELECT count(*) FROM etl.quarantine_reference WHERE dataset = 'staff' AND key = '50'"), '2', 'and waits as well');
+stage($node, 'date=2026-03-01/hour=08/staff.jsonl', qq({"id": 50}\n));
+sql("SELECT etl_run('staff')");
+is(sql("SELECT string_agg(id::text, ',' ORDER BY id) FROM data.staff WHERE id >= 40"), '40,42,50', 'both are released');
+is(sql(q{SELECT violations -> 0 ->> 'code' FROM etl.quarantine WHERE dataset = 'staff' AND status = 'open'}), 'type', 'the other is as it was');
+sql(q{UPDATE etl.quarantine SET record = '{"id": 41, "of": 50}' WHERE dataset = 'staff' AND status = 'open'});
+is(sql("SELECT loaded || ' ' || quarantined FROM etl_replay('staff')"), '1 0', 'mended afterwards: it is loaded by the replay');
+is(sql("SELECT parent FROM data.staff WHERE id = 41"), '50', 'with what it refers to');
+is(sql(q{SELECT count(*) FROM etl.quarantine WHERE dataset = 'staff' AND status = 'open'}) . sql('SELECT count(*) FROM etl.quarantine_reference'), '00', 'nothing is left');
+is(join(' ', sort map { /"id": (\d+)/ } slurp_lines("$root/processed/" . (grep { /staff\.2/ } files_below("$root/processed"))[0])), '40 41 42', 'they are in the processed file');
 
 # While another session runs the children's dataset, the parent's run goes on without them.
 stage($node, 'date=2026-03-01/hour=04/children.jsonl', qq({"id": 5, "of": 77}\n));

@@ -64,12 +64,12 @@ is(rows_since($since), 'a succeeded 1, m failed 42501 0, z succeeded 1', 'the ot
 sql(q{SELECT etl_run('m')});
 
 # a trigger that raises what is not the data's fault
-sql(q{CREATE FUNCTION public.broken() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = 'not now'; END$$});
+sql(q{CREATE FUNCTION public.broken() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE EXCEPTION USING ERRCODE = '58030', MESSAGE = 'not now'; END$$});
 sql('CREATE TRIGGER broken BEFORE INSERT ON data.m FOR EACH STATEMENT EXECUTE FUNCTION public.broken()');
 stage_all();
 $since = newest();
 sql('SELECT count(*) FROM etl_run()');
-is(rows_since($since), 'a succeeded 1, m failed 55000 0, z succeeded 1', 'a trigger that raises stops its own dataset only');
+is(rows_since($since), 'a succeeded 1, m failed 58030 0, z succeeded 1', 'a trigger that raises stops its own dataset only');
 sql('DROP TRIGGER broken ON data.m');
 
 # a directory is missing: every dataset has a row, and nothing was touched
@@ -88,6 +88,16 @@ is(sql(q{SELECT string_agg(concat_ws(' ', dataset, status, loaded), ', ' ORDER B
 like($err, qr/ERROR:\s+dataset "nobody" is not defined/, 'a dataset that does not exist is nobody\'s run');
 ($rc, $out, $err) = $node->psql('postgres', 'SELECT etl.raise_batch_error()');
 like($err, qr/ERROR:\s+etl\.raise_batch_error\(\) is internal to etl_load/, 'an internal function says so');
+
+# a definition that was valid once and is no more: told with the dataset's name and what helps
+sql(q{SET session_replication_role = replica; UPDATE etl.dataset SET definition = '{}' WHERE name = 'm'});
+($rc, $out, $err) = $node->psql('postgres', q{SELECT etl_run('m')});
+like($err, qr/ERROR:\s+dataset "m" has a definition that is not valid\n.*DETAIL: .*\n.*HINT: .*etl_drop\('m'\)/, 'a stored definition that is not valid is named');
+sql(q{SELECT etl_drop('m')});
+stage_all();
+$since = newest();
+sql('SELECT count(*) FROM etl_run()');
+is(rows_since($since), 'a succeeded 1, z succeeded 1', 'and without it the others are loaded');
 
 $node->stop;
 done_testing();

@@ -1,5 +1,5 @@
 # Directories below etl.raw_dir that the server cannot read are failures with a path, wherever they are
-# met; etl.raw_dir itself may be a link. A table that Citus knows stops runs and erasures.
+# met; etl.raw_dir itself may be a link. A table that Citus knows stops whatever meets it.
 use strict;
 use warnings;
 use FindBin;
@@ -49,6 +49,53 @@ SKIP:
 	is(sql(q{SELECT count(*) FROM etl.file WHERE status = 'failed'}), '0', 'and no failure is left in etl.file');
 }
 
+# ---- directories of processed, archived and exported files that cannot be searched: whether a file is
+# still there is not known, and nothing is called erased that is not
+SKIP:
+{
+	skip 'root can search every directory', 1 if $> == 0;
+	my $eve = $ann =~ s/"1"/"5"/r =~ s/Ann/Eve/r =~ s/ann@/eve@/r;
+	stage($node, 'date=2020-02-01/hour=00/customers.json', "$eve\n");
+	is(sql(q{SELECT status, loaded FROM etl_run('customers')}), 'succeeded|1', 'somebody is loaded');
+	mkdir "$root/processed/$_" or die for qw(sub csv);
+	sql(q{SELECT etl_export('customers', 'sub/eve.jsonl'); SELECT etl_export('customers', 'csv/eve.csv', 'csv')});
+	my $erasures = q{SELECT count(*) FROM etl.erasure};
+	my $before = sql($erasures);
+	for my $case (['archive/date=2020-02-01', 0000], ['archive/date=2020-02-01', 0400], ['archive/date=2020-02-01/hour=00', 0000], ['archive/date=2020-02-01/hour=00', 0400],
+		['processed/date=2020-02-01', 0000], ['processed/date=2020-02-01/hour=00', 0400], ['processed/sub', 0000], ['processed/csv', 0400])
+	{
+		my ($folder, $mode) = @$case;
+		my $closed = sprintf '%s with mode %03o', $folder, $mode;
+		my $file = $folder =~ /sub/ ? "$folder/eve.jsonl" : $folder =~ /csv/ ? "$folder/eve.csv" : $folder =~ s/[^\/]*\///r =~ /hour/ ? "$folder/customers.json" : "$folder/hour=00/customers.json";
+		my $place = $file =~ s/^processed\/(sub|csv)/exported\/$1/r =~ s/^archive/archived/r;
+		chmod $mode, "$root/$folder" or die;
+		my $erased = notices(qq{\\set VERBOSITY verbose\nBEGIN; SELECT etl_erase('customers', '5'); ROLLBACK});
+		my $planned = sql(q{SELECT (etl_erase('customers', '5', dry_run => true)).plan ->> 'held'});
+		my $subject = notices(q{SELECT etl_subject('customers', '5')});
+		my $located = notices(q{SELECT etl_locate('eve@example.org')});
+		chmod 0700, "$root/$folder" or die;
+		# an exported file is a copy: all else is treated, and the request is not completed
+		$place =~ /^exported/
+		  ? like($erased, qr{cannot be completed yet: "\Q$place\E" could not be looked into: could not open file: Permission denied}, "$closed: nothing is called completed")
+		  : like($erased, qr{ERROR:  42501: could not rewrite a file for an erasure: could not open file: Permission denied\nDETAIL:  File "\Q$root/$file\E"\. Nothing was erased\.}, "$closed stops an erasure");
+		like($planned, qr{"\Q$place\E", "reason": "could not open file: Permission denied"}, "$closed: the plan names the file");
+		like($subject, qr{"\Q$place\E" was not looked into: could not open file: Permission denied}, "$closed: so does etl_subject");
+		like($located, qr{\Q$folder\E\S*: Permission denied}, "$closed: and etl_locate");
+	}
+	is(sql($erasures), $before, 'no erasure is noted');
+	stage($node, 'date=2020-02-02/hour=00/erasure-requests.json', qq({"customer-id": "5"}\n));
+	chmod 0000, "$root/processed/date=2020-02-01" or die;
+	my $run = q{SELECT status, error FROM etl_run('erasure_requests')};
+	like(notices($run), qr/ERROR:  could not rewrite a file for an erasure: could not open file: Permission denied\nDETAIL:  File "\Q$root\E\/processed\/date=2020-02-01\//, 'a request in a file is not carried out either');
+	is(sql($erasures), $before, 'and not noted');
+	chmod 0700, "$root/processed/date=2020-02-01" or die;
+	is(sql($run), 'succeeded|', 'it is once the directory can be searched');
+	is(sql(q{SELECT status FROM etl.erasure ORDER BY erasure_id DESC LIMIT 1}), 'completed', 'and completed');
+	unlike(join("\n", map { slurp_lines("$root/$_") } grep { /eve\.|2020-02-01/ } split /\n/, all_files($root)), qr/Eve/, 'no file names the person then');
+	unlink "$root/archive/date=2020-02-01/hour=00/customers.json" or die;
+	like(notices(q{SELECT etl_subject('customers', '5')}), qr{"archived/date=2020-02-01/hour=00/customers\.json" was not looked into: the file is not there any more}, 'a file that is gone is told as such');
+}
+
 # ---- links
 rename "$root/raw", "$root/elsewhere" or die;
 symlink "$root/elsewhere", "$root/raw" or die;
@@ -65,13 +112,30 @@ is(sql(qq{SET etl.raw_dir = '$root/raw/'; SELECT status, files FROM etl_run('cus
 sql('SET allow_system_table_mods = on; CREATE TABLE pg_catalog.pg_dist_partition (logicalrelid regclass, partmethod "char")');
 stage($node, 'date=2020-01-04/hour=00/customers.json', $ann =~ s/"1"/"3"/r =~ s/ann@/cid@/r . "\n");
 is(sql(q{SELECT status FROM etl_run('customers')}), 'succeeded', 'Citus does not matter where it does not manage the table');
+sql(q{SELECT etl_define(jsonb_set(definition, '{x-etl,retention}', '{"archived": "1 day"}')) FROM etl.dataset WHERE name IN ('customers', 'transactions')});
 sql(q{INSERT INTO pg_dist_partition VALUES ('data.customers', 'n')});
 my $path = stage($node, 'date=2020-01-04/hour=01/customers.json', "$ann\n");
-for my $call (q{etl_run('customers')}, q{etl_erase('customers', '3')}, q{etl_replay('customers')})
+# whatever meets the table; an erasure of before waits to be purged
+for my $call (q{etl_run('customers')}, q{etl_erase('customers', '3')}, q{etl_erase('customers', '3', dry_run => true)}, q{etl_erase('customers', email => 'nobody@example.org')},
+	q{etl_replay('customers')}, q{etl_subject('customers', '3')}, q{etl_locate('cid@example.org')}, q{etl_erasure_purge()}, q{etl_validate('customers', '{}')},
+	qq{etl_validate_file('customers', '$path')}, q{etl_export('customers', 'c.jsonl')}, q{etl_export('customers', 'c.csv', 'csv', anonymized => true)},
+	q{etl_anonymized(NULL::data.customers, 'customers')}, q{etl_anonymized(c, 'customers') FROM data.customers c}, q{etl_retention('customers')})
 {
 	like(notices("\\set VERBOSITY verbose\nSELECT $call"), qr/0A000: table data\.customers is managed by Citus.*HINT:  SELECT undistribute_table\('data.customers'\)/s,
 		"$call is refused for a table that Citus knows");
 }
 ok(-e $path, 'and the file stays where it is');
+ok(!-e "$root/processed/c.jsonl" && !-e "$root/processed/c.csv", 'and nothing is exported');
+like(notices(q{SELECT etl_retention()}), qr/WARNING:  nothing of dataset "customers" was removed: table data\.customers is managed by Citus\nHINT/, 'what is done for all datasets tells of it');
+is(sql(q{SET client_min_messages = error; SELECT count(*) FILTER (WHERE retained_dataset = 'customers'), count(*) FILTER (WHERE retained_dataset = 'transactions') FROM etl_retention()}), '0|1', 'and goes on with the others');
+sql(q{UPDATE pg_dist_partition SET logicalrelid = 'data.transactions'});
+for my $call (q{etl_subject('customers', '3')}, q{etl_erase('customers', '3', dry_run => true)}, q{etl_locate('cid@example.org')})
+{
+	like(notices("SELECT $call"), qr/table data\.transactions is managed by Citus/, "$call is refused also where another dataset's table is one");
+}
+is(sql(q{SELECT count(*) FROM etl_validate('customers', '{"id": "9", "first_name": "A", "last_name": "B", "email": "c"}')}), '0', 'what does not meet it is done');
+# a child that Citus knows, and the table that a view shows
+sql(q{CREATE TABLE data.kid () INHERITS (data.customers); UPDATE pg_dist_partition SET logicalrelid = 'data.kid'});
+like(notices("\\set VERBOSITY verbose\nSELECT etl_$_"), qr/0A000: table data\.customers is managed by Citus/, "etl_$_ is refused where Citus knows a child") for q{export('customers', 'c.jsonl')}, q{run('customers')};
 $node->stop;
 done_testing();

@@ -59,7 +59,7 @@ sub in_one_run
 	isnt(holding($name), '', "$what: there is a file that names the person");
 	is(sql("SELECT status, files FROM etl_run('customers')"), 'succeeded|0', "$what: the file is not loaded again");
 	is(erasure($erasure), 'failed|t|f', "$what: a run that changes nothing completes nothing");
-	like(sql("SELECT status || detail FROM etl.health WHERE \"check\" = 'erasure requests'"), qr/^error.*1 failed/, "$what: etl.health tells");
+	like(sql("SELECT status || message FROM etl.health WHERE check_name = 'erasure requests'"), qr/^error.*1 failed/, "$what: etl.health tells");
 	is(sql("SELECT status FROM etl_erase('customers', '$id')"), 'duplicate', "$what: it was asked for");
 	open_folder($closed);
 	sql('SELECT etl_run()');
@@ -157,6 +157,22 @@ is(sql(q{SELECT string_agg(action, ',' ORDER BY audit_id) FROM etl.audit WHERE e
 	open_folder($closed);
 	is(notices(q{SELECT etl_run('customers')}), '', 'and removed by the next run');
 	is(holding('Hanna'), '', 'so that nothing names them');
+}
+
+# ---- an exported file, in no partition's directory
+{
+	stage($node, partition() . '/customers.json', person(50, 'Ingrid'));
+	sql(q{SELECT etl_run('customers')});
+	make_path("$root/processed/exp");
+	sql(q{SELECT etl_export('customers', 'exp/f.csv', 'csv')});
+	my $closed = close_folder("$root/processed/exp");
+	sql(q{SELECT etl_erase('customers', '50')});
+	my $id = newest();
+	is(erasure($id), 'failed|t|f', 'an exported file that cannot be replaced waits');
+	open_folder($closed);
+	is(notices(q{SELECT etl_run('customers')}), '', 'the next run says nothing');
+	is(erasure($id), 'completed|f|t', 'and has replaced it');
+	is(holding('Ingrid'), '', 'so that nothing names them');
 }
 $node->stop;
 done_testing();

@@ -147,9 +147,7 @@ my %raised    = map { $_ => 1 } map { $_->[0] } map { table(slurp_text($_), 'SQL
 is(join(' ', grep { !$explained{$_} && $_ ne 'any' } sort keys %raised), '', 'errors: every SQLSTATE of a function is explained');
 
 # Definitions: the keys of the schema that etl_define goes by.
-my ($schema_file) = grep { -f $_ } map { ("$root/$_", "$root/src/core/$_") } 'definition_schema.cpp';
-my ($json) = slurp_text($schema_file) =~ /R"json\((.*?)\)json"/s;
-my $schema = JSON::PP->new->decode($json);
+my $schema = JSON::PP->new->decode(slurp_text("$root/schemas/meta/x-etl.json"));
 
 sub keys_of
 {
@@ -186,8 +184,9 @@ WITH object(class, id) AS (
      WHERE e.extname = 'pg_etl' AND d.deptype = 'e' AND d.classid IN ('pg_class'::regclass, 'pg_proc'::regclass, 'pg_type'::regclass, 'pg_namespace'::regclass)
     UNION SELECT 'pg_class'::regclass, c.oid FROM pg_class c WHERE c.relnamespace = 'data'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'S'))
 SELECT pg_describe_object(class, id, 0) FROM object WHERE nullif(obj_description(id, (SELECT relname FROM pg_class WHERE oid = class)), '') IS NULL
-   -- the array of a type comes with it
+   -- the array of a type comes with it, and the row type of a relation with that
    AND NOT (class = 'pg_type'::regclass AND EXISTS (SELECT FROM pg_type t WHERE t.typarray = id))
+   AND NOT (class = 'pg_type'::regclass AND EXISTS (SELECT FROM pg_type t JOIN pg_class c ON c.oid = t.typrelid WHERE t.oid = id AND c.relkind <> 'c'))
 UNION ALL
 SELECT pg_describe_object('pg_class'::regclass, a.attrelid, a.attnum) FROM object o JOIN pg_class c ON o.class = 'pg_class'::regclass AND c.oid = o.id AND c.relkind IN ('r', 'p', 'v', 'm')
   JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
@@ -216,12 +215,25 @@ sub anchors
 	return \%anchors;
 }
 
+# scripts/check lists the files of the tree beside them, because only pages are copied.
+my %tree;
+if (-f "$root/tree")
+{
+	for my $file (split /\n/, slurp_text("$root/tree"))
+	{
+		$file =~ s{^\./}{};
+		$tree{$file} = 1;
+		$tree{$file} = 1 while $file =~ s{/[^/]+$}{};
+	}
+}
+
 my (@pages, @broken, %reached);
-File::Find::find({ no_chdir => 1, wanted => sub { push @pages, $_ if /\.md$/ } }, "$root/docs");
+File::Find::find({ no_chdir => 1, wanted => sub { push @pages, $_ if /\.md$/ } }, grep { -d } "$root/docs", "$root/src");
 push @pages, glob "$root/*.md";
 for my $page (@pages)
 {
 	my $text = slurp_text($page);
+	my $name = substr $page, length($root) + 1;
 	$text =~ s/^```.*?^```//gms;
 	$text =~ s/`[^`\n]*`//g;
 	while ($text =~ /\]\(([^)\s]+)\)/g)
@@ -229,16 +241,36 @@ for my $page (@pages)
 		my ($path, $anchor) = split /#/, $1, 2;
 		next if $path =~ /^[a-z]+:/;
 		my $target = $path eq '' ? $page : dirname($page) . "/$path";
-		# of the tree only pages and definitions are where a test runs from
-		next if $path =~ m{^(\.\./)*(src|test|bench|scripts|sql|docker|LICENSE)(/|$)};
-		if (!-e $target) { push @broken, substr($page, length($root) + 1) . ": $path"; next; }
-		$reached{ Cwd::abs_path($target) } = 1;
-		push @broken, substr($page, length($root) + 1) . ": $path#$anchor" if defined $anchor && !anchors(slurp_text($target))->{$anchor};
+		if (!-e $target)
+		{
+			my @steps;
+			for (split m{/}, dirname($name) . "/$path") { $_ eq '..' ? pop @steps : $_ ne '.' && push @steps, $_; }
+			push @broken, "$name: $path" unless %tree == 0 || $tree{ join '/', @steps };
+			next;
+		}
+		$reached{ Cwd::abs_path($target) }{$name} = 1;
+		push @broken, "$name: $path#$anchor" if defined $anchor && !anchors(slurp_text($target))->{$anchor};
 	}
 }
 is(join("\n", @broken), '', 'every link of the docs leads somewhere');
-is(join("\n", grep { !$reached{ Cwd::abs_path($_) } && m{/docs/} && !m{/functions/} } @pages), '', 'every page of the docs is linked from another');
-is(join("\n", grep { slurp_text($_) =~ s/`[^`\n]*`//gr =~ /\b(can't|folders?)\b/i } grep { m{/docs/(reference|howto|tutorial)} } @pages), '', 'pages for users say "directory" and "cannot"');
+for my $page (grep { m{/docs/} } @pages)
+{
+	my $name = substr $page, length($root) + 1;
+	my $index = $name =~ m{/functions/} ? 'docs/reference/README.md' : $name eq 'docs/README.md' ? 'README.md' : 'docs/README.md';
+	ok($reached{ Cwd::abs_path($page) }{$index}, "$name is linked from $index");
+}
+# What the server prints is its own; architecture speaks of the folders of src.
+is(join("\n", grep { slurp_text($_) =~ s/^```.*?^```//gmsr =~ s/`[^`\n]*`//gr =~ /\b(can't|folders?)\b/i } grep { m{/docs/(reference|howto|tutorial|explanation)} && !/architecture/ } @pages),
+	'', 'pages for users say "directory" and "cannot"');
+
+# Nobody needs quotation marks for a name that we have given.
+is(join("\n", rows(q{SELECT format('%s: %s', p.oid::regprocedure, n.name) FROM pg_depend d JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND e.extname = 'pg_etl'
+    JOIN pg_proc p ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid CROSS JOIN LATERAL unnest(p.proargnames) n(name)
+    JOIN pg_get_keywords() k ON k.word = n.name AND k.catcode IN ('R', 'T')
+    UNION ALL
+    SELECT format('%s: %s', c.oid::regclass, a.attname) FROM pg_depend d JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND e.extname = 'pg_etl'
+    JOIN pg_class c ON d.classid = 'pg_class'::regclass AND d.objid = c.oid JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+    JOIN pg_get_keywords() k ON k.word = a.attname AND k.catcode IN ('R', 'T') ORDER BY 1})), '', 'no argument or column is a reserved word');
 
 $node->stop;
 done_testing();

@@ -259,7 +259,7 @@ SQL
 		my ($folder, $root) = @$place;
 		my @files;
 		File::Find::find({ no_chdir => 1, wanted => sub { push @files, $_ if -f $_ } }, $root);
-		# the marks of the archive (src/run/archive_mark.h) are random: they must be those of the catalog
+		# the marks of the archive (src/publish/archive_mark.h) are random: they must be those of the catalog
 		my @marks = grep { $folder eq 'archive' && m{/\.pg_etl/[^/]+/\w+$} } @files;
 		push @state, map { my ($dataset) = m{(\w+)$}; "mark of $dataset " . (slurp_file($_) eq ($marks{$dataset} // '') ? 'as in the catalog' : 'of another transaction') } sort @marks;
 		my %is_mark = map { $_ => 1 } @marks;

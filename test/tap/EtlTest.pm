@@ -10,11 +10,12 @@ use IO::Compress::Gzip qw(gzip $GzipError);
 use IO::Uncompress::Gunzip qw(gunzip $GunzipError);
 use File::Find ();
 use IPC::Run ();
+use JSON::PP ();
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-our @EXPORT = qw(etl_node stage slurp_lines files_below real_data is_sql run_counts all_files use_faults
+our @EXPORT = qw(etl_node fresh_database stage slurp_lines files_below real_data generated_data places_with unread_places_with is_sql run_counts all_files end_state differences use_faults
   start_sql session ask begin_sql answer until_blocked);
 
 # A running node with the extension in database postgres. Options: conf => text for
@@ -36,6 +37,19 @@ ALTER DATABASE postgres SET etl.processed_dir = '$root/processed';
 ALTER DATABASE postgres SET etl.archive_dir = '$root/archive';
 SQL
 	return $node;
+}
+
+# A database of its own with its three directories, which stage() writes to from now on; its directory.
+sub fresh_database
+{
+	my ($node, $name) = @_;
+	my $root = $node->basedir . "/etl/$name";
+	make_path(map { "$root/$_" } qw(raw processed archive));
+	$node->safe_psql('postgres', "CREATE DATABASE $name");
+	$node->safe_psql('postgres', "ALTER DATABASE $name SET etl.${_}_dir = '$root/$_'") for qw(raw processed archive);
+	$node->safe_psql($name, 'CREATE EXTENSION pg_etl');
+	$node->{etl_root} = $root;
+	return $root;
 }
 
 # Writes a staged file, gzipped where its name ends in .gz (unless raw is true). The name is relative to the raw folder.
@@ -105,6 +119,44 @@ sub real_data
 	return defined $folder && -d $folder ? $folder : undef;
 }
 
+# Sample data of the standard datasets in a new directory, made by the program that ETL_GENERATE names (make
+# bench/generate; --help tells its options), and what loading it has to report; nothing where there is none.
+sub generated_data
+{
+	my (@options) = @_;
+	return unless -x ($ENV{ETL_GENERATE} // '');
+	my $folder = PostgreSQL::Test::Utils::tempdir();
+	PostgreSQL::Test::Utils::system_or_bail($ENV{ETL_GENERATE}, @options, '--expected', "$folder/expected.json", "$folder/raw");
+	return ("$folder/raw", JSON::PP->new->decode(PostgreSQL::Test::Utils::slurp_file("$folder/expected.json")));
+}
+
+# Every file below the node's directories, by path, and every table whose rows hold a text, in whatever case.
+sub places_with
+{
+	my ($node, $text) = @_;
+	my @places = grep { grep { /\Q$text\E/i } slurp_lines("$node->{etl_root}/$_") } files_below($node->{etl_root});
+	push @places, split /\n/, $node->safe_psql('postgres', <<"SQL");
+SELECT name
+  FROM (SELECT oid::regclass::text AS name,
+               (xpath('/row/n/text()', query_to_xml(format('SELECT count(*) AS n FROM %s t WHERE strpos(lower(t::text), lower(%L)) > 0', oid::regclass, '$text'), false, true, '')))[1]::text::int AS n
+          FROM pg_class WHERE relkind = 'r' AND relnamespace IN ('etl'::regnamespace, 'data'::regnamespace, 'public'::regnamespace)) t
+ WHERE n > 0 ORDER BY 1
+SQL
+	return join ' ', @places;
+}
+
+# Where a text stands of what no table has taken: "quarantine", then the directory of each file that holds it.
+sub unread_places_with
+{
+	my ($node, $text) = @_;
+	my @places = split /\n/, $node->safe_psql('postgres', "SELECT DISTINCT 'quarantine' FROM etl.quarantine WHERE strpos(record, '$text') > 0");
+	for my $folder (qw(raw processed archive))
+	{
+		push @places, map { $folder } grep { grep { index($_, $text) >= 0 } slurp_lines("$node->{etl_root}/$folder/$_") } files_below("$node->{etl_root}/$folder");
+	}
+	return join ' ', @places;
+}
+
 # The result of a query is as expected.
 sub is_sql
 {
@@ -113,7 +165,34 @@ sub is_sql
 	return is($node->safe_psql('postgres', $sql), $expected, $name);
 }
 
-# Every file below a folder, hidden ones as well, but for the marks in an archive (src/run/archive_mark.h).
+# What a database with the standard datasets, and the processed files below a folder, hold in the end, but for
+# ids and times; a line for each row and record.
+sub end_state
+{
+	my ($node, $database, $processed) = @_;
+	my $sql = join ' UNION ALL ', map { "SELECT '$_->[0] ' || (to_jsonb(t) - 'processed_at' - 'last_change')::text FROM $_->[1] t" }
+	  [ customer => 'data.customers' ], [ product => 'data.products' ], [ sale => 'data.transactions' ], [ line => 'data.purchases' ],
+	  [ quarantine => '(SELECT q.dataset, f.path, q.line, q.record, q.code, q.violations, q.status, q.key, q.subject FROM etl.quarantine q JOIN etl.file f USING (file_id) WHERE q.status <> \'released\')' ],
+	  [ waits => '(SELECT f.path, q.line, r.dataset, r.key FROM etl.quarantine_reference r JOIN etl.quarantine q USING (quarantine_id) JOIN etl.file f USING (file_id))' ],
+	  [ file => '(SELECT path, records, loaded, quarantined, status, processed_path, archived_path FROM etl.file)' ];
+	my @state = split /\n/, $node->safe_psql($database, "SET DateStyle = ISO; SELECT * FROM ($sql) s(x) ORDER BY x COLLATE \"C\"");
+	for my $path (files_below($processed))
+	{
+		push @state, map { "$path $_" } map { s/"last_change": *"[^"]*"/"last_change": "T"/r } slurp_lines("$processed/$path");
+	}
+	return join "\n", @state, '';
+}
+
+# What one state has and another has not.
+sub differences
+{
+	my ($state, $expected) = @_;
+	my %in = map { $_ => 1 } split /\n/, $expected;
+	my %out = map { $_ => 1 } split /\n/, $state;
+	return ((map { "missing: $_" } grep { !$out{$_} } sort keys %in), map { "extra: $_" } grep { !$in{$_} } sort keys %out);
+}
+
+# Every file below a folder, hidden ones as well, but for the marks in an archive (src/publish/archive_mark.h).
 sub all_files
 {
 	my ($root) = @_;
@@ -122,7 +201,7 @@ sub all_files
 	return join "\n", sort @files;
 }
 
-# Lets a database use the module with fault points (src/run/fault.h); false where there is none.
+# Lets a database use the module with fault points (src/pg/fault.h); false where there is none.
 sub use_faults
 {
 	my ($node, $database) = @_;

@@ -1,0 +1,17 @@
+// A record's text, treated.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "core/definition/definition.h"
+#include "core/json/document.h"
+
+namespace etl
+{
+
+/// The text of a record with its personal fields treated; "" when it is no JSON.
+std::string anonymized_text(const Definition &definition, Document &document, std::string_view text,
+							std::string_view token);
+
+} // namespace etl

@@ -1,0 +1,130 @@
+#include "anonymize/exports.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "anonymize/treated_columns.h"
+#include "core/base/hash.h"
+#include "core/base/utf8.h"
+#include "core/definition/column_path.h"
+#include "core/definition/definition.h"
+#include "core/files/file_error.h"
+#include "core/files/file_identity.h"
+#include "core/files/file_reader.h"
+#include "core/files/file_writer.h"
+#include "load/claim.h"
+#include "load/quarantine.h"
+#include "pg/catalog_owner.h"
+#include "pg/guard.h"
+#include "pg/named_lock.h"
+#include "pg/settings.h"
+#include "pg/spi.h"
+#include "publish/plan.h"
+
+namespace etl
+{
+
+void
+lock_exports(bool erases)
+{
+	(void)pg::lock_name("pg_etl export", erases ? pg::LockKind::exclusive : pg::LockKind::shared,
+						true);
+}
+
+void
+note_export(const Definition &definition, ExportIntent &intent, const std::string &part,
+			const std::string &path, const std::string &format, bool anonymized, int64_t rows)
+{
+	Sha256 hash;
+	FileIdentity identity;
+	try
+	{
+		FileReader reader(part, Content::stored, UINT64_MAX);
+		std::vector<char> buffer(256 * 1024);
+		while (reader.read(buffer.data(), buffer.size()) > 0)
+			pg::check_for_interrupts();
+		hash = reader.sha256();
+		identity = reader.identity();
+	}
+	catch (const FileError &e)
+	{
+		throw pg::Error(e.sqlstate(),
+						std::string("could not read the file that was exported: ") + e.what());
+	}
+	char root[PATH_MAX];
+	const std::string processed = pg::Settings::current().processed_dir;
+	std::string known = path;
+	if (!processed.empty() && realpath(processed.c_str(), root) != nullptr &&
+		path.compare(0, strlen(root) + 1, std::string(root) + "/") == 0)
+		known = path.substr(strlen(root) + 1);
+	intent.complete(known, hash, identity);
+	const AsCatalogOwner owner;
+	pg::execute("INSERT INTO etl.export (dataset, path, sha256, format, anonymized, row_count)"
+				" VALUES ($1, $2, $3, $4, $5, $6)",
+				{pg::param(definition.dataset), pg::param(known),
+				 pg::param_bytes({reinterpret_cast<const char *>(hash.data()), hash.size()}),
+				 pg::param(format), pg::param(anonymized), pg::param(rows)});
+}
+
+Definition
+export_definition(const Definition &definition)
+{
+	Definition exported;
+	exported.dataset = definition.dataset;
+	exported.subject = definition.subject;
+	const TableDefinition &table = definition.tables[0];
+	for (const ColumnDefinition &column : table.columns)
+	{
+		if (column.source != Source::field)
+			continue;
+		if (column.path == definition.subject->path)
+		{
+			exported.subject->path = {column.name};
+			exported.subject->field = "/" + column.name;
+		}
+		const Path &email = definition.subject->email;
+		const Holds held = email.empty() ? Holds::nothing : holds(column, column.path, email);
+		if (held == Holds::field || held == Holds::inside)
+		{
+			exported.subject->email = {column.name};
+			exported.subject->email.insert(
+				exported.subject->email.end(),
+				email.begin() + static_cast<ptrdiff_t>(column.path.size()), email.end());
+		}
+	}
+	const std::vector<PersonalColumn> personal = personal_columns(definition, table);
+	for (const PersonalColumn &column : personal)
+	{
+		const auto add = [&](const PersonalDefinition &field, const Path &inside)
+		{
+			exported.personal.push_back(field);
+			PersonalDefinition &exported_field = exported.personal.back();
+			exported_field.path = {column.column->name};
+			exported_field.path.insert(exported_field.path.end(), inside.begin(), inside.end());
+			exported_field.field = "/" + column.column->name;
+			if (inside.empty())
+				exported_field.type = column.column->type;
+		};
+		if (column.field != nullptr)
+			add(*column.field, {});
+		for (const PersonalColumn::Inside &inside : column.inside)
+			add(*inside.field, inside.path);
+	}
+	// what the table computes anew when its row is treated stands in the file as it was
+	if (const Oid relation = find_table(table))
+		for (const GeneratedColumn &column : generated_from(personal, relation))
+		{
+			if (exported.personal.back().path == Path{column.name})
+				continue; // from several personal columns
+			PersonalDefinition field;
+			field.path = {column.name};
+			field.field = "/" + column.name;
+			field.treatment = Treatment::null;
+			exported.personal.push_back(std::move(field));
+		}
+	return exported;
+}
+
+} // namespace etl

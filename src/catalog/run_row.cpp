@@ -1,0 +1,84 @@
+#include "catalog/run_row.h"
+
+#include "catalog/sequence.h"
+#include "pg/catalog_owner.h"
+#include "pg/guard.h"
+#include "pg/spi.h"
+
+extern "C"
+{
+#include "utils/timestamp.h"
+}
+
+namespace etl
+{
+
+RunResult
+begin_run(const std::string &dataset)
+{
+	RunResult result;
+	result.run_id = allocate_ids("etl.run_run_id_seq", 1)[0];
+	result.dataset = dataset;
+	result.status = "succeeded";
+	result.started_at = GetCurrentTimestamp();
+	return result;
+}
+
+void
+finish_run(RunResult &result)
+{
+	// a clock that was put back meanwhile does not make it end before it began
+	result.finished_at = std::max(result.started_at, GetCurrentTimestamp());
+	result.times.end();
+	const AsCatalogOwner owner;
+	pg::execute("INSERT INTO etl.run (run_id, dataset, status, started_at, finished_at, files,"
+				" records, loaded, quarantined, bytes, error, timings, sqlstate)"
+				" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, nullif($11, ''),"
+				" nullif($12, '')::jsonb, nullif($13, ''))",
+				{pg::param(result.run_id), pg::param(result.dataset), pg::param(result.status),
+				 pg::param_timestamptz(result.started_at),
+				 pg::param_timestamptz(result.finished_at), pg::param(result.files),
+				 pg::param(result.records), pg::param(result.loaded), pg::param(result.quarantined),
+				 pg::param(result.bytes), pg::param(result.error),
+				 pg::param(result.times.any() ? result.times.json() : std::string()),
+				 pg::param(result.sqlstate)});
+}
+
+void
+note_failure(RunResult &result, const RunResult &before, const pg::Error &error)
+{
+	result = before;
+	result.status = result.loaded > 0 ? "partial" : "failed";
+	result.sqlstate = error.sqlstate();
+	result.error = error.what();
+	if (!error.detail().empty())
+		result.error += ": " + error.detail();
+}
+
+void
+StageTimes::begin(Stage stage)
+{
+	const auto now = std::chrono::steady_clock::now();
+	if (now_ != count)
+		milliseconds_[now_] += std::chrono::duration<double, std::milli>(now - since_).count();
+	any_ = true;
+	now_ = stage;
+	since_ = now;
+}
+
+std::string
+StageTimes::json() const
+{
+	static const char *const names[] = {"claim",      "stage", "check",  "load",
+										"quarantine", "erase", "export", "archive"};
+	std::string json = "{";
+	for (size_t i = 0; i < count; ++i)
+	{
+		char number[32];
+		snprintf(number, sizeof number, "%.3f", milliseconds_[i]);
+		json += std::string(i > 0 ? ", \"" : "\"") + names[i] + "\": " + number;
+	}
+	return json + "}";
+}
+
+} // namespace etl

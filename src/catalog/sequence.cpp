@@ -1,0 +1,23 @@
+#include "catalog/sequence.h"
+
+#include "pg/catalog_owner.h"
+#include "pg/spi.h"
+
+namespace etl
+{
+
+std::vector<int64_t>
+allocate_ids(const std::string &sequence, size_t count)
+{
+	std::vector<int64_t> ids;
+	if (count == 0)
+		return ids;
+	const AsCatalogOwner owner;
+	const pg::Rows rows = pg::query("SELECT nextval($1::regclass) FROM generate_series(1, $2)",
+									{pg::param(sequence), pg::param(static_cast<int64_t>(count))});
+	for (uint64_t i = 0; i < rows.size(); ++i)
+		ids.push_back(rows.integer(i, 0));
+	return ids;
+}
+
+} // namespace etl

@@ -1,0 +1,28 @@
+// Do the parts of a definition fit each other?
+#pragma once
+
+#include "core/definition/column_path.h"
+
+namespace etl
+{
+
+/// Throws DefinitionError, naming the place, when they do not: a key without a column, a primary
+/// key of unknown columns, a child table without its parent's key, a treatment that the column
+/// can't take …
+void check_definition(const Definition &definition);
+
+/// Calls visit(table, column) for the columns that take a field which may lie in elements: "/a/*/b"
+/// is "./b" of a table for each "/a".
+template <typename Visit>
+void
+columns_of_field(const Definition &d, const Path &field, Visit &&visit)
+{
+	for (const TableDefinition &table : d.tables)
+		for (const ColumnDefinition &column : table.columns)
+		{
+			if (const std::optional<Path> path = column_path(table, column); path && *path == field)
+				visit(table, column);
+		}
+}
+
+} // namespace etl

@@ -1,0 +1,31 @@
+// Writing Zstandard (RFC 8878): used where a file that came so is written anew.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+struct ZSTD_CCtx_s;
+
+namespace etl
+{
+
+class ZstdWriter
+{
+  public:
+	/// Throws std::bad_alloc.
+	ZstdWriter();
+	~ZstdWriter();
+	ZstdWriter(const ZstdWriter &) = delete;
+	ZstdWriter &operator=(const ZstdWriter &) = delete;
+
+	/// Compresses bytes into one frame with a checksum, which ends with the last ones. False when
+	/// that fails.
+	bool put(std::string_view bytes, bool last, const std::function<void(std::string_view)> &sink);
+
+  private:
+	ZSTD_CCtx_s *stream_;
+	std::string buffer_;
+};
+
+} // namespace etl

@@ -1,0 +1,661 @@
+#include "core/json/document.h"
+
+#include <algorithm>
+#include <cstring>
+#include <deque>
+
+#include <simdjson.h>
+
+#include "core/json/fault.h"
+
+namespace etl
+{
+
+namespace ondemand = simdjson::ondemand;
+
+static_assert(Document::padding >= simdjson::SIMDJSON_PADDING);
+
+const char *
+kind_name(Kind kind)
+{
+	static const char *const names[] = {"null", "boolean", "number", "string", "array", "object"};
+	return names[static_cast<int>(kind)];
+}
+
+namespace
+{
+
+/// Most names that differ do so in length or in their first byte.
+bool
+same_name(std::string_view a, std::string_view b)
+{
+	return a.size() == b.size() && (a.empty() || (a[0] == b[0] && a == b));
+}
+
+} // namespace
+
+Value
+Value::member(std::string_view name) const
+{
+	if (node_ == nullptr || node_->kind != Kind::object)
+		return {};
+	for (Member m(*this); m; m.advance())
+		if (same_name(m.name(), name))
+			return m.value();
+	return {};
+}
+
+struct Document::Impl
+{
+	ondemand::parser parser;
+	std::string copy;                ///< of a text that lacked padding
+	std::deque<std::string> numbers; ///< made by replace_with_number
+	std::vector<std::string_view> names;
+
+	NodeList &nodes;
+	ParseError *error = nullptr;
+	/// A container that was being read when a limit was met, innermost first.
+	struct Step
+	{
+		std::string_view name;
+		uint32_t index;
+		bool is_element;
+	};
+	std::vector<Step> steps;
+	const char *begin = nullptr, *end = nullptr;
+	uint32_t values = 0;
+
+	explicit Impl(NodeList &n) : nodes(n) {}
+
+	bool fail(const std::string &message, const char *sqlstate = "22P02")
+	{
+		// the innermost failure says most
+		if (error->message.empty())
+		{
+			error->message = message;
+			error->sqlstate = sqlstate;
+		}
+		return false;
+	}
+	bool fail(simdjson::error_code code);
+	template <typename T>
+	bool scalar(T &value, ondemand::json_type type);
+	bool value(ondemand::value value, uint32_t depth);
+	bool array(ondemand::array array, size_t self, uint32_t depth);
+	bool object(ondemand::object object, size_t self, uint32_t depth);
+	bool names_differ(size_t self);
+	void explain(std::string_view text);
+};
+
+namespace
+{
+
+std::string_view
+trim(std::string_view text)
+{
+	while (!text.empty() && (text.back() == ' ' || text.back() == '\t' || text.back() == '\n' ||
+							 text.back() == '\r'))
+		text.remove_suffix(1);
+	return text;
+}
+
+/// RFC 8259 section 6.
+bool
+is_number(std::string_view t)
+{
+	size_t i = 0;
+	const auto digits = [&]
+	{
+		const size_t from = i;
+		while (i < t.size() && t[i] >= '0' && t[i] <= '9')
+			++i;
+		return i - from;
+	};
+	if (i < t.size() && t[i] == '-')
+		++i;
+	const size_t integer = i;
+	const size_t n = digits();
+	if (n == 0 || (n > 1 && t[integer] == '0'))
+		return false;
+	if (i < t.size() && t[i] == '.')
+	{
+		++i;
+		if (digits() == 0)
+			return false;
+	}
+	if (i < t.size() && (t[i] == 'e' || t[i] == 'E'))
+	{
+		++i;
+		if (i < t.size() && (t[i] == '+' || t[i] == '-'))
+			++i;
+		if (digits() == 0)
+			return false;
+	}
+	return i == t.size();
+}
+
+} // namespace
+
+bool
+Document::Impl::fail(simdjson::error_code code)
+{
+	// which of its codes simdjson gives, and at which step, differs between its versions:
+	// find_json_fault tells what is wrong
+	return code == simdjson::CAPACITY ? fail("too long to be parsed", "54000")
+									  : fail("not valid JSON");
+}
+
+template <typename T>
+bool
+Document::Impl::scalar(T &value, ondemand::json_type type)
+{
+	// nodes.back() is the value's node; its raw token is known
+	Node &node = nodes.back();
+	switch (type)
+	{
+	case ondemand::json_type::string:
+	{
+		std::string_view text;
+		if (auto code = value.get_string().get(text))
+			return fail(code);
+		node.kind = Kind::string;
+		node.data = text.data();
+		node.size = static_cast<uint32_t>(text.size());
+		return true;
+	}
+	case ondemand::json_type::number:
+	{
+		// kept as written; the grammar is checked here because no number is ever made of it
+		node.kind = Kind::number;
+		node.data = node.raw;
+		node.size = node.raw_size;
+		return is_number({node.raw, node.raw_size}) || fail("not a valid number");
+	}
+	case ondemand::json_type::boolean:
+	{
+		bool truth;
+		if (auto code = value.get_bool().get(truth))
+			return fail(code);
+		node.kind = Kind::boolean;
+		node.truth = truth;
+		node.data = node.raw;
+		node.size = node.raw_size;
+		return true;
+	}
+	default:
+		if (std::string_view(node.raw, node.raw_size) != "null")
+			return fail("not valid JSON");
+		bool null;
+		if (simdjson::simdjson_result<bool>(value.is_null()).get(null) || !null)
+			return fail("not valid JSON");
+		node.kind = Kind::null;
+		return true;
+	}
+}
+
+bool
+Document::Impl::value(ondemand::value value, uint32_t depth)
+{
+	ondemand::json_type type;
+	if (auto code = value.type().get(type))
+		return fail(code);
+	const std::string_view token = trim(value.raw_json_token());
+	const size_t self = nodes.size();
+	if (++values > max_values)
+	{
+		return fail("more than " + std::to_string(max_values) + " values, at byte " +
+						std::to_string(token.data() - begin + 1),
+					"54000");
+	}
+	nodes.push_back(
+		{nullptr, token.data(), 0, static_cast<uint32_t>(token.size()), 0, 1, Kind::null, false});
+	if (type != ondemand::json_type::array && type != ondemand::json_type::object)
+		return scalar(value, type);
+	if (depth >= max_depth)
+	{
+		return fail("nested deeper than " + std::to_string(max_depth) + " levels at byte " +
+						std::to_string(token.data() - begin + 1),
+					"54001");
+	}
+	if (type == ondemand::json_type::array)
+	{
+		ondemand::array a;
+		if (auto code = value.get_array().get(a))
+			return fail(code);
+		return array(a, self, depth);
+	}
+	ondemand::object o;
+	if (auto code = value.get_object().get(o))
+		return fail(code);
+	return object(o, self, depth);
+}
+
+bool
+Document::Impl::array(ondemand::array array, size_t self, uint32_t depth)
+{
+	uint32_t count = 0;
+	for (auto element : array)
+	{
+		ondemand::value v;
+		if (auto code = element.get(v))
+			return fail(code);
+		if (!value(v, depth + 1))
+		{
+			steps.push_back({{}, count, true});
+			return false;
+		}
+		++count;
+	}
+	nodes[self].kind = Kind::array;
+	nodes[self].count = count;
+	nodes[self].span = static_cast<uint32_t>(nodes.size() - self);
+	return true;
+}
+
+bool
+Document::Impl::object(ondemand::object object, size_t self, uint32_t depth)
+{
+	uint32_t count = 0;
+	for (auto field : object)
+	{
+		std::string_view name;
+		if (auto code = field.unescaped_key().get(name))
+			return fail(code);
+		nodes.push_back({name.data(), nullptr, static_cast<uint32_t>(name.size()), 0, 0, 1,
+						 Kind::string, false});
+		ondemand::value v;
+		if (auto code = field.value().get(v))
+			return fail(code);
+		if (!value(v, depth + 1))
+		{
+			steps.push_back({name, 0, false});
+			return false;
+		}
+		++count;
+	}
+	nodes[self].kind = Kind::object;
+	nodes[self].count = count;
+	nodes[self].span = static_cast<uint32_t>(nodes.size() - self);
+	return names_differ(self);
+}
+
+/// RFC 8259 leaves repeated names to the reader: the first wins here, the last there. A record that
+/// means different things to different readers is not loaded.
+bool
+Document::Impl::names_differ(size_t self)
+{
+	const uint32_t count = nodes[self].count;
+	const Node *end = nodes.data() + nodes.size();
+	const auto repeated = [&](std::string_view name)
+	{
+		steps.push_back({name, 0, false});
+		const Node *second = nullptr;
+		for (const Node *a = nodes.data() + self + 1; a < end; a += 1 + a[1].span)
+			if (same_name({a->data, a->size}, name))
+				second = a + 1;
+		if (second == nullptr) // the caller has found two
+			return fail("member name appears twice in one object");
+		return fail("member name appears twice in one object, the second time before byte " +
+					std::to_string(second->raw - begin + 1));
+	};
+	if (count <= 16)
+	{
+		// each name against those after it: fewer instructions than a hash for usual records
+		const Node *a = nodes.data() + self + 1;
+		for (uint32_t i = 0; i + 1 < count; ++i)
+		{
+			const Node *b = a + 1 + a[1].span;
+			for (const Node *c = b; c < end; c += 1 + c[1].span)
+				if (same_name({a->data, a->size}, {c->data, c->size}))
+					return repeated({a->data, a->size});
+			a = b;
+		}
+		return true;
+	}
+	names.clear();
+	for (const Node *a = nodes.data() + self + 1; a < end; a += 1 + a[1].span)
+		names.emplace_back(a->data, a->size);
+	std::sort(names.begin(), names.end());
+	const auto twice = std::adjacent_find(names.begin(), names.end());
+	return twice == names.end() || repeated(*twice);
+}
+
+/// Says where the fault is and what was expected: once more, and slowly, but only for what is
+/// refused. Of what is no JSON nothing is said that simdjson has found, for that depends on its
+/// version. What is JSON was refused by this file's own limits, and the steps lead to where.
+void
+Document::Impl::explain(std::string_view text)
+{
+	JsonFault fault = find_json_fault(text);
+	if (!fault.message.empty())
+	{
+		error->message = fault.message + " at byte " + std::to_string(fault.at + 1);
+		if (fault.at >= text.size())
+			error->message += ", the end";
+		error->sqlstate = fault.is_encoding ? "22021" : "22P02";
+		error->pointer = std::move(fault.pointer);
+		return;
+	}
+	// a thousand steps down to where nesting is too deep help nobody
+	if (error->sqlstate == "54001")
+		steps.clear();
+	for (auto step = steps.rbegin(); step != steps.rend(); ++step)
+		append_pointer(error->pointer, step->is_element ? std::to_string(step->index) : step->name);
+}
+
+Document::Document() : impl_(std::make_unique<Impl>(nodes_)) {}
+Document::~Document() = default;
+
+namespace
+{
+
+/// Containers know their span and where they end only when their contents are read. simdjson does
+/// not tell where a container ends, so the end is where its last content ends, and the first
+/// closing bracket after that.
+const char *
+close_containers(Node *node, const char *end)
+{
+	if (node->kind != Kind::array && node->kind != Kind::object)
+		return node->raw + node->raw_size;
+	const char *at = node->raw + 1;
+	Node *child = node + 1;
+	for (uint32_t i = 0; i < node->count; ++i)
+	{
+		if (node->kind == Kind::object)
+			++child;
+		at = close_containers(child, end);
+		child += child->span;
+	}
+	const char bracket = node->kind == Kind::array ? ']' : '}';
+	while (at < end && *at != bracket)
+		++at;
+	++at;
+	node->raw_size = static_cast<uint32_t>(at - node->raw);
+	return at;
+}
+
+} // namespace
+
+bool
+Document::parse(std::string_view text, size_t readable, ParseError &error)
+{
+	error = {};
+	nodes_.clear();
+	impl_->numbers.clear();
+	impl_->error = &error;
+	impl_->steps.clear();
+	impl_->values = 0;
+	if (read(text, readable))
+		return true;
+	impl_->explain(text);
+	return false;
+}
+
+bool
+Document::read(std::string_view text, size_t readable)
+{
+	if (readable < text.size() + padding)
+	{
+		impl_->copy.reserve(text.size() + padding);
+		impl_->copy.assign(text);
+		text = impl_->copy;
+		readable = text.size() + padding;
+	}
+	text_ = text;
+	impl_->begin = text.data();
+	impl_->end = text.data() + text.size();
+	// later versions of simdjson pass over it
+	if (text.substr(0, 3) == "\xEF\xBB\xBF")
+		return impl_->fail("byte-order mark");
+	ondemand::document document;
+	if (auto code = impl_->parser.iterate(text.data(), text.size(), readable).get(document))
+		return impl_->fail(code);
+	ondemand::json_type type;
+	if (auto code = document.type().get(type))
+		return impl_->fail(code);
+	if (type == ondemand::json_type::array || type == ondemand::json_type::object)
+	{
+		ondemand::value root;
+		if (auto code = document.get_value().get(root))
+			return impl_->fail(code);
+		if (!impl_->value(root, 0))
+			return false;
+	}
+	else
+	{
+		std::string_view token;
+		if (auto code = document.raw_json_token().get(token))
+			return impl_->fail(code);
+		token = trim(token);
+		nodes_.push_back({nullptr, token.data(), 0, static_cast<uint32_t>(token.size()), 0, 1,
+						  Kind::null, false});
+		const std::string_view rest =
+			trim({token.data(), static_cast<size_t>(impl_->end - token.data())});
+		if (type == ondemand::json_type::number)
+		{
+			// simdjson steps past a root number only by converting it, which would refuse big
+			// integers: what follows the number shows in the text itself
+			nodes_[0].kind = Kind::number;
+			nodes_[0].data = token.data();
+			nodes_[0].size = nodes_[0].raw_size = static_cast<uint32_t>(rest.size());
+			return is_number({nodes_[0].raw, nodes_[0].raw_size}) ||
+				   impl_->fail("not a valid number");
+		}
+		// with blanks around it, simdjson 3 refuses a root literal, or takes " falsex" for one
+		if (type != ondemand::json_type::string)
+		{
+			nodes_[0].kind = rest == "null" ? Kind::null : Kind::boolean;
+			nodes_[0].truth = rest == "true";
+			nodes_[0].raw_size = static_cast<uint32_t>(rest.size());
+			if (nodes_[0].kind == Kind::boolean)
+			{
+				nodes_[0].data = nodes_[0].raw;
+				nodes_[0].size = nodes_[0].raw_size;
+			}
+			return rest == "true" || rest == "false" || rest == "null" ||
+				   impl_->fail("not valid JSON");
+		}
+		if (!impl_->scalar(document, type))
+			return false;
+	}
+	const char *rest;
+	if (document.current_location().get(rest) != simdjson::OUT_OF_BOUNDS)
+		return impl_->fail("something follows the JSON value");
+	close_containers(nodes_.data(), impl_->end);
+	return true;
+}
+
+void
+Document::replace_with_number(Value value, std::string_view digits)
+{
+	Node &node = nodes_[static_cast<size_t>(value.node() - nodes_.data())];
+	// a deque: its strings stay where they are
+	impl_->numbers.emplace_back(digits);
+	node.kind = Kind::number;
+	node.data = impl_->numbers.back().data();
+	node.size = static_cast<uint32_t>(digits.size());
+}
+
+size_t
+Document::memory() const
+{
+	return nodes_.capacity() * sizeof(Node) + impl_->copy.capacity() + 2 * impl_->parser.capacity();
+}
+
+void
+Document::release()
+{
+	impl_ = std::make_unique<Impl>(nodes_);
+	nodes_ = NodeList(); // and its memory
+	text_ = {};
+}
+
+void
+append_json_string(std::string &out, std::string_view text)
+{
+	static const char hex[] = "0123456789abcdef";
+	out += '"';
+	size_t from = 0;
+	for (size_t i = 0; i < text.size(); ++i)
+	{
+		const unsigned char c = static_cast<unsigned char>(text[i]);
+		if (c >= 0x20 && c != '"' && c != '\\')
+			continue;
+		out.append(text, from, i - from);
+		from = i + 1;
+		switch (c)
+		{
+		case '"':
+			out += "\\\"";
+			break;
+		case '\\':
+			out += "\\\\";
+			break;
+		case '\n':
+			out += "\\n";
+			break;
+		case '\r':
+			out += "\\r";
+			break;
+		case '\t':
+			out += "\\t";
+			break;
+		default:
+			out += "\\u00";
+			out += hex[c >> 4];
+			out += hex[c & 15];
+		}
+	}
+	out.append(text, from, text.size() - from);
+	out += '"';
+}
+
+void
+append_json(std::string &out, Value value)
+{
+	switch (value.kind())
+	{
+	case Kind::null:
+		out += "null";
+		break;
+	case Kind::boolean:
+		out += value.truth() ? "true" : "false";
+		break;
+	case Kind::number:
+		out += value.text();
+		break;
+	case Kind::string:
+		append_json_string(out, value.text());
+		break;
+	case Kind::array:
+	{
+		out += '[';
+		Value element = value.first();
+		for (uint32_t i = 0; i < value.count(); ++i, element = element.next())
+		{
+			if (i > 0)
+				out += ',';
+			append_json(out, element);
+		}
+		out += ']';
+		break;
+	}
+	case Kind::object:
+	{
+		out += '{';
+		bool first = true;
+		for (Member m(value); m; m.advance())
+		{
+			if (!first)
+				out += ',';
+			first = false;
+			append_json_string(out, m.name());
+			out += ':';
+			append_json(out, m.value());
+		}
+		out += '}';
+		break;
+	}
+	}
+}
+
+bool
+parse_pointer(std::string_view pointer, Path &path)
+{
+	path.clear();
+	if (pointer.empty())
+		return true;
+	if (pointer[0] != '/')
+		return false;
+	std::string step;
+	for (size_t i = 1; i <= pointer.size(); ++i)
+	{
+		if (i == pointer.size() || pointer[i] == '/')
+		{
+			path.push_back(step);
+			step.clear();
+		}
+		else if (pointer[i] == '~')
+		{
+			++i;
+			if (i == pointer.size() || (pointer[i] != '0' && pointer[i] != '1'))
+				return false;
+			step += pointer[i] == '0' ? '~' : '/';
+		}
+		else
+			step += pointer[i];
+	}
+	return true;
+}
+
+void
+append_pointer(std::string &pointer, std::string_view step)
+{
+	pointer += '/';
+	for (const char c : step)
+		if (c == '~')
+			pointer += "~0";
+		else if (c == '/')
+			pointer += "~1";
+		else if (c == '\0')
+			pointer += "\xef\xbf\xbd";
+		else
+			pointer += c;
+}
+
+Value
+step_into(Value from, const std::string &step)
+{
+	if (!from)
+		return {};
+	if (from.is(Kind::object))
+		return from.member(step);
+	// RFC 6901 section 4: digits without leading zero
+	if (!from.is(Kind::array) || step.empty() || step.size() > 9 ||
+		(step.size() > 1 && step[0] == '0') ||
+		step.find_first_not_of("0123456789") != std::string::npos)
+		return {};
+	const uint32_t index = static_cast<uint32_t>(std::stoul(step));
+	if (index >= from.count())
+		return {};
+	Value element = from.first();
+	for (uint32_t i = 0; i < index; ++i)
+		element = element.next();
+	return element;
+}
+
+bool
+is_index(std::string_view step)
+{
+	return !step.empty() && step.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
+Value
+find(Value from, const Path &path)
+{
+	for (const std::string &step : path)
+		from = step_into(from, step);
+	return from;
+}
+
+} // namespace etl

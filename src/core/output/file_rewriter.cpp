@@ -1,0 +1,274 @@
+#include "core/output/file_rewriter.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include <unistd.h>
+
+#include "core/files/beneath.h"
+#include "core/files/file_error.h"
+#include "core/files/file_reader.h"
+#include "core/files/file_writer.h"
+#include "core/records/record_splitter.h"
+
+namespace etl
+{
+
+namespace
+{
+
+/// Bytes of texts that wait to be taken.
+constexpr size_t max_texts = 8 << 20;
+
+} // namespace
+
+FileRewriter::FileRewriter(std::vector<RewriteTask> tasks, Factory factory, unsigned threads,
+						   TypeInput *type_input)
+	: tasks_(std::move(tasks)), factory_(std::move(factory)), outcomes_(tasks_.size()),
+	  type_input_(type_input), is_done_(tasks_.size())
+{
+	const size_t count = std::min<size_t>(std::max(1u, threads), tasks_.size());
+	const size_t parts = static_cast<size_t>(std::count_if(
+		tasks_.begin(), tasks_.end(), [](const RewriteTask &task) { return !task.part.empty(); }));
+	if (parts > 0)
+		sync_.emplace([this](size_t number, const FileError &error) { not_synced(number, error); },
+					  parts);
+	threads_.start(count, [this](size_t) { work(); });
+}
+
+FileRewriter::~FileRewriter()
+{
+	stop();
+}
+
+void
+FileRewriter::stop()
+{
+	{
+		const std::lock_guard lock(mutex_);
+		stopping_ = true;
+		questions_.stop();
+	}
+	room_.notify_all();
+	if (sync_)
+		sync_->stop(); // nobody waits for it any more
+	threads_.join();
+}
+
+bool
+FileRewriter::wait(std::chrono::milliseconds time)
+{
+	{
+		std::unique_lock lock(mutex_);
+		if (std::exchange(caller_has_texts_, false))
+			room_.notify_all();
+		news_.wait_for(lock, time,
+					   [&]
+					   { return done_ == tasks_.size() || !texts_.empty() || questions_.waits(); });
+		if (questions_.waits())
+			questions_.answer(lock, *type_input_);
+		if (done_ < tasks_.size())
+			return false;
+	}
+	if (!sync_)
+		return true;
+	sync_->flush();
+	return sync_->wait(time);
+}
+
+void
+FileRewriter::work()
+{
+	const beneath::KeepOpen keep_roots(beneath::Folders::roots);
+	TypeQuestions::Asker asker(questions_);
+	std::map<size_t, Transform> transforms;
+	for (;;)
+	{
+		size_t task;
+		{
+			const std::lock_guard lock(mutex_);
+			if (stopping_ || next_ >= tasks_.size())
+				return;
+			task = next_++;
+		}
+		RewriteOutcome &outcome = outcomes_[task];
+		try
+		{
+			Transform &transform = transforms[tasks_[task].group];
+			if (!transform)
+				transform = factory_(tasks_[task].group, type_input_ == nullptr ? nullptr : &asker);
+			rewrite(task, transform);
+		}
+		catch (const Stopped &)
+		{
+			return;
+		}
+		catch (const TypeQuestions::Asker::Stopped &)
+		{
+			return;
+		}
+		catch (const FileError &e)
+		{
+			outcome.error = e.what();
+			outcome.sqlstate = e.sqlstate();
+		}
+		catch (const std::bad_alloc &)
+		{
+			outcome.error = "out of memory while rewriting the file";
+			outcome.sqlstate = "53200";
+		}
+		catch (const std::exception &e)
+		{
+			outcome.error = e.what();
+			outcome.sqlstate = "XX000";
+		}
+		{
+			const std::lock_guard lock(mutex_);
+			++done_;
+			is_done_[task] = true;
+			while (head_ < tasks_.size() && is_done_[head_])
+				++head_;
+		}
+		news_.notify_one();
+		room_.notify_all();
+	}
+}
+
+void
+FileRewriter::rewrite(size_t number, const Transform &transform)
+{
+	const RewriteTask &task = tasks_[number];
+	RewriteOutcome &outcome = outcomes_[number];
+	if (task.part.empty() || task.probe)
+	{
+		FileReader source(task.source, Content::staged, UINT64_MAX);
+		pass(source, number, transform, outcome, nullptr);
+		if (task.part.empty() || !outcome.changed)
+			return;
+		outcome = RewriteOutcome();
+	}
+	write(number, transform);
+}
+
+void
+FileRewriter::write(size_t number, const Transform &transform)
+{
+	const RewriteTask &task = tasks_[number];
+	RewriteOutcome &outcome = outcomes_[number];
+	FileReader source(task.source, Content::staged, UINT64_MAX);
+	FileWriter writer(task.part, source.compression());
+	pass(source, number, transform, outcome, &writer);
+	if (!outcome.changed)
+		return; // the writer removes what it has written
+	writer.finish();
+	// what is in the file now, read back: it is what the next delivery is compared with
+	FileReader reader(task.part, Content::stored, UINT64_MAX);
+	std::vector<char> buffer(256 * 1024);
+	while (reader.read(buffer.data(), buffer.size()) > 0)
+		;
+	outcome.new_sha256 = reader.sha256();
+	outcome.new_size = reader.size_on_disk();
+	// last: from here on the outcome is the syncing threads' affair
+	sync_->add(writer.release(), number);
+}
+
+/// Waits for the files before this one, and until there is room.
+void
+FileRewriter::hand_over(size_t number, std::string_view text)
+{
+	{
+		std::unique_lock lock(mutex_);
+		room_.wait(lock,
+				   [&]
+				   {
+					   return stopping_ ||
+							  (head_ == number &&
+							   (texts_.empty() || texts_bytes_ + text.size() <= max_texts));
+				   });
+		if (stopping_)
+			throw Stopped{};
+		texts_bytes_ += text.size();
+		texts_.emplace_back(number, text);
+		if (text.size() > long_record_bytes)
+		{
+			// what it is made into takes many times its size: this thread's next record waits
+			news_.notify_one();
+			room_.wait(lock, [&] { return stopping_ || (texts_.empty() && !caller_has_texts_); });
+			return;
+		}
+	}
+	news_.notify_one();
+}
+
+std::vector<std::pair<size_t, std::string>>
+FileRewriter::take_texts()
+{
+	std::vector<std::pair<size_t, std::string>> taken;
+	{
+		const std::lock_guard lock(mutex_);
+		taken.swap(texts_);
+		texts_bytes_ = 0;
+		caller_has_texts_ = !taken.empty();
+	}
+	room_.notify_all();
+	return taken;
+}
+
+/// In a syncing thread.
+void
+FileRewriter::not_synced(size_t number, const FileError &error)
+{
+	beneath::unlink(tasks_[number].part);
+	outcomes_[number].error = error.what();
+	outcomes_[number].sqlstate = error.sqlstate();
+}
+
+void
+FileRewriter::pass(FileReader &reader, size_t number, const Transform &transform,
+				   RewriteOutcome &outcome, FileWriter *writer)
+{
+	const RewriteTask &task = tasks_[number];
+	std::string out;
+	uint64_t line = 1;
+	RecordSplitter splitter(max_rewritten_record, task.whole_json,
+							[&](const RawRecord &raw)
+							{
+								if (raw.too_long)
+									throw FileError("54000",
+													"record at line " + std::to_string(raw.line) +
+														" exceeds 1 GB and cannot be rewritten");
+								++outcome.records;
+								const uint32_t person = transform(raw.text, out, outcome);
+								if (person != UINT32_MAX)
+								{
+									++outcome.found[person];
+									if (task.collect)
+										hand_over(number, raw.text);
+								}
+								const bool changed = person != UINT32_MAX && out != raw.text;
+								outcome.changed = outcome.changed || changed;
+								if (writer == nullptr)
+									return;
+								for (; line < raw.line; ++line)
+									writer->write("\n");
+								writer->write(changed ? std::string_view(out) : raw.text);
+								writer->write("\n");
+								++line;
+							});
+	std::vector<char> buffer(256 * 1024);
+	while (const size_t got = reader.read(buffer.data(), buffer.size()))
+	{
+		{
+			const std::lock_guard lock(mutex_);
+			if (stopping_)
+				throw Stopped{};
+		}
+		splitter.feed({buffer.data(), got});
+	}
+	splitter.finish();
+	outcome.sha256 = reader.sha256();
+	outcome.size = reader.size_on_disk();
+}
+
+} // namespace etl

@@ -1,0 +1,18 @@
+// URIs, IRIs and URI templates: RFC 3986, RFC 3987 and RFC 6570.
+#pragma once
+
+#include <string_view>
+
+namespace etl
+{
+
+namespace format_detail
+{
+
+/// RFC 3986, or RFC 3987 with international; needs_scheme: no relative reference.
+bool is_uri(std::string_view s, bool international, bool needs_scheme);
+bool is_uri_template(std::string_view s);
+
+} // namespace format_detail
+
+} // namespace etl

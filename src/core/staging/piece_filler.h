@@ -1,0 +1,53 @@
+// A file's records, as the splitter finds them, become the records of a piece.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string_view>
+
+#include "core/definition/definition.h"
+#include "core/records/record_splitter.h"
+#include "core/staging/staged_record.h"
+#include "core/staging/stager.h"
+
+namespace etl
+{
+
+/// The sink of a RecordSplitter. It stages each record into the piece in hand, asks for another
+/// piece when that one is full, and throws FileError (54000) when more of the file is refused than
+/// its definition allows. Everything that it is given must outlive it.
+class PieceFiller
+{
+  public:
+	using NextPiece = std::function<void()>;
+	using StageLong = std::function<void(size_t, const std::function<void()> &)>;
+
+	/// next_piece: is called when the records of a piece take more than `limit` bytes, and starts
+	/// another one. stage_long: calls what it is given when a record of that size may be staged.
+	/// rejected: how much of a file may be.
+	PieceFiller(RecordStager &stager, const FileTask &task, uint32_t file, FileOutcome &outcome,
+				const RejectedLimits &rejected, size_t limit, NextPiece next_piece,
+				StageLong stage_long);
+	/// Records in the buffer, whose last bytes are padding, are taken where they are, others are
+	/// copied.
+	void start(Piece &piece, size_t buffer_size);
+	void operator()(const RawRecord &raw);
+
+  private:
+	void stage(const RawRecord &raw);
+	std::string_view copy(std::string_view text, size_t &readable);
+	void count_rejected(const StagedRecord &record);
+
+	RecordStager &stager_;
+	const FileTask &task_;
+	uint32_t file_;
+	FileOutcome &outcome_;
+	const RejectedLimits &rejected_;
+	const size_t limit_;
+	const NextPiece next_piece_;
+	const StageLong stage_long_;
+	Piece *piece_ = nullptr;
+	size_t buffer_size_ = 0;
+};
+
+} // namespace etl

@@ -1,0 +1,530 @@
+#include "core/staging/stager.h"
+
+#include <algorithm>
+#include <cstring>
+#include <functional>
+#include <unordered_map>
+#include <utility>
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "core/base/hash.h"
+#include "core/base/prefault.h"
+#include "core/files/beneath.h"
+#include "core/files/file_error.h"
+#include "core/files/file_reader.h"
+#include "core/records/record_splitter.h"
+#include "core/staging/compressed_piece.h"
+#include "core/staging/piece_filler.h"
+#include "core/types/column_type.h"
+#include "core/types/type_questions.h"
+
+namespace etl
+{
+
+namespace
+{
+
+/// Decompressed bytes up to which a file is staged as one piece; larger ones are read twice, first
+/// to see that they are whole, then in pieces of this size.
+constexpr size_t piece_bytes = 8 << 20;
+/// What a long record is taken apart into takes so many times its text, about.
+constexpr size_t long_record_factor = 10;
+/// Room in a buffer below which it grows before it is read into.
+constexpr size_t spare_bytes = 4096;
+
+void
+note_rest(const std::optional<RestOfFile> &rest, FileOutcome &outcome)
+{
+	outcome.rest = rest;
+	if (rest)
+		outcome.last_line = rest->last_line; // should it hold no record
+}
+
+} // namespace
+
+Stager::Stager(const Definition &definition, const KeyTypes &key_types, std::vector<FileTask> files,
+			   const StagerOptions &options)
+	: definition_(definition), key_types_(key_types), files_(std::move(files)), options_(options),
+	  slots_(files_.size())
+{
+	const size_t count = std::min<size_t>(std::max(1u, options.threads), files_.size());
+	threads_.start(count, [this](size_t) { work(); });
+}
+
+Stager::~Stager()
+{
+	stop();
+}
+
+void
+Stager::stop()
+{
+	{
+		const std::lock_guard lock(mutex_);
+		stopping_ = true;
+		questions_.stop();
+	}
+	room_.notify_all();
+	threads_.join();
+}
+
+struct Stager::Worker
+{
+	RecordStager stager;
+	TextSealer sealer;
+	std::shared_ptr<char[]> buffer; ///< that no piece has any more: the next one may have it
+	size_t capacity = 0;
+
+	/// A buffer for at least so many bytes; capacity is set to what it has room for.
+	std::shared_ptr<char[]> take_buffer(size_t &wanted)
+	{
+		if (buffer && capacity >= wanted)
+		{
+			wanted = capacity;
+			return std::move(buffer);
+		}
+		auto made = std::make_shared_for_overwrite<char[]>(wanted);
+		prefault(made.get(), wanted);
+		return made;
+	}
+	void give_back(std::shared_ptr<char[]> taken, size_t size)
+	{
+		buffer = std::move(taken);
+		capacity = size;
+	}
+};
+
+/// The pieces of one file, as they are made.
+struct Stager::Filling
+{
+	const uint32_t file;
+	const bool seals; ///< its pieces are sealed where they can be
+	std::unique_ptr<Piece> piece = {};
+	std::optional<SealedText> stream = {}; ///< of a file that is one piece
+	bool all_sealed = true;                ///< no piece needs the buffer any more
+
+	/// The first piece of a buffer, with its padding.
+	void begin(const std::shared_ptr<char[]> &buffer, size_t size)
+	{
+		piece = std::make_unique<Piece>();
+		piece->buffer = buffer;
+		piece->buffer_size = size;
+		all_sealed = true;
+	}
+};
+
+/// How many bytes the records of a piece may take (its text is bounded by itself): of tiny records
+/// they are many times what their text takes. Two threads' pieces, what is in flight and what the
+/// caller holds (as much again) stay below three times the memory.
+size_t
+Stager::max_piece_memory() const
+{
+	return std::max<size_t>(options_.memory / 3, 1 << 20);
+}
+
+void
+Stager::finish_piece(Filling &filling, Worker &worker)
+{
+	if (!filling.seals ||
+		!seal(*filling.piece, worker.sealer, std::exchange(filling.stream, std::nullopt)))
+		filling.all_sealed = false;
+	push(filling.file, std::move(filling.piece));
+}
+
+/// Another piece of the same bytes.
+void
+Stager::next_piece(Filling &filling, Worker &worker)
+{
+	auto next = std::make_unique<Piece>();
+	next->buffer = filling.piece->buffer;
+	filling.stream.reset();
+	finish_piece(filling, worker);
+	wait_for_room(filling.file);
+	filling.piece = std::move(next);
+}
+
+void
+Stager::work()
+{
+	// The main thread inserts and everything waits for it: where there are fewer cores than threads
+	// it goes first (Linux keeps a nice value for each thread); docs/explanation/performance.md has
+	// what it saves.
+	(void)setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), 10);
+	const beneath::KeepOpen keep_roots(beneath::Folders::roots);
+	stage_files();
+	// Not before the stager goes: malloc gives the arena of the thread that ends last to the thread
+	// that begins next. So those of the next group of files find the memory that this one's have
+	// freed, and not the one that writes, whose arena would grow as large.
+	std::unique_lock lock(mutex_);
+	room_.wait(lock, [this] { return stopping_; });
+}
+
+/// Takes files until there are none left.
+void
+Stager::stage_files()
+{
+	TypeQuestions::Asker asker(questions_);
+	Worker worker{{definition_, key_types_, options_.erased, options_.hashes,
+				   options_.type_input != nullptr ? &asker : nullptr},
+				  {},
+				  {},
+				  0};
+	for (;;)
+	{
+		uint32_t file;
+		{
+			const std::lock_guard lock(mutex_);
+			if (stopping_ || next_file_ >= files_.size())
+				return;
+			file = next_file_++;
+		}
+		FileOutcome outcome;
+		try
+		{
+			wait_for_room(file);
+			stage_file(file, worker, outcome);
+		}
+		catch (const Stopped &)
+		{
+			return;
+		}
+		catch (const TypeQuestions::Asker::Stopped &)
+		{
+			return;
+		}
+		catch (const FileError &e)
+		{
+			outcome.error = e.what();
+			outcome.sqlstate = e.sqlstate();
+		}
+		catch (const std::bad_alloc &)
+		{
+			outcome.error = "out of memory while staging the file";
+			outcome.sqlstate = "53200";
+		}
+		catch (const std::exception &e)
+		{
+			outcome.error = e.what();
+			outcome.sqlstate = "XX000";
+		}
+		{
+			const std::lock_guard lock(mutex_);
+			slots_[file].outcome = std::move(outcome);
+			slots_[file].finished = true;
+		}
+		news_.notify_one();
+	}
+}
+
+bool
+Stager::known(const FileTask &task, const Sha256 &sha256) const
+{
+	return std::find(task.known.begin(), task.known.end(), sha256) != task.known.end();
+}
+
+/// Sealed text stands for all records of a file: not where some were loaded before.
+bool
+Stager::may_seal(const FileTask &task, const Worker &worker) const
+{
+	return options_.seal && task.gzip && task.loaded.size == 0 && !worker.stager.rewrites();
+}
+
+void
+Stager::stage_file(uint32_t file, Worker &worker, FileOutcome &outcome)
+{
+	const FileTask &task = files_[file];
+	if (!task.refused.empty())
+		throw FileError("55006", task.refused);
+	Filling filling{file, may_seal(task, worker)};
+	std::shared_ptr<char[]> buffer;
+	size_t size = 0, capacity = 0;
+	bool is_large = false;
+	{
+		FileReader reader(task.path, Content::staged, options_.max_file_size, task.root);
+		if (filling.seals)
+			reader.keep_stream(piece_bytes);
+		reader.expect_prefix(task.loaded.size);
+		capacity = std::min<size_t>(reader.expected_size(), piece_bytes) + Document::padding +
+				   2 * spare_bytes;
+		buffer = worker.take_buffer(capacity);
+		for (;;)
+		{
+			if (capacity - size < Document::padding + spare_bytes)
+			{
+				if ((is_large = size > piece_bytes))
+					break;
+				capacity *= 2;
+				auto larger = std::make_shared_for_overwrite<char[]>(capacity);
+				std::memcpy(larger.get(), buffer.get(), size);
+				buffer = std::move(larger);
+			}
+			const size_t got =
+				reader.read(buffer.get() + size, capacity - size - Document::padding);
+			if (got == 0)
+				break;
+			size += got;
+		}
+		if (!is_large)
+		{
+			outcome.sha256 = reader.sha256();
+			outcome.identity = reader.identity();
+			outcome.bytes = reader.bytes_out();
+			filling.stream = reader.take_stream();
+			if (task.loaded.size != 0)
+			{
+				RestFinder finder(task.loaded, reader);
+				finder.feed({buffer.get(), size});
+				note_rest(finder.find(), outcome);
+			}
+		}
+	}
+	if (is_large)
+	{
+		worker.give_back(std::move(buffer), capacity);
+		stage_large(file, worker, outcome);
+		return;
+	}
+	if (known(task, outcome.sha256))
+	{
+		outcome.duplicate = true;
+		return;
+	}
+	const size_t padded = size + Document::padding;
+	if (!filling.seals && capacity > 2 * size)
+	{
+		// the room that reading needs is many times what a tiny file holds, and a batch may be many
+		// of them
+		auto smaller = std::make_shared_for_overwrite<char[]>(padded);
+		std::memcpy(smaller.get(), buffer.get(), size);
+		buffer = std::move(smaller);
+		capacity = padded;
+	}
+	std::memset(buffer.get() + size, 0, Document::padding);
+	filling.begin(buffer, padded);
+	const std::string_view text{buffer.get(), size};
+	bool is_cut = false;
+	PieceFiller filler(
+		worker.stager, task, file, outcome, definition_.max_rejected, max_piece_memory(),
+		[&]
+		{
+			// nothing of a file is handed out that can't be divided to its end
+			if (!std::exchange(is_cut, true))
+			{
+				RecordSplitter dry(options_.max_record_size, task.whole_json,
+								   [](const RawRecord &) {});
+				dry.feed(text);
+				dry.finish();
+			}
+			next_piece(filling, worker);
+			filler.start(*filling.piece, padded);
+		},
+		[&](size_t bytes, const auto &stage) { stage_long(file, bytes, stage); });
+	worker.stager.reserve(*filling.piece, size, max_piece_memory() / 2);
+	filler.start(*filling.piece, padded);
+	RecordSplitter splitter(options_.max_record_size, task.whole_json, std::ref(filler));
+	splitter.feed(text);
+	splitter.finish();
+	if (!is_cut)
+		worker.stager.note_filled(*filling.piece, size);
+	finish_piece(filling, worker);
+	if (filling.all_sealed)
+		worker.give_back(std::move(buffer), capacity);
+}
+
+void
+Stager::stage_large(uint32_t file, Worker &worker, FileOutcome &outcome)
+{
+	const FileTask &task = files_[file];
+	const auto buffer_size = piece_bytes + Document::padding;
+	// once through without staging anything: a file that turns out to be cut or damaged at its end
+	// must not have been loaded by half
+	{
+		auto buffer = std::make_unique_for_overwrite<char[]>(buffer_size);
+		FileReader reader(task.path, Content::staged, options_.max_file_size, task.root);
+		reader.expect_prefix(task.loaded.size);
+		RestFinder finder(task.loaded, reader);
+		RecordSplitter splitter(options_.max_record_size, task.whole_json,
+								[](const RawRecord &) {});
+		while (const size_t got = reader.read(buffer.get(), piece_bytes))
+		{
+			{
+				const std::lock_guard lock(mutex_);
+				if (stopping_)
+					throw Stopped{};
+			}
+			splitter.feed({buffer.get(), got});
+			if (task.loaded.size != 0)
+				finder.feed({buffer.get(), got});
+		}
+		splitter.finish();
+		if (task.loaded.size != 0)
+			note_rest(finder.find(), outcome);
+		outcome.sha256 = reader.sha256();
+		outcome.identity = reader.identity();
+		outcome.bytes = reader.bytes_out();
+	}
+	if (known(task, outcome.sha256))
+	{
+		outcome.duplicate = true;
+		return;
+	}
+	FileReader reader(task.path, Content::staged, options_.max_file_size, task.root);
+	Filling filling{file, may_seal(task, worker)};
+	size_t padded = 0;
+	PieceFiller filler(
+		worker.stager, task, file, outcome, definition_.max_rejected, max_piece_memory(),
+		[&]
+		{
+			next_piece(filling, worker);
+			filler.start(*filling.piece, padded);
+		},
+		[&](size_t bytes, const auto &stage) { stage_long(file, bytes, stage); });
+	RecordSplitter splitter(options_.max_record_size, task.whole_json, std::ref(filler));
+	for (bool at_end = false; !at_end;)
+	{
+		size_t capacity = buffer_size, size = 0;
+		std::shared_ptr<char[]> buffer = worker.take_buffer(capacity);
+		while (size < piece_bytes && !at_end)
+		{
+			const size_t got = reader.read(buffer.get() + size, piece_bytes - size);
+			size += got;
+			at_end = got == 0;
+		}
+		std::memset(buffer.get() + size, 0, Document::padding);
+		padded = size + Document::padding;
+		filling.begin(buffer, padded);
+		filler.start(*filling.piece, padded);
+		splitter.feed({buffer.get(), size});
+		if (at_end)
+			splitter.finish();
+		finish_piece(filling, worker);
+		if (filling.all_sealed)
+			worker.give_back(std::move(buffer), capacity);
+		if (!at_end)
+			wait_for_room(file);
+	}
+	outcome.identity = reader.identity();
+	if (reader.sha256() != outcome.sha256)
+		throw FileError("55006", "file changed while it was read");
+}
+
+void
+Stager::push(uint32_t file, std::unique_ptr<Piece> piece)
+{
+	{
+		const std::lock_guard lock(mutex_);
+		if (stopping_)
+			throw Stopped{};
+		in_flight_ += piece->memory();
+		slots_[file].pieces.push_back(std::move(piece));
+	}
+	news_.notify_one();
+}
+
+void
+Stager::wait_for_room(uint32_t file)
+{
+	std::unique_lock lock(mutex_);
+	// the file that the main thread waits for may always bring one piece: nobody else could go on
+	room_.wait(lock,
+			   [&]
+			   {
+				   return stopping_ || in_flight_ < options_.memory ||
+						  (file == head_ && slots_[file].pieces.empty());
+			   });
+	if (stopping_)
+		throw Stopped{};
+}
+
+/// Stages a long record as soon as it is the only one and there is room for what it becomes. Of
+/// what is in flight nothing may go before the head's file, which therefore waits for what the
+/// caller holds alone.
+void
+Stager::stage_long(uint32_t file, size_t size, const std::function<void()> &stage)
+{
+	{
+		std::unique_lock lock(mutex_);
+		const auto is_head = [&] { return file == head_ && slots_[file].pieces.empty(); };
+		const auto may_go = [&]
+		{
+			const size_t taken = in_flight_ + held_;
+			return !has_long_ &&
+				   (taken == 0 || taken + long_record_factor * size <= options_.memory ||
+					(is_head() && held_ == 0));
+		};
+		while (!stopping_ && !may_go())
+		{
+			if (is_head() && !has_long_)
+			{
+				head_waits_ = true;
+				news_.notify_one();
+			}
+			room_.wait(lock);
+		}
+		if (stopping_)
+			throw Stopped{};
+		has_long_ = true;
+		if (!give_back_)
+			give_back_.emplace();
+	}
+	struct End
+	{
+		Stager &stager;
+		~End()
+		{
+			{
+				const std::lock_guard lock(stager.mutex_);
+				stager.has_long_ = false;
+			}
+			stager.room_.notify_all();
+		}
+	} const end{*this};
+	stage();
+}
+
+Stager::Step
+Stager::next(std::chrono::milliseconds wait, size_t held)
+{
+	Step step;
+	std::unique_lock lock(mutex_);
+	if (std::exchange(held_, held) > held)
+		room_.notify_all();
+	if (head_ >= slots_.size())
+	{
+		step.kind = Step::Kind::done;
+		return step;
+	}
+	Slot &slot = slots_[head_];
+	news_.wait_for(lock, wait,
+				   [&]
+				   {
+					   return !slot.pieces.empty() || slot.finished || questions_.waits() ||
+							  (head_waits_ && held_ > 0);
+				   });
+	if (questions_.waits())
+		questions_.answer(lock, *options_.type_input);
+	step.file = head_;
+	if (!slot.pieces.empty())
+	{
+		step.kind = Step::Kind::piece;
+		step.piece = std::move(slot.pieces.front());
+		slot.pieces.pop_front();
+		in_flight_ -= step.piece->memory();
+		held_ += step.piece->memory();
+	}
+	else if (std::exchange(head_waits_, false) && held_ > 0)
+		step.kind = Step::Kind::crowded;
+	else if (slot.finished)
+	{
+		step.kind = Step::Kind::file_end;
+		step.outcome = std::move(slot.outcome);
+		++head_;
+	}
+	lock.unlock();
+	room_.notify_all();
+	return step;
+}
+
+} // namespace etl

@@ -1,0 +1,223 @@
+// Exported files in an erasure: what etl_export wrote of the people's rows is rewritten as other
+// files are where it lies in etl.processed_dir, and told where it does not. What exports are and
+// how they are noted is in anonymize/exports.cpp.
+#include <algorithm>
+#include <cerrno>
+#include <set>
+
+#include "anonymize/exports.h"
+#include "anonymize/treated_columns.h"
+#include "core/base/hash.h"
+#include "core/base/utf8.h"
+#include "core/definition/column_path.h"
+#include "core/definition/definition.h"
+#include "core/files/file_error.h"
+#include "core/files/file_identity.h"
+#include "core/files/file_reader.h"
+#include "core/files/file_writer.h"
+#include "core/records/csv_record.h"
+#include "core/types/column_type.h"
+#include "erase/eraser.h"
+#include "load/claim.h"
+#include "load/quarantine.h"
+#include "pg/catalog_owner.h"
+#include "pg/spi.h"
+#include "publish/plan.h"
+
+namespace etl
+{
+
+namespace
+{
+
+/// A CSV row as the JSON object that it is in the other format. Columns of json are JSON as they
+/// stand.
+std::string
+json_of(const std::vector<std::string> &names, const std::set<std::string> &json_columns,
+		const CsvRecord &record)
+{
+	std::string json = "{";
+	for (size_t i = 0; i < names.size() && i < record.fields.size(); ++i)
+	{
+		json += json.size() > 1 ? "," : "";
+		append_json_string(json, names[i]);
+		json += ":";
+		if (!record.fields[i])
+			json += "null";
+		else if (json_columns.count(names[i]) > 0)
+			json += *record.fields[i];
+		else
+			append_json_string(json, *record.fields[i]);
+	}
+	return json + "}";
+}
+
+/// And back.
+std::string
+csv_of(const std::vector<std::string> &names, const Document &document)
+{
+	std::string line;
+	for (size_t i = 0; i < names.size(); ++i)
+	{
+		const Value value = document.root().member(names[i]);
+		std::optional<std::string> field;
+		if (value && !value.is(Kind::null))
+			field = value.is(Kind::string) || value.is(Kind::number) ? std::string(value.text())
+																	 : std::string(value.raw());
+		line += i > 0 ? "," : "";
+		append_csv_field(line, field);
+	}
+	return line + "\n";
+}
+
+} // namespace
+
+/// Files that etl_export wrote of the people's rows: rewritten as the others where they lie in
+/// etl.processed_dir, told where they do not.
+void
+Eraser::find_exports()
+{
+	if (texts_.empty() && !people_.has_emails() &&
+		std::none_of(requests_.begin(), requests_.end(),
+					 [](const ErasureRequest &request)
+					 { return request.untreated && request.subject_hash != 0; }))
+		return;
+	for (const auto &[name, definition] : catalog_.all())
+	{
+		if (!about(definition) || definition.tables.empty())
+			continue;
+		const bool removes = definition.subject->on_erasure == OnErasure::remove;
+		// the last that was written under a name says what stands there
+		const pg::Rows rows = pg::query(
+			"SELECT DISTINCT ON (path) export_id, path, format, anonymized FROM etl.export"
+			" WHERE dataset = $1 ORDER BY path, export_id DESC",
+			{pg::param(name)});
+		for (uint64_t i = 0; i < rows.size(); ++i)
+		{
+			// of treated rows only the key is left, which stays where rows are treated
+			if (rows.boolean(i, 3) && !removes)
+				continue;
+			const std::string known = rows.text(i, 1);
+			const bool inside = known[0] != '/';
+			const std::string path = inside ? settings_.processed_dir + "/" + known : known;
+			FileIdentity identity;
+			const int error = identify(path, identity) ? 0 : errno;
+			if (means_gone(error))
+				continue; // taken away since
+			if (!inside)
+			{
+				report_.held.emplace_back(storable_text(path),
+										  "an exported file outside etl.processed_dir");
+				continue;
+			}
+			const auto [exported, is_new] = exports_.try_emplace(name);
+			if (is_new)
+				exported->second = std::make_unique<Definition>(export_definition(definition));
+			Copy copy{exported->second.get(),
+					  rows.integer(i, 0),
+					  path,
+					  "exported/" + storable_text(known),
+					  "exported",
+					  {},
+					  identity};
+			if (error != 0)
+			{
+				cannot_treat(copy, system_error("could not open file", error));
+				continue;
+			}
+			const auto pending = pending_sources({path});
+			copy.task.source = pending.count(path) > 0 ? pending.at(path) : path;
+			if (rows.text(i, 2) == "csv")
+				rewrite_csv(copy, definition.tables[0]);
+			else
+				add_copy(std::move(copy));
+		}
+	}
+}
+
+void
+Eraser::rewrite_csv(Copy &copy, const TableDefinition &table)
+{
+	RewriteOutcome outcome;
+	if (mode_ == Mode::erase)
+	{
+		copy.task.part =
+			part_name(part_folder(settings_, copy.definition->dataset), copy.file_id, copy.kind);
+		remove_on_rollback(copy.task.part);
+	}
+	std::set<std::string> json_columns;
+	for (const ColumnDefinition &column : table.columns)
+		if (column.type.id == TypeId::json || column.type.id == TypeId::jsonb)
+			json_columns.insert(column.name);
+	RecordEraser eraser(*copy.definition, catalog_.key_types(), people_, secret_, dataset_,
+						RecordEraser::Options{true, true, nullptr});
+	std::vector<std::string> names;
+	Document document;
+	ParseError parse_error;
+	try
+	{
+		FileReader reader(copy.task.source, Content::staged, UINT64_MAX);
+		std::optional<FileWriter> writer;
+		if (!copy.task.part.empty())
+			writer.emplace(copy.task.part, reader.compression());
+		CsvSplitter splitter(
+			[&](const CsvRecord &record)
+			{
+				std::string line(record.raw);
+				if (names.empty())
+					for (const auto &field : record.fields)
+						names.push_back(field.value_or(std::string()));
+				else
+				{
+					const std::string json = json_of(names, json_columns, record);
+					std::string out;
+					const uint32_t person =
+						mode_ == Mode::collect ? eraser.whose(json) : eraser.erase(json, out);
+					if (person != Identities::nobody)
+					{
+						++outcome.found[person];
+						if (mode_ == Mode::collect)
+							sink_(storable_text(copy.place), json);
+						// a row that goes leaves nothing: lines of an export have no numbers
+						else if (out == erased_text || !document.parse(out, parse_error))
+							line.clear();
+						else
+							line = csv_of(names, document);
+					}
+				}
+				outcome.changed = outcome.changed || line != record.raw;
+				if (writer)
+					writer->write(line);
+			});
+		std::vector<char> buffer(256 * 1024);
+		while (const size_t got = reader.read(buffer.data(), buffer.size()))
+		{
+			splitter.feed({buffer.data(), got});
+			pg::check_for_interrupts();
+		}
+		splitter.finish();
+		outcome.sha256 = reader.sha256();
+		outcome.size = copy.identity.size;
+		if (writer)
+		{
+			writer->close();
+			FileReader written(copy.task.part, Content::stored, UINT64_MAX);
+			while (written.read(buffer.data(), buffer.size()) > 0)
+				pg::check_for_interrupts();
+			outcome.new_sha256 = written.sha256();
+		}
+	}
+	catch (const FileError &e)
+	{
+		outcome.error = e.what();
+		outcome.sqlstate = e.sqlstate();
+	}
+	finish_copy(copy, outcome);
+	for (auto &[dataset, actions] : actions_)
+		plan_actions(dataset, std::move(actions)); // which know the part
+	actions_.clear();
+	if (!outcome.changed && !copy.task.part.empty())
+		unlink(copy.task.part.c_str());
+}
+
+} // namespace etl

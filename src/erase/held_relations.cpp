@@ -1,0 +1,189 @@
+#include "erase/held_relations.h"
+
+#include "anonymize/treated_columns.h"
+#include "catalog/definitions.h"
+#include "catalog/table_tree.h"
+#include "core/definition/definition.h"
+#include "pg/arguments.h"
+#include "pg/catalog_owner.h"
+#include "pg/spi.h"
+#include "pg/srf.h"
+
+namespace etl
+{
+
+namespace
+{
+
+/// Columns of which nothing may stay.
+std::vector<std::string>
+columns_to_treat(const Definition &definition, const TableDefinition &table)
+{
+	std::vector<std::string> names;
+	if (definition.subject && definition.subject->on_erasure == OnErasure::remove)
+		for (const ColumnDefinition &column : table.columns)
+			names.push_back(column.name);
+	else
+		for (const PersonalColumn &personal : personal_columns(definition, table))
+			names.push_back(personal.column->name);
+	return names;
+}
+
+pg::Param
+array_of(const std::vector<std::string> &texts)
+{
+	return pg::param_array(std::vector<std::string_view>(texts.begin(), texts.end()));
+}
+
+/// Target tables that exist and are about the people; of everybody's where dataset is null.
+std::vector<int64_t>
+targets_about(const Catalog &catalog, const std::string *dataset)
+{
+	std::vector<int64_t> oids;
+	for (const auto &[name, definition] : catalog.all())
+		if (definition.subject && (dataset == nullptr || definition.subject->dataset == *dataset))
+			for (const TableDefinition &table : definition.tables)
+				if (const Oid oid = find_table(table); OidIsValid(oid))
+					oids.push_back(oid);
+	return oids;
+}
+
+/// Of the rows of etl.held_relation: which relation each is now, null where it is gone, and whether
+/// numbers of columns are still right. In another database (a dump was restored) it is known by its
+/// name.
+const std::string held_sql =
+	"(SELECT h.relation_oid, h.origin, h.dataset, h.people, h.columns, h.origin = o.origin AS same,"
+	"  CASE WHEN h.origin = o.origin THEN h.relation_oid"
+	"   ELSE pg_catalog.to_regclass(h.name)::oid END AS relation"
+	" FROM etl.held_relation h CROSS JOIN etl.this_database() o(origin))";
+
+/// Relations that have held people and lie behind no target table: their names, datasets and oids.
+pg::Rows
+former(const Catalog &catalog, const std::string *dataset)
+{
+	const AsCatalogOwner owner;
+	return pg::query("SELECT DISTINCT format('%I.%I', n.nspname, c.relname), h.dataset,"
+					 " c.oid::bigint FROM " +
+						 held_sql +
+						 " h JOIN pg_class c ON c.oid = h.relation"
+						 " JOIN pg_namespace n ON n.oid = c.relnamespace"
+						 " WHERE ($2 = '' OR h.people = $2) AND c.relkind IN ('r', 'p', 'f')"
+						 " AND c.oid NOT IN (" +
+						 std::string(relations_behind) + ") ORDER BY 1",
+					 {pg::param_array(targets_about(catalog, dataset)),
+					  pg::param(dataset == nullptr ? std::string() : *dataset)});
+}
+
+} // namespace
+
+void
+note_held_relations(const Definition &definition)
+{
+	if (!definition.subject)
+		return;
+	const AsCatalogOwner owner;
+	for (const TableDefinition &table : definition.tables)
+	{
+		const Oid oid = find_table(table);
+		if (!OidIsValid(oid))
+			continue;
+		const std::string now =
+			"WITH now AS (SELECT c.oid, format('%I.%I', n.nspname, c.relname) AS name, o.origin,"
+			" ARRAY(SELECT a.attnum || ' ' || a.attname FROM pg_attribute a"
+			"  WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped"
+			"  AND a.attname = ANY ($4) ORDER BY 1) AS columns FROM (" +
+			std::string(relations_behind) +
+			") b JOIN pg_class c ON c.oid = b.oid JOIN pg_namespace n ON n.oid = c.relnamespace"
+			" CROSS JOIN etl.this_database() o(origin) WHERE c.relkind IN ('r', 'p', 'f'))";
+		const std::initializer_list<pg::Param> params = {
+			pg::param_array(std::vector<int64_t>{static_cast<int64_t>(oid)}),
+			pg::param(definition.dataset), pg::param(definition.subject->dataset),
+			array_of(columns_to_treat(definition, table))};
+		// by number, because a column may be renamed
+		pg::execute(
+			now +
+				" UPDATE etl.held_relation r SET relation_oid = n.oid, origin = n.origin,"
+				" name = n.name, dataset = $2, people = $3,"
+				" columns = ARRAY(SELECT x FROM unnest(n.columns) x UNION"
+				"  SELECT CASE WHEN h.same THEN x ELSE (SELECT a.attnum || ' ' || a.attname"
+				"   FROM pg_attribute a WHERE a.attrelid = n.oid AND a.attnum > 0"
+				"   AND a.attname = substr(x, strpos(x, ' ') + 1)) END FROM unnest(h.columns) x)"
+				" FROM now n JOIN " +
+				held_sql +
+				" h ON h.relation = n.oid"
+				" WHERE (r.relation_oid, r.origin) = (h.relation_oid, h.origin)"
+				" AND ((r.name, r.dataset, r.people) <> (n.name, $2, $3) OR NOT h.same"
+				"  OR NOT h.columns @> n.columns)",
+			params);
+		pg::execute(now +
+						" INSERT INTO etl.held_relation (relation_oid, origin, name, dataset,"
+						" people, columns) SELECT n.oid, n.origin, n.name, $2, $3, n.columns"
+						" FROM now n WHERE NOT EXISTS (SELECT FROM " +
+						held_sql + " h WHERE h.relation = n.oid) ON CONFLICT DO NOTHING",
+					params);
+	}
+}
+
+std::vector<std::pair<std::string, std::string>>
+former_places(const Catalog &catalog, const std::string &dataset)
+{
+	std::vector<std::pair<std::string, std::string>> places;
+	const pg::Rows rows = former(catalog, &dataset);
+	for (uint64_t i = 0; i < rows.size(); ++i)
+		places.emplace_back(
+			rows.text(i, 0),
+			"it has held records of dataset \"" + rows.text(i, 1) + "\" and " +
+				(catalog.find(rows.text(i, 1)) == nullptr
+					 ? "the dataset is not defined any more"
+					 : "is none of its tables any more, nor a part of one") +
+				": what it holds about the person is not treated; etl_locate looks there");
+	for (const auto &[name, definition] : catalog.all())
+		if (definition.subject && definition.subject->dataset == dataset)
+			for (const TableDefinition &table : definition.tables)
+			{
+				const Oid oid = find_table(table);
+				if (!OidIsValid(oid))
+					continue;
+				const AsCatalogOwner owner;
+				const pg::Rows columns = pg::query(
+					"SELECT DISTINCT a.attname::text FROM " + held_sql +
+						" h CROSS JOIN unnest(h.columns) x JOIN pg_attribute a"
+						" ON a.attrelid = h.relation AND a.attnum > 0 AND NOT a.attisdropped"
+						" AND CASE WHEN h.same THEN a.attnum = split_part(x, ' ', 1)::smallint"
+						"  ELSE a.attname = substr(x, strpos(x, ' ') + 1) END"
+						" WHERE h.relation = $1::oid AND NOT a.attname = ANY ($2) ORDER BY 1",
+					{pg::param(static_cast<int64_t>(oid)),
+					 array_of(columns_to_treat(definition, table))});
+				for (uint64_t i = 0; i < columns.size(); ++i)
+					places.emplace_back(table.schema + "." + table.name,
+										"column \"" + columns.text(i, 0) +
+											"\" has held what a definition of dataset \"" + name +
+											"\" called personal, and is not treated any more");
+			}
+	return places;
+}
+
+std::vector<Oid>
+former_relations(const Catalog &catalog)
+{
+	std::vector<Oid> relations;
+	const pg::Rows rows = former(catalog, nullptr);
+	for (uint64_t i = 0; i < rows.size(); ++i)
+		relations.push_back(static_cast<Oid>(rows.integer(i, 2)));
+	return relations;
+}
+
+} // namespace etl
+
+using namespace etl;
+
+/// etl.former_places(dataset): (place, remark)
+PG_ETL_ENTRY(etl_former_places)
+{
+	const std::string dataset = pg::required_text(fcinfo, 0, "dataset");
+	pg::ResultSet result(fcinfo);
+	const pg::Spi spi;
+	for (const auto &[place, remark] : former_places(Catalog::load(), dataset))
+		result.add({pg::Cell::text(place), pg::Cell::text(remark)});
+	return static_cast<Datum>(0);
+}

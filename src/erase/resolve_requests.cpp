@@ -1,0 +1,404 @@
+// Whom a request means.
+#include <algorithm>
+#include <iterator>
+#include <set>
+
+#include "anonymize/treated_columns.h"
+#include "catalog/definitions.h"
+#include "catalog/subject_index.h"
+#include "catalog/tombstone.h"
+#include "core/definition/definition.h"
+#include "core/files/file_error.h"
+#include "core/files/file_reader.h"
+#include "core/privacy/email.h"
+#include "core/privacy/identities.h"
+#include "core/privacy/pseudonym.h"
+#include "core/records/record_splitter.h"
+#include "erase/erase.h"
+#include "erase/find_people.h"
+#include "erase/resolve_requests.h"
+#include "load/claim.h"
+#include "load/quarantine.h"
+#include "pg/settings.h"
+#include "pg/spi.h"
+#include "pg/table_statement.h"
+
+namespace etl
+{
+
+namespace
+{
+
+/// The subjects that have each of the emails, in the table and in quarantine.
+class Owners
+{
+  public:
+	Owners(const Catalog &catalog, const std::string &dataset, const std::string &secret,
+		   const std::vector<ErasureRequest> &requests)
+		: catalog_(catalog), dataset_(dataset), secret_(secret)
+	{
+		const Definition *people = catalog.find(dataset);
+		if (people == nullptr || !people->subject || people->subject->email.empty())
+			return;
+		for (const ErasureRequest &request : requests)
+			if (!request.email.empty())
+				emails_.push_back(request.email);
+		std::sort(emails_.begin(), emails_.end());
+		emails_.erase(std::unique(emails_.begin(), emails_.end()), emails_.end());
+		if (emails_.empty())
+			return;
+		find_in_table(*people);
+		find_in_quarantine(*people);
+		find_in_staged(*people);
+		find_former();
+	}
+
+	const std::set<std::string> &of(const std::string &email) const
+	{
+		static const std::set<std::string> nobody;
+		const auto found = owners_.find(email);
+		return found == owners_.end() ? nobody : found->second;
+	}
+
+  private:
+	void find_in_table(const Definition &people)
+	{
+		if (people.key_column() == nullptr || !find_table(people.tables[0]))
+			return;
+		const TableDefinition &table = people.tables[0];
+		const std::string key = pg::quote(people.key_column()->name);
+		for (const std::string &email : field_expressions(table, people.subject->email, "t"))
+		{
+			const pg::Rows rows = pg::query_table(
+				"SELECT e.email, t." + key + "::text FROM unnest($1::text[]) e(email)" + " JOIN " +
+					quoted(table) + " t ON etl.fold_email(" + email + ") = e.email WHERE t." + key +
+					" IS NOT NULL",
+				{pg::param_array(emails_)});
+			for (uint64_t i = 0; i < rows.size(); ++i)
+				owners_[rows.text(i, 0)].insert(rows.text(i, 1));
+		}
+	}
+
+	void find_in_quarantine(const Definition &people)
+	{
+		Document document;
+		pg::Cursor cursor("SELECT record, coalesce(subject, '') FROM etl.quarantine"
+						  " WHERE dataset = $1 AND record IS NOT NULL"
+						  // a key that is too long for the index stands in the record only
+						  " AND (subject IS NOT NULL OR octet_length(record) > $2)",
+						  {pg::param(dataset_), pg::param(static_cast<int64_t>(max_indexed_key))});
+		cursor.for_each(
+			records_at_once,
+			[&](const pg::Rows &rows, uint64_t i)
+			{
+				ParseError error;
+				const std::string record = rows.text(i, 0);
+				if (!document.parse(record, error))
+					return;
+				const std::string email = fold_email(text_at(document, people.subject->email));
+				if (!std::binary_search(emails_.begin(), emails_.end(), std::string_view(email)))
+					return;
+				std::string subject = rows.text(i, 1);
+				if (subject.empty())
+					subject = canonical_key_of(catalog_, dataset_,
+											   find(document.root(), people.subject->path));
+				if (!subject.empty())
+					owners_[email].insert(std::move(subject));
+			});
+	}
+
+	/// Whose an email was before an update replaced it: a request that comes first meets them, too.
+	void find_former()
+	{
+		const Identities identities(secret_);
+		std::map<int64_t, std::string_view> by_hash;
+		std::vector<int64_t> hashes;
+		for (const std::string_view email : emails_)
+		{
+			hashes.push_back(static_cast<int64_t>(identities.email_hash(email)));
+			by_hash.emplace(hashes.back(), email);
+		}
+		std::set<std::pair<int64_t, int64_t>> known;
+		for (const auto &[email, subjects] : owners_)
+			for (const std::string &subject : subjects)
+				known.emplace(static_cast<int64_t>(identities.email_hash(email)),
+							  static_cast<int64_t>(identities.subject_hash(subject)));
+		std::set<std::pair<int64_t, int64_t>> former;
+		for (const PersonEmail &pair : subjects_of_emails(dataset_, std::move(hashes)))
+			former.emplace(static_cast<int64_t>(pair.email), static_cast<int64_t>(pair.subject));
+		std::vector<int64_t> subjects;
+		for (const auto &pair : former)
+			if (known.count(pair) == 0)
+				subjects.push_back(pair.second);
+		const auto keys = keys_of_hashes(catalog_, dataset_, secret_, std::move(subjects));
+		for (const auto &pair : former)
+			if (const auto key = keys.find(pair.second);
+				known.count(pair) == 0 && key != keys.end())
+				owners_[std::string(by_hash.at(pair.first))].insert(key->second);
+	}
+
+	void add_owner(const Definition &people, const Document &document)
+	{
+		const std::string email = fold_email(text_at(document, people.subject->email));
+		if (!std::binary_search(emails_.begin(), emails_.end(), std::string_view(email)))
+			return;
+		std::string subject =
+			canonical_key_of(catalog_, dataset_, find(document.root(), people.subject->path));
+		if (!subject.empty())
+			owners_[email].insert(std::move(subject));
+	}
+
+	/// Of somebody who is staged the email is treated before they are loaded: who they are must be
+	/// known now.
+	void find_in_staged(const Definition &people)
+	{
+		const pg::Settings settings = pg::Settings::current();
+		if (settings.raw_dir.empty())
+			return;
+		Document document;
+		for_staged_files(
+			settings.raw_dir,
+			[&](const StagedFile &file)
+			{
+				if (catalog_.claimant(file.name()) != dataset_)
+					return;
+				try
+				{
+					FileReader reader(settings.raw_dir + "/" + file.path, Content::staged,
+									  UINT64_MAX);
+					RecordSplitter splitter(settings.max_record_size, is_whole_json(file.path),
+											[&](const RawRecord &raw)
+											{
+												ParseError error;
+												if (document.parse(raw.text, error))
+													add_owner(people, document);
+											});
+					std::vector<char> buffer(1 << 20);
+					while (const size_t got = reader.read(buffer.data(), buffer.size()))
+					{
+						splitter.feed({buffer.data(), got});
+						pg::check_for_interrupts();
+					}
+					splitter.finish();
+				}
+				catch (const FileError &)
+				{
+					// one that can't be read can't be loaded either; the erasure tells of it
+				}
+			},
+			// the erasure itself tells of it
+			[](const UnreadableDirectory &) {});
+	}
+
+	const Catalog &catalog_;
+	const std::string &dataset_, &secret_;
+	std::vector<std::string_view> emails_; ///< of the requests, sorted
+	std::unordered_map<std::string, std::set<std::string>> owners_;
+};
+
+/// Sets the subjects of requests that give only an email, adding requests where several people have
+/// it; returns for each request which one it came from.
+std::vector<size_t>
+name_people(const Owners &owners, std::vector<ErasureRequest> &requests)
+{
+	std::vector<size_t> origins;
+	origins.reserve(requests.size());
+	// by far most requests stay as they are: no second list of a million until one does not
+	std::vector<ErasureRequest> more;
+	bool is_longer = false;
+	for (size_t i = 0; i < requests.size(); ++i)
+	{
+		ErasureRequest &request = requests[i];
+		const std::set<std::string> *people = nullptr;
+		if (!request.email.empty())
+			people = &owners.of(request.email);
+		if (people != nullptr && !people->empty())
+		{
+			if (request.subject.empty())
+			{
+				request.by_email = true;
+				if (people->size() > 1 && !is_longer)
+				{
+					is_longer = true;
+					more.reserve(requests.size() + people->size());
+					std::move(requests.begin(), requests.begin() + static_cast<ptrdiff_t>(i),
+							  std::back_inserter(more));
+				}
+				// in their order, the last one below
+				for (auto person = people->begin(); person != std::prev(people->end()); ++person)
+				{
+					origins.push_back(i);
+					more.push_back(request);
+					more.back().subject = *person;
+				}
+				request.subject = *people->rbegin();
+			}
+			else
+			{
+				request.conflict = people->count(request.subject) == 0;
+				request.shared_email = !request.conflict && people->size() > 1;
+			}
+		}
+		origins.push_back(i);
+		if (is_longer)
+			more.push_back(std::move(request));
+	}
+	if (is_longer)
+		requests = std::move(more);
+	return origins;
+}
+
+} // namespace
+
+std::vector<size_t>
+resolve_requests(const Catalog &catalog, const std::string &dataset, const std::string &secret,
+				 std::vector<ErasureRequest> &requests, KeySet &seen)
+{
+	const std::vector<size_t> origins =
+		name_people(Owners(catalog, dataset, secret, requests), requests);
+	// asked for before?
+	std::vector<size_t> by_subject, by_email;
+	std::vector<std::string_view> subjects, emails;
+	for (ErasureRequest &request : requests)
+	{
+		if (!request.subject.empty())
+			request.pseudonym = subject_pseudonym(secret, dataset, "subject", request.subject);
+		if (!request.email.empty())
+			request.email_pseudonym = subject_pseudonym(secret, dataset, "email", request.email);
+		const std::string &name =
+			request.pseudonym.empty() ? request.email_pseudonym : request.pseudonym;
+		request.duplicate = seen.contains(name);
+		if (!request.duplicate)
+			seen.add(name);
+	}
+	for (size_t i = 0; i < requests.size(); ++i)
+		if (!requests[i].duplicate && !requests[i].pseudonym.empty())
+		{
+			by_subject.push_back(i);
+			subjects.push_back(requests[i].pseudonym);
+		}
+		else if (!requests[i].duplicate)
+		{
+			by_email.push_back(i);
+			emails.push_back(requests[i].email_pseudonym);
+		}
+	const std::vector<bool> known_subjects = have_tombstones(dataset, "subject", subjects);
+	const std::vector<bool> known_emails = have_tombstones(dataset, "email", emails);
+	for (size_t i = 0; i < by_subject.size(); ++i)
+		requests[by_subject[i]].duplicate = known_subjects[i];
+	for (size_t i = 0; i < by_email.size(); ++i)
+		requests[by_email[i]].duplicate = known_emails[i];
+	// one that waits for a hold to end is asked for already
+	const pg::Rows waiting =
+		pg::query("SELECT p.i FROM unnest($2::text[]) WITH ORDINALITY p(subject, i) WHERE EXISTS"
+				  " (SELECT FROM etl.erasure e WHERE e.dataset = $1 AND e.subject = p.subject"
+				  " AND e.status = 'held')",
+				  {pg::param(dataset), pg::param_array(subjects)});
+	for (uint64_t i = 0; i < waiting.size(); ++i)
+		requests[by_subject[static_cast<size_t>(waiting.integer(i, 0) - 1)]].duplicate = true;
+	return origins;
+}
+
+void
+note_recognised(const Batch &batch, std::map<std::string, uint64_t> &recognised)
+{
+	for (const auto &piece : batch.pieces)
+		for (const RecognisedPerson &person : piece->recognised)
+			recognised.emplace(person.subject, person.email_hash);
+}
+
+namespace
+{
+
+/// Those who were erased by a key before anybody was known to have it.
+void
+erase_known_now(const Catalog &catalog, const std::string &dataset, const std::string &secret,
+				const std::map<std::string, uint64_t> &recognised)
+{
+	std::vector<std::string> pseudonyms;
+	std::map<std::string_view, std::string_view> subjects;
+	for (const auto &[subject, hash] : recognised)
+		if (hash == 0)
+			pseudonyms.push_back(subject_pseudonym(secret, dataset, "subject", subject));
+	if (pseudonyms.empty())
+		return;
+	size_t next = 0;
+	for (const auto &[subject, hash] : recognised)
+		if (hash == 0)
+			subjects.emplace(pseudonyms[next++], subject);
+	const pg::Rows rows = pg::query(
+		"SELECT t.pseudonym, coalesce(e.source, 'journal'), coalesce(e.email, ''),"
+		" coalesce(to_char(e.received_at AT TIME ZONE 'UTC',"
+		"  'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), '') FROM etl.tombstone t"
+		" LEFT JOIN etl.erasure e ON e.erasure_id = t.erasure_id"
+		" WHERE t.dataset = $1 AND t.kind = 'subject' AND t.weak AND t.reinstated_at IS NULL"
+		" AND t.pseudonym = ANY ($2)",
+		{pg::param(dataset),
+		 pg::param_array(std::vector<std::string_view>(pseudonyms.begin(), pseudonyms.end()))});
+	std::vector<ErasureRequest> requests;
+	for (uint64_t i = 0; i < rows.size(); ++i)
+	{
+		ErasureRequest &request = requests.emplace_back();
+		request.pseudonym = rows.text(i, 0);
+		request.subject = subjects.at(request.pseudonym);
+		request.source = std::make_shared<const std::string>(rows.text(i, 1));
+		request.email_pseudonym = rows.text(i, 2);
+		request.received_at = rows.text(i, 3);
+		request.known = true;
+	}
+	erase_words_of(catalog, dataset, secret, requests, pg::Settings::current());
+}
+
+} // namespace
+
+void
+erase_recognised(const Catalog &catalog, const std::string &dataset, const std::string &secret,
+				 const std::map<std::string, uint64_t> &recognised)
+{
+	std::vector<ErasureRequest> requests;
+	lock_for_erasure(catalog);
+	erase_known_now(catalog, dataset, secret, recognised);
+	{
+		std::vector<int64_t> hashes;
+		for (const auto &[subject, hash] : recognised)
+			if (hash != 0)
+				hashes.push_back(static_cast<int64_t>(hash));
+		if (hashes.empty())
+			return;
+		const pg::Rows rows = pg::query(
+			"SELECT t.hash, t.pseudonym, coalesce(e.source, 'journal'),"
+			" coalesce(to_char(e.received_at AT TIME ZONE 'UTC',"
+			"  'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), '') FROM etl.tombstone t"
+			" LEFT JOIN etl.erasure e ON e.erasure_id = t.erasure_id"
+			" WHERE t.dataset = $1 AND t.kind = 'email' AND NOT t.weak AND t.reinstated_at IS NULL"
+			" AND t.hash = ANY ($2)",
+			{pg::param(dataset), pg::param_array(hashes)});
+		std::map<uint64_t, uint64_t> by_hash;
+		for (uint64_t i = 0; i < rows.size(); ++i)
+			by_hash.emplace(static_cast<uint64_t>(rows.integer(i, 0)), i);
+		for (const auto &[subject, hash] : recognised)
+		{
+			const auto row = by_hash.find(hash);
+			if (row == by_hash.end())
+				continue; // reinstated while this session waited
+			ErasureRequest &request = requests.emplace_back();
+			request.subject = subject;
+			request.pseudonym = subject_pseudonym(secret, dataset, "subject", subject);
+			request.email_pseudonym = rows.text(row->second, 1);
+			request.source = std::make_shared<const std::string>(rows.text(row->second, 2));
+			request.received_at = rows.text(row->second, 3);
+			request.by_email = true;
+		}
+	}
+	std::vector<std::string_view> pseudonyms;
+	for (const ErasureRequest &request : requests)
+		pseudonyms.push_back(request.pseudonym);
+	const std::vector<bool> known = have_tombstones(dataset, "subject", pseudonyms);
+	std::vector<ErasureRequest> fresh;
+	for (size_t i = 0; i < requests.size(); ++i)
+		if (!known[i])
+			fresh.push_back(std::move(requests[i]));
+	erase_subjects(catalog, dataset, secret, fresh, pg::Settings::current());
+}
+
+} // namespace etl

@@ -1,0 +1,18 @@
+// Loading a batch into its tables.
+#pragma once
+
+#include "core/definition/definition.h"
+#include "load/batch.h"
+#include "load/key_memory.h"
+
+namespace etl
+{
+
+/// True when the target table exists and holds a row.
+bool has_rows(const TableDefinition &table);
+
+/// Loads the accepted records; those that a table refuses get a constraint violation. memory may be
+/// null.
+void load(const Definition &definition, Batch &batch, const CheckMemory *memory = nullptr);
+
+} // namespace etl

@@ -1,0 +1,180 @@
+#include "load/postponed_indexes.h"
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+
+#include "catalog/definitions.h"
+#include "core/definition/definition.h"
+#include "pg/fault.h"
+#include "pg/guard.h"
+#include "pg/index_state.h"
+#include "pg/settings.h"
+#include "pg/spi.h"
+#include "pg/sqlstate.h"
+
+extern "C"
+{
+#include "catalog/pg_type.h"
+}
+
+namespace etl
+{
+
+namespace
+{
+
+/// Indexes of table $1 that may be built later. $2: columns whose values together are different in
+/// every row; null when nothing is known of that.
+const char *const eligible_sql = R"(
+SELECT i.indexrelid::bigint
+  FROM pg_index i
+  JOIN pg_class t ON t.oid = i.indrelid
+  JOIN pg_class x ON x.oid = i.indexrelid
+  JOIN pg_am a ON a.oid = x.relam
+ WHERE i.indrelid = $1
+   AND t.relam = (SELECT oid FROM pg_am WHERE amname = 'heap')
+   AND t.relpersistence <> 't' AND NOT t.relhastriggers AND NOT t.relhassubclass
+   AND pg_has_role(t.relowner, 'USAGE')
+   AND a.amname = 'btree' AND i.indisvalid AND i.indisready AND i.indislive
+   AND i.indimmediate AND NOT i.indisexclusion
+   AND i.indexprs IS NULL AND i.indpred IS NULL
+   AND (NOT i.indisunique OR cardinality($2) =
+        (SELECT count(*)
+           FROM pg_attribute c
+          WHERE c.attrelid = i.indrelid AND c.attname = ANY ($2) AND NOT c.attisdropped
+            AND c.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1])))
+ ORDER BY i.indexrelid)";
+
+/// The key's column, and in a child table the line's; empty when the table has not both.
+std::vector<std::string_view>
+distinct_columns(const Definition &definition, const TableDefinition &table)
+{
+	std::vector<std::string_view> names;
+	for (const ColumnDefinition &column : table.columns)
+		if (definition.key_column() != nullptr && column.source == Source::field &&
+			column.path == definition.key)
+		{
+			names.push_back(column.name);
+			break;
+		}
+	for (const ColumnDefinition &column : table.columns)
+		if (table.is_child && !names.empty() && column.source == Source::line)
+		{
+			names.push_back(column.name);
+			return names;
+		}
+	return table.is_child ? std::vector<std::string_view>() : names;
+}
+
+std::vector<Oid>
+eligible_indexes(const Definition &definition, const TableDefinition &table, Oid oid)
+{
+	const std::vector<std::string_view> distinct = distinct_columns(definition, table);
+	const pg::Rows rows = pg::query(eligible_sql, {pg::param(static_cast<int64_t>(oid)),
+												   distinct.empty() ? pg::null_param(TEXTARRAYOID)
+																	: pg::param_array(distinct)});
+	std::vector<Oid> indexes;
+	for (uint64_t i = 0; i < rows.size(); ++i)
+		indexes.push_back(static_cast<Oid>(rows.integer(i, 0)));
+	return indexes;
+}
+
+/// All of the dataset's tables, each locked against writers; none when that can't be had at once.
+/// (Some of them locked and others not would make a deadlock with somebody who writes parent, then
+/// child.)
+std::vector<Oid>
+lock_empty_tables(const Definition &definition)
+{
+	std::vector<Oid> tables;
+	for (const TableDefinition &table : definition.tables)
+	{
+		const Oid oid = find_table(table);
+		if (!OidIsValid(oid) || !pg::lock_empty_table(oid))
+		{
+			std::for_each(tables.begin(), tables.end(), pg::unlock_empty_table);
+			return {};
+		}
+		tables.push_back(oid);
+	}
+	return tables;
+}
+
+} // namespace
+
+PostponedIndexes
+PostponedIndexes::suspend(const Definition &definition)
+{
+	PostponedIndexes postponed;
+	postponed.dataset_ = definition.dataset;
+	const std::vector<Oid> tables = lock_empty_tables(definition);
+	for (size_t t = 0; t < tables.size(); ++t)
+		for (const Oid index : eligible_indexes(definition, definition.tables[t], tables[t]))
+		{
+			pg::suspend_index(index);
+			postponed.indexes_.push_back({tables[t], index});
+			postponed.of_key_table_ = postponed.of_key_table_ || t == 0;
+		}
+	if (postponed.indexes_.empty())
+		std::for_each(tables.begin(), tables.end(), pg::unlock_empty_table);
+	return postponed;
+}
+
+void
+PostponedIndexes::build()
+{
+	if (indexes_.empty())
+		return;
+	// "Key (…)=(…) is duplicated", and what functions of an operator class raise
+	const pg::WithoutValues without_values(pg::WithoutValues::From::table_code);
+	const auto error = pg::subtransaction([&] { build_all(); });
+	if (!error)
+		return;
+	if (error->sqlstate() == "53400") // sorting takes more than going row by row
+		throw CannotPostpone{dataset_, "Building one of them did not fit temp_file_limit"};
+	// data that an index refuses, somebody's event trigger: the way, not the machine, was wrong
+	if (pg::blame_of(*error) != pg::Blame::row)
+		throw *error;
+	throw CannotPostpone{dataset_, "One of them has refused a row: SQLSTATE " + error->sqlstate()};
+}
+
+void
+CannotPostpone::notice() const
+{
+	pg::notice(NOTICE, "indexes of dataset \"" + dataset + "\" could not be built last",
+			   reason + ". The dataset is loaded again with its indexes in use.");
+}
+
+void
+PostponedIndexes::build_all()
+{
+	const size_t memory = pg::Settings::current().batch_memory * 3 / 8;
+	// a second for all of them: who reads in an open transaction may keep it for as long as he
+	// likes, and might wait for us himself
+	constexpr std::chrono::milliseconds patience(1000), pause(10);
+	const auto until = std::chrono::steady_clock::now() + patience;
+	std::vector<Index> free;
+	for (const Index &index : indexes_)
+	{
+		bool is_free;
+		while (!(is_free = pg::is_index_free(index.oid)) &&
+			   std::chrono::steady_clock::now() < until)
+		{
+			pg::check_for_interrupts();
+			std::this_thread::sleep_for(pause);
+		}
+		// before readers of any other have to wait
+		if (is_free)
+			free.push_back(index);
+		else
+			pg::fill_suspended_index(index.table, index.oid);
+	}
+	for (const Index &index : free)
+	{
+		if (!pg::build_suspended_index(index.oid, memory))
+			pg::fill_suspended_index(index.table, index.oid);
+		ETL_FAULT("index_built");
+	}
+}
+
+} // namespace etl

@@ -1,0 +1,14 @@
+// The part of a search that SQL can do: rows, statistics and statements, with the caller's
+// privileges.
+#pragma once
+
+#include "core/search/needle.h"
+#include "locate/located.h"
+
+namespace etl
+{
+
+/// Searches rows, planner statistics and statement statistics.
+void locate_rows(const Needle &needle, Located &located);
+
+} // namespace etl

@@ -1,0 +1,36 @@
+#include "pg/writable.h"
+
+#include "pg/arguments.h"
+#include "pg/guard.h"
+#include "pg/spi.h"
+
+extern "C"
+{
+#include "access/xact.h"
+#include "access/xlog.h"
+}
+
+namespace pg
+{
+
+void
+require_writable(const std::string &name)
+{
+	if (call([] { return RecoveryInProgress(); }))
+		throw Error("25006", "cannot execute " + name + "() during recovery",
+					"This server is a standby, or has not finished its recovery.",
+					"Call it on the primary server.");
+	if (XactReadOnly)
+		throw Error("25006", "cannot execute " + name + "() in a read-only transaction", "",
+					"BEGIN READ WRITE; and, where that is the default of the session, SET "
+					"default_transaction_read_only = off;");
+}
+
+} // namespace pg
+
+/// etl.require_writable(name text)
+PG_ETL_ENTRY(etl_require_writable)
+{
+	pg::require_writable(PG_ARGISNULL(0) ? "the function" : pg::text_argument(fcinfo, 0));
+	return static_cast<Datum>(0);
+}

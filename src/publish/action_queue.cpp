@@ -1,0 +1,96 @@
+#include "publish/action_queue.h"
+
+#include <chrono>
+#include <utility>
+
+#include "core/files/beneath.h"
+#include "core/files/file_error.h"
+#include "core/files/file_move.h"
+#include "core/files/group_sync.h"
+#include "pg/fault.h"
+#include "publish/carry_out.h"
+
+namespace etl
+{
+
+namespace
+{
+
+/// The copies of a group are on the disk before any takes its name, and their names are before any
+/// original goes: as publish() does it with one.
+void
+publish_group(const std::vector<FileAction> &group)
+{
+	std::vector<char> copied(group.size(), 1); // no bits: several threads write to it
+	std::vector<std::string> renamed, originals;
+	{
+		GroupSync sync([&](size_t i, const FileError &) { copied[i] = 0; }, group.size());
+		for (size_t i = 0; i < group.size(); ++i)
+		{
+			const std::string part = part_beside(group[i]);
+			beneath::unlink(part);
+			const int fd = copy_unsynced(group[i].from, part, nullptr);
+			fd >= 0 ? sync.add(fd, i) : void(copied[i] = 0);
+		}
+		sync.flush();
+		while (!sync.wait(std::chrono::milliseconds(1000)))
+			;
+	}
+	ETL_FAULT("publish_copied");
+	for (size_t i = 0; i < group.size(); ++i)
+		if (copied[i] != 0 && beneath::rename(part_beside(group[i]), group[i].to) == 0)
+		{
+			renamed.push_back(group[i].to);
+			originals.push_back(group[i].from);
+		}
+		else
+			beneath::unlink(part_beside(group[i]));
+	if (!sync_parents_of_all(renamed))
+		return;
+	ETL_FAULT("publish_unlink");
+	for (const std::string &original : originals)
+		beneath::unlink(original);
+}
+
+} // namespace
+
+void
+ActionQueue::carry_out(FileAction action)
+{
+	constexpr size_t group_size = 1024;
+	const bool publishes = action.kind == FileAction::Kind::publish;
+	// an archived file may be rewritten in the transaction that archives it, and twice
+	if (!publishes || places_.count(action.to) > 0 || places_.count(part_beside(action)) > 0)
+		flush();
+	if (!publishes || !make_parents(action.to) || !on_other_file_system(action.from, action.to))
+	{
+		(void)etl::carry_out(action, false);
+		return;
+	}
+	places_.insert(action.to);
+	places_.insert(part_beside(action));
+	group_.push_back(std::move(action));
+	if (group_.size() == group_size)
+		flush();
+}
+
+void
+ActionQueue::flush()
+{
+	const std::vector<FileAction> group = std::move(group_);
+	group_.clear();
+	places_.clear();
+	if (group.size() > 1)
+		try
+		{
+			publish_group(group);
+		}
+		catch (const std::exception &)
+		{
+			// one by one, then
+		}
+	for (const FileAction &action : group)
+		(void)etl::carry_out(action, false); // nothing is left to do for what the group has done
+}
+
+} // namespace etl

@@ -1,0 +1,95 @@
+#include "publish/raw_bytes.h"
+
+#include <cerrno>
+#include <optional>
+#include <vector>
+
+#include <fcntl.h>
+
+#include "core/base/scoped_fd.h"
+#include "core/files/beneath.h"
+#include "core/files/file_error.h"
+#include "core/files/file_reader.h"
+
+namespace etl
+{
+
+namespace
+{
+
+/// A link, say, or a FIFO is no file that was read.
+Answer
+answer_of(const FileError &error)
+{
+	return error.sqlstate() == sqlstate_of_errno(EISDIR) ? Answer::no : Answer::unknown;
+}
+
+Sha256
+hash_of(const std::string &path)
+{
+	FileReader reader(path, Content::stored, UINT64_MAX);
+	std::vector<char> buffer(1 << 20);
+	while (reader.read(buffer.data(), buffer.size()) > 0)
+		;
+	return reader.sha256();
+}
+
+} // namespace
+
+Answer
+holds(const std::string &path, const Sha256 &sha256)
+try
+{
+	return hash_of(path) == sha256 ? Answer::yes : Answer::no;
+}
+catch (const FileError &e)
+{
+	return answer_of(e);
+}
+
+bool
+holds_same(const std::string &a, const std::string &b)
+try
+{
+	return hash_of(a) == hash_of(b);
+}
+catch (const FileError &)
+{
+	return false;
+}
+
+Answer
+has_grown(const std::string &path, const FileIdentity &now, const FileAction &action)
+try
+{
+	if (action.kind == FileAction::Kind::replace || action.identity.inode == 0 ||
+		now.inode != action.identity.inode || now.size <= action.identity.size)
+		return Answer::no;
+	if (action.identity.size == 0)
+		return Answer::yes;
+	FileReader reader(path, Content::stored, UINT64_MAX);
+	reader.expect_prefix(action.identity.size);
+	std::vector<char> buffer(1 << 20);
+	while (!reader.prefix_sha256() && reader.read(buffer.data(), buffer.size()) > 0)
+		;
+	return reader.prefix_sha256() == action.sha256 ? Answer::yes : Answer::no;
+}
+catch (const FileError &e)
+{
+	return answer_of(e);
+}
+
+Writers
+writers_of_path(const std::string &path)
+{
+	const ScopedFd fd(beneath::open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY));
+	return fd ? writers_of(fd.get()) : Writers::unknown;
+}
+
+bool
+is_being_written(const std::string &path)
+{
+	return writers_of_path(path) == Writers::some;
+}
+
+} // namespace etl

@@ -1,0 +1,240 @@
+#include "run/merge_processed.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <set>
+
+#include "core/base/utf8.h"
+#include "core/files/file_error.h"
+#include "core/files/file_move.h"
+#include "core/files/file_reader.h"
+#include "core/files/file_writer.h"
+#include "core/output/file_rewriter.h"
+#include "core/records/record_splitter.h"
+#include "load/claim.h"
+#include "load/destinations.h"
+#include "load/quarantine.h"
+#include "pg/catalog_owner.h"
+#include "pg/fault.h"
+#include "pg/guard.h"
+#include "pg/limits.h"
+#include "pg/spi.h"
+#include "pg/temp_file.h"
+#include "publish/plan.h"
+
+namespace etl
+{
+
+namespace
+{
+
+/// Throws FileError where it cannot be told: what was in the file would be lost.
+bool
+is_there(const std::string &path)
+{
+	const Presence presence = look_for(path);
+	if (presence == Presence::unknown)
+		throw system_error("could not open file", errno);
+	return presence == Presence::there;
+}
+
+} // namespace
+
+ProcessedFileMerger::ProcessedFileMerger(const std::string &dataset, const pg::Settings &settings)
+	: dataset_(dataset), settings_(settings),
+	  texts_([] { return std::make_unique<pg::TempFile>(); }, limits::released_text_memory)
+{
+}
+
+void
+ProcessedFileMerger::add(int64_t file_id, uint64_t line, std::string_view output)
+{
+	released_[file_id].push_back({line, texts_.add(output)});
+}
+
+int32_t
+ProcessedFileMerger::complete(const std::function<bool(int64_t)> &is_complete)
+{
+	std::vector<int64_t> ids;
+	for (const auto &entry : released_)
+		if (is_complete(entry.first))
+			ids.push_back(entry.first);
+	if (ids.empty())
+		return 0;
+	const pg::Rows rows = pg::query(
+		"SELECT file_id, path, coalesce(processed_path, ''), coalesce(archived_path, ''),"
+		" records, coalesce(last_line, 0) FROM etl.file WHERE file_id = ANY ($1) ORDER BY "
+		"file_id",
+		{pg::param_array(ids)});
+	std::vector<std::string> names;
+	for (uint64_t i = 0; i < rows.size(); ++i)
+	{
+		names.push_back(settings_.processed_dir + "/" + rows.text(i, 2));
+		names.push_back(settings_.archive_dir + "/" + rows.text(i, 3));
+	}
+	pending_ = pending_sources(names);
+	const std::string folder = part_folder(settings_, dataset_);
+	std::vector<FileAction> actions;
+	std::vector<std::string> paths;
+	std::vector<int64_t> file_ids, counts;
+	for (uint64_t i = 0; i < rows.size(); ++i)
+	{
+		pg::check_for_interrupts();
+		const int64_t file_id = rows.integer(i, 0);
+		sort_released(released_[file_id]);
+		std::string path = rows.text(i, 2);
+		const bool existed = !path.empty();
+		if (!existed)
+			path = free_name(settings_.processed_dir, rows.text(i, 1), {});
+		FileAction publish;
+		publish.file_id = file_id;
+		publish.from = part_name(folder, file_id, "merged");
+		publish.to = settings_.processed_dir + "/" + path;
+		remove_on_rollback(publish.from);
+		ETL_FAULT("replay_merge");
+		try
+		{
+			merge(file_id, existed ? present_name(publish.to) : std::string(),
+				  record_lines(file_id, settings_.archive_dir + "/" + rows.text(i, 3),
+							   rows.integer(i, 4), rows.integer(i, 5)),
+				  publish.from, is_gzip(path));
+		}
+		catch (const FileError &e)
+		{
+			throw pg::Error(e.sqlstate(),
+							std::string("could not complete a processed file: ") + e.what(),
+							"File \"" + publish.to + "\".");
+		}
+		actions.push_back(std::move(publish));
+		paths.push_back(path);
+		file_ids.push_back(file_id);
+		counts.push_back(static_cast<int64_t>(released_[file_id].size()));
+		released_.erase(file_id);
+	}
+	if (released_.empty())
+		texts_.clear();
+	{
+		const AsCatalogOwner owner;
+		pg::execute("UPDATE etl.file f SET processed_path = r.path, loaded = f.loaded + r.count,"
+					" quarantined = f.quarantined - r.count"
+					" FROM unnest($1::bigint[], $2::text[], $3::bigint[]) r(id, path, count)"
+					" WHERE f.file_id = r.id",
+					{pg::param_array(file_ids),
+					 pg::param_array(std::vector<std::string_view>(paths.begin(), paths.end())),
+					 pg::param_array(counts)});
+	}
+	plan_actions(dataset_, std::move(actions));
+	return static_cast<int32_t>(ids.size());
+}
+
+/// By line, and of each line the first.
+void
+ProcessedFileMerger::sort_released(std::vector<Released> &released)
+{
+	std::stable_sort(released.begin(), released.end(),
+					 [](const Released &a, const Released &b) { return a.line < b.line; });
+	released.erase(std::unique(released.begin(), released.end(),
+							   [](const Released &a, const Released &b)
+							   { return a.line == b.line; }),
+				   released.end());
+}
+
+/// Of a file that an action of this transaction, say, has not given its final name yet.
+std::string
+ProcessedFileMerger::present_name(const std::string &path) const
+{
+	const auto found = pending_.find(path);
+	return found == pending_.end() ? path : found->second;
+}
+
+/// The lines whose records are in the processed file already, in order: those of the raw file
+/// that are not quarantined and were not released just now.
+std::vector<uint64_t>
+ProcessedFileMerger::record_lines(int64_t file_id, const std::string &archived, int64_t records,
+								  int64_t last_line)
+{
+	std::vector<uint64_t> lines;
+	// blank lines: only the file knows where
+	const std::string source = present_name(archived);
+	const bool gone = records != last_line && !is_there(source);
+	if (gone)
+		pg::notice(WARNING, "an archived file is gone, and with it where its blank lines were",
+				   "File \"" + storable_text(archived) + "\".",
+				   "The released records are in the processed file, perhaps some lines from "
+				   "where they would stand.");
+	if (records == last_line || gone)
+		for (int64_t line = 1; line <= last_line; ++line)
+			lines.push_back(static_cast<uint64_t>(line));
+	else
+	{
+		FileReader reader(source, Content::staged, UINT64_MAX);
+		RecordSplitter splitter(max_rewritten_record, is_whole_json(archived),
+								[&](const RawRecord &raw) { lines.push_back(raw.line); });
+		std::vector<char> buffer(256 * 1024);
+		while (const size_t got = reader.read(buffer.data(), buffer.size()))
+		{
+			splitter.feed({buffer.data(), got});
+			pg::check_for_interrupts();
+		}
+		splitter.finish();
+		// of a file that was loaded in two parts those of this one
+		std::erase_if(lines,
+					  [=](uint64_t line) { return line > static_cast<uint64_t>(last_line); });
+		if (lines.size() > static_cast<uint64_t>(records))
+			lines.erase(lines.begin(), lines.end() - records);
+	}
+	std::set<uint64_t> out;
+	const pg::Rows rows =
+		pg::query("SELECT line FROM etl.quarantine WHERE file_id = $1 AND status <> 'released'",
+				  {pg::param(file_id)});
+	for (uint64_t i = 0; i < rows.size(); ++i)
+		out.insert(static_cast<uint64_t>(rows.integer(i, 0)));
+	for (const Released &record : released_[file_id])
+		out.insert(record.line);
+	std::erase_if(lines, [&](uint64_t line) { return out.count(line) > 0; });
+	return lines;
+}
+
+void
+ProcessedFileMerger::merge(int64_t file_id, const std::string &existing,
+						   const std::vector<uint64_t> &lines, const std::string &part, bool gzip)
+{
+	FileWriter writer(part, gzip_if(gzip));
+	const auto &released = released_[file_id];
+	auto next = released.begin();
+	std::string text;
+	const auto write_released_before = [&](uint64_t line)
+	{
+		for (; next != released.end() && next->line < line; ++next)
+		{
+			texts_.read(next->text, text);
+			writer.write(text);
+			writer.write("\n");
+		}
+	};
+	if (!existing.empty() && is_there(existing))
+	{
+		size_t n = 0;
+		FileReader reader(existing, gzip ? Content::gzip : Content::stored, UINT64_MAX);
+		RecordSplitter splitter(SIZE_MAX / 4, false,
+								[&](const RawRecord &raw)
+								{
+									if (n < lines.size())
+										write_released_before(lines[n]);
+									++n;
+									writer.write(raw.text);
+									writer.write("\n");
+								});
+		std::vector<char> buffer(256 * 1024);
+		while (const size_t got = reader.read(buffer.data(), buffer.size()))
+		{
+			splitter.feed({buffer.data(), got});
+			pg::check_for_interrupts();
+		}
+		splitter.finish();
+	}
+	write_released_before(UINT64_MAX);
+	writer.close();
+}
+
+} // namespace etl

@@ -1,0 +1,144 @@
+// The SQL functions that load files again from the archive: etl_reload and etl.archive_check.
+#include "audit/journal.h"
+#include "audit/trail.h"
+#include "catalog/dataset_lock.h"
+#include "catalog/definitions.h"
+#include "catalog/run_row.h"
+#include "core/definition/definition.h"
+#include "erase/index_archive.h"
+#include "load/reload.h"
+#include "load/run_options.h"
+#include "pg/arguments.h"
+#include "pg/exclusive_call.h"
+#include "pg/guard.h"
+#include "pg/settings.h"
+#include "pg/spi.h"
+#include "pg/srf.h"
+#include "publish/archive_mark.h"
+#include "run/run.h"
+#include "run/run_all.h"
+
+extern "C"
+{
+#include "utils/timestamp.h"
+}
+
+namespace etl
+{
+
+namespace
+{
+
+/// One dataset. False: another session is running it, and nothing was done.
+RunResult
+reload_dataset(const Catalog &catalog, const Definition &definition, const pg::Settings &settings,
+			   int64_t since)
+{
+	Reload reload(definition, settings, since);
+	reload.forget_left_out();
+	RunOptions options = options_of_call();
+	options.reload = &reload;
+	RunResult result;
+	if (definition.erases)
+	{
+		result = begin_run(definition.dataset);
+		if (reload.files() > 0)
+			reload.only_note(result);
+		finish_run(result);
+	}
+	else
+	{
+		result = run_dataset(catalog, definition.dataset, options);
+		reload.remove_stale_processed();
+	}
+	note_left_out(catalog, definition, settings);
+	advance_archive_mark(definition.dataset, settings);
+	append_audit({{0, "reload files", definition.dataset, {}, result.files}});
+	return result;
+}
+
+} // namespace
+
+} // namespace etl
+
+using namespace etl;
+
+/// etl_reload(since timestamptz, dataset text)
+PG_ETL_ENTRY(etl_reload)
+{
+	const ExclusiveCall exclusive_call(fcinfo);
+	if (PG_ARGISNULL(0))
+		throw pg::Error(
+			"22004", "since must not be null", "",
+			"SELECT * FROM etl_reload(since => '-infinity'); loads all files again that "
+			"the database does not know.");
+	const int64_t since = PG_GETARG_TIMESTAMPTZ(0);
+	const std::string only = PG_ARGISNULL(1) ? std::string() : pg::text_argument(fcinfo, 1);
+	require_utf8();
+	pg::ResultSet result(fcinfo);
+	const pg::Spi spi;
+	const Catalog catalog = Catalog::load();
+	if (!PG_ARGISNULL(1))
+		(void)catalog.get(only);
+	require_read_committed();
+	const pg::Settings settings = pg::Settings::current();
+	settings.require_folders();
+	require_journal_applied();
+	bool any = false;
+	for (const std::string &dataset : catalog.order())
+	{
+		if (!only.empty() && dataset != only)
+			continue;
+		lock_dataset(dataset, true);
+		// a dataset that is named is looked through in any case
+		if (only.empty() && !archive_state(dataset, settings).is_behind() &&
+			(TIMESTAMP_IS_NOEND(since) || !has_left_out(dataset)))
+			continue;
+		any = true;
+		const RunResult run = reload_dataset(catalog, catalog.get(dataset), settings, since);
+		const pg::Rows rows =
+			pg::query("SELECT * FROM etl.run WHERE run_id = $1", {pg::param(run.run_id)});
+		result.add_tuple(rows.tuple(0));
+	}
+	if (!any)
+		pg::notice(NOTICE, "the database knows all files that were loaded into it");
+	return static_cast<Datum>(0);
+}
+
+/// What etl.health says of the archive.
+PG_ETL_ENTRY(etl_archive_check)
+{
+	pg::ResultSet result(fcinfo);
+	const auto add = [&](const char *status, const std::string &detail, const std::string &hint)
+	{
+		result.add({pg::Cell::text("archive"), pg::Cell::text(status), pg::Cell::text(detail),
+					pg::Cell::text_or_null(hint)});
+		return static_cast<Datum>(0);
+	};
+	try
+	{
+		const pg::Spi spi;
+		const pg::Settings settings = pg::Settings::current();
+		if (settings.archive_dir.empty())
+			return add("ok", "etl.archive_dir is not set", "");
+		std::string behind;
+		const Catalog catalog = Catalog::load();
+		for (const auto &[dataset, definition] : catalog.all())
+			if (archive_state(dataset, settings).is_behind())
+				behind += (behind.empty() ? "" : ", ") + dataset;
+		if (!behind.empty())
+			return add("error",
+					   "the database does not know files that were loaded, of datasets " + behind,
+					   "SELECT * FROM etl_reload(since => '-infinity');");
+		return add("ok", "the database knows all files that were loaded into it", "");
+	}
+	catch (const pg::PgError &)
+	{
+		throw;
+	}
+	catch (const pg::Error &error)
+	{
+		return add("error", error.what() + (error.detail().empty() ? "" : ": " + error.detail()),
+				   error.hint());
+	}
+}

@@ -85,10 +85,6 @@ CREATE FUNCTION etl.personal_columns(dataset text, OUT dataset_name text, OUT ta
 LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'etl_personal_columns';
 COMMENT ON FUNCTION etl.personal_columns(text) IS 'The columns of a dataset''s target tables that hold what its definition declares personal; a json column has a row for each field inside it, whose options have a path, and a column that is generated from personal ones a row for each of their fields, with the treatment null';
 
-CREATE FUNCTION etl.target_tables(dataset text, OUT table_schema text, OUT table_name text, OUT column_names jsonb) RETURNS SETOF record
-LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'etl_target_tables';
-COMMENT ON FUNCTION etl.target_tables(text) IS 'The tables that a dataset is loaded into, whether they exist or not, and the columns that its definition names';
-
 CREATE VIEW etl.personal_column AS
 SELECT p.dataset_name AS dataset, p.table_schema, p.table_name, p.column_name, p.type, p.field, p.treatment, p.options, p.subject_dataset
   FROM etl.dataset d, LATERAL etl.personal_columns(d.name) p;

@@ -214,18 +214,18 @@ CREATE VIEW etl.erasure_report AS
                     WHERE a.erasure_id = e.erasure_id AND a.place NOT IN ('etl.erasure', 'etl.tombstone') GROUP BY a.place) p) a ON true
     UNION ALL
     -- requests that could not be read: nobody is erased until they are mended, and their time runs
-    SELECT NULL, d.definition #>> '{x-etl,erases,dataset}', NULL, coalesce(f.path, 'quarantine'), 'quarantined', q.quarantined_at,
+    SELECT NULL, d.erased_dataset, NULL, coalesce(f.path, 'quarantine'), 'quarantined', q.quarantined_at,
            c.due_at, NULL, NULL,
            CASE WHEN now() > q.quarantined_at + interval '30 days' THEN false END,
            now() > c.due_at,
            false, NULL, NULL, NULL, 0, 0,
            jsonb_build_object('quarantine_id', q.quarantine_id, 'code', q.code), NULL
-      FROM etl.dataset d
-      JOIN etl.quarantine q ON q.dataset = d.name
+      FROM etl.definitions() d
+      JOIN etl.quarantine q ON q.dataset = d.dataset
       LEFT JOIN etl.file f ON f.file_id = q.file_id
      CROSS JOIN LATERAL (SELECT q.quarantined_at + interval '1 month' AS due_at) c
      -- one that asks again is answered: it has a row of etl.erasure
-     WHERE d.definition #> '{x-etl,erases}' IS NOT NULL AND q.status = 'open' AND q.code <> 'duplicate';
+     WHERE d.erased_dataset IS NOT NULL AND q.status = 'open' AND q.code <> 'duplicate';
 COMMENT ON VIEW etl.erasure_report IS 'One row for each erasure request: when it came, when it was due and done, where, and why it was not. Requests that wait in quarantine have status quarantined and no erasure_id';
 COMMENT ON COLUMN etl.erasure_report.due_at IS 'One month after it was received (GDPR article 12(3)); three where it was extended';
 COMMENT ON COLUMN etl.erasure_report.within_30_days IS 'Was it done within 30 days? Null while there is time left, and for duplicates and refusals';

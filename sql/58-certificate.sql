@@ -12,19 +12,19 @@ CREATE FUNCTION etl.treated_columns(dataset text) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- every dataset that says something about the people of this one
     SELECT coalesce(jsonb_agg(jsonb_build_object(
-               'dataset', d.name,
-               'definition_sha256', encode(sha256(convert_to(d.definition::text, 'UTF8')), 'hex'),
-               'defined_at', d.defined_at,
-               'on_erasure', coalesce(d.definition #>> '{x-etl,subject,on_erasure}', 'treat'),
+               'dataset', d.dataset,
+               'definition_sha256', encode(sha256(convert_to(t.definition::text, 'UTF8')), 'hex'),
+               'defined_at', t.defined_at,
+               'on_erasure', d.on_erasure,
                'fields', (SELECT coalesce(jsonb_agg(jsonb_build_object(
-                                     'field', p ->> 'field',
-                                     'treatment', p ->> 'treatment',
+                                     'field', p.field,
+                                     'treatment', p.treatment,
                                      'columns', (SELECT coalesce(jsonb_agg(format('%I.%I.%I', c.table_schema, c.table_name, c.column_name)), '[]')
-                                                   FROM etl.personal_columns(d.name) c WHERE c.field = p ->> 'field'))), '[]')
-                            FROM jsonb_array_elements(d.definition #> '{x-etl,personal}') p)) ORDER BY d.name), '[]')
-      FROM etl.dataset d
-     WHERE d.definition #> '{x-etl,subject}' IS NOT NULL
-       AND coalesce(d.definition #>> '{x-etl,subject,dataset}', d.name) = treated_columns.dataset
+                                                   FROM etl.personal_columns(d.dataset) c WHERE c.field = p.field))), '[]')
+                            FROM etl.personal_fields() p WHERE p.dataset = d.dataset)) ORDER BY d.dataset), '[]')
+      FROM etl.definitions() d
+      JOIN etl.dataset t ON t.name = d.dataset
+     WHERE d.subject_dataset = treated_columns.dataset
 $$;
 COMMENT ON FUNCTION etl.treated_columns(text) IS 'How the definitions treat the personal fields of a dataset''s people';
 

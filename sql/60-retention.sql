@@ -17,6 +17,7 @@ DECLARE
     refused text[] := '{}';
     message text;
     hint text;
+    code text;
 BEGIN
     PERFORM etl.require_writable('etl_retention');
     IF etl_retention.dataset IS NOT NULL THEN
@@ -24,40 +25,45 @@ BEGIN
     END IF;
     -- a restored database may have lost a hold
     PERFORM etl.require_journal();
-    FOR d IN SELECT t.name FROM etl.dataset t
-              WHERE (etl_retention.dataset IS NULL OR t.name = etl_retention.dataset)
-                AND jsonb_typeof(t.definition #> '{x-etl,retention}') = 'object' ORDER BY t.name LOOP
+    -- The dataset that was asked for is named where it cannot be done; of all, the others go on.
+    FOR d IN SELECT t.dataset, t.is_valid FROM etl.definitions() t
+              WHERE (etl_retention.dataset IS NULL OR t.dataset = etl_retention.dataset)
+                AND (NOT t.is_valid OR EXISTS (SELECT FROM etl.retention_periods() r WHERE r.dataset = t.dataset)) ORDER BY t.dataset LOOP
         BEGIN
-            PERFORM etl.refuse_citus_table(to_regclass(format('%I.%I', t.table_schema, t.table_name))) FROM etl.target_tables(d.name) t;
-        EXCEPTION WHEN feature_not_supported THEN
+            IF NOT d.is_valid THEN
+                RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+                    MESSAGE = format('dataset "%s" has a definition that is not valid', d.dataset),
+                    HINT = format('Define it again with etl_define, or forget it with SELECT etl_drop(%L);', d.dataset);
+            END IF;
+            PERFORM etl.refuse_citus_table(to_regclass(format('%I.%I', t.table_schema, t.table_name))) FROM etl.target_tables(d.dataset) t;
+        EXCEPTION WHEN feature_not_supported OR object_not_in_prerequisite_state THEN
             IF etl_retention.dataset IS NOT NULL THEN
                 RAISE;
             END IF;
-            -- of all datasets: the others go on
-            GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, hint = PG_EXCEPTION_HINT;
-            RAISE WARNING 'nothing of dataset "%" was removed: %', d.name, message USING ERRCODE = 'feature_not_supported', HINT = hint;
-            refused := refused || d.name;
+            GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, hint = PG_EXCEPTION_HINT, code = RETURNED_SQLSTATE;
+            RAISE WARNING 'nothing of dataset "%" was removed: %', d.dataset, message USING ERRCODE = code, HINT = hint;
+            refused := refused || d.dataset;
         END;
     END LOOP;
     -- what stands in the history for files and records that are still there is kept: they go first, of
     -- all datasets, so that one call removes all that is due
-    FOR d IN SELECT t.name, t.definition, h AS histories FROM etl.dataset t CROSS JOIN unnest(ARRAY[false, true]) h
-              WHERE (etl_retention.dataset IS NULL OR t.name = etl_retention.dataset) AND t.name <> ALL (refused) ORDER BY h, t.name LOOP
-        people := coalesce(d.definition #>> '{x-etl,subject,dataset}', d.definition #>> '{x-etl,erases,dataset}', d.name);
+    FOR d IN SELECT t.dataset, t.people_dataset, h AS histories FROM etl.definitions() t CROSS JOIN unnest(ARRAY[false, true]) h
+              WHERE (etl_retention.dataset IS NULL OR t.dataset = etl_retention.dataset) AND t.dataset <> ALL (refused) ORDER BY h, t.dataset LOOP
+        people := d.people_dataset;
         whole_dataset_held := EXISTS (SELECT FROM etl.hold h WHERE h.dataset = people AND h.subject IS NULL AND h.released_at IS NULL);
-        FOR rule IN SELECT r.key, r.value::interval AS kept FROM jsonb_each_text(d.definition #> '{x-etl,retention}') r
-                     WHERE (r.key NOT IN ('archived', 'processed', 'quarantine')) = d.histories ORDER BY r.key LOOP
-            retained_dataset := d.name;
-            place := rule.key;
+        FOR rule IN SELECT r.place, r.kept::interval AS kept FROM etl.retention_periods() r
+                     WHERE r.dataset = d.dataset AND (r.place NOT IN ('archived', 'processed', 'quarantine')) = d.histories ORDER BY r.place LOOP
+            retained_dataset := d.dataset;
+            place := rule.place;
             kept := rule.kept;
             removed := 0;
             bytes := NULL;
             held := 0;
             before := now() - rule.kept;
-            IF rule.key IN ('archived', 'processed') THEN
+            IF rule.place IN ('archived', 'processed') THEN
                 SELECT f.files, f.bytes, f.held INTO removed, bytes, held
-                  FROM etl.remove_expired_files(d.name, people, rule.key, before) f;
-            ELSIF rule.key = 'quarantine' THEN
+                  FROM etl.remove_expired_files(d.dataset, people, rule.place, before) f;
+            ELSIF rule.place = 'quarantine' THEN
                 WITH expired AS (
                     SELECT q.quarantine_id,
                            whole_dataset_held
@@ -68,7 +74,7 @@ BEGIN
                            -- nobody can tell whom it is about
                            OR (q.subject IS NULL AND EXISTS (SELECT FROM etl.hold h WHERE h.dataset = people AND h.released_at IS NULL)) AS held
                       FROM etl.quarantine q
-                     WHERE q.dataset = d.name AND q.quarantined_at < before),
+                     WHERE q.dataset = d.dataset AND q.quarantined_at < before),
                 gone AS (
                     DELETE FROM etl.quarantine q USING expired e
                      WHERE q.quarantine_id = e.quarantine_id AND NOT e.held RETURNING 1)
@@ -78,7 +84,7 @@ BEGIN
                 -- and how a second delivery is recognised
                 WITH gone AS (
                     DELETE FROM etl.file f
-                     WHERE f.dataset = d.name AND f.finished_at < before AND f.archived_path IS NULL AND f.processed_path IS NULL
+                     WHERE f.dataset = d.dataset AND f.finished_at < before AND f.archived_path IS NULL AND f.processed_path IS NULL
                        AND NOT EXISTS (SELECT FROM etl.quarantine q WHERE q.file_id = f.file_id)
                        -- but for the removal of its files, which is this call's own or certain
                        AND NOT EXISTS (SELECT FROM etl.file_action a WHERE a.file_id = f.file_id AND (a.action <> 'remove' OR a.to_path <> ''))
@@ -86,14 +92,14 @@ BEGIN
                 SELECT count(*) INTO removed FROM gone;
                 WITH gone AS (
                     DELETE FROM etl.run r
-                     WHERE r.dataset = d.name AND r.finished_at < before
+                     WHERE r.dataset = d.dataset AND r.finished_at < before
                        AND NOT EXISTS (SELECT FROM etl.file f WHERE f.run_id = r.run_id)
                        AND NOT EXISTS (SELECT FROM etl.quarantine q WHERE q.run_id = r.run_id)
                     RETURNING 1)
                 SELECT removed + count(*) INTO removed FROM gone;
             END IF;
             IF removed > 0 THEN
-                PERFORM etl.append_audit(NULL, 'retention', format('%s: %s', d.name, rule.key), NULL, removed);
+                PERFORM etl.append_audit(NULL, 'retention', format('%s: %s', d.dataset, rule.place), NULL, removed);
             END IF;
             RETURN NEXT;
         END LOOP;

@@ -26,9 +26,9 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
            WHEN 'operator' THEN ARRAY['etl_run', 'etl_load', 'etl_replay', 'etl_discard', 'etl_read', 'etl_validate', 'etl_validate_file',
                 'etl_schedule', 'etl_unschedule', 'run_batch', 'run_order', 'exported_records', 'unclaimed_files', 'waiting_files',
                 'raise_batch_error', 'require_dataset', 'require_writable', 'require_pg_cron', 'warn_of_cron_connections', 'cron_call', 'cron_schedule', 'cron_unschedule', 'rejected', 'delivery_addresses', 'fold_email', 'person_key',
-                'removal_statements', 'personal_columns', 'target_tables']
+                'removal_statements', 'personal_columns', 'target_tables', 'definitions', 'personal_fields', 'retention_periods']
            WHEN 'auditor' THEN ARRAY['etl_audit_verify', 'etl_certificate', 'certificate_body', 'etl_signing_key', 'unclaimed_files', 'waiting_files',
-                'personal_columns', 'target_tables', 'treated_columns']
+                'personal_columns', 'target_tables', 'treated_columns', 'definitions', 'personal_fields', 'retention_periods']
            ELSE ARRAY[]::text[] END)
             OR kind IN ('operator', 'auditor') AND p.pronamespace = 'etl'::regnamespace AND p.proname = 'settings'
             -- what etl.health shows

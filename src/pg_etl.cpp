@@ -10,6 +10,8 @@
 //   src/anonymize/anonymized_rows.cpp      etl_anonymize, etl_anonymized, etl_export
 //   src/anonymize/treatment_functions.cpp  etl.treat, etl.generalize, etl_partial,
 //                                          etl_pseudonymize, etl_random, etl_sha256, etl_token
+//   src/catalog/definition_functions.cpp   etl.definitions, etl.target_tables, etl.personal_fields,
+//                                          etl.retention_periods
 //   src/anonymize/personal_columns.cpp     etl.personal_columns, etl.removal_statements
 //   src/audit/trail.cpp                    etl.append_audit, etl_audit_verify
 //   src/audit/signing_key.cpp              etl_certificate, etl.sign, etl_signing_key

@@ -1,7 +1,5 @@
 // What a data catalogue and other tools may know of definitions: personal columns, and what an
 // erasure would run.
-#include <nlohmann/json.hpp>
-
 #include "anonymize/removal.h"
 #include "anonymize/treated_columns.h"
 #include "catalog/definitions.h"
@@ -67,28 +65,6 @@ PG_ETL_ENTRY(etl_personal_columns)
 					for (const PersonalColumn::Inside &inside : p.inside)
 						add(column.name, column.type, *inside.field, Treatment::null, options);
 				}
-	}
-	return static_cast<Datum>(0);
-}
-
-/// (table_schema, table_name, column_names), with the schema that a definition need not name; the
-/// columns are those that the definition names, as JSON
-PG_ETL_ENTRY(etl_target_tables)
-{
-	const std::string dataset = pg::text_argument(fcinfo, 0);
-	pg::ResultSet result(fcinfo);
-	const pg::Spi spi;
-	const Catalog catalog = Catalog::load();
-	if (catalog.invalid().count(dataset) > 0)
-		return static_cast<Datum>(0);
-	for (const TableDefinition &table : catalog.get(dataset).tables)
-	{
-		nlohmann::json names = nlohmann::json::array();
-		for (const ColumnDefinition &column : table.columns)
-			names.push_back(column.name);
-		const std::string columns = names.dump();
-		result.add(
-			{pg::Cell::text(table.schema), pg::Cell::text(table.name), pg::Cell::jsonb(columns)});
 	}
 	return static_cast<Datum>(0);
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <memory>
 #include <set>
 
 #include <nlohmann/json.hpp>
@@ -42,6 +43,34 @@ read_definition(const std::string &json)
 	}
 }
 
+namespace
+{
+
+/// A definition that this backend has compiled, and the text that it was compiled from.
+struct Compiled
+{
+	std::string text;
+	std::shared_ptr<const Definition> definition;
+};
+
+/// The text decides whether what was compiled still holds: whoever has changed a definition, in
+/// whatever transaction or session, committed or rolled back, nothing has to be announced.
+std::shared_ptr<const Definition>
+compiled(const std::string &name, std::string text)
+{
+	static std::map<std::string, Compiled> kept;
+	Compiled &known = kept[name];
+	if (known.definition == nullptr || known.text != text)
+	{
+		known.definition.reset();
+		known.definition = std::make_shared<const Definition>(read_definition(text));
+		known.text = std::move(text);
+	}
+	return known.definition;
+}
+
+} // namespace
+
 Catalog
 Catalog::load()
 {
@@ -53,7 +82,7 @@ Catalog::load()
 		const std::string name = rows.text(i, 0);
 		try
 		{
-			catalog.definitions_.emplace(name, read_definition(rows.text(i, 1)));
+			catalog.definitions_.emplace(name, *compiled(name, rows.text(i, 1)));
 		}
 		catch (const pg::Error &e)
 		{

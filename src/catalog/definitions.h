@@ -16,8 +16,9 @@ namespace etl
 class Catalog
 {
   public:
-	/// Reads every definition of etl.dataset. One that is not valid, after an update of the
-	/// library, say, stops nobody but those who need it.
+	/// Reads every definition of etl.dataset, as the caller's snapshot has it. One that is not
+	/// valid, after an update of the library, say, stops nobody but those who need it. A backend
+	/// compiles a definition once and again when its text is another one.
 	static Catalog load();
 
 	/// Throws 42704 with a hint when there is none, 55000 when it is not valid.

@@ -52,6 +52,9 @@ ResultSet::add(std::initializer_list<Cell> cells)
 				case Cell::Kind::timestamptz:
 					values[i] = TimestampTzGetDatum(cell[i].number);
 					break;
+				case Cell::Kind::boolean:
+					values[i] = BoolGetDatum(cell[i].number != 0);
+					break;
 				case Cell::Kind::jsonb:
 				{
 					char *text = pnstrdup(cell[i].bytes.data(), cell[i].bytes.size());

@@ -19,7 +19,8 @@ struct Cell
 		text,
 		bigint,
 		timestamptz,
-		jsonb
+		jsonb,
+		boolean
 	};
 	Kind kind = Kind::null;
 	std::string_view bytes = {};
@@ -35,6 +36,7 @@ struct Cell
 	static Cell bigint(int64_t number) { return {Kind::bigint, {}, number}; }
 	static Cell timestamptz(int64_t number) { return {Kind::timestamptz, {}, number}; }
 	static Cell jsonb(std::string_view json) { return {Kind::jsonb, json, 0}; }
+	static Cell boolean(bool yes) { return {Kind::boolean, {}, yes ? 1 : 0}; }
 };
 
 /// The result of a set-returning function in materialize mode. Memory beyond work_mem goes to a

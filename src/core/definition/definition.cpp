@@ -285,6 +285,8 @@ Definition::read(const json &definition)
 	d.key = path_of(d.key_field);
 	d.on_repeat = text(*x, "on_repeat") == "update" ? OnRepeat::update : OnRepeat::quarantine;
 	d.schedule = text(*x, "schedule");
+	if (const auto retention = x->find("retention"); retention != x->end())
+		d.retention = retention->get<std::map<std::string, std::string>>();
 	const json &tables = list(*x, "tables");
 	for (size_t i = 0; i < tables.size(); ++i)
 		d.tables.push_back(read_table(tables[i], "/x-etl/tables/" + std::to_string(i)));

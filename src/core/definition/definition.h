@@ -190,6 +190,9 @@ struct Definition
 	std::optional<ErasesDefinition> erases;
 	RejectedLimits max_rejected;
 	std::string schedule; ///< cron expression, "" for none
+	/// How long each kind of place is kept: archived, processed, quarantine, history; periods as
+	/// PostgreSQL's type interval reads them.
+	std::map<std::string, std::string> retention;
 	std::shared_ptr<const Schema> schema;
 	/// Names of members that the JSON Schema speaks of, at whatever depth.
 	std::set<std::string, std::less<>> member_names;

@@ -5,7 +5,8 @@ COMMENT ON SCHEMA etl IS 'pg_etl: catalog of datasets, runs, files, quarantine, 
 
 CREATE FUNCTION etl.require_writable(name text) RETURNS void
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'etl_require_writable';
-COMMENT ON FUNCTION etl.require_writable(text) IS 'Raises 25006 in a read-only transaction and on a standby, where the function of that name could write nothing';
+COMMENT ON FUNCTION etl.require_writable(text)
+    IS 'Raises 25006 in a read-only transaction and on a standby, where the function of that name could write nothing';
 
 CREATE TABLE etl.dataset (
     name       text PRIMARY KEY,
@@ -38,10 +39,14 @@ CREATE TABLE etl.run (
     timings     jsonb,
     sqlstate    text
 );
-COMMENT ON TABLE etl.run IS 'One row for each run of a dataset (etl_run, etl_load, etl_replay), and for each release of its records that waited for another dataset';
+COMMENT ON TABLE etl.run
+    IS 'One row for each run of a dataset (etl_run, etl_load, etl_replay), and for each release of its records that '
+    'waited for another dataset';
 COMMENT ON COLUMN etl.run.run_id IS 'Identifies the run';
 COMMENT ON COLUMN etl.run.dataset IS 'Name of the dataset';
-COMMENT ON COLUMN etl.run.status IS 'succeeded: every file loaded; partial: some files failed; failed: nothing loaded, error and sqlstate say why; skipped: another session was running the dataset';
+COMMENT ON COLUMN etl.run.status
+    IS 'succeeded: every file loaded; partial: some files failed; failed: nothing loaded, error and sqlstate say why; '
+    'skipped: another session was running the dataset';
 COMMENT ON COLUMN etl.run.started_at IS 'When the run began';
 COMMENT ON COLUMN etl.run.finished_at IS 'When its work was done, just before the commit';
 COMMENT ON COLUMN etl.run.files IS 'Files taken up, failed and duplicate ones included';
@@ -49,7 +54,10 @@ COMMENT ON COLUMN etl.run.records IS 'Records read';
 COMMENT ON COLUMN etl.run.loaded IS 'Records accepted';
 COMMENT ON COLUMN etl.run.quarantined IS 'Records quarantined';
 COMMENT ON COLUMN etl.run.bytes IS 'Bytes of records, after decompression';
-COMMENT ON COLUMN etl.run.timings IS 'Milliseconds that the run''s main thread spent in each stage: claim, stage (waiting for the threads that read and validate), check, load, quarantine, erase (a dataset of requests), export (waiting for the disk included), archive (the plan of it; files move after the commit)';
+COMMENT ON COLUMN etl.run.timings
+    IS 'Milliseconds that the run''s main thread spent in each stage: claim, stage (waiting for the threads that read '
+    'and validate), check, load, quarantine, erase (a dataset of requests), export (waiting for the disk included), '
+    'archive (the plan of it; files move after the commit)';
 COMMENT ON COLUMN etl.run.error IS 'Why the run failed or was skipped, or how many files failed';
 COMMENT ON COLUMN etl.run.sqlstate IS 'SQLSTATE of the error that kept the dataset from being run; null: none did';
 
@@ -76,7 +84,8 @@ CREATE TABLE etl.file (
 );
 CREATE INDEX file_path_idx ON etl.file (dataset, path);
 CREATE INDEX file_failed_idx ON etl.file (dataset) WHERE status = 'failed';
-COMMENT ON TABLE etl.file IS 'One row for each staged file that was taken up (a failed file has one for each failed try with other bytes)';
+COMMENT ON TABLE etl.file
+    IS 'One row for each staged file that was taken up (a failed file has one for each failed try with other bytes)';
 COMMENT ON COLUMN etl.file.file_id IS 'Identifies the file';
 COMMENT ON COLUMN etl.file.run_id IS 'The run that took it up';
 COMMENT ON COLUMN etl.file.dataset IS 'Name of the dataset';
@@ -88,14 +97,23 @@ COMMENT ON COLUMN etl.file.sha256 IS 'SHA-256 of the bytes as they came';
 COMMENT ON COLUMN etl.file.records IS 'Records read from it';
 COMMENT ON COLUMN etl.file.loaded IS 'Records accepted, those released by a replay included';
 COMMENT ON COLUMN etl.file.quarantined IS 'Records still quarantined';
-COMMENT ON COLUMN etl.file.status IS 'loaded: its records are in the tables but the raw file could not be archived yet; archived: and the raw file is archived; duplicate: the same bytes were loaded before; failed: error says why, nothing was loaded; skipped: it failed, and the file is not there any more, or it is in the archive of a database that this one is behind and was left out by etl_reload';
-COMMENT ON COLUMN etl.file.error IS 'Why it failed; of a file that is loaded, why its raw file could not be archived or its processed file not be published yet, or that the file has grown since';
-COMMENT ON COLUMN etl.file.processed_path IS 'Path of the processed file relative to etl.processed_dir; null when no record was accepted';
+COMMENT ON COLUMN etl.file.status
+    IS 'loaded: its records are in the tables but the raw file could not be archived yet; archived: and the raw file '
+    'is archived; duplicate: the same bytes were loaded before; failed: error says why, nothing was loaded; skipped: '
+    'it failed, and the file is not there any more, or it is in the archive of a database that this one is behind and '
+    'was left out by etl_reload';
+COMMENT ON COLUMN etl.file.error
+    IS 'Why it failed; of a file that is loaded, why its raw file could not be archived or its processed file not be '
+    'published yet, or that the file has grown since';
+COMMENT ON COLUMN etl.file.processed_path
+    IS 'Path of the processed file relative to etl.processed_dir; null when no record was accepted';
 COMMENT ON COLUMN etl.file.archived_path IS 'Path of the raw file relative to etl.archive_dir';
 COMMENT ON COLUMN etl.file.started_at IS 'When the run took it up';
 COMMENT ON COLUMN etl.file.finished_at IS 'When its records were decided';
 COMMENT ON COLUMN etl.file.last_line IS 'Line of its last record';
-COMMENT ON COLUMN etl.file.archived_sha256 IS 'SHA-256 of the archived copy where an erasure has rewritten it; both contents are recognised when they come again';
+COMMENT ON COLUMN etl.file.archived_sha256
+    IS 'SHA-256 of the archived copy where an erasure has rewritten it; both contents are recognised when they come '
+    'again';
 
 CREATE TABLE etl.quarantine (
     quarantine_id  bigint GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
@@ -104,7 +122,8 @@ CREATE TABLE etl.quarantine (
     dataset        text NOT NULL,
     line           bigint,
     record         text,
-    code           text NOT NULL CHECK (code IN ('malformed', 'schema', 'type', 'duplicate', 'reference', 'check', 'constraint')),
+    code           text NOT NULL CHECK (code
+        IN ('malformed', 'schema', 'type', 'duplicate', 'reference', 'check', 'constraint')),
     violations     jsonb NOT NULL,
     status         text NOT NULL DEFAULT 'open' CHECK (status IN ('open', 'released', 'discarded', 'erased')),
     quarantined_at timestamptz NOT NULL DEFAULT now(),
@@ -121,29 +140,43 @@ CREATE INDEX quarantine_key_idx ON etl.quarantine (dataset, key) WHERE key IS NO
 CREATE INDEX quarantine_subject_idx ON etl.quarantine (subject) WHERE subject IS NOT NULL;
 CREATE INDEX quarantine_file_idx ON etl.quarantine (file_id);
 CREATE INDEX quarantine_named_nobody_idx ON etl.quarantine (dataset, file_id) WHERE named_nobody;
-COMMENT ON TABLE etl.quarantine IS 'Records that were refused, with every reason; mend one with UPDATE etl.quarantine SET record = … and call etl_replay, or give it up with etl_discard';
+COMMENT ON TABLE etl.quarantine
+    IS 'Records that were refused, with every reason; mend one with UPDATE etl.quarantine SET record = … and call '
+    'etl_replay, or give it up with etl_discard';
 COMMENT ON COLUMN etl.quarantine.quarantine_id IS 'Identifies the record; ascends in order of arrival';
 COMMENT ON COLUMN etl.quarantine.run_id IS 'The run that refused it last';
 COMMENT ON COLUMN etl.quarantine.file_id IS 'The file it came from';
 COMMENT ON COLUMN etl.quarantine.dataset IS 'Name of the dataset';
 COMMENT ON COLUMN etl.quarantine.line IS 'Line in the file, from 1; position in the array for a JSON array';
-COMMENT ON COLUMN etl.quarantine.record IS 'The record as it came (of a record longer than etl.max_record_size its beginning)';
-COMMENT ON COLUMN etl.quarantine.code IS 'The first rule it broke: malformed, schema, type, duplicate, reference, check or constraint';
-COMMENT ON COLUMN etl.quarantine.violations IS 'Every rule it broke: [{code, keyword, pointer, schema_pointer, sqlstate, message}], with dataset and key of a missing reference, and the pattern of the schema that was broken';
-COMMENT ON COLUMN etl.quarantine.status IS 'open; released: loaded by a replay, or when what it waited for had come; discarded: given up with etl_discard; erased: its personal fields are gone (one that waits for a key of another dataset is released all the same when that comes)';
+COMMENT ON COLUMN etl.quarantine.record
+    IS 'The record as it came (of a record longer than etl.max_record_size its beginning)';
+COMMENT ON COLUMN etl.quarantine.code
+    IS 'The first rule it broke: malformed, schema, type, duplicate, reference, check or constraint';
+COMMENT ON COLUMN etl.quarantine.violations
+    IS 'Every rule it broke: [{code, keyword, pointer, schema_pointer, sqlstate, message}], with dataset and key of a '
+    'missing reference, and the pattern of the schema that was broken';
+COMMENT ON COLUMN etl.quarantine.status
+    IS 'open; released: loaded by a replay, or when what it waited for had come; discarded: given up with etl_discard; '
+    'erased: its personal fields are gone (one that waits for a key of another dataset is released all the same when '
+    'that comes)';
 COMMENT ON COLUMN etl.quarantine.quarantined_at IS 'When it was refused first';
-COMMENT ON COLUMN etl.quarantine.record_bytes IS 'The exact bytes of a record that text cannot hold (invalid UTF-8, NUL); record then has replacement characters';
+COMMENT ON COLUMN etl.quarantine.record_bytes
+    IS 'The exact bytes of a record that text cannot hold (invalid UTF-8, NUL); record then has replacement characters';
 COMMENT ON COLUMN etl.quarantine.key IS 'Its key as text, where it has one';
 COMMENT ON COLUMN etl.quarantine.subject IS 'Key of the person it is about';
-COMMENT ON COLUMN etl.quarantine.mended_at IS 'When its record was mended last, by hand; key and subject are then those of the mended one';
+COMMENT ON COLUMN etl.quarantine.mended_at
+    IS 'When its record was mended last, by hand; key and subject are then those of the mended one';
 COMMENT ON COLUMN etl.quarantine.mended_by IS 'session_user: who was logged in';
-COMMENT ON COLUMN etl.quarantine.named_nobody IS 'Before it was mended the record named nobody where it should: erasures look into its archived file whoever is erased';
+COMMENT ON COLUMN etl.quarantine.named_nobody
+    IS 'Before it was mended the record named nobody where it should: erasures look into its archived file whoever is '
+    'erased';
 COMMENT ON COLUMN etl.quarantine.reason IS 'Why it was discarded; no personal data belongs here';
 
 -- whom a record is about is found by its columns, which follow a record that is mended by hand
 CREATE FUNCTION etl.note_mended() RETURNS trigger
 LANGUAGE c AS 'MODULE_PATHNAME', 'etl_note_mended';
-COMMENT ON FUNCTION etl.note_mended() IS 'Internal: the key and person of a record that is mended by hand. Error: 55000 it is not open';
+COMMENT ON FUNCTION etl.note_mended()
+    IS 'Internal: the key and person of a record that is mended by hand. Error: 55000 it is not open';
 CREATE TRIGGER note_mended BEFORE UPDATE OF record ON etl.quarantine
     FOR EACH ROW WHEN (NEW.record IS DISTINCT FROM OLD.record)
     EXECUTE FUNCTION etl.note_mended();
@@ -187,7 +220,9 @@ CREATE TABLE etl.row_partition (
     hour     bigint NOT NULL,
     PRIMARY KEY (dataset, key_hash)
 );
-COMMENT ON TABLE etl.row_partition IS 'From which partition the rows of a dataset with "on_repeat": "update" came whose table has no columns for the partition: a late file does not undo what a later partition said';
+COMMENT ON TABLE etl.row_partition
+    IS 'From which partition the rows of a dataset with "on_repeat": "update" came whose table has no columns for the '
+    'partition: a late file does not undo what a later partition said';
 COMMENT ON COLUMN etl.row_partition.dataset IS 'Name of the dataset';
 COMMENT ON COLUMN etl.row_partition.key_hash IS 'First 16 bytes of SHA-256 of the record''s key';
 COMMENT ON COLUMN etl.row_partition.hour IS 'Date and hour of the partition, as hours since 2000-01-01';
@@ -204,15 +239,22 @@ CREATE TABLE etl.file_action (
     inode       bigint,
     modified_ns bigint
 );
-COMMENT ON TABLE etl.file_action IS 'What a committed run does to files after its commit. The rows stay until a later run has seen it done: the record of intent that makes a crash harmless';
+COMMENT ON TABLE etl.file_action
+    IS 'What a committed run does to files after its commit. The rows stay until a later run has seen it done: the '
+    'record of intent that makes a crash harmless';
 COMMENT ON COLUMN etl.file_action.action_id IS 'Identifies the action; actions are carried out in this order';
 COMMENT ON COLUMN etl.file_action.dataset IS 'Name of the dataset';
 COMMENT ON COLUMN etl.file_action.file_id IS 'The file it belongs to';
-COMMENT ON COLUMN etl.file_action.action IS 'publish: give a finished file its final name; archive: move a raw file, if it still holds the bytes that were loaded; remove: unlink it, under the same condition; replace: publish over a raw file, under the same condition';
+COMMENT ON COLUMN etl.file_action.action
+    IS 'publish: give a finished file its final name; archive: move a raw file, if it still holds the bytes that were '
+    'loaded; remove: unlink it, under the same condition; replace: publish over a raw file, under the same condition';
 COMMENT ON COLUMN etl.file_action.from_path IS 'Absolute path';
-COMMENT ON COLUMN etl.file_action.to_path IS 'Absolute path; of a file that is removed: its copy, which must have been published before';
+COMMENT ON COLUMN etl.file_action.to_path
+    IS 'Absolute path; of a file that is removed: its copy, which must have been published before';
 COMMENT ON COLUMN etl.file_action.sha256 IS 'SHA-256 that the raw file must have';
-COMMENT ON COLUMN etl.file_action.size_bytes IS 'Size of the raw file that was read: with inode and modified_ns, what tells it from another delivery under its name';
+COMMENT ON COLUMN etl.file_action.size_bytes
+    IS 'Size of the raw file that was read: with inode and modified_ns, what tells it from another delivery under its '
+    'name';
 COMMENT ON COLUMN etl.file_action.inode IS 'Its inode, as a signed number';
 COMMENT ON COLUMN etl.file_action.modified_ns IS 'When it was written last, in nanoseconds since 1970';
 
@@ -233,27 +275,43 @@ CREATE TABLE etl.erasure (
     remarks      jsonb,
     error        text,
     waits_for    text[],
-    untreated    text[]
+    untreated    text[],
+    xid          xid8 DEFAULT pg_catalog.pg_current_xact_id()
 );
 CREATE INDEX erasure_subject_idx ON etl.erasure (dataset, subject);
 CREATE INDEX erasure_waiting_idx ON etl.erasure (erasure_id) WHERE waits_for IS NOT NULL;
 COMMENT ON TABLE etl.erasure IS 'Erasure requests; people are known by keyed pseudonyms only';
+COMMENT ON COLUMN etl.erasure.xid IS 'The transaction that treated the data';
 COMMENT ON COLUMN etl.erasure.erasure_id IS 'Identifies the request';
 COMMENT ON COLUMN etl.erasure.dataset IS 'The dataset whose subject asked';
 COMMENT ON COLUMN etl.erasure.received_at IS 'When the request was read';
 COMMENT ON COLUMN etl.erasure.source IS 'The file it came in, or sql';
 COMMENT ON COLUMN etl.erasure.subject IS 'Keyed pseudonym of the subject''s key';
-COMMENT ON COLUMN etl.erasure.status IS 'completed; not_found: nothing is held about the person; duplicate: asked before; held: waits until a hold is released; refused: etl.erasure_report says on what ground; failed: error says why; nothing was erased, or, where waits_for or untreated is set, all but what these places hold';
+COMMENT ON COLUMN etl.erasure.status
+    IS 'completed; not_found: nothing is held about the person; duplicate: asked before; held: waits until a hold is '
+    'released; refused: etl.erasure_report says on what ground; failed: error says why; nothing was erased, or, where '
+    'waits_for or untreated is set, all but what these places hold';
 COMMENT ON COLUMN etl.erasure.completed_at IS 'When the data were treated';
 COMMENT ON COLUMN etl.erasure.email IS 'Keyed pseudonym of the email in the request';
 COMMENT ON COLUMN etl.erasure.row_count IS 'Table rows and quarantined records that were treated';
 COMMENT ON COLUMN etl.erasure.purged_at IS 'When the old row versions were physically gone; null: not yet known to be';
 COMMENT ON COLUMN etl.erasure.file_count IS 'Processed, archived and staged files that were rewritten';
-COMMENT ON COLUMN etl.erasure.conflict IS 'The request gave a subject and an email of different people: the subject was erased, the owner of the email was not';
-COMMENT ON COLUMN etl.erasure.remarks IS 'Places that it cannot vouch for, [{place, remark}]: files that stay as they are, foreign servers, triggers that may keep copies';
-COMMENT ON COLUMN etl.erasure.error IS 'Why a request that failed could not be carried out: what refused the treated row, or which file cannot be changed';
-COMMENT ON COLUMN etl.erasure.waits_for IS 'Absolute paths of files that still name the person because the server cannot change them; all else is treated. A run that finds it done completes the request';
-COMMENT ON COLUMN etl.erasure.untreated IS 'Places that may hold the person and could not be looked into: exported files that are damaged or cannot be read, datasets whose definition is not valid; all else is treated. etl_erase_failed() completes the request when that is mended, or gone';
+COMMENT ON COLUMN etl.erasure.conflict
+    IS 'The request gave a subject and an email of different people: the subject was erased, the owner of the email '
+    'was not';
+COMMENT ON COLUMN etl.erasure.remarks
+    IS 'Places that it cannot vouch for, [{place, remark}]: files that stay as they are, foreign servers, triggers '
+    'that may keep copies';
+COMMENT ON COLUMN etl.erasure.error
+    IS 'Why a request that failed could not be carried out: what refused the treated row, or which file cannot be '
+    'changed';
+COMMENT ON COLUMN etl.erasure.waits_for
+    IS 'Absolute paths of files that still name the person because the server cannot change them; all else is treated. '
+    'A run that finds it done completes the request';
+COMMENT ON COLUMN etl.erasure.untreated
+    IS 'Places that may hold the person and could not be looked into: exported files that are damaged or cannot be '
+    'read, datasets whose definition is not valid; all else is treated. etl_erase_failed() completes the request when '
+    'that is mended, or gone';
 COMMENT ON COLUMN etl.erasure.plan IS 'The plan that it was carried out by, where etl_erase was given one';
 
 CREATE FUNCTION etl.replace_standard_dataset() RETURNS trigger

@@ -10,7 +10,8 @@ BEGIN
             ERRCODE = 'undefined_object',
             MESSAGE = 'pg_cron is not installed in this database',
             DETAIL = format('Scheduling needs the extension pg_cron in database %I.', current_database()),
-            HINT = format('Set shared_preload_libraries = ''pg_cron'' and cron.database_name = %L, restart the server and run CREATE EXTENSION pg_cron.', current_database());
+            HINT = format('Set shared_preload_libraries = ''pg_cron'' and cron.database_name = %L, restart the server '
+                'and run CREATE EXTENSION pg_cron.', current_database());
     END IF;
 END $$;
 COMMENT ON FUNCTION etl.require_pg_cron() IS 'Raises 42704 with a hint where pg_cron is missing';
@@ -26,10 +27,15 @@ BEGIN
     END IF;
     RAISE WARNING USING
         MESSAGE = 'jobs of pg_cron connect to the server, which may refuse them',
-        DETAIL = format('cron.use_background_workers is off: each job connects to host "%s" as role %I, without a password. Where pg_hba.conf asks for one, as on a stock Debian, every job ends with "connection failed" in cron.job_run_details.', host, current_user),
-        HINT = format('ALTER SYSTEM SET cron.use_background_workers = on; and restart the server. Or let role %I in without a password: by a line of pg_hba.conf, or by one of ~/.pgpass of the server''s user.', current_user);
+        DETAIL = format('cron.use_background_workers is off: each job connects to host "%s" as role %I, without a '
+            'password. Where pg_hba.conf asks for one, as on a stock Debian, every job ends with "connection failed" '
+            'in cron.job_run_details.', host, current_user),
+        HINT = format('ALTER SYSTEM SET cron.use_background_workers = on; and restart the server. Or let role %I in '
+            'without a password: by a line of pg_hba.conf, or by one of ~/.pgpass of the server''s user.',
+            current_user);
 END $$;
-COMMENT ON FUNCTION etl.warn_of_cron_connections() IS 'Warns where the jobs of pg_cron are connections, which need to be let in';
+COMMENT ON FUNCTION etl.warn_of_cron_connections()
+    IS 'Warns where the jobs of pg_cron are connections, which need to be let in';
 
 CREATE FUNCTION etl.cron_call(function text, VARIADIC arguments text[]) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -39,16 +45,19 @@ BEGIN
     PERFORM etl.require_pg_cron();
     -- every argument with the type that the member has: nothing in its schema fits better
     SELECT format('SELECT %I.%I(%s)', n.nspname, p.proname,
-                  (SELECT string_agg(format('$%s::%s', t.i, format_type(t.type, NULL)), ', ' ORDER BY t.i) FROM unnest(p.proargtypes::oid[]) WITH ORDINALITY t(type, i)))
+                  (SELECT string_agg(format('$%s::%s', t.i, format_type(t.type, NULL)), ', ' ORDER BY t.i)
+                      FROM unnest(p.proargtypes::oid[]) WITH ORDINALITY t(type, i)))
       INTO call
       FROM pg_extension e
-      JOIN pg_depend d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND d.classid = 'pg_proc'::regclass AND d.deptype = 'e'
+      JOIN pg_depend d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
+          AND d.classid = 'pg_proc'::regclass AND d.deptype = 'e'
       JOIN pg_proc p ON p.oid = d.objid
       JOIN pg_namespace n ON n.oid = p.pronamespace
      WHERE e.extname = 'pg_cron' AND p.proname = function AND p.pronargs = cardinality(arguments)
        AND NOT EXISTS (SELECT FROM unnest(p.proargtypes::oid[]) WITH ORDINALITY t(type, i)
                         -- a job's name was of type name before pg_cron 1.4
-                        WHERE format_type(t.type, NULL) <> arguments[t.i] AND NOT (format_type(t.type, NULL) = 'name' AND arguments[t.i] = 'text'))
+                        WHERE format_type(t.type, NULL) <> arguments[t.i]
+                            AND NOT (format_type(t.type, NULL) = 'name' AND arguments[t.i] = 'text'))
      ORDER BY p.oid DESC LIMIT 1;
     IF call IS NULL THEN
         RAISE EXCEPTION USING
@@ -58,7 +67,8 @@ BEGIN
     END IF;
     RETURN call;
 END $$;
-COMMENT ON FUNCTION etl.cron_call(text, text[]) IS 'The statement that calls a function of extension pg_cron, and no other of its name';
+COMMENT ON FUNCTION etl.cron_call(text, text[])
+    IS 'The statement that calls a function of extension pg_cron, and no other of its name';
 
 CREATE FUNCTION etl.cron_schedule(job text, schedule text, command text) RETURNS bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -82,7 +92,8 @@ DECLARE
 BEGIN
     SELECT format('%I.%I', n.nspname, c.relname) INTO jobs
       FROM pg_extension e
-      JOIN pg_depend d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND d.classid = 'pg_class'::regclass AND d.deptype = 'e'
+      JOIN pg_depend d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
+          AND d.classid = 'pg_class'::regclass AND d.deptype = 'e'
       JOIN pg_class c ON c.oid = d.objid
       JOIN pg_namespace n ON n.oid = c.relnamespace
      WHERE e.extname = 'pg_cron' AND c.relname = 'job' AND c.relkind = 'r';
@@ -91,7 +102,8 @@ BEGIN
         RETURN NEXT job;
     END LOOP;
 END $$;
-COMMENT ON FUNCTION etl.cron_unschedule(text) IS 'Removes the pg_cron jobs whose names match a regular expression, and returns their ids';
+COMMENT ON FUNCTION etl.cron_unschedule(text)
+    IS 'Removes the pg_cron jobs whose names match a regular expression, and returns their ids';
 
 CREATE FUNCTION @extschema@.etl_schedule(dataset text DEFAULT NULL, schedule text DEFAULT NULL) RETURNS SETOF bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -127,7 +139,11 @@ BEGIN
         RETURN NEXT etl.cron_schedule(format('pg_etl load %s', d.name), wanted, format(load, d.name));
     END LOOP;
 END $$;
-COMMENT ON FUNCTION @extschema@.etl_schedule(text, text) IS 'Schedules etl_load of a dataset by pg_cron, as job "pg_etl load <dataset>", with the definition''s schedule unless another is given. dataset null: of all enabled ones, each with its own schedule; with a schedule given, all in one job "pg_etl load". Returns the job ids. Errors: 42704 without pg_cron or dataset, 22023 without schedule';
+COMMENT ON FUNCTION @extschema@.etl_schedule(text, text)
+    IS 'Schedules etl_load of a dataset by pg_cron, as job "pg_etl load <dataset>", with the definition''s schedule '
+    'unless another is given. dataset null: of all enabled ones, each with its own schedule; with a schedule given, '
+    'all in one job "pg_etl load". Returns the job ids. Errors: 42704 without pg_cron or dataset, 22023 without '
+    'schedule';
 
 CREATE FUNCTION @extschema@.etl_unschedule(dataset text DEFAULT NULL) RETURNS SETOF bigint
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
@@ -136,4 +152,5 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
      -- what has other characters is no dataset's name, and might be a regular expression
      WHERE dataset IS NULL OR dataset ~ '^[a-z0-9_]+$'
 $$;
-COMMENT ON FUNCTION @extschema@.etl_unschedule(text) IS 'Removes the pg_cron job of a dataset (null: of all datasets, and of maintenance) and returns the ids';
+COMMENT ON FUNCTION @extschema@.etl_unschedule(text)
+    IS 'Removes the pg_cron job of a dataset (null: of all datasets, and of maintenance) and returns the ids';

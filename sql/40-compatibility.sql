@@ -11,9 +11,11 @@ BEGIN
 END $$;
 
 CREATE FUNCTION etl.rejected(dataset text)
-RETURNS TABLE (quarantine_id bigint, record text, code text, error text, record_date date, record_hour smallint, path text, line bigint, quarantined_at timestamptz)
+RETURNS TABLE (quarantine_id bigint, record text, code text, error text, record_date date, record_hour smallint,
+    path text, line bigint, quarantined_at timestamptz)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT q.quarantine_id, q.record, q.code, q.violations -> 0 ->> 'message', f.record_date, f.record_hour, f.path, q.line, q.quarantined_at
+    SELECT q.quarantine_id, q.record, q.code, q.violations -> 0 ->> 'message', f.record_date, f.record_hour, f.path,
+        q.line, q.quarantined_at
       FROM etl.quarantine q LEFT JOIN etl.file f USING (file_id)
      WHERE q.dataset = rejected.dataset AND q.status IN ('open', 'erased')
 $$;
@@ -43,6 +45,7 @@ COMMENT ON VIEW data.erasure_requests IS 'Old name of: etl.erasure; identifiers 
 CREATE FUNCTION etl.delivery_addresses()
 RETURNS TABLE (transaction_id uuid, customer_id bigint, address text, postcode text, city text, country text)
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'etl_delivery_addresses';
-COMMENT ON FUNCTION etl.delivery_addresses() IS 'Delivery addresses of data.transactions, none before it exists. What its owner has put on it runs as the owner';
+COMMENT ON FUNCTION etl.delivery_addresses()
+    IS 'Delivery addresses of data.transactions, none before it exists. What its owner has put on it runs as the owner';
 CREATE VIEW data.delivery_addresses AS SELECT * FROM etl.delivery_addresses();
 COMMENT ON VIEW data.delivery_addresses IS 'Old name of: the address columns of data.transactions';

@@ -5,12 +5,19 @@ CREATE TABLE etl.key_fingerprint (
     treatments text NOT NULL,
     noted_at   timestamptz NOT NULL DEFAULT pg_catalog.now()
 );
-COMMENT ON TABLE etl.key_fingerprint IS 'By what this database recognises its key: without the right one nobody who was erased would be recognised. Noted when the key is first used for something that stays. No row: not yet. Goes with dumps, backups and replicas; every use of etl.key_file must fit every row (55000 otherwise)';
-COMMENT ON COLUMN etl.key_fingerprint.erasures IS 'Keyed hash of a constant under the key of pseudonyms and tombstones, which stays the same for good';
+COMMENT ON TABLE etl.key_fingerprint
+    IS 'By what this database recognises its key: without the right one nobody who was erased would be recognised. '
+    'Noted when the key is first used for something that stays. No row: not yet. Goes with dumps, backups and '
+    'replicas; every use of etl.key_file must fit every row (55000 otherwise)';
+COMMENT ON COLUMN etl.key_fingerprint.erasures
+    IS 'Keyed hash of a constant under the key of pseudonyms and tombstones, which stays the same for good';
 COMMENT ON COLUMN etl.key_fingerprint.treatments IS 'The same under the key of tokens, which etl_rotate_key replaces';
 COMMENT ON COLUMN etl.key_fingerprint.noted_at IS 'When it was noted';
 SELECT pg_catalog.pg_extension_config_dump('etl.key_fingerprint', '');
 
-CREATE FUNCTION etl.key_check(OUT check_name text, OUT status text, OUT message text, OUT hint text) RETURNS SETOF record
+CREATE FUNCTION etl.key_check(OUT check_name text, OUT status text, OUT message text, OUT hint text)
+    RETURNS SETOF record
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'etl_key_check';
-COMMENT ON FUNCTION etl.key_check() IS 'Is etl.key_file there, and the key of this database, and has a rotation that was killed left a key behind? Creates nothing';
+COMMENT ON FUNCTION etl.key_check()
+    IS 'Is etl.key_file there, and the key of this database, and has a rotation that was killed left a key behind? '
+    'Creates nothing';

@@ -13,7 +13,12 @@ CREATE TABLE etl.audit (
     hash          bytea NOT NULL
 );
 CREATE INDEX audit_erasure_idx ON etl.audit (erasure_id) WHERE erasure_id IS NOT NULL;
-COMMENT ON TABLE etl.audit IS 'Who did what to whose data: append-only, and each row hashed with the one before it. hash is SHA-256 over previous_hash, audit_id, erasure_id, at, actor, action, place, columns, row_count in this order, each field as its length in bytes (4 bytes big-endian; -1 for null) and its bytes: bigint as 8 bytes big-endian, at as microseconds since 2000-01-01 UTC in 8 bytes, texts as UTF-8, columns as their number in 4 bytes and each one with its length. etl_audit_verify() checks it (docs/explanation/audit.md)';
+COMMENT ON TABLE etl.audit
+    IS 'Who did what to whose data: append-only, and each row hashed with the one before it. hash is SHA-256 over '
+    'previous_hash, audit_id, erasure_id, at, actor, action, place, columns, row_count in this order, each field as '
+    'its length in bytes (4 bytes big-endian; -1 for null) and its bytes: bigint as 8 bytes big-endian, at as '
+    'microseconds since 2000-01-01 UTC in 8 bytes, texts as UTF-8, columns as their number in 4 bytes and each one '
+    'with its length. etl_audit_verify() checks it (docs/explanation/audit.md)';
 COMMENT ON COLUMN etl.audit.audit_id IS 'Number of the row, from 1 and without gaps';
 COMMENT ON COLUMN etl.audit.erasure_id IS 'The request it belongs to';
 COMMENT ON COLUMN etl.audit.at IS 'When it was done';
@@ -32,7 +37,9 @@ CREATE TABLE etl.audit_head (
     at        timestamptz NOT NULL,
     singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton)
 );
-COMMENT ON TABLE etl.audit_head IS 'The end of the audit trail, one row. Store a copy of hash elsewhere: etl_audit_verify(hash) then proves that nothing up to it has changed since';
+COMMENT ON TABLE etl.audit_head
+    IS 'The end of the audit trail, one row. Store a copy of hash elsewhere: etl_audit_verify(hash) then proves that '
+    'nothing up to it has changed since';
 COMMENT ON COLUMN etl.audit_head.audit_id IS 'The last row';
 COMMENT ON COLUMN etl.audit_head.entries IS 'How many rows there are';
 COMMENT ON COLUMN etl.audit_head.hash IS 'hash of the last row';
@@ -86,10 +93,17 @@ ALTER TABLE etl.audit_head ENABLE ALWAYS TRIGGER only_forward_truncate;
 SELECT pg_catalog.pg_extension_config_dump('etl.audit', '');
 SELECT pg_catalog.pg_extension_config_dump('etl.audit_head', '');
 
-CREATE FUNCTION etl.append_audit(erasure_id bigint, action text, place text, columns text[], row_count bigint) RETURNS void
+CREATE FUNCTION etl.append_audit(erasure_id bigint, action text, place text, columns text[], row_count bigint)
+    RETURNS void
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'etl_append_audit';
-COMMENT ON FUNCTION etl.append_audit(bigint, text, text, text[], bigint) IS 'Appends one entry to the audit trail: the only way that keeps the chain whole. No identifier of a person belongs in it';
+COMMENT ON FUNCTION etl.append_audit(bigint, text, text, text[], bigint)
+    IS 'Appends one entry to the audit trail: the only way that keeps the chain whole. No identifier of a person '
+    'belongs in it';
 
-CREATE FUNCTION @extschema@.etl_audit_verify(head bytea DEFAULT NULL, OUT audit_id bigint, OUT problem text) RETURNS SETOF record
+CREATE FUNCTION @extschema@.etl_audit_verify(head bytea DEFAULT NULL, OUT audit_id bigint, OUT problem text)
+    RETURNS SETOF record
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'etl_audit_verify';
-COMMENT ON FUNCTION @extschema@.etl_audit_verify(bytea) IS 'Every row of the audit trail that was altered, removed, moved or inserted, and an end that is cut off; no row when the chain is whole. head: a hash of etl.audit_head that was stored elsewhere, which must still be in the chain';
+COMMENT ON FUNCTION @extschema@.etl_audit_verify(bytea)
+    IS 'Every row of the audit trail that was altered, removed, moved or inserted, and an end that is cut off; no row '
+    'when the chain is whole. head: a hash of etl.audit_head that was stored elsewhere, which must still be in the '
+    'chain';

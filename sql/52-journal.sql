@@ -8,7 +8,9 @@ CREATE TABLE etl.journal (
     hash       text,
     singleton  boolean PRIMARY KEY DEFAULT true CHECK (singleton)
 );
-COMMENT ON TABLE etl.journal IS 'Which erasure journal is this database''s, and up to where the database knows it. One row, which goes with every backup: behind the journal''s end, the database was restored from before an erasure';
+COMMENT ON TABLE etl.journal
+    IS 'Which erasure journal is this database''s, and up to where the database knows it. One row, which goes with '
+    'every backup: behind the journal''s end, the database was restored from before an erasure';
 COMMENT ON COLUMN etl.journal.journal_id IS 'Names the journal: etl.journal_dir/pg_etl-<journal_id>.jsonl';
 COMMENT ON COLUMN etl.journal.folder IS 'etl.journal_dir when the last erasure was appended';
 COMMENT ON COLUMN etl.journal.seq IS 'The last line that this database knows; 0: none';
@@ -31,7 +33,9 @@ SELECT pg_catalog.pg_extension_config_dump('etl.journal', '');
 
 CREATE FUNCTION @extschema@.etl_reapply() RETURNS SETOF etl.erasure
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'etl_reapply';
-COMMENT ON FUNCTION @extschema@.etl_reapply() IS 'After a restore: applies again every erasure, hold, release, refusal, extension and reinstatement of the journal that the restored database does not know, and returns the erasures. Until then etl_run refuses with 55000';
+COMMENT ON FUNCTION @extschema@.etl_reapply()
+    IS 'After a restore: applies again every erasure, hold, release, refusal, extension and reinstatement of the '
+    'journal that the restored database does not know, and returns the erasures. Until then etl_run refuses with 55000';
 
 CREATE FUNCTION @extschema@.etl_journal_renew(reason text) RETURNS uuid
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -47,13 +51,18 @@ BEGIN
     PERFORM etl.append_audit(NULL, 'renew journal', pg_catalog.concat('journal ', fresh, ': ', reason), NULL, 0);
     RETURN fresh;
 END $$;
-COMMENT ON FUNCTION @extschema@.etl_journal_renew(text) IS 'Gives the database a journal of its own, which begins with all erasures that the database knows: for a copy (a test system) that must not share the original''s, and where the journal is lost. The old file stays where it is. Audited with its reason';
+COMMENT ON FUNCTION @extschema@.etl_journal_renew(text)
+    IS 'Gives the database a journal of its own, which begins with all erasures that the database knows: for a copy (a '
+    'test system) that must not share the original''s, and where the journal is lost. The old file stays where it is. '
+    'Audited with its reason';
 
-CREATE FUNCTION etl.journal_check(OUT check_name text, OUT status text, OUT message text, OUT hint text) RETURNS SETOF record
+CREATE FUNCTION etl.journal_check(OUT check_name text, OUT status text, OUT message text, OUT hint text)
+    RETURNS SETOF record
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'etl_journal_check';
 COMMENT ON FUNCTION etl.journal_check() IS 'Reads the whole journal and compares it with the catalog';
 
-CREATE FUNCTION etl.audit_check(OUT check_name text, OUT status text, OUT message text, OUT hint text) RETURNS SETOF record
+CREATE FUNCTION etl.audit_check(OUT check_name text, OUT status text, OUT message text, OUT hint text)
+    RETURNS SETOF record
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- What a guard must be: a trigger that fires always (session_replication_role = replica included), for
     -- every row and column, and calls a function that says what it said when the extension was made.
@@ -71,7 +80,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                t.oid IS NOT NULL AND t.tgenabled = 'A' AND t.tgqual IS NULL AND cardinality(t.tgattr::int2[]) = 0
                AND t.tgtype = g.events AND t.tgfoid = g.function AS fires,
                format('function %s', g.function) AS function,
-               encode(sha256(convert_to(p.prosrc, 'UTF8')), 'hex') = g.body AND l.lanname = 'plpgsql' AND NOT p.prosecdef
+               encode(sha256(convert_to(p.prosrc, 'UTF8')), 'hex') = g.body AND l.lanname = 'plpgsql'
+                   AND NOT p.prosecdef
                AND p.proconfig = ARRAY['search_path=pg_catalog, pg_temp'] AS guards
           FROM guard g
           LEFT JOIN pg_trigger t ON t.tgrelid = g.relation AND t.tgname = g.name
@@ -87,18 +97,23 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT 'audit guard',
            CASE WHEN count(*) = 0 THEN 'ok' ELSE 'error' END,
            CASE WHEN count(*) = 0 THEN 'etl.audit is append-only'
-                ELSE format('%s of what keeps etl.audit append-only are missing, switched off or not what they were: %s',
+                ELSE format('%s of what keeps etl.audit append-only are missing, switched off or not what they were: '
+                    '%s',
                             count(*), string_agg(b.what, ', ' ORDER BY b.what)) END,
-           CASE WHEN count(*) > 0 THEN 'Check the trail with SELECT * FROM etl_audit_verify(<stored head>), then make them again as the extension''s script does.' END
+           CASE WHEN count(*) > 0
+               THEN 'Check the trail with SELECT * FROM etl_audit_verify(<stored head>), then make them again as the '
+               'extension''s script does.' END
       FROM bad b
 $$;
 COMMENT ON FUNCTION etl.audit_check() IS 'Are the guards of the audit trail in place?';
 
-CREATE FUNCTION etl.tombstone_check(OUT check_name text, OUT status text, OUT message text, OUT hint text) RETURNS SETOF record
+CREATE FUNCTION etl.tombstone_check(OUT check_name text, OUT status text, OUT message text, OUT hint text)
+    RETURNS SETOF record
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- nothing ever removes a tombstone: one that was lifted says so and stays
     WITH known AS (
-        SELECT a.erasure_id, sum(a.row_count) AS tombstones FROM etl.audit a WHERE a.place = 'etl.tombstone' AND a.action = 'tombstone' GROUP BY 1
+        SELECT a.erasure_id, sum(a.row_count) AS tombstones FROM etl.audit a WHERE a.place = 'etl.tombstone'
+            AND a.action = 'tombstone' GROUP BY 1
     ), there AS (
         SELECT t.erasure_id, count(*) AS tombstones FROM etl.tombstone t GROUP BY 1
     ), missing AS (
@@ -109,24 +124,33 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                - (SELECT coalesce(sum(a.row_count), 0) FROM etl.audit a WHERE a.action = 'reinstate') AS tombstones
     ), problem AS (
         SELECT (SELECT coalesce(sum(m.tombstones), 0) FROM missing m) AS missing,
-               (SELECT string_agg(m.erasure_id::text, ', ' ORDER BY m.erasure_id) FROM (SELECT * FROM missing ORDER BY erasure_id LIMIT 10) m) AS requests,
+               (SELECT string_agg(m.erasure_id::text, ', ' ORDER BY m.erasure_id)
+                   FROM (SELECT * FROM missing ORDER BY erasure_id LIMIT 10) m) AS requests,
                (SELECT greatest(l.tombstones, 0) FROM lifted l) AS lifted
     )
     SELECT 'tombstones',
            CASE WHEN p.missing > 0 OR p.lifted > 0 THEN 'error' ELSE 'ok' END,
-           CASE WHEN p.missing > 0 THEN format('%s tombstones that etl.audit knows are gone, of erasure requests %s%s: records about these people come in as they are', p.missing, p.requests,
-                                               CASE WHEN p.lifted > 0 THEN format('; and %s were lifted by no call of etl_reinstate', p.lifted) ELSE '' END)
+           CASE WHEN p.missing > 0
+               THEN format('%s tombstones that etl.audit knows are gone, of erasure requests %s%s: records about these '
+               'people come in as they are', p.missing, p.requests,
+                                               CASE WHEN p.lifted > 0
+                                                   THEN format('; and %s were lifted by no call of etl_reinstate',
+                                                   p.lifted) ELSE '' END)
                 WHEN p.lifted > 0 THEN format('%s tombstones were lifted by no call of etl_reinstate', p.lifted)
                 ELSE 'every tombstone that etl.audit knows is there' END,
-           CASE WHEN p.missing > 0 OR p.lifted > 0 THEN 'Restore the rows of etl.tombstone from a backup, or erase the people again by key and email, and find out who changed the table.' END
+           CASE WHEN p.missing > 0 OR p.lifted > 0
+               THEN 'Restore the rows of etl.tombstone from a backup, or erase the people again by key and email, and '
+               'find out who changed the table.' END
       FROM problem p
 $$;
 COMMENT ON FUNCTION etl.tombstone_check() IS 'Is every tombstone still there that the audit trail knows?';
 
 CREATE FUNCTION etl.journal_erasure(erasure_id bigint) RETURNS boolean
 LANGUAGE c STRICT VOLATILE AS 'MODULE_PATHNAME', 'etl_journal_erasure';
-COMMENT ON FUNCTION etl.journal_erasure(bigint) IS 'Appends the present state of a row of etl.erasure to the journal; false without etl.journal_dir';
+COMMENT ON FUNCTION etl.journal_erasure(bigint)
+    IS 'Appends the present state of a row of etl.erasure to the journal; false without etl.journal_dir';
 
 CREATE FUNCTION etl.require_journal() RETURNS void
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'etl_require_journal';
-COMMENT ON FUNCTION etl.require_journal() IS 'Raises 55000 where the database is behind its erasure journal, or the journal cannot be trusted';
+COMMENT ON FUNCTION etl.require_journal()
+    IS 'Raises 55000 where the database is behind its erasure journal, or the journal cannot be trusted';

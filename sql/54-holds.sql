@@ -12,7 +12,8 @@ CREATE TABLE etl.hold (
     file_hash   bigint
 );
 CREATE UNIQUE INDEX hold_active_idx ON etl.hold (dataset, coalesce(subject, '')) WHERE released_at IS NULL;
-COMMENT ON TABLE etl.hold IS 'Legal holds: erasure requests for the person or the dataset wait until the hold is released';
+COMMENT ON TABLE etl.hold
+    IS 'Legal holds: erasure requests for the person or the dataset wait until the hold is released';
 COMMENT ON COLUMN etl.hold.hold_id IS 'Identifies the hold';
 COMMENT ON COLUMN etl.hold.dataset IS 'Dataset of the person';
 COMMENT ON COLUMN etl.hold.subject IS 'Keyed pseudonym of the person; null: everybody in the dataset';
@@ -33,7 +34,8 @@ CREATE TABLE etl.erasure_decision (
     actor      text NOT NULL DEFAULT session_user,
     PRIMARY KEY (erasure_id, decision)
 );
-COMMENT ON TABLE etl.erasure_decision IS 'Requests that were refused, or whose time was extended (GDPR article 12(3)): each once';
+COMMENT ON TABLE etl.erasure_decision
+    IS 'Requests that were refused, or whose time was extended (GDPR article 12(3)): each once';
 COMMENT ON COLUMN etl.erasure_decision.erasure_id IS 'The request';
 COMMENT ON COLUMN etl.erasure_decision.decision IS 'refused or extended';
 COMMENT ON COLUMN etl.erasure_decision.reason IS 'The legal ground of a refusal, the reason of an extension';
@@ -43,14 +45,18 @@ SELECT pg_catalog.pg_extension_config_dump('etl.erasure_decision', '');
 
 CREATE FUNCTION etl.subject_pseudonym(dataset text, subject text) RETURNS text
 LANGUAGE c STRICT STABLE AS 'MODULE_PATHNAME', 'etl_subject_pseudonym';
-COMMENT ON FUNCTION etl.subject_pseudonym(text, text) IS 'The keyed pseudonym by which etl.erasure, etl.hold and the journal know a person';
+COMMENT ON FUNCTION etl.subject_pseudonym(text, text)
+    IS 'The keyed pseudonym by which etl.erasure, etl.hold and the journal know a person';
 CREATE FUNCTION etl.subject_hash(dataset text, subject text) RETURNS bigint
 LANGUAGE c STRICT STABLE AS 'MODULE_PATHNAME', 'etl_subject_hash';
 COMMENT ON FUNCTION etl.subject_hash(text, text) IS 'The keyed hash by which etl.subject_page knows a person';
 
-CREATE FUNCTION etl.journal_decision(action text, dataset text, subject text, email text, erasure_id bigint, file_hash bigint, reason text, at timestamptz) RETURNS boolean
+CREATE FUNCTION etl.journal_decision(action text, dataset text, subject text, email text, erasure_id bigint,
+    file_hash bigint, reason text, at timestamptz) RETURNS boolean
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'etl_journal_decision';
-COMMENT ON FUNCTION etl.journal_decision(text, text, text, text, bigint, bigint, text, timestamptz) IS 'Appends a hold, refusal or extension to the journal, so that a restored database learns of it; false without etl.journal_dir';
+COMMENT ON FUNCTION etl.journal_decision(text, text, text, text, bigint, bigint, text, timestamptz)
+    IS 'Appends a hold, refusal or extension to the journal, so that a restored database learns of it; false without '
+    'etl.journal_dir';
 
 CREATE FUNCTION etl.require_reason(reason text) RETURNS text
 LANGUAGE c IMMUTABLE AS 'MODULE_PATHNAME', 'etl_require_reason';
@@ -58,7 +64,9 @@ COMMENT ON FUNCTION etl.require_reason(text) IS 'Raises 22004 where no reason is
 
 CREATE FUNCTION etl.require_holdable(dataset text, subject text) RETURNS void
 LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'etl_require_holdable';
-COMMENT ON FUNCTION etl.require_holdable(text, text) IS 'Raises 42704, 22023 or 22P02 where nobody could be put on hold: no such dataset, none with people of its own, no key of it';
+COMMENT ON FUNCTION etl.require_holdable(text, text)
+    IS 'Raises 42704, 22023 or 22P02 where nobody could be put on hold: no such dataset, none with people of its own, '
+    'no key of it';
 
 CREATE FUNCTION @extschema@.etl_hold(dataset text, subject text DEFAULT NULL, reason text DEFAULT NULL) RETURNS etl.hold
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -80,15 +88,20 @@ BEGIN
         RAISE NOTICE 'it is on hold already, since %', held.placed_at;
         RETURN held;
     END IF;
-    PERFORM etl.journal_decision('hold', held.dataset, held.subject, NULL, NULL, held.file_hash, held.reason, held.placed_at);
+    PERFORM etl.journal_decision('hold', held.dataset, held.subject, NULL, NULL, held.file_hash, held.reason,
+        held.placed_at);
     PERFORM etl.append_audit(NULL, 'hold', held.dataset, NULL, 1);
     RETURN held;
 END $$;
-COMMENT ON FUNCTION @extschema@.etl_hold(text, text, text) IS 'Puts a person (subject null: everybody in the dataset) on legal hold: erasure requests wait, visibly, and etl_retention keeps their data, until etl_release_hold. The reason is required. Errors: 42704 no such dataset, 22023 one without people of its own, 22P02 no key of it, 22004 no reason';
+COMMENT ON FUNCTION @extschema@.etl_hold(text, text, text)
+    IS 'Puts a person (subject null: everybody in the dataset) on legal hold: erasure requests wait, visibly, and '
+    'etl_retention keeps their data, until etl_release_hold. The reason is required. Errors: 42704 no such dataset, '
+    '22023 one without people of its own, 22P02 no key of it, 22004 no reason';
 
 CREATE FUNCTION @extschema@.etl_release_hold(dataset text, subject text DEFAULT NULL) RETURNS SETOF etl.erasure
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'etl_release_hold';
-COMMENT ON FUNCTION @extschema@.etl_release_hold(text, text) IS 'Releases a hold and carries out the requests that waited for it; returns them. Error: 42704 no such hold';
+COMMENT ON FUNCTION @extschema@.etl_release_hold(text, text)
+    IS 'Releases a hold and carries out the requests that waited for it; returns them. Error: 42704 no such hold';
 
 CREATE FUNCTION etl.open_request(erasure_id bigint) RETURNS etl.erasure
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -127,11 +140,14 @@ BEGIN
     VALUES (request.erasure_id, 'refused', why) RETURNING * INTO decided;
     UPDATE etl.erasure e SET status = 'refused' WHERE e.erasure_id = request.erasure_id RETURNING e.* INTO request;
     PERFORM etl.journal_erasure(request.erasure_id);
-    PERFORM etl.journal_decision('refuse', request.dataset, request.subject, request.email, request.erasure_id, NULL, decided.reason, decided.at);
+    PERFORM etl.journal_decision('refuse', request.dataset, request.subject, request.email, request.erasure_id, NULL,
+        decided.reason, decided.at);
     PERFORM etl.append_audit(request.erasure_id, 'refuse', 'etl.erasure', NULL, 1);
     RETURN request;
 END $$;
-COMMENT ON FUNCTION @extschema@.etl_refuse(bigint, text) IS 'Refuses a request that waits, on a legal ground (GDPR article 17(3)), which etl.erasure_report shows. Errors: 42704 no such request, 55000 not open, 22004 no ground';
+COMMENT ON FUNCTION @extschema@.etl_refuse(bigint, text)
+    IS 'Refuses a request that waits, on a legal ground (GDPR article 17(3)), which etl.erasure_report shows. Errors: '
+    '42704 no such request, 55000 not open, 22004 no ground';
 
 CREATE FUNCTION @extschema@.etl_refuse(dataset text, subject text, ground text) RETURNS SETOF etl.erasure
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -180,17 +196,21 @@ BEGIN
             MESSAGE = format('erasure request %s was extended before', request.erasure_id),
             DETAIL = 'A request can be extended once.';
     END IF;
-    PERFORM etl.journal_decision('extend', request.dataset, request.subject, request.email, request.erasure_id, NULL, decided.reason, decided.at);
+    PERFORM etl.journal_decision('extend', request.dataset, request.subject, request.email, request.erasure_id, NULL,
+        decided.reason, decided.at);
     PERFORM etl.append_audit(request.erasure_id, 'extend', 'etl.erasure', NULL, 1);
     RETURN request.received_at + interval '3 months';
 END $$;
-COMMENT ON FUNCTION @extschema@.etl_extend(bigint, text) IS 'Extends the time of a request that waits, once, by two further months (GDPR article 12(3)), and returns when it is due. Errors: 42704 no such request, 55000 not open, extended before or too late, 22004 no reason';
+COMMENT ON FUNCTION @extschema@.etl_extend(bigint, text)
+    IS 'Extends the time of a request that waits, once, by two further months (GDPR article 12(3)), and returns when '
+    'it is due. Errors: 42704 no such request, 55000 not open, extended before or too late, 22004 no reason';
 
 CREATE VIEW etl.erasure_report AS
     SELECT e.erasure_id, e.dataset, e.subject, e.source, e.status, e.received_at,
            c.due_at, e.completed_at, e.purged_at,
            CASE WHEN e.completed_at IS NOT NULL THEN e.completed_at <= e.received_at + interval '30 days'
-                WHEN e.status IN ('held', 'failed') AND now() > e.received_at + interval '30 days' THEN false END AS within_30_days,
+                WHEN e.status IN ('held', 'failed') AND now() > e.received_at + interval '30 days'
+                    THEN false END AS within_30_days,
            e.status IN ('held', 'failed') AND now() > c.due_at AS overdue,
            e.status = 'held' AS held_back,
            h.hold_reasons,
@@ -203,7 +223,8 @@ CREATE VIEW etl.erasure_report AS
       FROM etl.erasure e
       LEFT JOIN etl.erasure_decision x ON x.erasure_id = e.erasure_id AND x.decision = 'extended'
       LEFT JOIN etl.erasure_decision r ON r.erasure_id = e.erasure_id AND r.decision = 'refused'
-     CROSS JOIN LATERAL (SELECT e.received_at + CASE WHEN x.erasure_id IS NULL THEN interval '1 month' ELSE interval '3 months' END AS due_at) c
+     CROSS JOIN LATERAL (SELECT e.received_at +
+         CASE WHEN x.erasure_id IS NULL THEN interval '1 month' ELSE interval '3 months' END AS due_at) c
       LEFT JOIN LATERAL (
            SELECT array_agg(DISTINCT h.reason) AS hold_reasons FROM etl.hold h
             WHERE e.status = 'held' AND h.dataset = e.dataset AND h.released_at IS NULL
@@ -211,7 +232,8 @@ CREATE VIEW etl.erasure_report AS
       LEFT JOIN LATERAL (
            SELECT count(*) AS places, jsonb_object_agg(p.place, p.row_count) AS details
              FROM (SELECT a.place, sum(a.row_count) AS row_count FROM etl.audit a
-                    WHERE a.erasure_id = e.erasure_id AND a.place NOT IN ('etl.erasure', 'etl.tombstone') GROUP BY a.place) p) a ON true
+                    WHERE a.erasure_id = e.erasure_id AND a.place NOT IN ('etl.erasure', 'etl.tombstone')
+                        GROUP BY a.place) p) a ON true
     UNION ALL
     -- requests that could not be read: nobody is erased until they are mended, and their time runs
     SELECT NULL, d.erased_dataset, NULL, coalesce(f.path, 'quarantine'), 'quarantined', q.quarantined_at,
@@ -226,9 +248,13 @@ CREATE VIEW etl.erasure_report AS
      CROSS JOIN LATERAL (SELECT q.quarantined_at + interval '1 month' AS due_at) c
      -- one that asks again is answered: it has a row of etl.erasure
      WHERE d.erased_dataset IS NOT NULL AND q.status = 'open' AND q.code <> 'duplicate';
-COMMENT ON VIEW etl.erasure_report IS 'One row for each erasure request: when it came, when it was due and done, where, and why it was not. Requests that wait in quarantine have status quarantined and no erasure_id';
-COMMENT ON COLUMN etl.erasure_report.due_at IS 'One month after it was received (GDPR article 12(3)); three where it was extended';
-COMMENT ON COLUMN etl.erasure_report.within_30_days IS 'Was it done within 30 days? Null while there is time left, and for duplicates and refusals';
+COMMENT ON VIEW etl.erasure_report
+    IS 'One row for each erasure request: when it came, when it was due and done, where, and why it was not. Requests '
+    'that wait in quarantine have status quarantined and no erasure_id';
+COMMENT ON COLUMN etl.erasure_report.due_at
+    IS 'One month after it was received (GDPR article 12(3)); three where it was extended';
+COMMENT ON COLUMN etl.erasure_report.within_30_days
+    IS 'Was it done within 30 days? Null while there is time left, and for duplicates and refusals';
 COMMENT ON COLUMN etl.erasure_report.overdue IS 'It waits, on hold or in quarantine, or failed, and its time is over';
 COMMENT ON COLUMN etl.erasure_report.error IS 'Why a request that failed could not be carried out';
 COMMENT ON COLUMN etl.erasure_report.held_back IS 'It waits for a hold to be released';
@@ -236,7 +262,8 @@ COMMENT ON COLUMN etl.erasure_report.hold_reasons IS 'The reasons of the holds i
 COMMENT ON COLUMN etl.erasure_report.extension_reason IS 'Why its time was extended';
 COMMENT ON COLUMN etl.erasure_report.refusal_ground IS 'Why it was refused';
 COMMENT ON COLUMN etl.erasure_report.places IS 'In how many places something was treated';
-COMMENT ON COLUMN etl.erasure_report.details IS 'The places and how much was treated in each; of a quarantined request its quarantine_id and code';
+COMMENT ON COLUMN etl.erasure_report.details
+    IS 'The places and how much was treated in each; of a quarantined request its quarantine_id and code';
 
 CREATE VIEW etl.erasure_overdue AS SELECT * FROM etl.erasure_report WHERE overdue;
 COMMENT ON VIEW etl.erasure_overdue IS 'Requests whose time is over';
@@ -247,8 +274,10 @@ COMMENT ON VIEW etl.erasure_held IS 'Requests that are held back, and why';
 COMMENT ON COLUMN etl.erasure_report.erasure_id IS 'Identifies the request';
 COMMENT ON COLUMN etl.erasure_report.dataset IS 'The dataset whose subject asked';
 COMMENT ON COLUMN etl.erasure_report.subject IS 'Keyed pseudonym of the subject''s key';
-COMMENT ON COLUMN etl.erasure_report.source IS 'The file it came in, or sql; journal: it was applied again after a restore';
-COMMENT ON COLUMN etl.erasure_report.status IS 'As in etl.erasure; quarantined: the request could not be read, see etl.quarantine';
+COMMENT ON COLUMN etl.erasure_report.source
+    IS 'The file it came in, or sql; journal: it was applied again after a restore';
+COMMENT ON COLUMN etl.erasure_report.status
+    IS 'As in etl.erasure; quarantined: the request could not be read, see etl.quarantine';
 COMMENT ON COLUMN etl.erasure_report.received_at IS 'When the request was read';
 COMMENT ON COLUMN etl.erasure_report.completed_at IS 'When the data were treated';
 COMMENT ON COLUMN etl.erasure_report.purged_at IS 'When the old row versions were physically gone';

@@ -1,20 +1,27 @@
 -- What a DBA should know.
 
-CREATE FUNCTION etl.request_check(OUT check_name text, OUT status text, OUT message text, OUT hint text) RETURNS SETOF record
+CREATE FUNCTION etl.request_check(OUT check_name text, OUT status text, OUT message text, OUT hint text)
+    RETURNS SETOF record
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT 'erasure requests',
            CASE WHEN count(*) FILTER (WHERE r.overdue) > 0 THEN 'error'
                 WHEN count(*) FILTER (WHERE r.status = 'failed') > 0 THEN 'error'
-                WHEN count(*) FILTER (WHERE r.status = 'quarantined' OR (r.held_back AND r.hold_reasons IS NULL)) > 0 THEN 'warning' ELSE 'ok' END,
-           format('%s overdue, %s held back, %s in quarantine%s', count(*) FILTER (WHERE r.overdue), count(*) FILTER (WHERE r.held_back),
-                  count(*) FILTER (WHERE r.status = 'quarantined'), ', ' || nullif(count(*) FILTER (WHERE r.status = 'failed'), 0) || ' failed'),
+                WHEN count(*) FILTER (WHERE r.status = 'quarantined' OR (r.held_back AND r.hold_reasons IS NULL)) > 0
+                    THEN 'warning' ELSE 'ok' END,
+           format('%s overdue, %s held back, %s in quarantine%s', count(*) FILTER (WHERE r.overdue),
+               count(*) FILTER (WHERE r.held_back),
+                  count(*) FILTER (WHERE r.status = 'quarantined'), ', '
+                      || nullif(count(*) FILTER (WHERE r.status = 'failed'), 0) || ' failed'),
            CASE WHEN count(*) FILTER (WHERE r.overdue) > 0 THEN 'SELECT * FROM etl.erasure_overdue;'
                 WHEN count(*) FILTER (WHERE r.status = 'failed') > 0
-                THEN 'SELECT * FROM etl.erasure WHERE status = ''failed''; says why: mend that, then SELECT * FROM etl_erase_failed();'
+                THEN 'SELECT * FROM etl.erasure WHERE status = ''failed''; says why: mend that, then SELECT * FROM '
+                    'etl_erase_failed();'
                 WHEN count(*) FILTER (WHERE r.status = 'quarantined') > 0
-                THEN 'SELECT * FROM etl.erasure_report WHERE status = ''quarantined''; then mend the records in etl.quarantine and etl_replay(…), or ask by etl_erase(…).'
+                THEN 'SELECT * FROM etl.erasure_report WHERE status = ''quarantined''; then mend the records in '
+                    'etl.quarantine and etl_replay(…), or ask by etl_erase(…).'
                 WHEN count(*) FILTER (WHERE r.held_back AND r.hold_reasons IS NULL) > 0
-                THEN 'Requests wait for a hold that is not there: SELECT etl_hold(…) and etl_release_hold(…) let them go.' END
+                THEN 'Requests wait for a hold that is not there: SELECT etl_hold(…) and etl_release_hold(…) let them '
+                    'go.' END
       FROM etl.erasure_report r
 $$;
 COMMENT ON FUNCTION etl.request_check() IS 'Erasure requests that are late, or that could not be read';

@@ -1,12 +1,18 @@
 -- Where does an identifier stand, and what is needed until an erased one is physically gone.
 
-CREATE FUNCTION @extschema@.etl_locate(identifier text, OUT place text, OUT kind text, OUT occurrences bigint) RETURNS SETOF record
+CREATE FUNCTION @extschema@.etl_locate(identifier text, OUT place text, OUT kind text, OUT occurrences bigint)
+    RETURNS SETOF record
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'etl_locate';
-COMMENT ON FUNCTION @extschema@.etl_locate(text) IS 'Every place that holds a literal identifier, in any case, JSON-escaped or compressed: tables, quarantine, catalog, planner statistics, pg_stat_statements, files; for a superuser also the server''s files on disk (kind dead: no live row explains it). What could not be searched comes as a NOTICE. Errors: 22023 for null or less than 3 characters';
+COMMENT ON FUNCTION @extschema@.etl_locate(text)
+    IS 'Every place that holds a literal identifier, in any case, JSON-escaped or compressed: tables, quarantine, '
+    'catalog, planner statistics, pg_stat_statements, files; for a superuser also the server''s files on disk (kind '
+    'dead: no live row explains it). What could not be searched comes as a NOTICE. Errors: 22023 for null or less than '
+    '3 characters';
 
 CREATE FUNCTION etl.wal_segments_before(lsn pg_lsn) RETURNS bigint
 LANGUAGE c STRICT VOLATILE AS 'MODULE_PATHNAME', 'etl_wal_segments_before';
-COMMENT ON FUNCTION etl.wal_segments_before(pg_lsn) IS 'Files in pg_wal that hold write-ahead log from before a position, recycled ones included';
+COMMENT ON FUNCTION etl.wal_segments_before(pg_lsn)
+    IS 'Files in pg_wal that hold write-ahead log from before a position, recycled ones included';
 
 -- Not dumped: a restored database has new files.
 CREATE TABLE etl.purge_pending (
@@ -16,14 +22,17 @@ CREATE TABLE etl.purge_pending (
     wal_lsn  pg_lsn,
     PRIMARY KEY (xid, relation)
 );
-COMMENT ON TABLE etl.purge_pending IS 'Tables in which an erasure left old row versions that may still be on disk: of a partitioned table or a tree of inheritance each one, of a view those that it selects from';
+COMMENT ON TABLE etl.purge_pending
+    IS 'Tables in which an erasure left old row versions that may still be on disk: of a partitioned table or a tree '
+    'of inheritance each one, of a view those that it selects from';
 COMMENT ON COLUMN etl.purge_pending.xid IS 'The transaction that erased';
 COMMENT ON COLUMN etl.purge_pending.relation IS 'The table';
-COMMENT ON COLUMN etl.purge_pending.filenode IS 'Its file at that time: a rewrite gives it another; null: a partitioned or foreign table, of which this database has only statistics';
-COMMENT ON COLUMN etl.purge_pending.wal_lsn IS 'Where the write-ahead log was when the table had been rewritten: older log may hold the bytes; null: not rewritten yet';
-
-ALTER TABLE etl.erasure ADD COLUMN xid xid8 DEFAULT pg_catalog.pg_current_xact_id();
-COMMENT ON COLUMN etl.erasure.xid IS 'The transaction that treated the data';
+COMMENT ON COLUMN etl.purge_pending.filenode
+    IS 'Its file at that time: a rewrite gives it another; null: a partitioned or foreign table, of which this '
+    'database has only statistics';
+COMMENT ON COLUMN etl.purge_pending.wal_lsn
+    IS 'Where the write-ahead log was when the table had been rewritten: older log may hold the bytes; null: not '
+    'rewritten yet';
 
 CREATE FUNCTION etl.is_empty(relation oid) RETURNS boolean
 LANGUAGE c STRICT VOLATILE AS 'MODULE_PATHNAME', 'etl_is_empty';
@@ -31,17 +40,22 @@ COMMENT ON FUNCTION etl.is_empty(oid) IS 'Whether a table holds no row. What its
 
 CREATE FUNCTION etl.has_older_rows(relation oid, since xid) RETURNS boolean
 LANGUAGE c STRICT VOLATILE AS 'MODULE_PATHNAME', 'etl_has_older_rows';
-COMMENT ON FUNCTION etl.has_older_rows(oid, xid) IS 'Whether a materialized view holds rows from before a transaction: it was not refreshed since. What its owner has put in its place runs as the owner';
+COMMENT ON FUNCTION etl.has_older_rows(oid, xid)
+    IS 'Whether a materialized view holds rows from before a transaction: it was not refreshed since. What its owner '
+    'has put in its place runs as the owner';
 
 CREATE FUNCTION etl.statements_about_erased() RETURNS SETOF text
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'etl_statements_about_erased';
-COMMENT ON FUNCTION etl.statements_about_erased() IS 'The command that empties pg_stat_statements, where a statement in it names somebody whose erasure is not purged yet';
+COMMENT ON FUNCTION etl.statements_about_erased()
+    IS 'The command that empties pg_stat_statements, where a statement in it names somebody whose erasure is not '
+    'purged yet';
 
 CREATE FUNCTION etl.older(a xid, b xid) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$ SELECT age(a) > age(b) $$;
 COMMENT ON FUNCTION etl.older(xid, xid) IS 'Was transaction a begun before b';
 
-CREATE FUNCTION etl.statistics_of(relation oid, OUT catalog oid, OUT made_by xid, OUT renewable boolean) RETURNS SETOF record
+CREATE FUNCTION etl.statistics_of(relation oid, OUT catalog oid, OUT made_by xid, OUT renewable boolean)
+    RETURNS SETOF record
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT 'pg_statistic'::regclass::oid, s.xmin, coalesce(a.attstattarget, -1) <> 0
       FROM pg_statistic s LEFT JOIN pg_attribute a ON a.attrelid = s.starelid AND a.attnum = s.staattnum
@@ -52,7 +66,9 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
       FROM pg_statistic_ext e JOIN pg_statistic_ext_data d ON d.stxoid = e.oid
      WHERE e.stxrelid = statistics_of.relation
 $$;
-COMMENT ON FUNCTION etl.statistics_of(oid) IS 'Planner statistics of a table, of the expressions of its indexes, and its extended ones: the catalog they are in, the transaction that made them, and whether ANALYZE makes them anew';
+COMMENT ON FUNCTION etl.statistics_of(oid)
+    IS 'Planner statistics of a table, of the expressions of its indexes, and its extended ones: the catalog they are '
+    'in, the transaction that made them, and whether ANALYZE makes them anew';
 
 CREATE FUNCTION etl.materialized_views(relations oid[], OUT view oid, OUT depth int) RETURNS SETOF record
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -67,11 +83,13 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         SELECT 'pg_proc'::regclass::oid, f.oid, 0
           FROM pg_proc f JOIN pg_language l ON l.oid = f.prolang
          WHERE f.oid >= 16384 AND f.prosqlbody IS NULL AND l.lanname NOT IN ('internal', 'c') AND EXISTS (SELECT FROM a)
-           AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_proc'::regclass AND e.objid = f.oid AND e.deptype = 'e')
+           AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_proc'::regclass AND e.objid = f.oid
+               AND e.deptype = 'e')
         UNION
         SELECT n.class, n.oid, d.depth + n.step
           FROM d CROSS JOIN LATERAL (
-            SELECT 'pg_class'::regclass::oid AS class, w.ev_class AS oid, CASE c.relkind WHEN 'm' THEN 1 ELSE 0 END AS step
+            SELECT 'pg_class'::regclass::oid AS class, w.ev_class AS oid,
+                CASE c.relkind WHEN 'm' THEN 1 ELSE 0 END AS step
               FROM pg_depend p
               JOIN pg_rewrite w ON w.oid = p.objid
               JOIN pg_class c ON c.oid = w.ev_class AND c.relkind IN ('v', 'm')
@@ -85,12 +103,16 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT d.oid, max(d.depth) FROM d JOIN pg_class c ON d.class = 'pg_class'::regclass AND c.oid = d.oid
      WHERE c.relkind = 'm' AND d.oid <> ALL (materialized_views.relations) GROUP BY d.oid
 $$;
-COMMENT ON FUNCTION etl.materialized_views(oid[]) IS 'Materialized views that hold copies of relations, or of what these are partitions of, through views, functions and other materialized views, or that read through functions of which nobody knows what they read; and how many materialized views lie before them: the order in which to refresh them';
+COMMENT ON FUNCTION etl.materialized_views(oid[])
+    IS 'Materialized views that hold copies of relations, or of what these are partitions of, through views, functions '
+    'and other materialized views, or that read through functions of which nobody knows what they read; and how many '
+    'materialized views lie before them: the order in which to refresh them';
 
 CREATE FUNCTION @extschema@.etl_erasure_purge() RETURNS SETOF text
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    catalogs constant oid[] := ARRAY['pg_catalog.pg_statistic'::regclass, 'pg_catalog.pg_statistic_ext_data'::regclass]::oid[];
+    catalogs constant oid[] := ARRAY['pg_catalog.pg_statistic'::regclass,
+        'pg_catalog.pg_statistic_ext_data'::regclass]::oid[];
     p record;
     rewrite boolean;
     is_empty boolean;
@@ -111,7 +133,8 @@ BEGIN
     PERFORM etl.require_writable('etl_erasure_purge');
     -- two callers would decide about the same rows
     LOCK TABLE etl.purge_pending IN SHARE ROW EXCLUSIVE MODE;
-    PERFORM etl.refuse_citus_table(q.relation) FROM (SELECT DISTINCT o.relation FROM etl.purge_pending o WHERE o.wal_lsn IS NULL) q;
+    PERFORM etl.refuse_citus_table(q.relation)
+        FROM (SELECT DISTINCT o.relation FROM etl.purge_pending o WHERE o.wal_lsn IS NULL) q;
     -- statements as they were typed, which name the people
     FOR command IN SELECT c FROM etl.statements_about_erased() c LOOP
         statements := true;
@@ -125,13 +148,17 @@ BEGIN
     -- tables: rewritten when there is another file that keeps no row version the erasure replaced;
     -- materialized views: refreshed, those that read others after them
     FOR p IN
-        SELECT q.relation, format('%I.%I', n.nspname, c.relname) AS name, c.relkind, c.relkind = 'm' AS is_view, c.relispopulated AS has_rows,
-               coalesce(v.depth, 0) AS depth, c.xmin AS made_by, max(q.xid::text::numeric)::text::xid8::xid AS erased_by,
+        SELECT q.relation, format('%I.%I', n.nspname, c.relname) AS name, c.relkind, c.relkind = 'm' AS is_view,
+            c.relispopulated AS has_rows,
+               coalesce(v.depth, 0) AS depth, c.xmin AS made_by,
+                   max(q.xid::text::numeric)::text::xid8::xid AS erased_by,
                bool_or(q.filenode = 0) AS is_new,
                c.relkind IN ('r', 'm', 't')
-                   AND bool_or(q.filenode = pg_relation_filenode(c.oid) OR (c.relkind <> 'm' AND NOT etl.older(q.xid::xid, c.relfrozenxid))) AS rewrite
+                   AND bool_or(q.filenode = pg_relation_filenode(c.oid)
+                       OR (c.relkind <> 'm' AND NOT etl.older(q.xid::xid, c.relfrozenxid))) AS rewrite
           FROM etl.purge_pending q JOIN pg_class c ON c.oid = q.relation JOIN pg_namespace n ON n.oid = c.relnamespace
-          LEFT JOIN etl.materialized_views((SELECT array_agg(DISTINCT o.relation) FROM etl.purge_pending o JOIN pg_class t ON t.oid = o.relation AND t.relkind <> 'm')) v ON v.view = q.relation
+          LEFT JOIN etl.materialized_views((SELECT array_agg(DISTINCT o.relation) FROM etl.purge_pending o
+              JOIN pg_class t ON t.oid = o.relation AND t.relkind <> 'm')) v ON v.view = q.relation
          WHERE q.wal_lsn IS NULL AND q.relation <> ALL (catalogs)
          GROUP BY 1, 2, 3, 4, 5, 6, 7 ORDER BY 6, 2
     LOOP
@@ -144,23 +171,29 @@ BEGIN
             -- what reads one that is refreshed, or was refreshed since, is older than it
             rewrite := rewrite OR p.is_new OR has_older
                 OR EXISTS (SELECT FROM etl.purge_pending o JOIN pg_class c ON c.oid = o.relation AND c.relkind = 'm'
-                            WHERE o.relation <> p.relation AND (o.relation = ANY (stale_views) OR etl.older(p.made_by, c.xmin))
-                              AND EXISTS (SELECT FROM etl.materialized_views(ARRAY[o.relation]) d WHERE d.view = p.relation));
+                            WHERE o.relation <> p.relation
+                                AND (o.relation = ANY (stale_views) OR etl.older(p.made_by, c.xmin))
+                              AND EXISTS (SELECT FROM etl.materialized_views(ARRAY[o.relation]) d
+                                  WHERE d.view = p.relation));
         END IF;
         IF rewrite THEN
             -- Neither a rewrite that had to keep old versions for somebody's snapshot nor a refresh that
             -- began before the erasure was committed counts.
             UPDATE etl.purge_pending q SET filenode = pg_relation_filenode(q.relation)
              WHERE q.relation = p.relation AND q.wal_lsn IS NULL
-               AND NOT (p.is_view AND EXISTS (SELECT FROM pg_locks l WHERE l.locktype = 'relation' AND l.relation = p.relation AND l.granted
-                                                 AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
-                                                 AND l.mode IN ('ExclusiveLock', 'AccessExclusiveLock') AND l.pid <> pg_backend_pid()));
+               AND NOT (p.is_view AND EXISTS (SELECT FROM pg_locks l WHERE l.locktype = 'relation'
+                   AND l.relation = p.relation AND l.granted
+                                                 AND l.database = (SELECT d.oid FROM pg_database d
+                                                     WHERE d.datname = current_database())
+                                                 AND l.mode IN ('ExclusiveLock', 'AccessExclusiveLock')
+                                                     AND l.pid <> pg_backend_pid()));
         END IF;
         -- statistics from before the rewrite: who made them may have seen older rows
         since := p.made_by;
         IF p.relkind IN ('p', 'f') THEN
             -- nothing rewrites it: those from before the erasure, or before one of its partitions was rewritten
-            SELECT coalesce((SELECT l.xmin FROM pg_partition_tree(p.relation) t JOIN pg_class l ON l.oid = t.relid AND l.relkind = 'r'
+            SELECT coalesce((SELECT l.xmin FROM pg_partition_tree(p.relation) t JOIN pg_class l ON l.oid = t.relid
+                AND l.relkind = 'r'
                               ORDER BY age(l.xmin) LIMIT 1), p.erased_by) INTO since;
             IF etl.older(since, p.erased_by) THEN
                 since := p.erased_by;
@@ -181,20 +214,28 @@ BEGIN
             END IF;
             IF is_empty OR (renewed AND NOT rewrite) THEN
                 -- ANALYZE leaves an empty table's statistics as they were, and those of columns without a target
-                older := CASE WHEN is_empty THEN '' ELSE format(' AND pg_catalog.age(xmin) OPERATOR(pg_catalog.>) pg_catalog.age(%L::pg_catalog.xid)', since) END;
+                older := CASE WHEN is_empty THEN ''
+                    ELSE format(' AND pg_catalog.age(xmin) OPERATOR(pg_catalog.>) pg_catalog.age(%L::pg_catalog.xid)',
+                    since) END;
                 IF EXISTS (SELECT FROM etl.statistics_of(p.relation) s WHERE s.catalog = catalogs[1]) THEN
-                    RETURN NEXT format('DELETE FROM pg_catalog.pg_statistic WHERE starelid OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT %1$L::pg_catalog.regclass::pg_catalog.oid'
-                                       ' UNION ALL SELECT indexrelid FROM pg_catalog.pg_index WHERE indrelid OPERATOR(pg_catalog.=) %1$L::pg_catalog.regclass::pg_catalog.oid))%2$s', p.name, older);
+                    RETURN NEXT format('DELETE FROM pg_catalog.pg_statistic WHERE starelid OPERATOR(pg_catalog.=) ANY '
+                        '(ARRAY(SELECT %1$L::pg_catalog.regclass::pg_catalog.oid'
+                                       ' UNION ALL SELECT indexrelid FROM pg_catalog.pg_index WHERE indrelid '
+                                           'OPERATOR(pg_catalog.=) %1$L::pg_catalog.regclass::pg_catalog.oid))%2$s',
+                                           p.name, older);
                 END IF;
                 IF EXISTS (SELECT FROM etl.statistics_of(p.relation) s WHERE s.catalog = catalogs[2]) THEN
-                    RETURN NEXT format('DELETE FROM pg_catalog.pg_statistic_ext_data WHERE stxoid OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT oid FROM pg_catalog.pg_statistic_ext'
-                                       ' WHERE stxrelid OPERATOR(pg_catalog.=) %L::pg_catalog.regclass::pg_catalog.oid))%s', p.name, older);
+                    RETURN NEXT format('DELETE FROM pg_catalog.pg_statistic_ext_data WHERE stxoid '
+                        'OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT oid FROM pg_catalog.pg_statistic_ext'
+                                       ' WHERE stxrelid OPERATOR(pg_catalog.=) '
+                                           '%L::pg_catalog.regclass::pg_catalog.oid))%s', p.name, older);
                 END IF;
             END IF;
         END IF;
         IF rewrite AND p.is_view THEN
             stale_views := stale_views || p.relation;
-            RETURN NEXT format('REFRESH MATERIALIZED VIEW %s%s', p.name, CASE WHEN p.has_rows THEN '' ELSE ' WITH NO DATA' END);
+            RETURN NEXT format('REFRESH MATERIALIZED VIEW %s%s', p.name,
+                CASE WHEN p.has_rows THEN '' ELSE ' WITH NO DATA' END);
             IF stale AND p.has_rows THEN
                 RETURN NEXT format('ANALYZE %s', p.name);
             END IF;
@@ -203,31 +244,38 @@ BEGIN
         ELSIF stale AND NOT is_empty AND NOT renewed THEN
             RETURN NEXT format('ANALYZE %s', p.name);
         ELSIF NOT stale THEN
-            UPDATE etl.purge_pending q SET wal_lsn = pg_current_wal_insert_lsn() WHERE q.relation = p.relation AND q.wal_lsn IS NULL;
+            UPDATE etl.purge_pending q SET wal_lsn = pg_current_wal_insert_lsn() WHERE q.relation = p.relation
+                AND q.wal_lsn IS NULL;
         END IF;
     END LOOP;
 
     -- planner statistics: rewritten after every table's were made anew
     FOR p IN
         SELECT q.xid, q.relation,
-               (analyses > 0 OR q.filenode = pg_relation_filenode(q.relation) OR NOT etl.older(q.xid::xid, c.relfrozenxid)
+               (analyses > 0 OR q.filenode = pg_relation_filenode(q.relation)
+                   OR NOT etl.older(q.xid::xid, c.relfrozenxid)
                 OR EXISTS (SELECT FROM etl.purge_pending o CROSS JOIN LATERAL etl.statistics_of(o.relation) s
-                            WHERE o.xid = q.xid AND s.catalog = q.relation AND etl.older(c.relfrozenxid, s.made_by))) AS rewrite
+                            WHERE o.xid = q.xid AND s.catalog = q.relation
+                                AND etl.older(c.relfrozenxid, s.made_by))) AS rewrite
           FROM etl.purge_pending q JOIN pg_class c ON c.oid = q.relation
          WHERE q.wal_lsn IS NULL AND q.relation = ANY (catalogs)
     LOOP
         IF p.rewrite THEN
-            UPDATE etl.purge_pending q SET filenode = pg_relation_filenode(q.relation) WHERE q.relation = p.relation AND q.xid = p.xid;
+            UPDATE etl.purge_pending q SET filenode = pg_relation_filenode(q.relation) WHERE q.relation = p.relation
+                AND q.xid = p.xid;
         ELSE
-            UPDATE etl.purge_pending q SET wal_lsn = pg_current_wal_insert_lsn() WHERE q.relation = p.relation AND q.xid = p.xid;
+            UPDATE etl.purge_pending q SET wal_lsn = pg_current_wal_insert_lsn() WHERE q.relation = p.relation
+                AND q.xid = p.xid;
         END IF;
     END LOOP;
     RETURN QUERY SELECT format('VACUUM (FULL) pg_catalog.%I', c.relname) FROM pg_class c
-      WHERE c.oid = ANY (catalogs) AND c.oid IN (SELECT q.relation FROM etl.purge_pending q WHERE q.wal_lsn IS NULL) ORDER BY 1;
+      WHERE c.oid = ANY (catalogs) AND c.oid IN (SELECT q.relation FROM etl.purge_pending q WHERE q.wal_lsn IS NULL)
+          ORDER BY 1;
 
     -- the log: what is older than the last rewrite of an erasure's tables
     SELECT max(f.lsn) INTO needed
-      FROM (SELECT max(q.wal_lsn) AS lsn FROM etl.purge_pending q GROUP BY q.xid HAVING bool_and(q.wal_lsn IS NOT NULL)) f;
+      FROM (SELECT max(q.wal_lsn) AS lsn FROM etl.purge_pending q
+          GROUP BY q.xid HAVING bool_and(q.wal_lsn IS NOT NULL)) f;
     IF needed IS NOT NULL THEN
         SELECT c.redo_lsn INTO redo FROM pg_control_checkpoint() c;
         DELETE FROM etl.purge_pending q
@@ -235,7 +283,8 @@ BEGIN
                          HAVING bool_and(o.wal_lsn IS NOT NULL) AND max(o.wal_lsn) <= redo
                             AND etl.wal_segments_before(max(o.wal_lsn)) = 0);
         SELECT max(f.lsn) INTO needed
-          FROM (SELECT max(q.wal_lsn) AS lsn FROM etl.purge_pending q GROUP BY q.xid HAVING bool_and(q.wal_lsn IS NOT NULL)) f;
+          FROM (SELECT max(q.wal_lsn) AS lsn FROM etl.purge_pending q
+              GROUP BY q.xid HAVING bool_and(q.wal_lsn IS NOT NULL)) f;
     END IF;
     IF needed IS NOT NULL THEN
         segments := etl.wal_segments_before(needed);
@@ -244,17 +293,21 @@ BEGIN
         RETURN NEXT 'SELECT pg_catalog.pg_switch_wal()';
         RETURN NEXT 'CHECKPOINT';
         FOR i IN 1 .. segments LOOP
-            RETURN NEXT 'SELECT pg_catalog.pg_switch_wal() FROM pg_catalog.pg_logical_emit_message(false, ''pg_etl'', ''purge'')';
+            RETURN NEXT 'SELECT pg_catalog.pg_switch_wal() FROM pg_catalog.pg_logical_emit_message(false, ''pg_etl'', '
+                '''purge'')';
         END LOOP;
         RETURN NEXT 'CHECKPOINT';
         SELECT string_agg(h.text, E'\n') INTO holders
           FROM (SELECT format('Replication slot "%s" keeps it from %s on.', s.slot_name, s.restart_lsn) AS text
                   FROM pg_replication_slots s WHERE s.restart_lsn < needed
                 UNION ALL
-                SELECT format('wal_keep_size is %s.', current_setting('wal_keep_size')) WHERE current_setting('wal_keep_size') <> '0'
+                SELECT format('wal_keep_size is %s.', current_setting('wal_keep_size'))
+                    WHERE current_setting('wal_keep_size') <> '0'
                 UNION ALL
-                SELECT format('WAL is archived: segments wait until archive_command or archive_library took them; "%s" failed last.', a.last_failed_wal)
-                  FROM pg_stat_archiver a WHERE current_setting('archive_mode') <> 'off' AND a.last_failed_time > coalesce(a.last_archived_time, '-infinity')) h;
+                SELECT format('WAL is archived: segments wait until archive_command or archive_library took them; "%s" '
+                    'failed last.', a.last_failed_wal)
+                  FROM pg_stat_archiver a WHERE current_setting('archive_mode') <> 'off'
+                      AND a.last_failed_time > coalesce(a.last_archived_time, '-infinity')) h;
         IF holders IS NOT NULL AND redo >= needed THEN
             RAISE NOTICE 'write-ahead log from before % is kept', needed USING DETAIL = holders;
         END IF;
@@ -265,16 +318,20 @@ BEGIN
        -- what was out of reach then may still hold the person
        AND NOT EXISTS (SELECT FROM jsonb_array_elements(e.remarks) r JOIN etl.former_places(e.dataset) f
                            ON f.place = r ->> 'place'
-                             AND (f.remark = r ->> 'remark' OR f.remark LIKE 'it has held%' AND r ->> 'remark' LIKE 'it has held%'));
+                             AND (f.remark = r ->> 'remark' OR f.remark LIKE 'it has held%'
+                                 AND r ->> 'remark' LIKE 'it has held%'));
     SELECT string_agg(DISTINCT f.place, ', ') INTO holders
       FROM (SELECT DISTINCT e.dataset FROM etl.erasure e WHERE e.purged_at IS NULL AND e.status = 'completed') e
      CROSS JOIN etl.former_places(e.dataset) f;
     IF holders IS NOT NULL THEN
         RAISE NOTICE 'what may still hold erased people is out of reach of a purge: %', holders
-            USING HINT = 'SELECT * FROM etl.former_places(''…''); says why. Drop it, make it part of a dataset again and erase, or take it out of etl.held_relation.';
+            USING HINT = 'SELECT * FROM etl.former_places(''…''); says why. Drop it, make it part of a dataset again '
+                'and erase, or take it out of etl.held_relation.';
     END IF;
 END $$;
-COMMENT ON FUNCTION @extschema@.etl_erasure_purge() IS 'The commands that are still needed before old row versions of erased people are physically gone, in order; run each (in psql: \gexec) and call again until there is none, which sets etl.erasure.purged_at';
+COMMENT ON FUNCTION @extschema@.etl_erasure_purge()
+    IS 'The commands that are still needed before old row versions of erased people are physically gone, in order; run '
+    'each (in psql: \gexec) and call again until there is none, which sets etl.erasure.purged_at';
 
 CREATE FUNCTION etl.schedule_purge_steps(again boolean DEFAULT false) RETURNS SETOF bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -288,7 +345,8 @@ DECLARE
     start constant timestamptz := clock_timestamp() + interval '1 minute';
 BEGIN
     -- those of the last round have run; a job that takes itself away while it runs would be called canceled
-    PERFORM etl.cron_unschedule(CASE WHEN again THEN '^pg_etl maintenance purge step [0-9]+$' ELSE '^pg_etl maintenance purge (step [0-9]+|next)$' END);
+    PERFORM etl.cron_unschedule(CASE WHEN again THEN '^pg_etl maintenance purge step [0-9]+$'
+        ELSE '^pg_etl maintenance purge (step [0-9]+|next)$' END);
     FOR command IN SELECT c FROM @extschema@.etl_erasure_purge() c LOOP
         IF command LIKE switch AND commands[cardinality(commands)] LIKE switch THEN
             commands[cardinality(commands)] := concat(commands[cardinality(commands)], '; ', command);
@@ -308,7 +366,9 @@ BEGIN
             'SELECT etl.schedule_purge_steps(again => true)');
     END IF;
 END $$;
-COMMENT ON FUNCTION etl.schedule_purge_steps(boolean) IS 'Schedules the commands of etl_erasure_purge by pg_cron, a minute apart, each as a job of its own (VACUUM runs in no function), and itself (again) after them until there is none';
+COMMENT ON FUNCTION etl.schedule_purge_steps(boolean)
+    IS 'Schedules the commands of etl_erasure_purge by pg_cron, a minute apart, each as a job of its own (VACUUM runs '
+    'in no function), and itself (again) after them until there is none';
 
 CREATE FUNCTION @extschema@.etl_schedule_purge(schedule text DEFAULT '30 3 * * 0') RETURNS bigint
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
@@ -317,4 +377,6 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     SELECT etl.warn_of_cron_connections();
     SELECT etl.cron_schedule('pg_etl maintenance purge', schedule, 'SELECT etl.schedule_purge_steps()')
 $$;
-COMMENT ON FUNCTION @extschema@.etl_schedule_purge(text) IS 'Lets pg_cron physically remove erased people''s old row versions in a window (default: Sundays at 3:30): VACUUM FULL locks each table while it is rewritten. Returns the job id. Error: 42704 without pg_cron';
+COMMENT ON FUNCTION @extschema@.etl_schedule_purge(text)
+    IS 'Lets pg_cron physically remove erased people''s old row versions in a window (default: Sundays at 3:30): '
+    'VACUUM FULL locks each table while it is rewritten. Returns the job id. Error: 42704 without pg_cron';

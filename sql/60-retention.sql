@@ -3,7 +3,9 @@
 CREATE FUNCTION etl.remove_expired_files(dataset text, people text, kind text, before timestamptz,
                                          OUT files bigint, OUT bytes bigint, OUT held bigint) RETURNS SETOF record
 LANGUAGE c STRICT VOLATILE AS 'MODULE_PATHNAME', 'etl_remove_expired_files';
-COMMENT ON FUNCTION etl.remove_expired_files(text, text, text, timestamptz) IS 'Removes, when the transaction commits, the archived or processed files of a dataset that were taken up before a time, without those that hold somebody on legal hold';
+COMMENT ON FUNCTION etl.remove_expired_files(text, text, text, timestamptz)
+    IS 'Removes, when the transaction commits, the archived or processed files of a dataset that were taken up before '
+    'a time, without those that hold somebody on legal hold';
 
 CREATE FUNCTION @extschema@.etl_retention(dataset text DEFAULT NULL)
 RETURNS TABLE (retained_dataset text, place text, kept interval, removed bigint, bytes bigint, held bigint)
@@ -28,14 +30,16 @@ BEGIN
     -- The dataset that was asked for is named where it cannot be done; of all, the others go on.
     FOR d IN SELECT t.dataset, t.is_valid FROM etl.definitions() t
               WHERE (etl_retention.dataset IS NULL OR t.dataset = etl_retention.dataset)
-                AND (NOT t.is_valid OR EXISTS (SELECT FROM etl.retention_periods() r WHERE r.dataset = t.dataset)) ORDER BY t.dataset LOOP
+                AND (NOT t.is_valid OR EXISTS (SELECT FROM etl.retention_periods() r WHERE r.dataset = t.dataset))
+                    ORDER BY t.dataset LOOP
         BEGIN
             IF NOT d.is_valid THEN
                 RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
                     MESSAGE = format('dataset "%s" has a definition that is not valid', d.dataset),
                     HINT = format('Define it again with etl_define, or forget it with SELECT etl_drop(%L);', d.dataset);
             END IF;
-            PERFORM etl.refuse_citus_table(to_regclass(format('%I.%I', t.table_schema, t.table_name))) FROM etl.target_tables(d.dataset) t;
+            PERFORM etl.refuse_citus_table(to_regclass(format('%I.%I', t.table_schema, t.table_name)))
+                FROM etl.target_tables(d.dataset) t;
         EXCEPTION WHEN feature_not_supported OR object_not_in_prerequisite_state THEN
             IF etl_retention.dataset IS NOT NULL THEN
                 RAISE;
@@ -47,12 +51,16 @@ BEGIN
     END LOOP;
     -- what stands in the history for files and records that are still there is kept: they go first, of
     -- all datasets, so that one call removes all that is due
-    FOR d IN SELECT t.dataset, t.people_dataset, h AS histories FROM etl.definitions() t CROSS JOIN unnest(ARRAY[false, true]) h
-              WHERE (etl_retention.dataset IS NULL OR t.dataset = etl_retention.dataset) AND t.dataset <> ALL (refused) ORDER BY h, t.dataset LOOP
+    FOR d IN SELECT t.dataset, t.people_dataset, h AS histories FROM etl.definitions() t CROSS
+        JOIN unnest(ARRAY[false, true]) h
+              WHERE (etl_retention.dataset IS NULL OR t.dataset = etl_retention.dataset) AND t.dataset <> ALL (refused)
+                  ORDER BY h, t.dataset LOOP
         people := d.people_dataset;
-        whole_dataset_held := EXISTS (SELECT FROM etl.hold h WHERE h.dataset = people AND h.subject IS NULL AND h.released_at IS NULL);
+        whole_dataset_held := EXISTS (SELECT FROM etl.hold h WHERE h.dataset = people AND h.subject IS NULL
+            AND h.released_at IS NULL);
         FOR rule IN SELECT r.place, r.kept::interval AS kept FROM etl.retention_periods() r
-                     WHERE r.dataset = d.dataset AND (r.place NOT IN ('archived', 'processed', 'quarantine')) = d.histories ORDER BY r.place LOOP
+                     WHERE r.dataset = d.dataset AND (r.place NOT
+                         IN ('archived', 'processed', 'quarantine')) = d.histories ORDER BY r.place LOOP
             retained_dataset := d.dataset;
             place := rule.place;
             kept := rule.kept;
@@ -70,9 +78,11 @@ BEGIN
                            OR (q.subject IS NOT NULL
                                AND EXISTS (SELECT FROM etl.hold h WHERE h.dataset = people AND h.released_at IS NULL)
                                AND etl.subject_pseudonym(people, q.subject) IN
-                                   (SELECT h.subject FROM etl.hold h WHERE h.dataset = people AND h.subject IS NOT NULL AND h.released_at IS NULL))
+                                   (SELECT h.subject FROM etl.hold h WHERE h.dataset = people AND h.subject IS NOT NULL
+                                       AND h.released_at IS NULL))
                            -- nobody can tell whom it is about
-                           OR (q.subject IS NULL AND EXISTS (SELECT FROM etl.hold h WHERE h.dataset = people AND h.released_at IS NULL)) AS held
+                           OR (q.subject IS NULL AND EXISTS (SELECT FROM etl.hold h WHERE h.dataset = people
+                               AND h.released_at IS NULL)) AS held
                       FROM etl.quarantine q
                      WHERE q.dataset = d.dataset AND q.quarantined_at < before),
                 gone AS (
@@ -84,10 +94,12 @@ BEGIN
                 -- and how a second delivery is recognised
                 WITH gone AS (
                     DELETE FROM etl.file f
-                     WHERE f.dataset = d.dataset AND f.finished_at < before AND f.archived_path IS NULL AND f.processed_path IS NULL
+                     WHERE f.dataset = d.dataset AND f.finished_at < before AND f.archived_path IS NULL
+                         AND f.processed_path IS NULL
                        AND NOT EXISTS (SELECT FROM etl.quarantine q WHERE q.file_id = f.file_id)
                        -- but for the removal of its files, which is this call's own or certain
-                       AND NOT EXISTS (SELECT FROM etl.file_action a WHERE a.file_id = f.file_id AND (a.action <> 'remove' OR a.to_path <> ''))
+                       AND NOT EXISTS (SELECT FROM etl.file_action a WHERE a.file_id = f.file_id
+                           AND (a.action <> 'remove' OR a.to_path <> ''))
                     RETURNING 1)
                 SELECT count(*) INTO removed FROM gone;
                 WITH gone AS (
@@ -105,7 +117,9 @@ BEGIN
         END LOOP;
     END LOOP;
 END $$;
-COMMENT ON FUNCTION @extschema@.etl_retention(text) IS 'Removes what the definitions say is not kept any longer (x-etl.retention: archived, processed, quarantine, history), null: of all datasets. Legal holds keep what they cover. Audited. One row for each rule';
+COMMENT ON FUNCTION @extschema@.etl_retention(text)
+    IS 'Removes what the definitions say is not kept any longer (x-etl.retention: archived, processed, quarantine, '
+    'history), null: of all datasets. Legal holds keep what they cover. Audited. One row for each rule';
 
 CREATE FUNCTION @extschema@.etl_schedule_retention(schedule text DEFAULT '30 2 * * *') RETURNS bigint
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
@@ -113,6 +127,9 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     SELECT etl.require_pg_cron();
     SELECT etl.warn_of_cron_connections();
     -- with every argument and its type: no function that somebody puts beside it fits better
-    SELECT etl.cron_schedule('pg_etl maintenance retention', schedule, 'SELECT @extschema@.etl_retention(NULL::pg_catalog.text)')
+    SELECT etl.cron_schedule('pg_etl maintenance retention', schedule,
+        'SELECT @extschema@.etl_retention(NULL::pg_catalog.text)')
 $$;
-COMMENT ON FUNCTION @extschema@.etl_schedule_retention(text) IS 'Schedules etl_retention() by pg_cron as job "pg_etl maintenance retention"; etl_unschedule() removes it with the other jobs. Error: 42704 without pg_cron';
+COMMENT ON FUNCTION @extschema@.etl_schedule_retention(text)
+    IS 'Schedules etl_retention() by pg_cron as job "pg_etl maintenance retention"; etl_unschedule() removes it with '
+    'the other jobs. Error: 42704 without pg_cron';

@@ -7,7 +7,9 @@ CREATE TABLE etl.role_grant (
     schema_name name,
     UNIQUE NULLS NOT DISTINCT (role, kind, relation, schema_name)
 );
-COMMENT ON TABLE etl.role_grant IS 'What etl_grant has granted outside schema etl, so that etl_revoke finds it when definitions and names have changed';
+COMMENT ON TABLE etl.role_grant
+    IS 'What etl_grant has granted outside schema etl, so that etl_revoke finds it when definitions and names have '
+    'changed';
 COMMENT ON COLUMN etl.role_grant.role IS 'To whom';
 COMMENT ON COLUMN etl.role_grant.kind IS 'As what: operator, auditor or analyst';
 COMMENT ON COLUMN etl.role_grant.relation IS 'A target table';
@@ -23,12 +25,15 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
      WHERE d.deptype = 'e'
        AND (p.proname = ANY (CASE kind
            -- what a run calls, and what an operator calls
-           WHEN 'operator' THEN ARRAY['etl_run', 'etl_load', 'etl_replay', 'etl_discard', 'etl_read', 'etl_validate', 'etl_validate_file',
-                'etl_schedule', 'etl_unschedule', 'run_batch', 'run_order', 'exported_records', 'unclaimed_files', 'waiting_files',
-                'raise_batch_error', 'require_dataset', 'require_writable', 'require_pg_cron', 'warn_of_cron_connections', 'cron_call', 'cron_schedule', 'cron_unschedule', 'rejected', 'delivery_addresses', 'fold_email', 'person_key',
-                'removal_statements', 'personal_columns', 'target_tables', 'definitions', 'personal_fields', 'retention_periods']
-           WHEN 'auditor' THEN ARRAY['etl_audit_verify', 'etl_certificate', 'certificate_body', 'etl_signing_key', 'unclaimed_files', 'waiting_files',
-                'personal_columns', 'target_tables', 'treated_columns', 'definitions', 'personal_fields', 'retention_periods']
+           WHEN 'operator' THEN ARRAY['etl_run', 'etl_load', 'etl_replay', 'etl_discard', 'etl_read', 'etl_validate',
+                'etl_validate_file', 'etl_schedule', 'etl_unschedule', 'run_batch', 'run_order', 'exported_records',
+                'unclaimed_files', 'waiting_files', 'raise_batch_error', 'require_dataset', 'require_writable',
+                'require_pg_cron', 'warn_of_cron_connections', 'cron_call', 'cron_schedule', 'cron_unschedule',
+                'rejected', 'delivery_addresses', 'fold_email', 'person_key', 'removal_statements',
+                'personal_columns', 'target_tables', 'definitions', 'personal_fields', 'retention_periods']
+           WHEN 'auditor' THEN ARRAY['etl_audit_verify', 'etl_certificate', 'certificate_body', 'etl_signing_key',
+                'unclaimed_files', 'waiting_files', 'personal_columns', 'target_tables', 'treated_columns',
+                'definitions', 'personal_fields', 'retention_periods']
            ELSE ARRAY[]::text[] END)
             OR kind IN ('operator', 'auditor') AND p.pronamespace = 'etl'::regnamespace AND p.proname = 'settings'
             -- what etl.health shows
@@ -47,7 +52,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
           JOIN pg_namespace n ON n.oid = c.relnamespace
          WHERE d.deptype = 'e' AND n.nspname = 'etl'
     ), target AS (
-        SELECT DISTINCT t.table_schema AS schema_name, to_regclass(format('%I.%I', t.table_schema, t.table_name)) AS relation, t.column_names
+        SELECT DISTINCT t.table_schema AS schema_name,
+            to_regclass(format('%I.%I', t.table_schema, t.table_name)) AS relation, t.column_names
           FROM etl.dataset d, etl.target_tables(d.name) t
     ), personal AS (
         -- what any dataset that is loaded into the table calls personal
@@ -63,7 +69,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
          WHERE NOT EXISTS (SELECT FROM personal p WHERE p.relation = t.relation AND p.column_name = a.attname)
     ), hidden AS (
         -- what says something about a person, or is a person's key
-        SELECT 'etl.quarantine'::regclass AS relation, unnest(ARRAY['record', 'record_bytes', 'violations', 'key', 'subject']) AS column_name
+        SELECT 'etl.quarantine'::regclass AS relation,
+            unnest(ARRAY['record', 'record_bytes', 'violations', 'key', 'subject']) AS column_name
         UNION ALL SELECT 'etl.tombstone'::regclass, unnest(ARRAY['pseudonym', 'hash'])
     ), statement(step, sql) AS (
         SELECT 1, format('GRANT USAGE ON SCHEMA etl TO %s', role) WHERE kind IN ('operator', 'auditor')
@@ -71,7 +78,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         SELECT 2, format('GRANT EXECUTE ON ROUTINE %s TO %s', f, role) FROM etl.role_functions(kind) f
         UNION ALL
         -- what former versions have granted and an operator must not have
-        SELECT 2, format('REVOKE ALL ON %s FROM %s', CASE m.relkind WHEN 'S' THEN 'SEQUENCE ' ELSE 'TABLE ' END || m.name, role)
+        SELECT 2, format('REVOKE ALL ON %s FROM %s', CASE m.relkind WHEN 'S' THEN 'SEQUENCE ' ELSE 'TABLE ' END
+            || m.name, role)
           FROM member m
          WHERE kind = 'operator'
            AND EXISTS (SELECT FROM pg_class c, aclexplode(c.relacl) x
@@ -90,12 +98,16 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                             FROM pg_attribute a
                            WHERE a.attrelid = m.oid AND a.attnum > 0 AND NOT a.attisdropped
                              AND EXISTS (SELECT FROM hidden h WHERE h.relation = m.oid)
-                             AND NOT EXISTS (SELECT FROM hidden h WHERE h.relation = m.oid AND h.column_name = a.attname)), m.name, role)
+                             AND NOT EXISTS (SELECT FROM hidden h WHERE h.relation = m.oid
+                                 AND h.column_name = a.attname)), m.name, role)
           FROM member m
-         WHERE kind = 'auditor' AND m.relname IN ('dataset', 'run', 'file', 'quarantine', 'file_action', 'erasure', 'audit', 'audit_head', 'tombstone', 'unclaimed', 'waiting',
-                'personal_column', 'hold', 'erasure_decision', 'erasure_report', 'erasure_overdue', 'erasure_held', 'health', 'purge_pending', 'setting')
+         WHERE kind = 'auditor'
+           AND m.relname IN ('dataset', 'run', 'file', 'quarantine', 'file_action', 'erasure', 'audit', 'audit_head',
+                'tombstone', 'unclaimed', 'waiting', 'personal_column', 'hold', 'erasure_decision', 'erasure_report',
+                'erasure_overdue', 'erasure_held', 'health', 'purge_pending', 'setting')
         UNION ALL
-        SELECT 4, format('GRANT USAGE%s ON SCHEMA %I TO %s', CASE kind WHEN 'operator' THEN ', CREATE' ELSE '' END, s.schema_name, role)
+        SELECT 4, format('GRANT USAGE%s ON SCHEMA %I TO %s', CASE kind WHEN 'operator' THEN ', CREATE' ELSE '' END,
+            s.schema_name, role)
           FROM (SELECT DISTINCT t.schema_name FROM target t) s
          WHERE kind IN ('operator', 'analyst') AND to_regnamespace(quote_ident(s.schema_name)) IS NOT NULL
         UNION ALL
@@ -106,7 +118,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         SELECT 4, format('REVOKE SELECT ON TABLE %s FROM %s', t.relation, role)
           FROM target t
          WHERE kind = 'analyst' AND t.relation IS NOT NULL
-           AND NOT EXISTS (SELECT FROM etl.role_grant g WHERE g.role = role_grants.role AND g.kind = 'operator' AND g.relation = t.relation)
+           AND NOT EXISTS (SELECT FROM etl.role_grant g WHERE g.role = role_grants.role AND g.kind = 'operator'
+               AND g.relation = t.relation)
            AND EXISTS (SELECT FROM pg_class c, aclexplode(c.relacl) x
                         WHERE c.oid = t.relation AND x.grantee = role_grants.role AND x.privilege_type = 'SELECT'
                        UNION ALL
@@ -114,7 +127,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                         WHERE a.attrelid = t.relation AND x.grantee = role_grants.role AND x.privilege_type = 'SELECT'
                           AND NOT EXISTS (SELECT FROM open o WHERE o.relation = t.relation AND o.attnum = a.attnum))
         UNION ALL
-        SELECT 5, format('GRANT SELECT (%s) ON TABLE %s TO %s', string_agg(quote_ident(o.attname), ', ' ORDER BY o.attnum), o.relation, role)
+        SELECT 5, format('GRANT SELECT (%s) ON TABLE %s TO %s',
+            string_agg(quote_ident(o.attname), ', ' ORDER BY o.attnum), o.relation, role)
           FROM open o WHERE kind = 'analyst' GROUP BY o.relation
     )
     SELECT sql FROM statement ORDER BY step, sql
@@ -135,14 +149,16 @@ BEGIN
     IF kind NOT IN ('operator', 'auditor', 'analyst') THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
             MESSAGE = format('unknown kind of role "%s"', kind),
-            HINT = 'Kinds are operator (runs datasets), auditor (reads the catalog without personal data) and analyst (reads the columns of target tables that definitions name and none declares personal).';
+            HINT = 'Kinds are operator (runs datasets), auditor (reads the catalog without personal data) and analyst '
+                '(reads the columns of target tables that definitions name and none declares personal).';
     END IF;
     FOR statement IN SELECT g FROM etl.role_grants(role, kind) g LOOP
         EXECUTE statement;
         RETURN NEXT statement;
     END LOOP;
     INSERT INTO etl.role_grant (role, kind, relation, schema_name)
-    SELECT DISTINCT etl_grant.role, etl_grant.kind, to_regclass(format('%I.%I', t.table_schema, t.table_name)), n.nspname
+    SELECT DISTINCT etl_grant.role, etl_grant.kind, to_regclass(format('%I.%I', t.table_schema, t.table_name)),
+        n.nspname
       FROM etl.dataset d, etl.target_tables(d.name) t
       JOIN pg_namespace n ON n.nspname = t.table_schema
      WHERE etl_grant.kind <> 'auditor'
@@ -157,7 +173,10 @@ BEGIN
             HINT = format('Call etl_grant(%L, %L) again after the first run.', role, kind);
     END IF;
 END $$;
-COMMENT ON FUNCTION @extschema@.etl_grant(regrole, text) IS 'Grants a role what an operator, auditor or analyst needs, takes back what an analyst must not read any longer, and returns the statements. Call it again when datasets were defined or target tables made. Errors: 22023 unknown kind, 42501';
+COMMENT ON FUNCTION @extschema@.etl_grant(regrole, text)
+    IS 'Grants a role what an operator, auditor or analyst needs, takes back what an analyst must not read any longer, '
+    'and returns the statements. Call it again when datasets were defined or target tables made. Errors: 22023 unknown '
+    'kind, 42501';
 
 CREATE FUNCTION @extschema@.etl_revoke(role regrole) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -175,18 +194,22 @@ BEGIN
     EXECUTE format('REVOKE ALL ON SCHEMA etl FROM %s', role);
     FOR f IN SELECT d.objid::regprocedure
                FROM pg_depend d
-               JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND e.extname = 'pg_etl'
+               JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
+                   AND e.extname = 'pg_etl'
               WHERE d.classid = 'pg_proc'::regclass AND d.deptype = 'e' LOOP
         EXECUTE format('REVOKE ALL ON ROUTINE %s FROM %s', f, role);
     END LOOP;
     -- by what was granted, not by what the definitions say now; tables may have other names
-    FOR t IN SELECT DISTINCT c.oid::regclass AS relation FROM etl.role_grant g JOIN pg_class c ON c.oid = g.relation WHERE g.role = etl_revoke.role LOOP
+    FOR t IN SELECT DISTINCT c.oid::regclass AS relation FROM etl.role_grant g JOIN pg_class c ON c.oid = g.relation
+        WHERE g.role = etl_revoke.role LOOP
         EXECUTE format('REVOKE ALL ON TABLE %s FROM %s', t.relation, role);
     END LOOP;
     FOR t IN SELECT n.nspname FROM pg_namespace n
               -- an owner's rights are not from etl_grant
-              WHERE n.nspowner <> etl_revoke.role AND EXISTS (SELECT FROM etl.role_grant g LEFT JOIN pg_class c ON c.oid = g.relation
-                             WHERE g.role = etl_revoke.role AND (c.relnamespace = n.oid OR g.schema_name = n.nspname)) LOOP
+              WHERE n.nspowner <> etl_revoke.role
+                  AND EXISTS (SELECT FROM etl.role_grant g LEFT JOIN pg_class c ON c.oid = g.relation
+                             WHERE g.role = etl_revoke.role
+                                 AND (c.relnamespace = n.oid OR g.schema_name = n.nspname)) LOOP
         EXECUTE format('REVOKE ALL ON SCHEMA %I FROM %s', t.nspname, role);
     END LOOP;
     DELETE FROM etl.role_grant g WHERE g.role = etl_revoke.role

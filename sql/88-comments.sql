@@ -6,23 +6,29 @@ DECLARE
 BEGIN
     -- a column that a view takes over from the catalog means what it means there
     FOR c IN SELECT a.attrelid::regclass AS view, a.attname, col_description(t.attrelid, t.attnum) AS meaning
-               FROM (VALUES ('data.invalid_customers'::regclass, 'etl.quarantine'::regclass), ('data.invalid_customers', 'etl.file'),
+               FROM (VALUES ('data.invalid_customers'::regclass, 'etl.quarantine'::regclass),
+                   ('data.invalid_customers', 'etl.file'),
                             ('data.invalid_products', 'etl.quarantine'), ('data.invalid_products', 'etl.file'),
                             ('data.invalid_transactions', 'etl.quarantine'), ('data.invalid_transactions', 'etl.file'),
-                            ('data.invalid_erasure_requests', 'etl.quarantine'), ('data.invalid_erasure_requests', 'etl.file'),
-                            ('data.processing_statistics', 'etl.file'), ('data.erasure_requests', 'etl.erasure')) AS taken(view, origin)
+                            ('data.invalid_erasure_requests', 'etl.quarantine'),
+                                ('data.invalid_erasure_requests', 'etl.file'),
+                            ('data.processing_statistics', 'etl.file'),
+                                ('data.erasure_requests', 'etl.erasure')) AS taken(view, origin)
                JOIN pg_attribute a ON a.attrelid = taken.view AND a.attnum > 0
                JOIN pg_attribute t ON t.attrelid = taken.origin AND t.attnum > 0 AND t.attname = a.attname
               WHERE a.attname <> 'error' LOOP
         EXECUTE format('COMMENT ON COLUMN %s.%I IS %L', c.view, c.attname, c.meaning);
     END LOOP;
     FOR c IN SELECT v FROM unnest(ARRAY['customers', 'products', 'transactions', 'erasure_requests']) v LOOP
-        EXECUTE format('COMMENT ON COLUMN data.%I.error IS %L', 'invalid_' || c.v, 'Why the record was refused: the message of its first violation');
+        EXECUTE format('COMMENT ON COLUMN data.%I.error IS %L', 'invalid_' || c.v,
+            'Why the record was refused: the message of its first violation');
     END LOOP;
     FOR c IN SELECT s.objid::regclass AS sequence, format('%s.%I', s.refobjid::regclass, a.attname) AS numbered
                FROM pg_extension e
-               JOIN pg_depend m ON m.refclassid = 'pg_extension'::regclass AND m.refobjid = e.oid AND m.classid = 'pg_class'::regclass AND m.deptype = 'e'
-               JOIN pg_depend s ON s.classid = 'pg_class'::regclass AND s.refclassid = 'pg_class'::regclass AND s.refobjid = m.objid
+               JOIN pg_depend m ON m.refclassid = 'pg_extension'::regclass AND m.refobjid = e.oid
+                   AND m.classid = 'pg_class'::regclass AND m.deptype = 'e'
+               JOIN pg_depend s ON s.classid = 'pg_class'::regclass AND s.refclassid = 'pg_class'::regclass
+                   AND s.refobjid = m.objid
                                AND s.refobjsubid > 0 AND s.deptype IN ('a', 'i')
                JOIN pg_class q ON q.oid = s.objid AND q.relkind = 'S'
                JOIN pg_attribute a ON a.attrelid = s.refobjid AND a.attnum = s.refobjsubid

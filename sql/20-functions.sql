@@ -45,14 +45,15 @@ COMMENT ON FUNCTION etl.run_order() IS 'The enabled datasets in the order in whi
 CREATE PROCEDURE @extschema@.etl_load(dataset text DEFAULT NULL)
 LANGUAGE plpgsql AS $$
 DECLARE
-    -- files that fail are tried once: by the runs' numbers, because clocks are put back
-    last_run constant bigint := (SELECT CASE WHEN s.is_called THEN s.last_value ELSE 0 END FROM etl.run_run_id_seq s);
-    next_dataset text;
+    -- A procedure that commits cannot have a search_path of its own: types are named with their schema as well.
+    -- Files that fail are tried once: by the runs' numbers, because clocks are put back.
+    last_run constant pg_catalog.int8 := (SELECT CASE WHEN s.is_called THEN s.last_value ELSE 0 END FROM etl.run_run_id_seq s);
+    next_dataset pg_catalog.text;
     batch etl.run;
-    batches int;
-    failed text[];
-    reasons text[];
-    first_state text;
+    batches pg_catalog.int4;
+    failed pg_catalog.text[];
+    reasons pg_catalog.text[];
+    first_state pg_catalog.text;
 BEGIN
     PERFORM etl.require_writable('etl_load');
     -- what other sessions have loaded must be seen, whatever the default is

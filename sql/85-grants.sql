@@ -5,6 +5,7 @@ CREATE TABLE etl.role_grant (
     kind        text NOT NULL CHECK (kind IN ('operator', 'auditor', 'analyst')),
     relation    regclass,
     schema_name name,
+    schema_oid  oid,
     UNIQUE NULLS NOT DISTINCT (role, kind, relation, schema_name)
 );
 COMMENT ON TABLE etl.role_grant
@@ -14,6 +15,8 @@ COMMENT ON COLUMN etl.role_grant.role IS 'To whom';
 COMMENT ON COLUMN etl.role_grant.kind IS 'As what: operator, auditor or analyst';
 COMMENT ON COLUMN etl.role_grant.relation IS 'A target table';
 COMMENT ON COLUMN etl.role_grant.schema_name IS 'The schema in which it was';
+COMMENT ON COLUMN etl.role_grant.schema_oid
+    IS 'Its number, by which it is found under another name (no regnamespace, which pg_upgrade refuses)';
 SELECT pg_catalog.pg_extension_config_dump('etl.role_grant', '');
 
 CREATE FUNCTION etl.role_functions(kind text) RETURNS SETOF regprocedure
@@ -156,9 +159,9 @@ BEGIN
         EXECUTE statement;
         RETURN NEXT statement;
     END LOOP;
-    INSERT INTO etl.role_grant (role, kind, relation, schema_name)
+    INSERT INTO etl.role_grant (role, kind, relation, schema_name, schema_oid)
     SELECT DISTINCT etl_grant.role, etl_grant.kind, to_regclass(format('%I.%I', t.table_schema, t.table_name)),
-        n.nspname
+        n.nspname, n.oid
       FROM etl.dataset d, etl.target_tables(d.name) t
       JOIN pg_namespace n ON n.nspname = t.table_schema
      WHERE etl_grant.kind <> 'auditor'
@@ -209,7 +212,7 @@ BEGIN
               WHERE n.nspowner <> etl_revoke.role
                   AND EXISTS (SELECT FROM etl.role_grant g LEFT JOIN pg_class c ON c.oid = g.relation
                              WHERE g.role = etl_revoke.role
-                                 AND (c.relnamespace = n.oid OR g.schema_name = n.nspname)) LOOP
+                                 AND (c.relnamespace = n.oid OR n.nspname = g.schema_name OR n.oid = g.schema_oid)) LOOP
         EXECUTE format('REVOKE ALL ON SCHEMA %I FROM %s', t.nspname, role);
     END LOOP;
     DELETE FROM etl.role_grant g WHERE g.role = etl_revoke.role

@@ -82,8 +82,9 @@ find_setting(const char *name)
 #else
 	config_generic **const all = get_guc_variables();
 	const int count = GetNumConfigOptions();
-	const auto found = std::find_if(
-		all, all + count, [=](const config_generic *g) { return std::strcmp(g->name, name) == 0; });
+	const auto found =
+		std::find_if(all, all + count,
+					 [=](const config_generic *g) { return pg_strcasecmp(g->name, name) == 0; });
 	return found == all + count ? nullptr : *found;
 #endif
 }

@@ -5,6 +5,7 @@
 
 extern "C"
 {
+#include "access/parallel.h"
 #include "catalog/pg_type.h"
 #include "utils/array.h"
 #include "utils/guc.h"
@@ -259,8 +260,10 @@ Spi::Spi()
 			// receive function of text
 			(void)set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET,
 									PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-			(void)set_config_option("client_encoding", "UTF8", PGC_USERSET, PGC_S_SESSION,
-									GUC_ACTION_SAVE, true, 0, false);
+			// A parallel worker cannot change it, and copies nothing from or to a client.
+			if (!IsParallelWorker())
+				(void)set_config_option("client_encoding", "UTF8", PGC_USERSET, PGC_S_SESSION,
+										GUC_ACTION_SAVE, true, 0, false);
 			// names of types are compared with those that definitions use
 			(void)set_config_option("quote_all_identifiers", "off", PGC_USERSET, PGC_S_SESSION,
 									GUC_ACTION_SAVE, true, 0, false);

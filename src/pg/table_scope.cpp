@@ -17,10 +17,6 @@ extern "C"
 namespace pg
 {
 
-namespace
-{
-
-/// May somebody who is this role become that one?
 bool
 can_become(Oid role, Oid other)
 {
@@ -30,6 +26,9 @@ can_become(Oid role, Oid other)
 	return is_member_of_role(role, other);
 #endif
 }
+
+namespace
+{
 
 /// Unqualified names in the owner's code mean what they mean to who called the extension, as in
 /// COPY.
@@ -108,9 +107,11 @@ actor_on(Oid relation)
 						errdetail("The code of one of them would run with the rights of another."),
 						errhint("Give them one owner with ALTER TABLE … OWNER TO.")));
 	list_free(owners);
-	// inside a SECURITY DEFINER function nobody can go back to the session's user anyway
-	const bool trusted =
-		can_become(role, user) && (InLocalUserIdChange() || can_become(role, GetSessionUserId()));
+	// The owner's code could go back to the session's user, and further to who has logged in.
+	// Inside a SECURITY DEFINER function nobody can.
+	const bool trusted = can_become(role, user) &&
+						 (InLocalUserIdChange() || (can_become(role, GetSessionUserId()) &&
+													can_become(role, GetAuthenticatedUserId())));
 	return {role, trusted ? 0 : SECURITY_RESTRICTED_OPERATION};
 }
 

@@ -13,6 +13,9 @@ struct Actor
 	int security_flags;
 };
 
+/// May somebody who is this role become that one, by SET ROLE? Called inside pg::call().
+bool can_become(Oid role, Oid other);
+
 /// What the table's owner has put on it, triggers, checks, defaults, index expressions, policies,
 /// runs as
 ///   * the owner, where the current user could become the owner and not the other way round: he may
@@ -22,10 +25,9 @@ struct Actor
 ///   * the current user otherwise, as with COPY.
 /// Where that would run the code of one owner in the tree as another whom he could not become, it
 /// is refused with 42501.
-/// Where that role is less than the current or the session's user, it runs inside a
-/// security-restricted operation, as in VACUUM, REINDEX and logical replication since PostgreSQL 16
-/// (SwitchToUntrustedUser()): no SET ROLE leads back.
-/// Called inside pg::call().
+/// Where that role is less than the current or the session's user, or who has logged in, it runs
+/// inside a security-restricted operation, as in VACUUM, REINDEX and logical replication since
+/// PostgreSQL 16 (SwitchToUntrustedUser()): no SET ROLE leads back. Called inside pg::call().
 Actor actor_on(Oid relation);
 
 /// While it lives, that role works on a target table; settings that its code changes end with it,

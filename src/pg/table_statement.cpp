@@ -5,6 +5,7 @@
 extern "C"
 {
 #include "access/xact.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "executor/executor.h"
 #include "nodes/nodeFuncs.h"
@@ -16,6 +17,7 @@ extern "C"
 #include "tcop/utility.h"
 #include "utils/lsyscache.h"
 #include "utils/portal.h"
+#include "utils/rls.h"
 #include "utils/snapmgr.h"
 }
 
@@ -136,6 +138,44 @@ keep_privileges_of(Oid user, Query *query, RangeTblEntry *entry)
 #endif
 }
 
+/// Does a statement that names the table run code of its owner? Reading a plain table runs none:
+/// what the owner has put on it is for those who write, or whom policies concern.
+bool
+runs_code(Oid relation, bool written)
+{
+	return written || get_rel_relkind(relation) == RELKIND_VIEW ||
+		   check_enable_rls(relation, GetUserId(), true) == RLS_ENABLED;
+}
+
+/// Throws 42501 where the code of a table's owner would run as somebody whom he could not become:
+/// one statement over the tables of several owners runs as one of them.
+void
+refuse_others_code(Query *query, Oid role)
+{
+	const Oid user = GetUserId();
+	for_queries(query,
+				[&](Query *part)
+				{
+					for_tables(part,
+							   [&](const RangeTblEntry *entry, bool written)
+							   {
+								   const Oid owner = actor_on(entry->relid).role;
+								   if (owner == user || owner == role || can_become(owner, role) ||
+									   !runs_code(entry->relid, written))
+									   return;
+								   ereport(
+									   ERROR,
+									   (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+										errmsg("cannot work on tables of several roles at once"),
+										errdetail("The code of \"%s\" would run with the rights "
+												  "of another table's owner.",
+												  get_rel_name(entry->relid)),
+										errhint("Give the tables one owner with ALTER … OWNER TO, "
+												"or let the one be a member of the other.")));
+							   });
+				});
+}
+
 Actor
 actor_of(Query *query)
 {
@@ -157,12 +197,14 @@ actor_of(Query *query)
 				});
 	if (tables.actor.role == InvalidOid)
 		tables.actor = {user, 0};
-	if (tables.actor.role != user)
-		for_queries(query,
-					[&](Query *part) {
-						for_tables(part, [&](RangeTblEntry *entry, bool)
-								   { keep_privileges_of(user, part, entry); });
-					});
+	if (tables.actor.role == user)
+		return tables.actor;
+	refuse_others_code(query, tables.actor.role);
+	for_queries(query,
+				[&](Query *part) {
+					for_tables(part, [&](RangeTblEntry *entry, bool)
+							   { keep_privileges_of(user, part, entry); });
+				});
 	return tables.actor;
 }
 

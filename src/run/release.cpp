@@ -40,14 +40,17 @@ SELECT DISTINCT r.key
   JOIN etl.quarantine q USING (quarantine_id)
  WHERE r.dataset = $1 AND q.dataset = $2 AND q.status IN ('open', 'erased'))";
 
-/// Who waits for the keys $2 of dataset $1: records of dataset $3 ('': of any) but those of $4.
+/// Who waits for the keys $2 of dataset $1: records of dataset $3 ('': of any) but those of $4, and
+/// but those of $5 that were mended: who mends a request says who is to be erased, and that is
+/// carried out by a replay of somebody who may erase.
 const char *const waiting_sql = R"(
 SELECT q.dataset, q.quarantine_id
   FROM unnest($2::text[]) k(key)
   JOIN etl.quarantine_reference r ON r.dataset = $1 AND r.key = k.key
   JOIN etl.quarantine q USING (quarantine_id)
  WHERE q.status IN ('open', 'erased') AND q.record IS NOT NULL
-   AND ($3 = '' OR q.dataset = $3) AND q.dataset <> ALL ($4::text[]))";
+   AND ($3 = '' OR q.dataset = $3) AND q.dataset <> ALL ($4::text[])
+   AND (q.mended_at IS NULL OR q.dataset <> ALL ($5::text[])))";
 
 /// Records of dataset $1 that wait for nothing but keys of their own dataset, and those keys.
 const char *const own_waiting_sql = R"(
@@ -218,6 +221,10 @@ class Release
 	bool find_ready(const Definition &parent, const std::string &child, Ready &ready)
 	{
 		const pg::Param dataset = pg::param(parent.dataset), of = pg::param(child);
+		std::vector<std::string_view> requests;
+		for (const auto &[name, definition] : catalog_.all())
+			if (definition.erases)
+				requests.push_back(name);
 		size_t found = 0;
 		pg::Cursor cursor(child.empty() ? awaited_sql : awaited_by_sql, {dataset, of});
 		for (;;)
@@ -236,8 +243,9 @@ class Release
 			if (present.empty())
 				continue;
 			const std::vector<std::string_view> passed(passed_over_.begin(), passed_over_.end());
-			const pg::Rows rows = pg::query(
-				waiting_sql, {dataset, pg::param_array(present), of, pg::param_array(passed)});
+			const pg::Rows rows =
+				pg::query(waiting_sql, {dataset, pg::param_array(present), of,
+										pg::param_array(passed), pg::param_array(requests)});
 			for (uint64_t i = 0; i < rows.size(); ++i)
 				ready[rows.text(i, 0)].push_back(rows.integer(i, 1));
 			found += rows.size();

@@ -116,7 +116,8 @@ class Replay
 									  ? "f.record_date, f.record_hour, q.quarantine_id"
 									  : "q.quarantine_id";
 		// whoever mends a request says who is to be erased: that is for those who may erase
-		const bool may_answer = !definition_.erases || may_call("etl_erase");
+		// (not by a run that releases what waited, whoever's it is)
+		const bool may_answer = !definition_.erases || (ids == nullptr && may_call("etl_erase"));
 		const std::string wanted = ids == nullptr ? all_open_sql : "SELECT unnest($1::bigint[])";
 		pg::Cursor cursor(
 			"SELECT q.quarantine_id, coalesce(q.file_id, 0),"

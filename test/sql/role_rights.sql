@@ -134,6 +134,19 @@ SELECT is_empty($$SELECT c.oid::regclass FROM pg_class c WHERE has_any_column_pr
      AND c.relkind IN ('r', 'v', 'p')$$, 'nor to an operator');
 SELECT is_empty('SELECT * FROM etl.role_grant', 'and no memory of it');
 
+-- a schema that has another name and no target table any more
+CREATE SCHEMA etl_regress_shop;
+SELECT lives_ok($$SELECT etl_define('{"type": "object", "x-etl": {"dataset": "role_shop", "files": ["role_shop.json"], "key": "/id",
+    "tables": [{"schema": "etl_regress_shop", "name": "goods", "primary_key": ["id"], "columns": [{"name": "id", "type": "bigint", "from": "/id"}]}]}}')$$, 'tables in another schema');
+SELECT ok(count(*) > 0, 'granted') FROM etl_grant('etl_regress_operator', 'operator');
+SELECT ok(has_schema_privilege('etl_regress_operator', 'etl_regress_shop', 'CREATE'), 'where tables will be made');
+SELECT ok(etl_drop('role_shop'), 'the dataset is dropped');
+DROP TABLE etl_regress_shop.goods;
+ALTER SCHEMA etl_regress_shop RENAME TO etl_regress_store;
+SELECT etl_revoke('etl_regress_operator');
+SELECT ok(NOT has_schema_privilege('etl_regress_operator', 'etl_regress_store', p), 'taken back under its new name: ' || p) FROM unnest('{USAGE,CREATE}'::text[]) p;
+DROP SCHEMA etl_regress_store;
+
 SELECT * FROM finish();
 SET client_min_messages = error;
 DROP TABLE IF EXISTS data.customers, data.products, data.transactions, data.purchases, etl_regress_moved.old_notes;

@@ -251,6 +251,20 @@ for my $call ('SELECT * FROM public.etl_schedule(NULL::text, NULL::text)', 'SELE
 	($status, $out, $err) = $node->psql('mined', $call);
 	like($err, qr/pg_cron is not installed in this database/, "the owner's cron is no pg_cron: $call");
 }
+# types of theirs, which stand before the server's in the search_path that an owner may give the database
+my $domains = join '', map { "CREATE DOMAIN public.\"$_\" AS pg_catalog.\"$_\" CHECK (public.spring_type('$_'));\n" }
+	qw(text name int8 int4 int2 bool jsonb json oid numeric float8 timestamptz timestamp date interval bytea regclass regprocedure regrole regtype uuid xid xid8 pg_lsn varchar inet);
+is(as_owner('mined', <<"SQL"), '', 'types of theirs stand before those of the server');
+CREATE FUNCTION public.spring_type(what pg_catalog.text) RETURNS pg_catalog.bool LANGUAGE plpgsql AS \$\$BEGIN PERFORM public.spring('type ' OPERATOR(pg_catalog.||) what); RETURN true; END\$\$;
+$domains
+ALTER DATABASE mined SET search_path = public, pg_catalog;
+SQL
+stage($node, 'date=2020-01-01/hour=7/products.json', qq({"sku": 31, "name": "Tea", "price": "1.00", "category": "c", "popularity": 1.5}\n));
+# the caller names the types that he writes
+my @named = map { s/::(?!bigint|numeric)(\w+)(?!\w|\.)/::pg_catalog.$1/gr =~ s/DATE '/pg_catalog.date '/gr } grep { !/etl_refuse|etl_reinstate|etl_release_hold/ } @uses;
+is(uses('mined', @named), '', 'everything works: ' . @named . ' calls and views');
+is(sprung('mined'), '', 'and none of the types is used');
+asked('mined', 'ALTER DATABASE mined RESET search_path; DROP FUNCTION public.spring_type CASCADE; ' . join '; ', map { "DROP DOMAIN public.\"$_\"" } $domains =~ /DOMAIN public\."(\w+)"/g);
 $node->safe_psql('mined', 'DROP TABLE IF EXISTS data.transactions, data.purchases');
 is(as_owner('mined', <<'SQL'), '', 'a table of theirs stands in the place of ours');
 CREATE TYPE public.place AS (street text);

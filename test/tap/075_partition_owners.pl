@@ -92,5 +92,45 @@ for my $kind (qw(partition deep child))
 }
 is_sql($node, 'SELECT v IS NOT NULL FROM data.partition_up WHERE id = 2', 't', 'those that are safe are loaded');
 
+# ---- one statement over the tables of several owners
+$node->safe_psql('postgres', <<'SQL');
+CREATE FUNCTION trap.looks(whose text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN INSERT INTO trap.seen VALUES (whose, current_user, 'read'); RETURN true; END $$;
+SELECT etl_define('{"type": "object", "x-etl": {"dataset": "people", "files": ["people.json"], "key": "/id", "subject": {"field": "/id", "on_erasure": "delete"}, "personal": [{"field": "/v", "treatment": "redact"}],
+  "tables": [{"schema": "data", "name": "people", "primary_key": ["id"], "columns": [{"name": "id", "type": "bigint", "from": "/id"}, {"name": "v", "from": "/v"}]}]}}');
+SELECT etl_define('{"type": "object", "x-etl": {"dataset": "orders", "files": ["orders.json"], "key": "/o", "references": [{"field": "/id", "dataset": "people"}],
+  "tables": [{"schema": "data", "name": "orders", "primary_key": ["o"], "columns": [{"name": "o", "type": "bigint", "from": "/o"}, {"name": "id", "type": "bigint", "from": "/id"}]}]}}');
+SQL
+stage_one('people', map { qq({"id": $_, "v": "Ann"}) } 1 .. 4);
+stage_one('orders', '{"o": 1, "id": 2}');
+is_sql($node, q{SELECT string_agg(dataset || ' ' || loaded, ', ' ORDER BY dataset) FROM etl_run() WHERE dataset IN ('orders', 'people')}, 'orders 1, people 4', 'people and what refers to them');
+$node->safe_psql('postgres', 'ALTER TABLE data.people OWNER TO mallory; ALTER TABLE data.orders OWNER TO clerk');
+is_sql($node, q{SELECT status FROM etl_erase('people', '1')}, 'completed', 'plain tables of two owners: one who is deleted');
+is_sql($node, q{SELECT count(*) FROM data.people WHERE id = 1}, '0', 'is gone');
+$node->safe_psql('postgres', q{ALTER TABLE data.orders RENAME TO orders_base; CREATE VIEW data.orders AS SELECT o, id FROM data.orders_base WHERE trap.looks('clerk'); ALTER VIEW data.orders OWNER TO clerk; TRUNCATE trap.seen});
+my (undef, $out, $err) = $node->psql('postgres', q{SELECT status, error FROM etl_erase('people', '3')});
+unlike($out, qr/completed/, 'the code of one owner is not run as the other');
+like("$out$err", qr/cannot work on tables of several roles at once/, 'which is told');
+is_sql($node, 'SELECT count(*) FROM trap.seen WHERE who <> whose', '0', 'and has not run');
+$node->safe_psql('postgres', 'GRANT mallory TO clerk; GRANT SELECT ON data.orders TO mallory');
+is_sql($node, q{SELECT status FROM etl_erase('people', '4')}, 'completed', 'of a member of the other it may');
+is_sql($node, q{SELECT string_agg(DISTINCT who, ',') FROM trap.seen}, 'mallory', 'as the other');
+
+# ---- who has logged in as a superuser and is somebody else for the session
+$node->safe_psql('postgres', <<'SQL');
+SELECT etl_define('{"type": "object", "x-etl": {"dataset": "back", "files": ["back.json"], "key": "/id", "tables": [{"schema": "data", "name": "back", "primary_key": ["id"], "columns": [{"name": "id", "type": "bigint", "from": "/id"}]}]}}');
+SELECT etl_grant('clerk', 'operator');
+CREATE TABLE IF NOT EXISTS data.back (id bigint PRIMARY KEY);
+ALTER TABLE data.back OWNER TO clerk;
+CREATE FUNCTION trap.back() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    BEGIN EXECUTE 'SET SESSION AUTHORIZATION DEFAULT'; EXECUTE 'ALTER ROLE clerk SUPERUSER'; EXCEPTION WHEN OTHERS THEN NULL; END;
+    RETURN new;
+END $$;
+CREATE TRIGGER back BEFORE INSERT ON data.back FOR EACH ROW EXECUTE FUNCTION trap.back();
+SQL
+stage_one('back', '{"id": 1}');
+is_sql($node, q{SET SESSION AUTHORIZATION clerk; SELECT status, loaded FROM etl_run('back')}, 'succeeded|1', 'a superuser loads as somebody else');
+is_sql($node, q{SELECT rolsuper FROM pg_roles WHERE rolname = 'clerk'}, 'f', 'whose code finds no way back');
+
 $node->stop;
 done_testing();

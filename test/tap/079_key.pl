@@ -64,6 +64,11 @@ for my $setting (qw(key_file signing_key_file journal_dir raw_dir processed_dir 
 		qr/ERROR:  55000: setting "etl\.$setting" was given a value that could not be taken/,
 		"etl.$setting of a connection's options: the call is refused, the default does not stand in for the administrator's value");
 }
+for my $spelling ('ETL.KEY_FILE', 'Etl.Journal_Dir', 'etl.RAW_DIR')
+{
+	like(says($node, q{SELECT status FROM etl_run('customers')}, role => 'op', options => "-c $spelling=$outside/mine"),
+		qr/ERROR:  55000: setting "etl\.[a-z_]+" was given a value that could not be taken/, "in whatever case: $spelling");
+}
 ok(!-e "$outside/mine" && !-e "$data.etl.key", 'no other key was made');
 like(says($node, q{SET etl.key_file = '/nowhere'; SELECT status FROM etl_run('customers')}, role => 'op'), qr/^succeeded$/m,
 	'a value that is SET before the library is loaded leaves the administrator\'s');
@@ -153,4 +158,15 @@ like(says($node, q{SELECT etl_erase('customers', '2')}, options => "-c etl.journ
 POSIX::mkfifo("$outside/fifo", 0600) or die;
 like(says($node, q{SELECT etl_pseudonymize('x')}, options => "-c etl.key_file=$outside/fifo"), qr/55000: etl\.key_file ".*fifo" is not a regular file/, 'a FIFO is refused, and waits for nobody');
 like(says($node, q{SELECT etl_pseudonymize('x')}, options => "-c etl.key_file=$outside/dir"), qr/55000: etl\.key_file ".*dir" is not a regular file/, 'as is a directory');
+# ---- in the workers of a parallel plan
+$node->safe_psql('postgres', 'CREATE TABLE many AS SELECT i FROM generate_series(1, 100000) i; ANALYZE many');
+my $parallel = 'SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0; SET max_parallel_workers_per_gather = 2;';
+like($node->safe_psql('postgres', "$parallel EXPLAIN SELECT count(DISTINCT etl_token('customers', i::text)) FROM many"), qr/Parallel Seq Scan/, 'a parallel plan');
+for my $call (q{etl_token('customers', i::text)}, q{etl.subject_token('customers', i::text)}, 'etl_pseudonymize(i::text)', 'etl_sha256(i::text)')
+{
+	is($node->safe_psql('postgres', "$parallel SELECT count(DISTINCT t) FROM (SELECT $call AS t FROM many OFFSET 0) x"), '100000', "$call has its value there");
+	is($node->safe_psql('postgres', "$parallel SELECT min(t) FROM (SELECT $call AS t FROM many OFFSET 0) x"),
+		$node->safe_psql('postgres', "SET max_parallel_workers_per_gather = 0; SELECT min(t) FROM (SELECT $call AS t FROM many OFFSET 0) x"), 'the same as elsewhere');
+}
+
 done_testing();

@@ -146,6 +146,17 @@ delivery_of(const RowContext &context)
 		std::min(context.record_date * 24 * hour + context.record_hour * hour, context.run_time));
 }
 
+/// Is the request refused by a check, for another reason than that it was asked for before? It has
+/// not been answered then.
+bool
+waits(const StagedRecord &record)
+{
+	return record.violations != nullptr &&
+		   std::any_of(record.violations->begin(), record.violations->end(),
+					   [](const Violation &violation)
+					   { return violation.code != Code::duplicate; });
+}
+
 } // namespace
 
 void
@@ -171,11 +182,13 @@ ErasureRun::collect(Batch &batch, const std::vector<RunFile> &files, const Erase
 	size_t k = 0;
 	for (BatchRecord &r : batch.records)
 	{
-		if (k == asks_.size() || asks_[k].record != r.record)
+		const bool asks = k < asks_.size() && asks_[k].record == r.record;
+		if (!asks || waits(*r.record))
 		{
-			// refused before it could be read as a request: kept as it is until it is mended,
-			// unless it names somebody who has been erased already; the erasure of its own slice
-			// looks into the quarantine itself
+			k += asks ? 1 : 0;
+			// Refused before it could be read as a request, or by a check: kept as it is until it
+			// is mended or what it waits for comes, unless it names somebody who has been erased
+			// already. The erasure of its own slice looks into the quarantine itself.
 			if (std::string treated; r.record->violations && erase(r.record->text, treated))
 			{
 				r.record->text = r.record->output = r.piece->arena.copy(treated);
@@ -211,6 +224,7 @@ ErasureRun::collect(Batch &batch, const std::vector<RunFile> &files, const Erase
 		r.record->key = {};
 	}
 	asks_.clear();
+	std::erase_if(resolved_, [](const ErasureRequest &request) { return !request.source; });
 	if (requests_.empty())
 		requests_ = std::move(resolved_);
 	else

@@ -84,15 +84,15 @@ is_sql($node, "SELECT status FROM etl_discard($requests[1], 'asked by mistake')"
 # one that waits for a reference: the run that releases it, whoever's it is, does not carry out what was written by hand
 $node->safe_psql('postgres', q{SELECT etl_define('{"type": "object", "x-etl": {"dataset": "wishes", "files": ["wishes.json"], "key": "/who", "references": [{"field": "/product", "dataset": "products"}],
   "erases": {"dataset": "customers", "subject": "/who"}}}')});
-stage($node, 'date=2031-01-01/hour=1/wishes.json', qq({"who": "9009", "product": 4711}\n{"who": "8008", "product": 4711}\n));
-stage($node, 'date=2031-01-01/hour=2/customers.json', join '', map { qq({"id": "$_", "first_name": "Ida", "last_name": "Mae", "email": "ida$_\@example.org"}\n) } 7007, 8008);
+stage($node, 'date=2031-01-01/hour=1/wishes.json', qq({"who": "9109", "product": 4711}\n{"who": "8108", "product": 4711}\n));
+stage($node, 'date=2031-01-01/hour=2/customers.json', join '', map { qq({"id": "$_", "first_name": "Ida", "last_name": "Mae", "email": "ida$_\@example.org"}\n) } 7107, 8108);
 is_sql($node, q{SELECT string_agg(quarantined::text, ',' ORDER BY dataset) FROM etl_run() WHERE dataset IN ('customers', 'wishes')}, '0,2', 'requests that wait for a product');
-as_clerk(q{UPDATE etl.quarantine SET record = '{"who": "7007", "product": 4711}' WHERE dataset = 'wishes' AND key = '9009'});
+as_clerk(q{UPDATE etl.quarantine SET record = '{"who": "7107", "product": 4711}' WHERE dataset = 'wishes' AND key = '9109'});
 stage($node, 'date=2031-01-01/hour=3/products.json', qq({"sku": 4711, "name": "Tea", "price": "1.00", "category": "c", "popularity": 1.5}\n));
 is_sql($node, q{SELECT count(*) FROM etl_run() WHERE status <> 'succeeded'}, '0', 'the product comes with a run of somebody who may erase');
-is_sql($node, q{SELECT string_agg(first_name, ',' ORDER BY id) FROM data.customers WHERE id IN (7007, 8008)}, 'Ida,[erased]', 'the request that came is carried out, the one that was written by hand is not');
+is_sql($node, q{SELECT string_agg(first_name, ',' ORDER BY id) FROM data.customers WHERE id IN (7107, 8108)}, 'Ida,[erased]', 'the request that came is carried out, the one that was written by hand is not');
 is_sql($node, q{SELECT status, loaded FROM etl_replay('wishes')}, 'succeeded|1', 'until it is replayed');
-is_sql($node, q{SELECT first_name FROM data.customers WHERE id = 7007}, '[erased]', 'by somebody who may erase');
+is_sql($node, q{SELECT first_name FROM data.customers WHERE id = 7107}, '[erased]', 'by somebody who may erase');
 
 # ---- grants of former versions are taken back
 $node->safe_psql('postgres', q{GRANT INSERT, UPDATE, DELETE ON etl.quarantine, etl.quarantine_reference TO clerk; GRANT USAGE ON SEQUENCE etl.quarantine_quarantine_id_seq TO clerk; SELECT etl_grant('clerk', 'operator')});

@@ -76,7 +76,8 @@ Catalog::load()
 {
 	Catalog catalog;
 	const pg::Rows rows =
-		pg::query("SELECT name, definition::text, enabled FROM etl.dataset ORDER BY name");
+		pg::query("SELECT name, definition::text, enabled, defined_at FROM etl.dataset"
+				  " ORDER BY name");
 	for (uint64_t i = 0; i < rows.size(); ++i)
 	{
 		const std::string name = rows.text(i, 0);
@@ -94,11 +95,19 @@ Catalog::load()
 							  pg::literal(name) + ");"));
 		}
 		catalog.enabled_[name] = rows.boolean(i, 2);
+		catalog.defined_at_[name] = rows.integer(i, 3);
 	}
 	for (const auto &[name, definition] : catalog.definitions_)
 		if (definition.key_column() != nullptr)
 			catalog.key_types_[name] = definition.key_column()->type;
 	return catalog;
+}
+
+std::optional<int64_t>
+Catalog::defined_at(const std::string &dataset) const
+{
+	const auto found = defined_at_.find(dataset);
+	return found == defined_at_.end() ? std::nullopt : std::optional(found->second);
 }
 
 const Definition *

@@ -1,7 +1,9 @@
 // What the catalog says: definitions, key types, target tables.
 #pragma once
 
+#include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,6 +35,8 @@ class Catalog
 	/// Those that are not valid, with what is wrong.
 	const std::map<std::string, pg::Error> &invalid() const { return invalid_; }
 	bool enabled(const std::string &dataset) const { return enabled_.at(dataset); }
+	/// When it was defined, in microseconds since 2000: what a run notes of its definition.
+	std::optional<int64_t> defined_at(const std::string &dataset) const;
 	const std::map<std::string, Definition> &all() const { return definitions_; }
 	const KeyTypes &key_types() const { return key_types_; }
 	/// Enabled datasets: those that others refer to first, those that erase last. Those whose
@@ -52,6 +56,7 @@ class Catalog
 	std::map<std::string, Definition> definitions_;
 	std::map<std::string, pg::Error> invalid_;
 	std::map<std::string, bool> enabled_;
+	std::map<std::string, int64_t> defined_at_;
 	KeyTypes key_types_;
 };
 

@@ -14,9 +14,10 @@ namespace etl
 {
 
 RunResult
-begin_run(const std::string &dataset)
+begin_run(const Catalog &catalog, const std::string &dataset)
 {
 	RunResult result;
+	result.defined_at = catalog.defined_at(dataset);
 	result.run_id = allocate_ids("etl.run_run_id_seq", 1)[0];
 	result.dataset = dataset;
 	result.status = "succeeded";
@@ -32,16 +33,17 @@ finish_run(RunResult &result)
 	result.times.end();
 	const AsCatalogOwner owner;
 	pg::execute("INSERT INTO etl.run (run_id, dataset, status, started_at, finished_at, files,"
-				" records, loaded, quarantined, bytes, error, timings, sqlstate)"
+				" records, loaded, quarantined, bytes, error, timings, sqlstate, defined_at)"
 				" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, nullif($11, ''),"
-				" nullif($12, '')::jsonb, nullif($13, ''))",
+				" nullif($12, '')::jsonb, nullif($13, ''), CASE WHEN $15 THEN $14 END)",
 				{pg::param(result.run_id), pg::param(result.dataset), pg::param(result.status),
 				 pg::param_timestamptz(result.started_at),
 				 pg::param_timestamptz(result.finished_at), pg::param(result.files),
 				 pg::param(result.records), pg::param(result.loaded), pg::param(result.quarantined),
 				 pg::param(result.bytes), pg::param(result.error),
 				 pg::param(result.times.any() ? result.times.json() : std::string()),
-				 pg::param(result.sqlstate)});
+				 pg::param(result.sqlstate), pg::param_timestamptz(result.defined_at.value_or(0)),
+				 pg::param(result.defined_at.has_value())});
 }
 
 void

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "catalog/definitions.h"
 #include "pg/guard.h"
 #include "pg/spi.h"
 
@@ -54,10 +55,12 @@ struct RunResult
 	std::string error;
 	std::string sqlstate; ///< of an error that kept the dataset from being run
 	StageTimes times;
+	/// Which definition it works by: Catalog::defined_at(); nothing where that is not known.
+	std::optional<int64_t> defined_at;
 };
 
-/// Allocates a run's number and notes when it begins.
-RunResult begin_run(const std::string &dataset);
+/// Allocates a run's number and notes when it begins and which definition it works by.
+RunResult begin_run(const Catalog &catalog, const std::string &dataset);
 /// Inserts the row of etl.run.
 void finish_run(RunResult &result);
 

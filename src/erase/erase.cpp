@@ -8,6 +8,7 @@
 #include "catalog/citus.h"
 #include "catalog/dataset_lock.h"
 #include "catalog/definitions.h"
+#include "catalog/former_definitions.h"
 #include "catalog/subject_index.h"
 #include "catalog/table_tree.h"
 #include "catalog/tombstone.h"
@@ -50,12 +51,15 @@ lock_for_erasure(const Catalog &catalog)
 		for (const auto &[name, definition] : catalog.all())
 			if (definition.erases.has_value() == asks)
 				lock_dataset(name, true);
+	for (const std::string &name : dropped_datasets())
+		lock_dataset(name, true);
 }
 
 Eraser::Eraser(const Catalog &catalog, const std::string &dataset, const std::string &secret,
 			   std::vector<ErasureRequest> &requests, const pg::Settings &settings, Mode mode)
 	: catalog_(catalog), dataset_(dataset), secret_(secret), requests_(requests),
-	  settings_(settings), mode_(mode), people_(secret), strangers_(secret)
+	  settings_(settings), mode_(mode), readings_(catalog, dataset), people_(secret),
+	  strangers_(secret)
 {
 }
 
@@ -65,8 +69,12 @@ Eraser::run()
 	add_people();
 	// also for somebody who asks again: a crash may have left the files of the first time
 	if (mode_ == Mode::erase)
+	{
 		for (const auto &[name, definition] : catalog_.all())
 			recover(name, settings_);
+		for (const std::string &name : dropped_datasets())
+			recover(name, settings_);
+	}
 	for (const Definition *definition : definitions_about(catalog_, dataset_))
 		refuse_citus_tables(*definition);
 	if (!anybody_)
@@ -93,6 +101,10 @@ Eraser::note_invalid_definitions()
 {
 	for (const auto &[name, error] : catalog_.invalid())
 		note_untreated("dataset " + name, "its definition is not valid: " + error.detail());
+	for (const auto &[name, error] : readings_.unreadable())
+		if (holds_records(name))
+			note_untreated("dataset " + name,
+						   "it was dropped, and its last definition is not valid: " + error);
 }
 
 /// What is done depends on them.
@@ -171,8 +183,8 @@ Eraser::find_known()
 		hashes.push_back(static_cast<int64_t>(people_.subject_hash(subject)));
 		unknown.emplace(hashes.back(), i);
 	}
-	for (const auto &[name, definition] : catalog_.all())
-		if (about(definition) && !hashes.empty())
+	for (const std::string &name : readings_.related())
+		if (!hashes.empty())
 			for (const int64_t hash : subjects_in_files(name, hashes))
 				is_new = requests_[unknown.at(hash)].known = true;
 	if (is_new)
@@ -189,8 +201,7 @@ Eraser::run_words()
 	for (uint64_t i = 0; i < rows.size(); ++i)
 		erase_unnamed_quarantine(rows.text(i, 0));
 	for (const auto &[name, files] : quarantined_files_)
-		if (const Definition *definition = catalog_.find(name))
-			find_files(*definition, {});
+		find_files(name, {});
 	rewrite_files();
 }
 

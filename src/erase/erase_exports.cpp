@@ -82,56 +82,63 @@ Eraser::find_exports()
 					 [](const ErasureRequest &request)
 					 { return request.untreated && request.subject_hash != 0; }))
 		return;
-	for (const auto &[name, definition] : catalog_.all())
+	for (const std::string &name : readings_.related())
+		find_exports_of(name);
+	for (const auto &[name, error] : readings_.unreadable())
+		find_exports_of(name);
+}
+
+void
+Eraser::find_exports_of(const std::string &dataset)
+{
+	// the last that was written under a name says what stands there
+	const pg::Rows rows = pg::query(
+		"SELECT DISTINCT ON (path) export_id, path, format, anonymized, exported_at FROM etl.export"
+		" WHERE dataset = $1 ORDER BY path, export_id DESC",
+		{pg::param(dataset)});
+	for (uint64_t i = 0; i < rows.size(); ++i)
 	{
-		if (!about(definition) || definition.tables.empty())
+		const Reading *const reading = readings_.of_export(dataset, rows.integer(i, 4));
+		const bool is_unreadable = readings_.unreadable().count(dataset) > 0;
+		if (reading == nullptr && !is_unreadable)
 			continue;
-		const bool removes = definition.subject->on_erasure == OnErasure::remove;
-		// the last that was written under a name says what stands there
-		const pg::Rows rows = pg::query(
-			"SELECT DISTINCT ON (path) export_id, path, format, anonymized FROM etl.export"
-			" WHERE dataset = $1 ORDER BY path, export_id DESC",
-			{pg::param(name)});
-		for (uint64_t i = 0; i < rows.size(); ++i)
+		// of treated rows only the key is left, which stays where rows are treated
+		if (rows.boolean(i, 3) && reading != nullptr && !reading->removes)
+			continue;
+		const std::string known = rows.text(i, 1);
+		const bool inside = known[0] != '/';
+		const std::string path = inside ? settings_.processed_dir + "/" + known : known;
+		FileIdentity identity;
+		const int error = identify(path, identity) ? 0 : errno;
+		if (means_gone(error))
+			continue; // taken away since
+		if (!inside)
 		{
-			// of treated rows only the key is left, which stays where rows are treated
-			if (rows.boolean(i, 3) && !removes)
-				continue;
-			const std::string known = rows.text(i, 1);
-			const bool inside = known[0] != '/';
-			const std::string path = inside ? settings_.processed_dir + "/" + known : known;
-			FileIdentity identity;
-			const int error = identify(path, identity) ? 0 : errno;
-			if (means_gone(error))
-				continue; // taken away since
-			if (!inside)
-			{
-				report_.held.emplace_back(storable_text(path),
-										  "an exported file outside etl.processed_dir");
-				continue;
-			}
-			const auto [exported, is_new] = exports_.try_emplace(name);
-			if (is_new)
-				exported->second = std::make_unique<Definition>(export_definition(definition));
-			Copy copy{exported->second.get(),
-					  rows.integer(i, 0),
-					  path,
-					  "exported/" + storable_text(known),
-					  "exported",
-					  {},
-					  identity};
-			if (error != 0)
-			{
-				cannot_treat(copy, system_error("could not open file", error));
-				continue;
-			}
-			const auto pending = pending_sources({path});
-			copy.task.source = pending.count(path) > 0 ? pending.at(path) : path;
-			if (rows.text(i, 2) == "csv")
-				rewrite_csv(copy, definition.tables[0]);
-			else
-				add_copy(std::move(copy));
+			report_.held.emplace_back(storable_text(path),
+									  "an exported file outside etl.processed_dir");
+			continue;
 		}
+		if (reading == nullptr)
+		{
+			note_untreated("exported/" + storable_text(known),
+						   "dataset \"" + dataset +
+							   "\" was dropped, and its last definition is not valid");
+			continue;
+		}
+		Copy copy{
+			reading, rows.integer(i, 0), path, "exported/" + storable_text(known), "exported", {},
+			identity};
+		if (error != 0)
+		{
+			cannot_treat(copy, system_error("could not open file", error));
+			continue;
+		}
+		const auto pending = pending_sources({path});
+		copy.task.source = pending.count(path) > 0 ? pending.at(path) : path;
+		if (rows.text(i, 2) == "csv")
+			rewrite_csv(copy, readings_.last(dataset)->tables[0]);
+		else
+			add_copy(std::move(copy));
 	}
 }
 
@@ -141,16 +148,15 @@ Eraser::rewrite_csv(Copy &copy, const TableDefinition &table)
 	RewriteOutcome outcome;
 	if (mode_ == Mode::erase)
 	{
-		copy.task.part =
-			part_name(part_folder(settings_, copy.definition->dataset), copy.file_id, copy.kind);
+		copy.task.part = part_name(part_folder(settings_, copy.dataset()), copy.file_id, copy.kind);
 		remove_on_rollback(copy.task.part);
 	}
 	std::set<std::string> json_columns;
 	for (const ColumnDefinition &column : table.columns)
 		if (column.type.id == TypeId::json || column.type.id == TypeId::jsonb)
 			json_columns.insert(column.name);
-	RecordEraser eraser(*copy.definition, catalog_.key_types(), people_, secret_, dataset_,
-						RecordEraser::Options{true, true, nullptr});
+	ReadingEraser eraser(*copy.reading, catalog_.key_types(), people_, secret_, dataset_,
+						 RecordEraser::Options{true, true, nullptr}, {});
 	std::vector<std::string> names;
 	Document document;
 	ParseError parse_error;

@@ -51,14 +51,14 @@ Eraser::erase_files()
 		if (request.subject.empty() && request.subject_hash != 0 && !request.duplicate &&
 			!request.held)
 			subjects.push_back(static_cast<int64_t>(request.subject_hash));
-	for (const auto &[name, definition] : catalog_.all())
-		if (about(definition) || asks(definition))
-		{
-			find_files(definition, subjects);
-			remark_forgotten_records(name);
-		}
-		else if (quarantined_files_.count(name) > 0)
-			find_files(definition, {});
+	for (const std::string &name : readings_.related())
+	{
+		find_files(name, subjects);
+		remark_forgotten_records(name);
+	}
+	for (const auto &[name, files] : quarantined_files_)
+		if (!readings_.is_related(name))
+			find_files(name, {});
 	find_staged();
 	find_exports();
 	rewrite_files();
@@ -107,34 +107,35 @@ Eraser::note_rewritten_exports()
 /// Files of a dataset that hold the subjects, as the index says, or a quarantined record that was
 /// found; and those that came with the same bytes under the same name and were not loaded again.
 void
-Eraser::find_files(const Definition &definition, const std::vector<int64_t> &subjects)
+Eraser::find_files(const std::string &dataset, const std::vector<int64_t> &subjects)
 {
-	std::vector<int64_t> ids = files_of_subjects(definition.dataset, subjects);
-	const std::set<int64_t> &quarantined = quarantined_files_[definition.dataset];
-	ids.insert(ids.end(), quarantined.begin(), quarantined.end());
+	std::vector<int64_t> ids = files_of_subjects(dataset, subjects);
+	if (const auto found = quarantined_files_.find(dataset); found != quarantined_files_.end())
+		ids.insert(ids.end(), found->second.begin(), found->second.end());
 	std::sort(ids.begin(), ids.end());
 	ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
 	constexpr size_t at_once = 16384;
 	for (size_t begin = 0; begin < ids.size(); begin += at_once)
-		find_some_files(definition,
+		find_some_files(dataset,
 						std::span(ids).subspan(begin, std::min(at_once, ids.size() - begin)));
 }
 
 void
-Eraser::find_some_files(const Definition &definition, std::span<const int64_t> ids)
+Eraser::find_some_files(const std::string &dataset, std::span<const int64_t> ids)
 {
 	const pg::MemoryScope memory_scope;
-	const pg::Rows rows =
-		pg::query("WITH held AS MATERIALIZED (SELECT f.* FROM unnest($2::bigint[]) i(id)"
-				  " JOIN etl.file f ON f.file_id = i.id)"
-				  " SELECT file_id, coalesce(processed_path, ''), coalesce(archived_path, ''),"
-				  " status = 'duplicate' FROM held"
-				  " UNION SELECT d.file_id, coalesce(d.processed_path, ''), "
-				  "coalesce(d.archived_path, ''), true"
-				  " FROM held JOIN etl.file d ON d.dataset = $1 AND d.path = held.path"
-				  " AND d.status = 'duplicate' ORDER BY 1",
-				  {pg::param(definition.dataset),
-				   pg::param_array(std::vector<int64_t>(ids.begin(), ids.end()))});
+	const pg::Rows rows = pg::query(
+		"WITH held AS MATERIALIZED (SELECT f.*, r.defined_at"
+		" FROM unnest($2::bigint[]) i(id) JOIN etl.file f ON f.file_id = i.id"
+		" LEFT JOIN etl.run r USING (run_id))"
+		" SELECT file_id, coalesce(processed_path, ''), coalesce(archived_path, ''),"
+		" status = 'duplicate', defined_at FROM held"
+		// they were read by what the one was read by of which they are duplicates
+		" UNION SELECT d.file_id, coalesce(d.processed_path, ''), "
+		"coalesce(d.archived_path, ''), true, held.defined_at"
+		" FROM held JOIN etl.file d ON d.dataset = $1 AND d.path = held.path"
+		" AND d.status = 'duplicate' ORDER BY 1",
+		{pg::param(dataset), pg::param_array(std::vector<int64_t>(ids.begin(), ids.end()))});
 	std::vector<Copy> copies;
 	std::vector<std::string> paths;
 	for (uint64_t i = 0; i < rows.size(); ++i)
@@ -143,6 +144,10 @@ Eraser::find_some_files(const Definition &definition, std::span<const int64_t> i
 		// slices
 		if (rows.boolean(i, 3) && !found_duplicates_.insert(rows.integer(i, 0)).second)
 			continue;
+		const Reading *const reading = readings_.of(
+			dataset, rows.is_null(i, 4) ? std::nullopt : std::optional(rows.integer(i, 4)));
+		if (reading == nullptr)
+			continue; // note_invalid_definitions() has told
 		for (const bool archived : {false, true})
 		{
 			const std::string path = rows.text(i, archived ? 2 : 1);
@@ -151,7 +156,7 @@ Eraser::find_some_files(const Definition &definition, std::span<const int64_t> i
 			const char *const kind = archived ? "archived" : "processed";
 			paths.push_back((archived ? settings_.archive_dir : settings_.processed_dir) + "/" +
 							path);
-			copies.push_back({&definition,
+			copies.push_back({reading,
 							  rows.integer(i, 0),
 							  paths.back(),
 							  std::string(kind) + "/" + path,
@@ -252,19 +257,22 @@ Eraser::find_staged()
 void
 Eraser::add_staged(const StagedFile &file)
 {
-	const Definition *definition = catalog_.find(catalog_.claimant(file.name()));
+	const std::string dataset = readings_.claimant(file.name());
+	const Definition *definition = readings_.last(dataset);
 	const std::string path = settings_.raw_dir + "/" + file.path;
 	if (definition == nullptr || is_taken_up_now(path, file.identity))
 		return;
-	if (asks(*definition))
+	if (asks(*definition) && catalog_.find(dataset) != nullptr)
 	{
-		auto &[first, count] = staged_requests_[definition->dataset];
+		auto &[first, count] = staged_requests_[dataset];
 		if (count++ == 0)
 			first = file.path;
 	}
-	if (!about(*definition))
+	if (!definition->subject || definition->subject->dataset != dataset_)
 		return;
-	Copy copy{definition, 0, path, "staged/" + file.path, "staged", {}, file.identity};
+	// nothing was loaded of it: it is read as it will be
+	Copy copy{
+		readings_.of(dataset, 0), 0, path, "staged/" + file.path, "staged", {}, file.identity};
 	copy.waits = is_taken_up(path, file.identity) || find_grown(path) != nullptr;
 	// one that this transaction has rewritten for somebody else
 	copy.task.source = destination_taken(path) ? pending_sources({path}).at(path) : path;
@@ -280,20 +288,20 @@ Eraser::rewrite_files()
 	const pg::MemoryScope memory_scope;
 	const size_t removals = planned_removals();
 	std::vector<RewriteTask> tasks;
-	// a definition, and whether the records were accepted: archived and staged files have others
-	using Group = std::pair<const Definition *, bool>;
+	// how it is read, and whether the records were accepted: archived and staged files have others
+	using Group = std::pair<const Reading *, bool>;
 	std::vector<Group> groups;
 	std::map<Group, size_t> group_of;
-	std::map<const Definition *, std::string> folders;
+	std::map<std::string, std::string> folders;
 	for (Copy &copy : copies_)
 	{
-		const Group key{copy.definition, copy.kind == std::string("processed") ||
-											 copy.kind == std::string("exported")};
+		const Group key{copy.reading, copy.kind == std::string("processed") ||
+										  copy.kind == std::string("exported")};
 		const auto [group, is_new] = group_of.emplace(key, groups.size());
 		if (is_new)
 			groups.push_back(key);
-		if (mode_ == Mode::erase && folders.count(copy.definition) == 0)
-			folders[copy.definition] = part_folder(settings_, copy.definition->dataset);
+		if (mode_ == Mode::erase && folders.count(copy.dataset()) == 0)
+			folders[copy.dataset()] = part_folder(settings_, copy.dataset());
 		copy.task.group = group->second;
 		// a processed file is JSON Lines whatever its name; an archived one is what came, until it
 		// is rewritten
@@ -302,7 +310,7 @@ Eraser::rewrite_files()
 		copy.task.collect = mode_ == Mode::collect;
 		if (mode_ == Mode::erase && !copy.waits)
 		{
-			copy.task.part = part_name(folders[copy.definition], copy.file_id, copy.kind);
+			copy.task.part = part_name(folders[copy.dataset()], copy.file_id, copy.kind);
 			remove_on_rollback(copy.task.part);
 		}
 		tasks.push_back(copy.task);
@@ -310,17 +318,15 @@ Eraser::rewrite_files()
 	const std::vector<PeopleKey> keys = people_keys(catalog_, dataset_);
 	const auto factory = [&](size_t group, TypeInput *types) -> FileRewriter::Transform
 	{
-		const auto &[definition, accepted] = groups[group];
-		const auto eraser =
-			std::make_shared<RecordEraser>(*definition, catalog_.key_types(), people_, secret_,
-										   dataset_, RecordEraser::Options{true, accepted, types});
-		eraser->find_keys_of(keys);
+		const auto &[reading, accepted] = groups[group];
+		const auto eraser = std::make_shared<ReadingEraser>(
+			*reading, catalog_.key_types(), people_, secret_, dataset_,
+			RecordEraser::Options{true, accepted, types}, keys);
 		if (mode_ == Mode::collect)
 			return [eraser](std::string_view text, std::string &, RewriteOutcome &)
 			{ return eraser->whose(text); };
 		// a record that goes leaves a blank line, so that the others keep theirs
-		const bool removes =
-			about(*definition) && definition->subject->on_erasure == OnErasure::remove;
+		const bool removes = reading->removes;
 		return [eraser, removes](std::string_view text, std::string &out, RewriteOutcome &outcome)
 		{
 			const uint32_t person = eraser->erase(text, out);
@@ -421,8 +427,9 @@ Eraser::finish_copy(const Copy &copy, RewriteOutcome &outcome)
 	entry.place = place;
 	entry.kind = copy.kind;
 	entry.bytes = static_cast<int64_t>(outcome.size);
-	for (const PersonalDefinition &field : copy.definition->personal)
-		entry.columns.push_back(field.field);
+	for (const Reading::Step &step : copy.reading->steps)
+		for (const PersonalDefinition &field : step.rest->personal)
+			entry.columns.push_back(field.field);
 	for (const auto &[person, count] : outcome.found)
 	{
 		entry.rows[person] += count;
@@ -449,7 +456,7 @@ Eraser::finish_copy(const Copy &copy, RewriteOutcome &outcome)
 		action.sha256 = outcome.sha256;
 		action.identity = copy.identity;
 	}
-	actions_[copy.definition->dataset].push_back(std::move(action));
+	actions_[copy.dataset()].push_back(std::move(action));
 	if (copy.kind == std::string("exported"))
 		rewritten_exports_.emplace_back(copy.file_id, hex(outcome.new_sha256));
 	if (copy.kind == std::string("archived"))

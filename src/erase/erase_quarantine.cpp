@@ -97,6 +97,27 @@ struct Treated
 	}
 };
 
+/// What treats quarantined records that came under one definition.
+struct QuarantineEraser
+{
+	ReadingEraser eraser;
+	RefusedRecord names;
+	std::optional<ReadingEraser> strangers;
+
+	QuarantineEraser(const Reading &reading, const KeyTypes &key_types, const Identities &people,
+					 const Identities &unknown, const std::string &secret,
+					 const std::string &dataset, const std::vector<PeopleKey> &keys,
+					 TypeInput &types)
+		: eraser(reading, key_types, people, secret, dataset,
+				 RecordEraser::Options{true, false, &types}, keys),
+		  names(*reading.steps.front().whole, key_types, nullptr)
+	{
+		if (unknown.has_subjects())
+			strangers.emplace(reading, key_types, unknown, secret, dataset, RecordEraser::Options(),
+							  keys);
+	}
+};
+
 } // namespace
 
 void
@@ -106,14 +127,9 @@ Eraser::erase_quarantine()
 	const pg::Rows rows = pg::query("SELECT DISTINCT dataset FROM etl.quarantine ORDER BY 1");
 	for (uint64_t i = 0; i < rows.size(); ++i)
 		datasets.insert(rows.text(i, 0));
-	const auto related = [&](const std::string &name)
-	{
-		const Definition *definition = catalog_.find(name);
-		return definition != nullptr && (about(*definition) || asks(*definition));
-	};
 	// first all that name the people: the emails in them are looked for in what names nobody
 	for (const std::string &name : datasets)
-		if (related(name) && !texts_.empty())
+		if (readings_.is_related(name) && !texts_.empty())
 			erase_quarantine_of(name, "q.subject = ANY ($2)");
 	find_known();
 	add_mended_files();
@@ -121,8 +137,7 @@ Eraser::erase_quarantine()
 	{
 		erase_unnamed_quarantine(name);
 		// the email of a request may stand in a record with a key of its own
-		if (related(name) && catalog_.find(name)->subject &&
-			!catalog_.find(name)->subject->email.empty() && people_.has_emails())
+		if (readings_.has_emails(name) && people_.has_emails())
 			erase_quarantine_of(name, "q.subject <> ALL ($2)");
 	}
 }
@@ -151,60 +166,67 @@ Eraser::remark_strangers()
 void
 Eraser::erase_quarantine_of(const std::string &dataset, const std::string &condition)
 {
-	static const Definition undefined;
-	const Definition *definition = catalog_.find(dataset);
-	RecordEraser eraser(definition != nullptr ? *definition : undefined, catalog_.key_types(),
-						people_, secret_, dataset_,
-						RecordEraser::Options{true, false, &type_input_});
 	const std::vector<PeopleKey> keys = people_keys(catalog_, dataset_);
-	eraser.find_keys_of(keys);
-	const RefusedRecord names(definition != nullptr ? *definition : undefined, catalog_.key_types(),
-							  nullptr);
-	std::optional<RecordEraser> strangers;
-	if (strangers_.has_subjects())
+	std::map<const Reading *, std::unique_ptr<QuarantineEraser>> erasers;
+	const auto eraser_of = [&](const pg::Rows &rows, uint64_t i) -> QuarantineEraser &
 	{
-		strangers.emplace(definition != nullptr ? *definition : undefined, catalog_.key_types(),
-						  strangers_, secret_, dataset_);
-		strangers->find_keys_of(keys);
-	}
+		static const Definition undefined;
+		static const Reading unread{{{&undefined, &undefined}}};
+		const Reading *reading = readings_.of(
+			dataset, rows.is_null(i, 4) ? std::nullopt : std::optional(rows.integer(i, 4)));
+		if (reading == nullptr)
+			reading = &unread;
+		auto &eraser = erasers[reading];
+		if (eraser == nullptr)
+			eraser = std::make_unique<QuarantineEraser>(*reading, catalog_.key_types(), people_,
+														strangers_, secret_, dataset_, keys,
+														type_input_);
+		return *eraser;
+	};
 	ErasedPlace place;
 	place.place = "etl.quarantine";
 	place.kind = "quarantine";
 	place.columns = {"record"};
 	Treated treated;
 	pg::Cursor cursor("SELECT q.quarantine_id, q.record, coalesce(q.file_id, 0),"
-					  " q.violations::text"
-					  " FROM etl.quarantine q WHERE q.dataset = $1 AND q.record IS NOT NULL AND " +
+					  " q.violations::text, r.defined_at"
+					  " FROM etl.quarantine q LEFT JOIN etl.file f USING (file_id)"
+					  // by what came under it: a replay may have refused it again since
+					  " LEFT JOIN etl.run r ON r.run_id = coalesce(f.run_id, q.run_id)"
+					  " WHERE q.dataset = $1 AND q.record IS NOT NULL AND " +
 						  condition + " ORDER BY q.quarantine_id",
 					  {pg::param(dataset), texts()});
-	const bool forget_key = definition != nullptr && asks(*definition);
-	cursor.for_each(records_at_once,
-					[&](const pg::Rows &rows, uint64_t i)
-					{
-						const int64_t id = rows.integer(i, 0);
-						const std::string record = rows.text(i, 1);
-						std::string out;
-						const uint32_t person = mode_ == Mode::collect ? eraser.whose(record)
-																	   : eraser.erase(record, out);
-						if (person == Identities::nobody)
-						{
-							if (strangers && strangers->whose(record) != Identities::nobody)
-								++stranger_records_;
-							return;
-						}
-						note_quarantined(place, dataset, person, rows.integer(i, 2));
-						if (eraser.known_email() != 0)
-							add_known_email(person, eraser.known_email());
-						if (mode_ == Mode::collect)
-							sink_("etl.quarantine", record);
-						else if (mode_ == Mode::look)
-							report_.fingerprint.push_back("etl.quarantine " + std::to_string(id) +
-														  " " + hex_hash(record));
-						else
-							treated.add(id, std::move(out), without_names(rows.text(i, 3), names));
-						if (treated.many())
-							treated.write(forget_key);
-					});
+	const Definition *last = readings_.last(dataset);
+	const bool forget_key = last != nullptr && asks(*last);
+	cursor.for_each(
+		records_at_once,
+		[&](const pg::Rows &rows, uint64_t i)
+		{
+			const int64_t id = rows.integer(i, 0);
+			const std::string record = rows.text(i, 1);
+			std::string out;
+			QuarantineEraser &by = eraser_of(rows, i);
+			const uint32_t person =
+				mode_ == Mode::collect ? by.eraser.whose(record) : by.eraser.erase(record, out);
+			if (person == Identities::nobody)
+			{
+				if (by.strangers && by.strangers->whose(record) != Identities::nobody)
+					++stranger_records_;
+				return;
+			}
+			note_quarantined(place, dataset, person, rows.integer(i, 2));
+			if (by.eraser.known_email() != 0)
+				add_known_email(person, by.eraser.known_email());
+			if (mode_ == Mode::collect)
+				sink_("etl.quarantine", record);
+			else if (mode_ == Mode::look)
+				report_.fingerprint.push_back("etl.quarantine " + std::to_string(id) + " " +
+											  hex_hash(record));
+			else
+				treated.add(id, std::move(out), without_names(rows.text(i, 3), by.names));
+			if (treated.many())
+				treated.write(forget_key);
+		});
 	treated.write(forget_key);
 	if (!place.rows.empty())
 		report_.places.push_back(std::move(place));

@@ -182,10 +182,34 @@ Eraser::check_tables()
 	for (const Definition *definition : definitions_about(catalog_, dataset_))
 		if (mode_ == Mode::erase)
 			note_held_relations(*definition);
+	for (const Definition *definition : definitions_about(catalog_, dataset_))
+		remark_former_subjects(*definition);
 	for (auto &place : former_places(catalog_, dataset_))
 		report_.held.push_back(std::move(place));
 	for (auto &place : foreign_places(relations))
 		report_.remarks.push_back(std::move(place));
+}
+
+/// Rows that were loaded under a former definition may name their person in another column.
+void
+Eraser::remark_former_subjects(const Definition &definition)
+{
+	const TableDefinition &table = definition.tables[0];
+	const ColumnDefinition *now = column_of(table, definition.subject->path);
+	std::set<std::string> told;
+	for (const Definition *former : readings_.former_of(definition.dataset))
+	{
+		if (!former->subject || former->subject->dataset != dataset_ || former->tables.empty() ||
+			former->tables[0].schema != table.schema || former->tables[0].name != table.name)
+			continue;
+		const ColumnDefinition *then = column_of(former->tables[0], former->subject->path);
+		if (then != nullptr && (now == nullptr || then->name != now->name) &&
+			column_types(find_table(table)).count(then->name) > 0 && told.insert(then->name).second)
+			report_.held.emplace_back(
+				place_of(table), "rows that were loaded under a former definition of dataset \"" +
+									 definition.dataset + "\" name their person in column \"" +
+									 then->name + "\", where nobody is looked for any more");
+	}
 }
 
 /// Of the columns by which rows are found, and of those that are treated.

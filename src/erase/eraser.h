@@ -13,6 +13,7 @@
 #include "core/files/file_identity.h"
 #include "core/output/file_rewriter.h"
 #include "erase/erase.h"
+#include "erase/readings.h"
 #include "load/claim.h"
 #include "pg/settings.h"
 #include "pg/spi.h"
@@ -50,10 +51,6 @@ class Eraser
 	using QuarantinedFiles = std::map<std::string, std::set<int64_t>>;
 	struct Copy;
 
-	bool about(const Definition &definition) const
-	{
-		return definition.subject && definition.subject->dataset == dataset_;
-	}
 	bool asks(const Definition &definition) const
 	{
 		return definition.erases && definition.erases->dataset == dataset_;
@@ -66,6 +63,7 @@ class Eraser
 	using OldValues = std::unordered_map<int64_t, std::string>;
 
 	void check_tables();
+	void remark_former_subjects(const Definition &definition);
 	void check_columns(const Definition &definition, const TableDefinition &table, Oid relation);
 	void find_held_emails();
 	void erase_rows();
@@ -104,8 +102,8 @@ class Eraser
 	void fingerprint_definitions();
 	void erase_files();
 	void remark_forgotten_records(const std::string &dataset);
-	void find_files(const Definition &definition, const std::vector<int64_t> &subjects);
-	void find_some_files(const Definition &definition, std::span<const int64_t> ids);
+	void find_files(const std::string &dataset, const std::vector<int64_t> &subjects);
+	void find_some_files(const std::string &dataset, std::span<const int64_t> ids);
 	void add_known(Copy copy, const std::unordered_map<std::string, std::string> &pending,
 				   const std::unordered_map<int64_t, WaitingRaw> &raw_files);
 	void cannot_treat(const Copy &copy, const FileError &error);
@@ -115,6 +113,7 @@ class Eraser
 	void find_staged();
 	void add_staged(const StagedFile &file);
 	void find_exports();
+	void find_exports_of(const std::string &dataset);
 	void rewrite_csv(Copy &copy, const TableDefinition &table);
 	void note_rewritten_exports();
 	void add_copy(Copy copy);
@@ -135,6 +134,7 @@ class Eraser
 	std::vector<ErasureRequest> &requests_;
 	const pg::Settings &settings_;
 	const Mode mode_;
+	Readings readings_; ///< by which definitions records are read
 	Identities people_;
 	pg::ServerTypeInput type_input_; ///< says what fits its column in a refused record
 	bool anybody_ = false;
@@ -152,8 +152,6 @@ class Eraser
 	/// Staged files of a dataset that asks: the first, and how many.
 	std::map<std::string, std::pair<std::string, size_t>> staged_requests_;
 	std::unordered_set<int64_t> found_duplicates_;
-	std::map<std::string, std::unique_ptr<Definition>>
-		exports_; ///< what exported records look like
 	std::vector<std::pair<int64_t, std::string>> rewritten_exports_; ///< with their new hashes
 	std::vector<int64_t> rewritten_archives_;
 	std::vector<std::string> rewritten_hashes_;
@@ -165,7 +163,7 @@ class Eraser
 /// A copy of a file that may hold the people.
 struct Eraser::Copy
 {
-	const Definition *definition;
+	const Reading *reading;
 	int64_t file_id;
 	std::string path;  ///< final, absolute
 	std::string place; ///< "archived/date=…"
@@ -174,6 +172,7 @@ struct Eraser::Copy
 	FileIdentity identity;
 	bool waits = false; ///< a staged one that is loaded, and could not be archived yet
 	std::optional<WaitingRaw> raw = {}; ///< of an archived one that is not moved there yet
+	const std::string &dataset() const { return reading->last().dataset; }
 };
 
 } // namespace etl

@@ -173,6 +173,47 @@ former_relations(const Catalog &catalog)
 	return relations;
 }
 
+void
+warn_of_erased_people(const Catalog &catalog, const Definition &definition)
+{
+	for (const TableDefinition &table : definition.tables)
+	{
+		const Oid oid = find_table(table);
+		if (!OidIsValid(oid))
+			continue;
+		const auto erased = [&]
+		{
+			const AsCatalogOwner owner;
+			return pg::query(
+				"SELECT t.dataset, count(*) FROM etl.tombstone t WHERE t.kind = 'subject'"
+				" AND t.reinstated_at IS NULL AND t.dataset IN (SELECT h.people FROM " +
+					held_sql +
+					// what the dataset of those people has held, and what was about them
+					" h WHERE h.relation IN (" + std::string(relations_behind) +
+					")) GROUP BY 1 ORDER BY 1",
+				{pg::param_array(std::vector<int64_t>{static_cast<int64_t>(oid)})});
+		};
+		const pg::Rows rows = erased();
+		for (uint64_t i = 0; i < rows.size(); ++i)
+		{
+			const std::string people = rows.text(i, 0);
+			if (people == definition.dataset || catalog.defined_at(people) ||
+				(definition.subject && definition.subject->dataset == people))
+				continue;
+			const int64_t count = rows.integer(i, 1);
+			pg::notice(WARNING,
+					   "table " + quoted(table) + " has held people of dataset \"" + people +
+						   "\", of whom " + std::to_string(count) +
+						   (count == 1 ? " was erased" : " were erased"),
+					   "Dataset \"" + people + "\" is not defined any more, and dataset \"" +
+						   definition.dataset +
+						   "\" does not know them: records about them are loaded as they come.",
+					   "Define it under the name \"" + people +
+						   "\", or have the same people erased of this dataset.");
+		}
+	}
+}
+
 } // namespace etl
 
 using namespace etl;

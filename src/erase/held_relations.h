@@ -26,4 +26,8 @@ std::vector<std::pair<std::string, std::string>> former_places(const Catalog &ca
 /// Relations of former_places(), of anybody's.
 std::vector<Oid> former_relations(const Catalog &catalog);
 
+/// Tells in a WARNING where a table of the definition has held people of a dataset that is not
+/// defined any more, and some of them were erased: under another name nobody recognises them.
+void warn_of_erased_people(const Catalog &catalog, const Definition &definition);
+
 } // namespace etl

@@ -166,7 +166,8 @@ class ArchiveCatalog
 		while (!reader.wait(std::chrono::milliseconds(100)))
 			pg::check_for_interrupts();
 		std::vector<SubjectFile> index;
-		RunResult run = begin_run(definition_.dataset);
+		RunResult run = begin_run(catalog_, definition_.dataset);
+		run.defined_at.reset(); // they may be of any time
 		for (size_t i = 0; i < found_.size(); ++i)
 		{
 			const RewriteOutcome &outcome = reader.outcomes()[i];

@@ -6,6 +6,7 @@
 
 #include "audit/journal.h"
 #include "catalog/definitions.h"
+#include "catalog/former_definitions.h"
 #include "catalog/people.h"
 #include "catalog/tombstone.h"
 #include "erase/erasure_rows.h"
@@ -142,6 +143,8 @@ PG_ETL_ENTRY(etl_erase_failed)
 	require_files_known(catalog, settings);
 	const std::string secret = pg::secret(pg::KeyUse::keep);
 	for (const auto &[dataset, definition] : catalog.all())
+		recover(dataset, settings);
+	for (const std::string &dataset : dropped_datasets())
 		recover(dataset, settings);
 	std::vector<int64_t> ids = complete_waiting_erasures();
 	for (const auto &[dataset, definition] : catalog.all())

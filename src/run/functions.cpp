@@ -9,6 +9,7 @@
 #include "anonymize/treatment_check.h"
 #include "catalog/citus.h"
 #include "catalog/definitions.h"
+#include "catalog/former_definitions.h"
 #include "catalog/run_row.h"
 #include "core/base/utf8.h"
 #include "core/definition/definition.h"
@@ -266,6 +267,7 @@ PG_ETL_ENTRY(etl_define)
 	// what the old definition names and this one does not is still there
 	if (const Definition *old = before.find(definition.dataset))
 		note_held_relations(*old);
+	note_former_definition(definition.dataset);
 	if (creating_extension)
 		check_tables(definition);
 	else
@@ -273,15 +275,16 @@ PG_ETL_ENTRY(etl_define)
 		// made now, they belong to the user; made inside CREATE EXTENSION, they would go with it
 		ensure_tables(definition);
 		warn_of_constraints(definition);
+		warn_of_erased_people(before, definition);
 	}
 	const pg::Param name = pg::param(definition.dataset), text = pg::param(json),
 					schedule = pg::param(definition.schedule),
 					standard = pg::param(bool(creating_extension));
 	if (pg::execute("UPDATE etl.dataset SET definition = $2::jsonb, schedule = nullif($3, ''),"
-					" standard = $4, defined_at = now() WHERE name = $1",
+					" standard = $4, defined_at = clock_timestamp() WHERE name = $1",
 					{name, text, schedule, standard}) == 0)
-		pg::execute("INSERT INTO etl.dataset (name, definition, schedule, standard)"
-					" VALUES ($1, $2::jsonb, nullif($3, ''), $4)",
+		pg::execute("INSERT INTO etl.dataset (name, definition, schedule, standard, defined_at)"
+					" VALUES ($1, $2::jsonb, nullif($3, ''), $4, clock_timestamp())",
 					{name, text, schedule, standard});
 	const pg::Rows rows = pg::query("SELECT d FROM etl.dataset d WHERE name = $1", {name});
 	bool null;
@@ -292,7 +295,8 @@ PG_ETL_ENTRY(etl_define)
 namespace
 {
 
-/// The tables stay, and what they hold: an erasure must be able to name them.
+/// Tables, quarantine and files stay, and what they hold: an erasure must be able to name the ones
+/// and to read the others.
 void
 note_before_drop(const std::string &dataset)
 {
@@ -310,6 +314,7 @@ note_before_drop(const std::string &dataset)
 	}
 	if (definition)
 		note_held_relations(*definition);
+	note_former_definition(dataset);
 }
 
 } // namespace

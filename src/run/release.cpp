@@ -283,7 +283,7 @@ class Release
 		const auto entry = runs_.find(name);
 		RunResult &result = entry != runs_.end()
 								? entry->second
-								: runs_.emplace(name, begin_run(name)).first->second;
+								: runs_.emplace(name, begin_run(catalog_, name)).first->second;
 		const int64_t loaded = result.loaded;
 		if (attempt_run(result, [&] { replay_records(catalog_, *definition, result, &ids); }))
 		{

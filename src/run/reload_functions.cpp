@@ -41,7 +41,7 @@ reload_dataset(const Catalog &catalog, const Definition &definition, const pg::S
 	RunResult result;
 	if (definition.erases)
 	{
-		result = begin_run(definition.dataset);
+		result = begin_run(catalog, definition.dataset);
 		if (reload.files() > 0)
 			reload.only_note(result);
 		finish_run(result);

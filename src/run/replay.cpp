@@ -321,7 +321,7 @@ replay_dataset(const Catalog &catalog, const std::string &dataset)
 	require_read_committed();
 	pg::Settings::current().require_folders();
 	require_journal_applied();
-	RunResult result = begin_run(dataset);
+	RunResult result = begin_run(catalog, dataset);
 	if (const int32_t pid = lock_dataset(dataset))
 	{
 		result.status = "skipped";

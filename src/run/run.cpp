@@ -755,7 +755,7 @@ run_dataset(const Catalog &catalog, const std::string &dataset, const RunOptions
 	(void)catalog.get(dataset); // before anything else is said
 	require_runnable();
 	ETL_FAULT("begin_run");
-	RunResult result = begin_run(dataset);
+	RunResult result = begin_run(catalog, dataset);
 	run_locked(catalog, dataset, options, result);
 	finish_run(result);
 	ETL_FAULT("run_recorded");
@@ -767,7 +767,7 @@ try_run_dataset(const Catalog &catalog, const std::string &dataset, const RunOpt
 				std::optional<pg::Error> *error)
 {
 	catalog.require_known(dataset);
-	RunResult result = begin_run(dataset);
+	RunResult result = begin_run(catalog, dataset);
 	const size_t postponed = options.postponed != nullptr ? options.postponed->size() : 0;
 	const auto run = [&]
 	{

@@ -331,6 +331,15 @@ files_of_subjects(const std::string &dataset, std::vector<int64_t> subjects)
 	return files;
 }
 
+std::vector<SubjectFile>
+files_by_subject(const std::string &dataset, std::vector<int64_t> subjects)
+{
+	std::vector<SubjectFile> pairs;
+	find_pairs(dataset, kind::file, std::move(subjects),
+			   [&](const SubjectFile &pair) { pairs.push_back(pair); });
+	return pairs;
+}
+
 std::vector<int64_t>
 subjects_in_files(const std::string &dataset, std::vector<int64_t> subjects)
 {

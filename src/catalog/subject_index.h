@@ -29,6 +29,10 @@ void merge_subject_segments(const std::string &dataset);
 /// among them.
 std::vector<int64_t> files_of_subjects(const std::string &dataset, std::vector<int64_t> subjects);
 
+/// Each of the people with each file that holds them, in no order.
+std::vector<SubjectFile> files_by_subject(const std::string &dataset,
+										  std::vector<int64_t> subjects);
+
 /// Those of the people whom any file holds, sorted.
 std::vector<int64_t> subjects_in_files(const std::string &dataset, std::vector<int64_t> subjects);
 

@@ -73,9 +73,14 @@ struct ErasureReport
 	std::vector<std::pair<std::string, std::string>> held; ///< place, and why it stays as it is
 	/// Place, and what the erasure can't vouch for there: foreign servers, triggers.
 	std::vector<std::pair<std::string, std::string>> remarks;
-	/// Places that may hold the people and could not be looked into, and why: the others are
-	/// treated, and nothing is called completed.
-	std::vector<std::pair<std::string, std::string>> untreated;
+	/// A place that may hold people and could not be looked into: all else is treated, and nothing
+	/// about them is called completed.
+	struct Untreated
+	{
+		std::string place, why;
+		std::set<size_t> people; ///< by index of the request; empty: nobody knows whom it holds
+	};
+	std::vector<Untreated> untreated;
 	/// What the places hold, so that a later look can tell whether anything has changed.
 	std::vector<std::string> fingerprint;
 	bool journal = true; ///< it was written to etl.journal_dir

@@ -197,13 +197,48 @@ Eraser::add_known(Copy copy, const std::unordered_map<std::string, std::string> 
 	add_copy(std::move(copy));
 }
 
-/// A file that is there, or may be, and may hold the people: nothing is called erased that is not.
+/// Whom the index knows in a processed or archived file. Empty where something in it was found by
+/// other means, which would not find it once the rest of the person is treated.
+std::set<size_t>
+Eraser::people_in(const Copy &copy)
+{
+	const std::string &dataset = copy.definition->dataset;
+	if (quarantined_files_[dataset].count(copy.file_id) > 0)
+		return {};
+	const auto [files, is_new] = people_in_files_.try_emplace(dataset);
+	if (is_new)
+	{
+		std::unordered_map<int64_t, size_t> requests;
+		std::vector<int64_t> hashes;
+		const auto add = [&](uint64_t hash, size_t request)
+		{
+			hashes.push_back(static_cast<int64_t>(hash));
+			requests.emplace(hashes.back(), request);
+		};
+		for (const auto &[subject, request] : by_subject_)
+			add(people_.subject_hash(subject), request);
+		for (size_t i = 0; i < requests_.size(); ++i)
+			if (requests_[i].subject.empty() && requests_[i].subject_hash != 0)
+				add(requests_[i].subject_hash, i);
+		for (const SubjectFile &pair : files_by_subject(dataset, std::move(hashes)))
+			files->second[pair.file_id].insert(requests.at(pair.subject));
+	}
+	const auto people = files->second.find(copy.file_id);
+	return people == files->second.end() ? std::set<size_t>() : people->second;
+}
+
+/// A file that is there, or may be, and may hold the people: nothing is called erased that is not,
+/// and nobody else is kept from being erased.
 void
 Eraser::cannot_treat(const Copy &copy, const FileError &error)
 {
-	// what was exported is a copy: one that is damaged keeps nobody else from being erased
 	if (copy.kind == std::string("exported"))
-		note_untreated(storable_text(copy.place), error.what());
+		return note_untreated(storable_text(copy.place), error.what());
+	std::set<size_t> people;
+	if (mode_ != Mode::collect && copy.kind != std::string("staged"))
+		people = people_in(copy);
+	if (!people.empty())
+		note_untreated(storable_text(copy.place), error.what(), std::move(people));
 	else if (mode_ != Mode::erase || copy.kind == std::string("staged"))
 		// a staged file that can't be read can't be loaded either, or not before it is whole
 		report_.held.emplace_back(storable_text(copy.place), error.what());
@@ -217,10 +252,10 @@ Eraser::cannot_treat(const Copy &copy, const FileError &error)
 /// A place that may hold the people and cannot be looked into: the others are treated, and the
 /// requests are not completed.
 void
-Eraser::note_untreated(const std::string &place, const std::string &why)
+Eraser::note_untreated(const std::string &place, const std::string &why, std::set<size_t> people)
 {
 	report_.held.emplace_back(place, why);
-	report_.untreated.emplace_back(place, why);
+	report_.untreated.push_back({place, why, std::move(people)});
 }
 
 /// Many are rewritten at a time, but not all.
@@ -244,7 +279,9 @@ Eraser::find_staged()
 		settings_.raw_dir, [this](const StagedFile &file) { add_staged(file); },
 		// what lies in there cannot be loaded either; when it can, the person is known as erased
 		[this](const UnreadableDirectory &directory)
-		{ report_.held.emplace_back("staged/" + storable_text(directory.path), directory.error); });
+		{ report_.held.emplace_back("staged/" + storable_text(directory.path), directory.error); },
+		[this](const IrregularFile &file)
+		{ report_.held.emplace_back("staged/" + storable_text(file.path), file.what); });
 	for (const auto &[dataset, files] : staged_requests_)
 		report_.held.emplace_back(
 			"staged/" + storable_text(files.first),

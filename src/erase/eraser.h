@@ -94,7 +94,9 @@ class Eraser
 	void erase_quarantine_of(const std::string &dataset, const std::string &condition);
 	void remark_strangers();
 	void add_mended_files();
-	void note_untreated(const std::string &place, const std::string &why);
+	void note_untreated(const std::string &place, const std::string &why,
+						std::set<size_t> people = {});
+	std::set<size_t> people_in(const Copy &copy);
 	void note_invalid_definitions();
 	void note_quarantined(ErasedPlace &place, const std::string &dataset, uint32_t person,
 						  int64_t file_id);
@@ -156,6 +158,9 @@ class Eraser
 	std::vector<int64_t> rewritten_archives_;
 	std::vector<std::string> rewritten_hashes_;
 	std::map<std::string, std::vector<FileAction>> actions_;
+	/// Who is in which file of a dataset, as the index says: by file, for those that cannot be
+	/// looked into.
+	std::map<std::string, std::unordered_map<int64_t, std::set<size_t>>> people_in_files_;
 	ErasureReport report_;
 	std::function<void(const std::string &, const std::string &)> sink_;
 };

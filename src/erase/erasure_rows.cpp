@@ -57,14 +57,36 @@ is_settled(std::string_view status)
 	return status == "completed" || status == "not_found";
 }
 
-void
-insert_erasures(const std::string &dataset, Requests requests, const ErasureReport &report,
-				const std::string &remarks)
+bool
+concerns(const ErasureReport::Untreated &untreated, size_t request)
 {
-	std::vector<int64_t> ids, rows, files, conflicts, treated, untreated;
-	std::vector<std::string_view> places;
-	for (const auto &[place, why] : report.untreated)
-		places.push_back(place);
+	return untreated.people.empty() || untreated.people.count(request) > 0;
+}
+
+/// The places that concern the request, as PostgreSQL reads an array; "" for none.
+std::string
+untreated_places(const ErasureReport &report, size_t request)
+{
+	std::string array;
+	for (const ErasureReport::Untreated &untreated : report.untreated)
+	{
+		if (!concerns(untreated, request))
+			continue;
+		array += array.empty() ? "{\"" : ",\"";
+		for (const char c : untreated.place)
+			array += c == '"' || c == '\\' ? std::string{'\\', c} : std::string{c};
+		array += '"';
+	}
+	return array.empty() ? array : array + "}";
+}
+
+/// from: the index of the first of them among all that were asked for.
+void
+insert_erasures(const std::string &dataset, Requests requests, size_t from,
+				const ErasureReport &report, const std::string &remarks)
+{
+	std::vector<int64_t> ids, rows, files, conflicts, treated;
+	std::vector<std::string> untreated;
 	std::vector<std::string_view> sources, subjects, emails, statuses, received, failures;
 	for (const ErasureRequest &request : requests)
 	{
@@ -79,7 +101,8 @@ insert_erasures(const std::string &dataset, Requests requests, const ErasureRepo
 		received.push_back(request.received_at);
 		treated.push_back(is_settled(request.status) || !request.waits_for.empty() ||
 						  request.untreated);
-		untreated.push_back(request.untreated);
+		untreated.push_back(request.untreated ? untreated_places(report, from + untreated.size())
+											  : "");
 		failures.push_back(request.failure.empty() ? request.obstacle : request.failure);
 	}
 	pg::execute(
@@ -92,9 +115,9 @@ insert_erasures(const std::string &dataset, Requests requests, const ErasureRepo
 		" r.row_count, r.file_count, r.conflict <> 0,"
 		" CASE WHEN r.treated <> 0 THEN nullif($11, '')::jsonb END,"
 		" CASE WHEN r.status = 'failed' THEN nullif(r.failure, '') END,"
-		" CASE WHEN r.untreated <> 0 THEN $14::text[] END"
+		" nullif(r.untreated, '')::text[]"
 		" FROM unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[],"
-		" $8::bigint[], $9::bigint[], $10::text[], $12::text[], $13::bigint[], $15::bigint[])"
+		" $8::bigint[], $9::bigint[], $10::text[], $12::text[], $13::bigint[], $14::text[])"
 		" r(id, source, subject, email, status, row_count, file_count, conflict, received,"
 		" failure, treated, untreated)"
 		" ON CONFLICT (erasure_id) DO UPDATE SET status ="
@@ -111,7 +134,8 @@ insert_erasures(const std::string &dataset, Requests requests, const ErasureRepo
 		 pg::param_array(subjects), pg::param_array(emails), pg::param_array(statuses),
 		 pg::param_array(rows), pg::param_array(files), pg::param_array(conflicts),
 		 pg::param_array(received), pg::param(remarks), pg::param_array(failures),
-		 pg::param_array(treated), pg::param_array(places), pg::param_array(untreated)});
+		 pg::param_array(treated),
+		 pg::param_array(std::vector<std::string_view>(untreated.begin(), untreated.end()))});
 }
 
 /// Adds the erasure_id of each tombstone to added.
@@ -221,8 +245,9 @@ set_waits_for(Requests requests)
 /// Says what became of the request, and by what it is known from now on.
 void
 complete(const std::string &dataset, const std::string &secret, const Identities &identities,
-		 const ErasureReport &report, ErasureRequest &request)
+		 const ErasureReport &report, std::vector<ErasureRequest> &requests, size_t index)
 {
+	ErasureRequest &request = requests[index];
 	fill_pseudonyms(dataset, secret, request);
 	if (!request.failure.empty())
 		request.status.clear(); // of one that the journal calls completed, too
@@ -232,10 +257,12 @@ complete(const std::string &dataset, const std::string &secret, const Identities
 						 : request.held                                    ? "held"
 						 : request.row_count > 0 || request.file_count > 0 ? "completed"
 																		   : "not_found";
-	request.untreated = is_settled(request.status) && !report.untreated.empty();
+	const auto untreated = std::find_if(report.untreated.begin(), report.untreated.end(),
+										[&](const auto &u) { return concerns(u, index); });
+	request.untreated = is_settled(request.status) && untreated != report.untreated.end();
 	if (request.untreated && request.obstacle.empty())
-		request.obstacle = "\"" + report.untreated[0].first +
-						   "\" could not be looked into: " + report.untreated[0].second;
+		request.obstacle =
+			"\"" + untreated->place + "\" could not be looked into: " + untreated->why;
 	if (request.untreated || (is_settled(request.status) && !request.waits_for.empty()))
 		request.status = "failed";
 	if (!request.subject.empty())
@@ -331,11 +358,11 @@ record_erasures(const std::string &dataset, const std::string &secret,
 	{
 		const std::vector<int64_t> ids = allocate_ids("etl.erasure_erasure_id_seq", fresh);
 		size_t next = 0;
-		for (ErasureRequest &request : requests)
+		for (size_t i = 0; i < requests.size(); ++i)
 		{
-			if (request.erasure_id == 0)
-				request.erasure_id = ids[next++];
-			complete(dataset, secret, identities, report, request);
+			if (requests[i].erasure_id == 0)
+				requests[i].erasure_id = ids[next++];
+			complete(dataset, secret, identities, report, requests, i);
 		}
 	}
 	const std::string remarks = remarks_json(report);
@@ -344,7 +371,7 @@ record_erasures(const std::string &dataset, const std::string &secret,
 		const pg::MemoryScope memory;
 		const Requests chunk =
 			Requests(requests).subspan(from, std::min(chunk_size, requests.size() - from));
-		insert_erasures(dataset, chunk, report, remarks);
+		insert_erasures(dataset, chunk, from, report, remarks);
 		set_waits_for(chunk);
 		set_tombstones(dataset, chunk, tombstones);
 		pg::check_for_interrupts();

@@ -117,10 +117,15 @@ is_partition_folder(const std::string &path)
 }
 
 bool
+has_staged_name(const std::string &name)
+{
+	return name[0] != '.' && !ends_with(name, ".tmp") && !ends_with(name, ".part");
+}
+
+bool
 is_staged(const std::string &name, const struct stat &info)
 {
-	return S_ISREG(info.st_mode) && name[0] != '.' && !ends_with(name, ".tmp") &&
-		   !ends_with(name, ".part");
+	return S_ISREG(info.st_mode) && has_staged_name(name);
 }
 
 StagedFile
@@ -138,7 +143,16 @@ struct Walk
 {
 	const std::function<void(StagedFile)> &visit;
 	const std::function<void(UnreadableDirectory)> &unreadable;
+	const std::function<void(IrregularFile)> &irregular;
 };
+
+/// Is its name that of a staged file in a partition, and what stands there none?
+bool
+is_irregular(const std::string &path, const std::string &name, const struct stat &info)
+{
+	return !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode) && has_staged_name(name) &&
+		   parse_partition(path).has_value();
+}
 
 void
 list_folder(int parent, const char *name, const std::string &prefix, int depth, const Walk &walk)
@@ -158,6 +172,10 @@ list_folder(int parent, const char *name, const std::string &prefix, int depth, 
 				walk.unreadable(unreadable_directory(prefix + entry_name + "/", ELOOP));
 			else if (is_staged(entry_name, info))
 				walk.visit(staged_file(prefix + entry_name, info));
+			else if (walk.irregular && is_irregular(prefix + entry_name, entry_name, info))
+				walk.irregular({prefix + entry_name, S_ISLNK(info.st_mode)
+														 ? "a symbolic link, which is not followed"
+														 : "not a regular file"});
 		});
 	if (const int why = error != 0 ? error : hidden; why != 0 && (depth == 0 || !means_gone(why)))
 		walk.unreadable(unreadable_directory(prefix, why));
@@ -208,9 +226,10 @@ is_whole_json(const std::string &name)
 
 void
 for_staged_files(const std::string &root, const std::function<void(StagedFile)> &visit,
-				 const std::function<void(UnreadableDirectory)> &unreadable)
+				 const std::function<void(UnreadableDirectory)> &unreadable,
+				 const std::function<void(IrregularFile)> &irregular)
 {
-	list_folder(AT_FDCWD, root.c_str(), "", 0, {visit, unreadable});
+	list_folder(AT_FDCWD, root.c_str(), "", 0, {visit, unreadable, irregular});
 }
 
 Claim::Claim(const Definition &definition, const pg::Settings &settings, const RunOptions &options)

@@ -42,11 +42,20 @@ struct UnreadableDirectory
 	std::string error, sqlstate;
 };
 
+/// A symbolic link, FIFO, socket or device in a partition's directory.
+struct IrregularFile
+{
+	std::string path; ///< relative to the directory that was walked
+	const char *what;
+};
+
 /// Calls visit for every regular file below a directory, but hidden ones and those that end in .tmp
-/// or .part. Symbolic links below it, FIFOs and devices are not looked at; the directory itself may
-/// be a link. Calls unreadable for each directory that is there and cannot be read.
+/// or .part. Symbolic links below it, FIFOs and devices are not followed or opened; the directory
+/// itself may be a link. Calls unreadable for each directory that is there and cannot be read, and
+/// irregular, where it is given, for what stands in a file's place.
 void for_staged_files(const std::string &root, const std::function<void(StagedFile)> &visit,
-					  const std::function<void(UnreadableDirectory)> &unreadable);
+					  const std::function<void(UnreadableDirectory)> &unreadable,
+					  const std::function<void(IrregularFile)> &irregular = {});
 
 /// The files of a dataset that a run takes up, in order of partition and path. Names no more of
 /// them at a time than are asked for: a definition has so many names for an hour, and hours are

@@ -15,21 +15,37 @@ int depth = 0;
 
 ImmediateConstraints::ImmediateConstraints()
 {
-	if (depth == 0)
+	if (depth == 0 && find_deferrable())
 	{
-		// (a name is a constraint's of any table in its schema)
-		const Rows rows = query(
-			"SELECT count(*) > 0, string_agg(DISTINCT format('%I.%I', n.nspname, c.conname), ', ')"
-			" FILTER (WHERE c.condeferred AND has_schema_privilege(n.oid, 'USAGE')"
-			"  AND NOT EXISTS (SELECT FROM pg_constraint o WHERE o.connamespace = n.oid"
-			"   AND o.conname = c.conname AND NOT o.condeferred))"
-			" FROM pg_constraint c JOIN pg_namespace n ON n.oid = c.connamespace"
-			" WHERE c.condeferrable");
-		deferred_ = rows.text(0, 1);
-		if (rows.boolean(0, 0))
+		try
+		{
 			execute("SET CONSTRAINTS ALL IMMEDIATE");
+		}
+		catch (const Error &e)
+		{
+			throw Error(e.sqlstate(),
+						"a deferred constraint of this transaction is not satisfied yet", e.what(),
+						"Constraints are checked at once from here on. Satisfy it before the call, "
+						"or make the call in a transaction of its own.");
+		}
 	}
 	++depth;
+}
+
+/// Is there any constraint that may wait? Notes those that wait by themselves.
+bool
+ImmediateConstraints::find_deferrable()
+{
+	// (a name is a constraint's of any table in its schema)
+	const Rows rows = query(
+		"SELECT count(*) > 0, string_agg(DISTINCT format('%I.%I', n.nspname, c.conname), ', ')"
+		" FILTER (WHERE c.condeferred AND has_schema_privilege(n.oid, 'USAGE')"
+		"  AND NOT EXISTS (SELECT FROM pg_constraint o WHERE o.connamespace = n.oid"
+		"   AND o.conname = c.conname AND NOT o.condeferred))"
+		" FROM pg_constraint c JOIN pg_namespace n ON n.oid = c.connamespace"
+		" WHERE c.condeferrable");
+	deferred_ = rows.text(0, 1);
+	return rows.boolean(0, 0);
 }
 
 ImmediateConstraints::~ImmediateConstraints()

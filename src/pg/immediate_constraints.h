@@ -10,8 +10,8 @@ namespace pg
 
 /// With all deferrable constraints and constraint triggers immediate, a row that one of them
 /// refuses is found where it can be refused, and nothing of a table owner's code is left to run at
-/// COMMIT as whoever commits. What waited before is checked first, and raises what COMMIT would
-/// have raised.
+/// COMMIT as whoever commits. What waited before is checked first, and raises with the SQLSTATE
+/// that COMMIT would have raised.
 ///
 /// end() makes those that are initially deferred so again. Without it the rollback that follows an
 /// error restores what was.
@@ -25,6 +25,8 @@ class ImmediateConstraints
 	void end();
 
   private:
+	bool find_deferrable();
+
 	std::string deferred_; ///< their names, as in a statement
 };
 

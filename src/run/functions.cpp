@@ -453,6 +453,12 @@ PG_ETL_ENTRY(etl_unclaimed_files)
 		result.add({pg::Cell::text(storable_text(directory.path)), pg::Cell::null(),
 					pg::Cell::null(), pg::Cell::null(), pg::Cell::text(directory.error)});
 	};
-	for_staged_files(settings.raw_dir, add, add_unreadable);
+	const auto add_irregular = [&](const IrregularFile &file)
+	{
+		const std::string name = file.path.substr(file.path.rfind('/') + 1);
+		result.add({pg::Cell::text(storable_text(file.path)), pg::Cell::null(), pg::Cell::null(),
+					pg::Cell::text_or_null(catalog.claimant(name)), pg::Cell::text(file.what)});
+	};
+	for_staged_files(settings.raw_dir, add, add_unreadable, add_irregular);
 	return static_cast<Datum>(0);
 }

@@ -55,6 +55,14 @@ CREATE TABLE data.triggered (id bigint, x text, PRIMARY KEY (id)) PARTITION BY R
 CREATE TABLE data.triggered_1 PARTITION OF data.triggered FOR VALUES FROM (0) TO (1000);
 CREATE CONSTRAINT TRIGGER not_bad AFTER INSERT OR UPDATE ON data.triggered DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION data.not_bad();
 SQL
+# one that the caller's transaction owes
+$node->safe_psql('postgres', 'CREATE TABLE data.owes (code text REFERENCES data.country DEFERRABLE INITIALLY DEFERRED)');
+{
+	my ($rc, $out, $err) = $node->psql('postgres', "\\set VERBOSITY verbose\nBEGIN; INSERT INTO data.owes VALUES ('IT'); SELECT etl_run('products')");
+	like($err, qr/ERROR:  23503: a deferred constraint of this transaction is not satisfied yet\nDETAIL:  .*owes_code_fkey.*\nHINT:  /, 'a constraint that waits already is told as what it is');
+	unlike($err, qr/WARNING/, 'and nothing else');
+	is_sql($node, "BEGIN; INSERT INTO data.owes VALUES ('IT'); INSERT INTO data.country VALUES ('IT'); SELECT status FROM etl_run('products'); COMMIT", 'succeeded', 'one that is satisfied is none');
+}
 my %bad = (refers => 'XX', seats => 'DE', later => 'XX', triggered => 'bad');
 for my $table ('refers', 'seats', 'later', 'triggered')
 {

@@ -5,12 +5,16 @@
 #include <cerrno>
 #include <set>
 
+#include <fcntl.h>
+
 #include "anonymize/exports.h"
 #include "anonymize/treated_columns.h"
 #include "core/base/hash.h"
+#include "core/base/scoped_fd.h"
 #include "core/base/utf8.h"
 #include "core/definition/column_path.h"
 #include "core/definition/definition.h"
+#include "core/files/beneath.h"
 #include "core/files/file_error.h"
 #include "core/files/file_identity.h"
 #include "core/files/file_reader.h"
@@ -72,6 +76,20 @@ csv_of(const std::vector<std::string> &names, const Document &document)
 
 } // namespace
 
+namespace
+{
+
+/// False with errno where the file cannot be opened, ELOOP where a link below the directory is on
+/// the way.
+bool
+is_reached_without_links(const std::string &path, const std::string &directory)
+{
+	const ScopedFd fd(beneath::open(path, O_RDONLY | O_NONBLOCK, 0, directory.size()));
+	return fd.get() >= 0;
+}
+
+} // namespace
+
 /// Files that etl_export wrote of the people's rows: rewritten as the others where they lie in
 /// etl.processed_dir, told where they do not.
 void
@@ -109,7 +127,10 @@ Eraser::find_exports_of(const std::string &dataset)
 		const bool inside = known[0] != '/';
 		const std::string path = inside ? settings_.processed_dir + "/" + known : known;
 		FileIdentity identity;
-		const int error = identify(path, identity) ? 0 : errno;
+		int error = identify(path, identity) ? 0 : errno;
+		// a directory below etl.processed_dir that is a link leads to somebody else's files
+		if (inside && error == 0 && !is_reached_without_links(path, settings_.processed_dir))
+			error = errno;
 		if (means_gone(error))
 			continue; // taken away since
 		if (!inside)

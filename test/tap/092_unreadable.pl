@@ -129,6 +129,21 @@ sql(q{SELECT etl_erase('customers', '2')});
 unlike(join("\n", slurp_lines("$root/elsewhere/date=2020-01-03/hour=01/customers.json")), qr/Bob/, 'and for an erasure');
 is(sql(qq{SET etl.raw_dir = '$root/raw/'; SELECT status, files FROM etl_run('customers')}), 'succeeded|1', 'with a slash behind it as well');
 
+# a directory of exported files that has become a link to somebody else's
+stage($node, 'date=2020-01-03/hour=03/customers.json', ($ann =~ s/"1"/"81"/r =~ s/Ann/Kim/r =~ s/ann@/kim@/r) . "\n");
+is(sql(q{SELECT loaded FROM etl_run('customers')}), '1', 'somebody who is exported');
+mkdir "$root/processed/linked" or die;
+sql(q{SELECT etl_export('customers', 'linked/kim.jsonl'); SELECT etl_export('customers', 'linked/kim.csv', 'csv')});
+rename "$root/processed/linked", "$root/away" or die;
+symlink "$root/away", "$root/processed/linked" or die;
+like(notices(q{SELECT etl_erase('customers', '81')}), qr/"exported\/linked\/kim\.(csv|jsonl)" could not be looked into: could not open file: Too many levels of symbolic links/, 'is not treated through a link');
+like(join('', map { slurp_file("$root/away/kim.$_") } qw(csv jsonl)), qr/Kim.*Kim/s, 'what lies behind it stays');
+is(sql(q{SELECT status, cardinality(untreated) FROM etl.erasure ORDER BY erasure_id DESC LIMIT 1}), 'failed|2', 'and the request is not completed');
+unlink "$root/processed/linked" or die;
+rename "$root/away", "$root/processed/linked" or die;
+is(sql(q{SELECT status FROM etl_erase_failed()}), 'completed', 'until it is a directory again');
+unlike(join('', map { slurp_file("$root/processed/linked/kim.$_") } qw(csv jsonl)), qr/Kim/, 'then they are treated');
+
 my $partition = "$root/elsewhere/date=2020-01-03/hour=02";
 mkdir $partition or die;
 symlink "$root/nowhere.json", "$partition/customers.json" or die;

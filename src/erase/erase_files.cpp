@@ -202,7 +202,7 @@ Eraser::add_known(Copy copy, const std::unordered_map<std::string, std::string> 
 std::set<size_t>
 Eraser::people_in(const Copy &copy)
 {
-	const std::string &dataset = copy.definition->dataset;
+	const std::string &dataset = copy.dataset();
 	if (quarantined_files_[dataset].count(copy.file_id) > 0)
 		return {};
 	const auto [files, is_new] = people_in_files_.try_emplace(dataset);

@@ -251,6 +251,66 @@ PG_ETL_ENTRY(etl_replay)
 	return run_row(replay_dataset(catalog, dataset));
 }
 
+namespace
+{
+
+/// Do the types give one key the same canonical text?
+bool
+spell_alike(const ColumnType &a, const ColumnType &b)
+{
+	const auto is_integer = [](TypeId id)
+	{ return id == TypeId::smallint || id == TypeId::integer || id == TypeId::bigint; };
+	return a.id == b.id || (is_integer(a.id) && is_integer(b.id));
+}
+
+/// The definition of the dataset that was in force last, or is. Null where there is none that can
+/// be read.
+std::shared_ptr<const Definition>
+last_definition(const Catalog &catalog, const std::string &dataset)
+{
+	if (const Definition *definition = catalog.find(dataset))
+		return std::make_shared<const Definition>(*definition);
+	std::shared_ptr<const Definition> last;
+	for (const FormerDefinition &former : former_definitions())
+		if (former.dataset == dataset && former.definition != nullptr)
+			last = former.definition;
+	return last;
+}
+
+/// Throws 55000 where people were erased, or are on hold, by keys of a type that spells them in
+/// another way: they would come back, or be erased, under the new keys.
+void
+refuse_other_keys(const Catalog &catalog, const Definition &definition)
+{
+	const std::shared_ptr<const Definition> last = last_definition(catalog, definition.dataset);
+	if (last == nullptr || last->key_column() == nullptr || definition.key_column() == nullptr ||
+		spell_alike(last->key_column()->type, definition.key_column()->type))
+		return;
+	const auto counted = [&]
+	{
+		const AsCatalogOwner owner;
+		return pg::query("SELECT (SELECT count(*) FROM etl.tombstone t WHERE t.dataset = $1"
+						 "  AND t.kind = 'subject' AND t.reinstated_at IS NULL),"
+						 " (SELECT count(*) FROM etl.hold h WHERE h.dataset = $1"
+						 "  AND h.subject IS NOT NULL AND h.released_at IS NULL)",
+						 {pg::param(definition.dataset)});
+	};
+	const pg::Rows rows = counted();
+	const int64_t erased = rows.integer(0, 0), held = rows.integer(0, 1);
+	if (erased + held > 0)
+		throw pg::Error("55000",
+						"the key of dataset \"" + definition.dataset + "\" cannot become " +
+							definition.key_column()->type.sql,
+						std::to_string(erased) + " people were erased and " + std::to_string(held) +
+							" are on legal hold by keys of type " + last->key_column()->type.sql +
+							", which another type does not spell alike: they would not be "
+							"recognised any more.",
+						"Keep the type, or call etl_reinstate and etl_release_hold for them before "
+						"and etl_erase and etl_hold after the change.");
+}
+
+} // namespace
+
 PG_ETL_ENTRY(etl_define)
 {
 	const ExclusiveCall exclusive_call(fcinfo);
@@ -264,6 +324,7 @@ PG_ETL_ENTRY(etl_define)
 	const Catalog before = Catalog::load();
 	before.refuse_conflicts(definition);
 	refuse_inexact_subjects(before, definition);
+	refuse_other_keys(before, definition);
 	// what the old definition names and this one does not is still there
 	if (const Definition *old = before.find(definition.dataset))
 		note_held_relations(*old);

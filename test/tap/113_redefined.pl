@@ -56,4 +56,44 @@ note sprintf '1000 readings of all definitions in one session: %.0f ms', $millis
 
 sql(q{SELECT etl_drop('numbers')});
 is(answer_of($reader, q{SELECT count(*) FROM etl.definitions() WHERE dataset = 'numbers'}), '0', 'a dataset that was dropped is gone');
+# ---- people who were erased or are on hold are known by their keys as the key's type spells them
+sub people
+{
+	my ($type) = @_;
+	return qq{SELECT etl_define('{"type": "object", "x-etl": {"dataset": "people", "files": ["people.json"], "key": "/id", "subject": {"field": "/id"}, "personal": [{"field": "/name", "treatment": "redact"}],
+	  "tables": [{"schema": "data", "name": "people", "primary_key": ["id"], "columns": [{"name": "id", "type": "$type", "from": "/id"}, {"name": "name", "from": "/name"}]}]}}')};
+}
+sub define_fails
+{
+	my ($sql, $expected, $name) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	my (undef, undef, $error) = $node->psql('postgres', "\\set VERBOSITY verbose\n$sql");
+	return like($error, $expected, $name);
+}
+sql(people('text'));
+stage($node, 'date=2020-01-01/hour=1/people.json', join '', map { qq({"id": "00$_", "name": "Ann$_"}\n) } 6 .. 8);
+is(sql(q{SELECT loaded FROM etl_run('people')}), '3', 'people with text keys');
+sql(q{ALTER TABLE data.people ALTER id TYPE bigint USING id::bigint});
+sql(people('bigint'));
+sql(q{ALTER TABLE data.people ALTER id TYPE text});
+sql(people('text'));
+pass('the type may change while nobody depends on it');
+sql(q{SELECT etl_erase('people', '007')});
+sql(q{ALTER TABLE data.people ALTER id TYPE bigint USING id::bigint});
+define_fails(people('bigint'), qr/ERROR:  55000: the key of dataset "people" cannot become bigint\nDETAIL:  1 people were erased and 0 are on legal hold by keys of type text/, 'not when somebody was erased');
+sql(q{SELECT etl_drop('people')});
+define_fails(people('bigint'), qr/55000/, 'nor when it is dropped between');
+sql(q{ALTER TABLE data.people ALTER id TYPE text});
+sql(people('text'));
+sql(q{SELECT etl_reinstate('people', '007', 'a test')});
+sql(q{SELECT etl_hold('people', '008', 'a trial')});
+sql(q{ALTER TABLE data.people ALTER id TYPE bigint USING id::bigint});
+define_fails(people('bigint'), qr/DETAIL:  0 people were erased and 1 are on legal hold/, 'nor when somebody is on hold');
+sql(q{SELECT etl_release_hold('people', '008')});
+sql(people('bigint'));
+sql(q{SELECT etl_erase('people', '8')});
+sql(q{ALTER TABLE data.people ALTER id TYPE integer});
+sql(people('integer'));
+stage($node, 'date=2020-01-01/hour=2/people.json', qq({"id": 8, "name": "Ann again"}\n));
+is(sql(q{SELECT name FROM etl_run('people'), LATERAL (SELECT name FROM data.people WHERE id = 8) p}), '[erased]', 'integers of another width are the same keys');
 done_testing();

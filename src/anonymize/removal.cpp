@@ -202,7 +202,40 @@ what_refers(const Catalog &catalog, const Definition &definition, const TableDef
 	return referred;
 }
 
+/// Is each record about the person whom its own key names?
+bool
+is_own(const Definition &definition)
+{
+	return definition.subject && definition.subject->dataset == definition.dataset &&
+		   definition.key == definition.subject->path;
+}
+
 } // namespace
+
+std::vector<std::string>
+awaited_people(const Catalog &catalog, const Definition &definition, const pg::Param &subjects)
+{
+	std::vector<std::string> people;
+	if (!is_own(definition))
+		return people;
+	std::vector<std::string_view> referring;
+	for (const auto &[name, other] : catalog.all())
+		if (other.subject && other.subject->dataset == definition.dataset)
+			for (const ReferenceDefinition &reference : other.references)
+				if (reference.dataset == definition.dataset &&
+					reference.path == other.subject->path)
+					referring.push_back(name);
+	if (referring.empty())
+		return people;
+	const pg::Rows rows =
+		pg::query("SELECT DISTINCT q.subject FROM etl.quarantine q WHERE q.dataset = ANY ($1)"
+				  " AND q.subject = ANY ($2) AND q.code = 'reference' AND q.record IS NOT NULL"
+				  " AND q.status IN ('open', 'erased')",
+				  {pg::param_array(referring), subjects});
+	for (uint64_t i = 0; i < rows.size(); ++i)
+		people.push_back(rows.text(i, 0));
+	return people;
+}
 
 std::vector<std::string>
 removal_statements(const Catalog &catalog, const Definition &definition)
@@ -222,9 +255,11 @@ removal_statements(const Catalog &catalog, const Definition &definition)
 						 const std::string &where, const std::vector<std::string> &referred,
 						 const std::vector<std::string> &kept)
 	{
+		const bool is_person = !table.is_child && is_own(definition);
 		statements.push_back("DELETE FROM " + quoted(table) + " t USING" + from + " WHERE " +
-							 where + none_of(referred) + " RETURNING s.subject");
-		if (referred.empty())
+							 where + (is_person ? " AND s.subject <> ALL ($2::text[])" : "") +
+							 none_of(referred) + " RETURNING s.subject");
+		if (referred.empty() && !is_person)
 			return;
 		for (const Relation &relation : emptied_relations(table))
 			if (const std::string set = emptied(table, relation.oid, kept); !set.empty())
@@ -261,6 +296,7 @@ left_after_removal(const Catalog &catalog, const Definition &definition,
 		return {};
 	return "SELECT DISTINCT s.subject FROM unnest($1::text[], $2::text[]) s(subject, key), " +
 		   quoted(table) + " t WHERE t." + pg::quote(column->name) + " = s.key::" + key->type.sql +
+		   (!table.is_child && is_own(definition) ? " AND s.subject <> ALL ($3::text[])" : "") +
 		   none_of(what_refers(catalog, definition, table));
 }
 

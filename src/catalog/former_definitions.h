@@ -17,7 +17,7 @@ namespace etl
 struct FormerDefinition
 {
 	std::string dataset;
-	int64_t defined_at = 0, replaced_at = 0; ///< microseconds since 2000
+	int64_t defined_at = 0, replaced_at = 0;      ///< microseconds since 2000
 	std::shared_ptr<const Definition> definition; ///< null: it cannot be read any more
 	std::string error;                            ///< then why
 };

@@ -449,13 +449,17 @@ Eraser::remove_rows(const Definition &definition)
 		if (const std::optional<RowsAbout> about = rows_about(catalog_, definition, table);
 			rules && about && find_table(table))
 			count_rows(pg::query_table(counted_rows(*about, table), {texts(), tokens()}), place);
+	const std::vector<std::string> awaited = awaited_people(catalog_, definition, texts());
+	const pg::Param awaited_array =
+		pg::param_array(std::vector<std::string_view>(awaited.begin(), awaited.end()));
 	for (const std::string &statement : removal_statements(catalog_, definition))
 		if (rules)
-			pg::execute_table(statement.substr(0, statement.rfind(returning)), {texts()});
+			pg::execute_table(statement.substr(0, statement.rfind(returning)),
+							  {texts(), awaited_array});
 		else
-			count_rows(pg::query_table(counting(statement), {texts()}), place);
+			count_rows(pg::query_table(counting(statement), {texts(), awaited_array}), place);
 	for (const auto &[table, old] : before)
-		verify_removal(definition, *table, old, records);
+		verify_removal(definition, *table, old, records, awaited_array);
 	// a person's key is nobody's any more, not even as a hash
 	if (definition.key == definition.subject->path && keeps_row_partitions(definition))
 		forget_row_partitions(definition.dataset, subjects_);
@@ -465,7 +469,7 @@ Eraser::remove_rows(const Definition &definition)
 /// values.
 void
 Eraser::verify_removal(const Definition &definition, const TableDefinition &table,
-					   const OldValues &old, const RecordKeys &records)
+					   const OldValues &old, const RecordKeys &records, const pg::Param &awaited)
 {
 	NotTreated left;
 	const std::string query = left_after_removal(catalog_, definition, table);
@@ -478,7 +482,7 @@ Eraser::verify_removal(const Definition &definition, const TableDefinition &tabl
 	{ return std::vector<std::string_view>(texts.begin(), texts.end()); };
 	const pg::Param subjects = pg::param_array(views(records.subjects)),
 					keys = pg::param_array(views(records.keys));
-	const pg::Rows rows = pg::query_table(query, {subjects, keys});
+	const pg::Rows rows = pg::query_table(query, {subjects, keys, awaited});
 	for (uint64_t i = 0; i < rows.size(); ++i)
 		left.subjects.push_back(rows.text(i, 0));
 	if (!old.empty())

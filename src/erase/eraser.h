@@ -86,7 +86,7 @@ class Eraser
 	struct RecordKeys;
 	RecordKeys record_keys(const Definition &definition);
 	void verify_removal(const Definition &definition, const TableDefinition &table,
-						const OldValues &old, const RecordKeys &records);
+						const OldValues &old, const RecordKeys &records, const pg::Param &awaited);
 	void add_trigger_remarks();
 
 	void erase_quarantine();

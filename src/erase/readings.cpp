@@ -161,9 +161,9 @@ Readings::reading(const std::string &dataset, const Definitions &former, bool ex
 					  { return has_field(before, field.path); });
 		reading->steps.push_back({definition, keep(std::move(rest))});
 		before.insert(before.end(), definition->personal.begin(), definition->personal.end());
-		reading->removes = reading->removes ||
-						   (definition->subject && definition->subject->dataset == people_ &&
-							definition->subject->on_erasure == OnErasure::remove);
+		reading->removes =
+			reading->removes || (definition->subject && definition->subject->dataset == people_ &&
+								 definition->subject->on_erasure == OnErasure::remove);
 	}
 	return reading->steps.empty() ? nullptr : std::move(reading);
 }
@@ -211,8 +211,7 @@ ReadingEraser::ReadingEraser(const Reading &reading, const KeyTypes &key_types,
 	{
 		const auto eraser = [&](const Definition &definition)
 		{ return RecordEraser(definition, key_types, people, secret, dataset, options); };
-		steps_.push_back(
-			std::unique_ptr<Step>(new Step{eraser(*step.whole), eraser(*step.rest)}));
+		steps_.push_back(std::unique_ptr<Step>(new Step{eraser(*step.whole), eraser(*step.rest)}));
 		steps_.back()->whole.find_keys_of(keys);
 	}
 }
@@ -226,7 +225,8 @@ ReadingEraser::erase(std::string_view text, std::string &out)
 	{
 		RecordEraser &eraser = person == Identities::nobody ? step->whole : step->rest;
 		// what was treated as theirs is looked at again only where it names somebody
-		if (person != Identities::nobody && (text == erased_text || eraser.subject_of(text).empty()))
+		if (person != Identities::nobody &&
+			(text == erased_text || eraser.subject_of(text).empty()))
 			continue;
 		std::string treated;
 		const uint32_t found = eraser.erase(text, treated);

@@ -71,7 +71,7 @@ class Readings
 
 	const Catalog &catalog_;
 	const std::string people_;
-	std::map<std::string, std::vector<FormerDefinition>> former_; ///< that concern the people
+	std::map<std::string, std::vector<FormerDefinition>> former_;      ///< that concern the people
 	std::map<std::string, std::shared_ptr<const Definition>> dropped_; ///< the last of each
 	std::map<std::string, std::string> unreadable_;
 	std::vector<std::string> related_;

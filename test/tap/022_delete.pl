@@ -93,5 +93,20 @@ sql(qq{SELECT etl_hold('notes', '$long{r}', 'docket'); SELECT etl_erase('notes',
 is(sql(qq{SELECT status FROM etl_release_hold('notes', '$long{r}')}), 'completed', 'by its pseudonym, when a hold is released');
 is(places_with($node, $_), '', "'$_' is nowhere") for qw(Body-r r.long@);
 isnt(places_with($node, $_), '', "'$_' is still there") for qw(Body-s s.long@);
+# a record that waits for something else keeps the key of its person, in either order
+sql(q<SELECT etl_define('{"type": "object", "x-etl": {"dataset": "goods", "files": ["goods.jsonl"], "key": "/id", "tables": [{"name": "goods", "primary_key": ["id"], "columns": [{"name": "id", "type": "bigint", "from": "/id"}]}]}}')>);
+sql(q<SELECT etl_define('{"type": "object", "x-etl": {"dataset": "orders", "files": ["orders.jsonl"], "key": "/no", "subject": {"dataset": "members", "field": "/member"},
+  "references": [{"field": "/member", "dataset": "members"}, {"field": "/good", "dataset": "goods"}], "personal": [{"field": "/to", "treatment": "redact"}],
+  "tables": [{"name": "orders", "primary_key": ["no"], "columns": [{"name": "no", "type": "bigint", "from": "/no"}, {"name": "member", "type": "bigint", "from": "/member"}, {"name": "recipient", "from": "/to"}]}]}}')>);
+stage($node, 'date=2026-03-01/hour=1/members.jsonl', join '', map { qq({"id": "$_", "name": "Name$_"}\n) } 301 .. 303);
+stage($node, 'date=2026-03-01/hour=1/orders.jsonl', join '', map { qq({"no": $_, "member": $_, "good": $_, "to": "Recipient$_"}\n) } 301 .. 302);
+stage($node, 'date=2026-03-01/hour=1/goods.jsonl', qq({"id": 301}\n));
+is(sql(q{SELECT string_agg(dataset || ' ' || loaded || ' ' || quarantined, ', ' ORDER BY dataset) FROM etl_run() WHERE dataset IN ('goods', 'members', 'orders')}), 'goods 1 0, members 3 0, orders 1 1', 'one order is loaded, one waits for its good');
+is(sql(q{SELECT string_agg(s, ',') FROM (SELECT status AS s FROM etl_erase('members', '301') UNION ALL SELECT status FROM etl_erase('members', '302') UNION ALL SELECT status FROM etl_erase('members', '303')) x}), 'completed,completed,completed', 'all are erased');
+is(sql(q{SELECT string_agg(id || ' ' || name, ', ' ORDER BY id) FROM data.members WHERE id > 300}), '301 [erased], 302 [erased]', 'whom an order refers to, loaded or waiting, keeps the key');
+stage($node, 'date=2026-03-01/hour=2/goods.jsonl', qq({"id": 302}\n));
+sql('SELECT etl_run()');
+is(sql(q{SELECT string_agg(no || ' ' || member || ' ' || recipient, ', ' ORDER BY no) FROM data.orders}), '301 301 [erased], 302 302 [erased]', 'what waited is loaded, treated');
+
 $node->stop;
 done_testing();

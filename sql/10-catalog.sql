@@ -187,15 +187,16 @@ COMMENT ON COLUMN etl.quarantine.mended_at
     IS 'When its record was mended last, by hand; key and subject are then those of the mended one';
 COMMENT ON COLUMN etl.quarantine.mended_by IS 'session_user: who was logged in';
 COMMENT ON COLUMN etl.quarantine.named_nobody
-    IS 'Before it was mended the record named nobody where it should: erasures look into its archived file whoever is '
-    'erased';
+    IS 'Before it was mended the record named nobody where it should, or somebody else: erasures look into its '
+    'archived file whoever is erased';
 COMMENT ON COLUMN etl.quarantine.reason IS 'Why it was discarded; no personal data belongs here';
 
 -- whom a record is about is found by its columns, which follow a record that is mended by hand
 CREATE FUNCTION etl.note_mended() RETURNS trigger
 LANGUAGE c AS 'MODULE_PATHNAME', 'etl_note_mended';
 COMMENT ON FUNCTION etl.note_mended()
-    IS 'Internal: the key and person of a record that is mended by hand. Error: 55000 it is not open';
+    IS 'Internal: the key and person of a record that is mended by hand. Errors: 54000 longer than '
+    'etl.max_record_size, 55000 it is not open';
 CREATE TRIGGER note_mended BEFORE UPDATE OF record ON etl.quarantine
     FOR EACH ROW WHEN (NEW.record IS DISTINCT FROM OLD.record)
     EXECUTE FUNCTION etl.note_mended();

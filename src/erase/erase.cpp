@@ -206,6 +206,17 @@ Eraser::run_words()
 }
 
 void
+Eraser::run_mended()
+{
+	add_people();
+	add_mended_lines();
+	people_ = Identities(secret_); // what names them was treated when they were erased
+	for (const auto &[name, files] : quarantined_files_)
+		find_files(name, {});
+	rewrite_files();
+}
+
+void
 Eraser::use_subjects(std::vector<std::string_view> subjects)
 {
 	subjects_ = std::move(subjects);
@@ -287,9 +298,15 @@ erase_subjects(const Catalog &catalog, const std::string &dataset, const std::st
 	return std::move(eraser.report());
 }
 
+namespace
+{
+
+/// An erasure of people who were erased before, of some places only: recorded where anything was
+/// found.
 void
-erase_words_of(const Catalog &catalog, const std::string &dataset, const std::string &secret,
-			   std::vector<ErasureRequest> &requests, const pg::Settings &settings)
+erase_again(const Catalog &catalog, const std::string &dataset, const std::string &secret,
+			std::vector<ErasureRequest> &requests, const pg::Settings &settings,
+			void (Eraser::*run)())
 {
 	if (requests.empty())
 		return;
@@ -298,12 +315,7 @@ erase_words_of(const Catalog &catalog, const std::string &dataset, const std::st
 	lock_exports(true);
 	mark_held(dataset, secret, requests);
 	Eraser eraser(catalog, dataset, secret, requests, settings, Eraser::Mode::erase);
-	eraser.run_words();
-	std::vector<std::string_view> pseudonyms;
-	for (const ErasureRequest &request : requests)
-		if (!request.held)
-			pseudonyms.push_back(request.pseudonym);
-	note_known_subjects(dataset, pseudonyms);
+	(eraser.*run)();
 	std::vector<ErasureRequest> found;
 	std::map<uint32_t, uint32_t> found_as;
 	for (uint32_t i = 0; i < requests.size(); ++i)
@@ -328,6 +340,27 @@ erase_words_of(const Catalog &catalog, const std::string &dataset, const std::st
 	eraser.report().known_emails = std::move(emails);
 	note_purge(purge_scope(dataset));
 	record_erasures(dataset, secret, found, eraser.report());
+}
+
+} // namespace
+
+void
+erase_words_of(const Catalog &catalog, const std::string &dataset, const std::string &secret,
+			   std::vector<ErasureRequest> &requests, const pg::Settings &settings)
+{
+	erase_again(catalog, dataset, secret, requests, settings, &Eraser::run_words);
+	std::vector<std::string_view> pseudonyms;
+	for (const ErasureRequest &request : requests)
+		if (!request.held)
+			pseudonyms.push_back(request.pseudonym);
+	note_known_subjects(dataset, pseudonyms);
+}
+
+void
+erase_mended_of(const Catalog &catalog, const std::string &dataset, const std::string &secret,
+				std::vector<ErasureRequest> &requests, const pg::Settings &settings)
+{
+	erase_again(catalog, dataset, secret, requests, settings, &Eraser::run_mended);
 }
 
 } // namespace etl

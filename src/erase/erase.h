@@ -103,4 +103,9 @@ ErasureReport erase_subjects(const Catalog &catalog, const std::string &dataset,
 void erase_words_of(const Catalog &catalog, const std::string &dataset, const std::string &secret,
 					std::vector<ErasureRequest> &requests, const pg::Settings &settings);
 
+/// Treats what archived files hold of records that were mended after those whom they are about had
+/// been erased.
+void erase_mended_of(const Catalog &catalog, const std::string &dataset, const std::string &secret,
+					 std::vector<ErasureRequest> &requests, const pg::Settings &settings);
+
 } // namespace etl

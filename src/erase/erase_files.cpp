@@ -129,12 +129,13 @@ Eraser::find_some_files(const std::string &dataset, std::span<const int64_t> ids
 		" FROM unnest($2::bigint[]) i(id) JOIN etl.file f ON f.file_id = i.id"
 		" LEFT JOIN etl.run r USING (run_id))"
 		" SELECT file_id, coalesce(processed_path, ''), coalesce(archived_path, ''),"
-		" status = 'duplicate', defined_at FROM held"
+		" status = 'duplicate', defined_at, file_id FROM held"
 		// they were read by what the one was read by of which they are duplicates
 		" UNION SELECT d.file_id, coalesce(d.processed_path, ''), "
-		"coalesce(d.archived_path, ''), true, held.defined_at"
+		"coalesce(d.archived_path, ''), true, held.defined_at,"
+		" CASE WHEN d.sha256 = held.sha256 THEN held.file_id END"
 		" FROM held JOIN etl.file d ON d.dataset = $1 AND d.path = held.path"
-		" AND d.status = 'duplicate' ORDER BY 1",
+		" AND d.status = 'duplicate' ORDER BY 1, 6",
 		{pg::param(dataset), pg::param_array(std::vector<int64_t>(ids.begin(), ids.end()))});
 	std::vector<Copy> copies;
 	std::vector<std::string> paths;
@@ -154,6 +155,13 @@ Eraser::find_some_files(const std::string &dataset, std::span<const int64_t> ids
 			if (path.empty())
 				continue;
 			const char *const kind = archived ? "archived" : "processed";
+			RewriteTask task;
+			if (const auto lines = mended_lines_.find(rows.integer(i, 5));
+				archived && lines != mended_lines_.end())
+			{
+				task.lines = lines->second;
+				task.lines_text = reading->removes ? std::string_view() : erased_text;
+			}
 			paths.push_back((archived ? settings_.archive_dir : settings_.processed_dir) + "/" +
 							path);
 			copies.push_back({reading,
@@ -161,7 +169,7 @@ Eraser::find_some_files(const std::string &dataset, std::span<const int64_t> ids
 							  paths.back(),
 							  std::string(kind) + "/" + path,
 							  kind,
-							  {},
+							  std::move(task),
 							  {}});
 		}
 	}

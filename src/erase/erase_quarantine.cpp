@@ -232,15 +232,38 @@ Eraser::erase_quarantine_of(const std::string &dataset, const std::string &condi
 		report_.places.push_back(std::move(place));
 }
 
-/// Archived files hold records as they came. Of one that named nobody, and was then mended by hand,
-/// quarantine does not say any more whose it was.
+/// Archived files hold records as they came. Of one that named nobody, or somebody else, and was
+/// then mended by hand, quarantine does not say any more whose it was.
 void
 Eraser::add_mended_files()
 {
+	add_mended_lines();
 	const pg::Rows rows = pg::query("SELECT DISTINCT dataset, file_id FROM etl.quarantine"
 									" WHERE named_nobody AND file_id IS NOT NULL");
 	for (uint64_t i = 0; i < rows.size(); ++i)
 		quarantined_files_[rows.text(i, 0)].insert(rows.integer(i, 1));
+}
+
+/// What came of a record that was mended and is the people's now need not name them: its line says
+/// that it is theirs.
+void
+Eraser::add_mended_lines()
+{
+	if (texts_.empty())
+		return;
+	const pg::Rows rows = pg::query(
+		"SELECT dataset, file_id, line, subject FROM etl.quarantine WHERE subject = ANY ($1)"
+		" AND mended_at IS NOT NULL AND file_id IS NOT NULL AND line IS NOT NULL",
+		{texts()});
+	for (uint64_t i = 0; i < rows.size(); ++i)
+	{
+		const auto person = by_subject_.find(rows.text(i, 3));
+		if (person == by_subject_.end() || !readings_.is_related(rows.text(i, 0)))
+			continue;
+		quarantined_files_[rows.text(i, 0)].insert(rows.integer(i, 1));
+		mended_lines_[rows.integer(i, 1)].emplace(static_cast<uint64_t>(rows.integer(i, 2)),
+												  person->second);
+	}
 }
 
 void

@@ -38,6 +38,8 @@ class Eraser
 	void run();
 	/// Only what names the people by a word of a record, and the files that came from.
 	void run_words();
+	/// Only what archived files hold of records that were mended since and are theirs now.
+	void run_mended();
 	ErasureReport &report() { return report_; }
 	const Identities &people() const { return people_; }
 	/// Mode::collect, before run(): what is called with place and record, as JSON, of each.
@@ -94,6 +96,7 @@ class Eraser
 	void erase_quarantine_of(const std::string &dataset, const std::string &condition);
 	void remark_strangers();
 	void add_mended_files();
+	void add_mended_lines();
 	void note_untreated(const std::string &place, const std::string &why,
 						std::set<size_t> people = {});
 	std::set<size_t> people_in(const Copy &copy);
@@ -150,6 +153,9 @@ class Eraser
 	std::map<Oid, bool> interferes_;
 	std::optional<pg::Param> texts_array_, tokens_array_;
 	QuarantinedFiles quarantined_files_;
+	/// Lines of records that were mended and are the people's now, by file: to index of the
+	/// request.
+	std::map<int64_t, std::map<uint64_t, uint32_t>> mended_lines_;
 	std::vector<Copy> copies_; ///< that are to be rewritten next
 	/// Staged files of a dataset that asks: the first, and how many.
 	std::map<std::string, std::pair<std::string, size_t>> staged_requests_;

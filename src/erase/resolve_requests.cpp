@@ -310,31 +310,26 @@ note_recognised(const Batch &batch, std::map<std::string, uint64_t> &recognised)
 namespace
 {
 
-/// Those who were erased by a key before anybody was known to have it.
-void
-erase_known_now(const Catalog &catalog, const std::string &dataset, const std::string &secret,
-				const std::map<std::string, uint64_t> &recognised)
+/// Requests of people who have tombstones, as they came. weak: only of those whose keys nobody was
+/// known to have.
+std::vector<ErasureRequest>
+requests_of_erased(const std::string &dataset, const std::string &secret,
+				   const std::set<std::string> &people, bool weak)
 {
-	std::vector<std::string> pseudonyms;
-	std::map<std::string_view, std::string_view> subjects;
-	for (const auto &[subject, hash] : recognised)
-		if (hash == 0)
-			pseudonyms.push_back(subject_pseudonym(secret, dataset, "subject", subject));
-	if (pseudonyms.empty())
-		return;
-	size_t next = 0;
-	for (const auto &[subject, hash] : recognised)
-		if (hash == 0)
-			subjects.emplace(pseudonyms[next++], subject);
-	const pg::Rows rows = pg::query(
-		"SELECT t.pseudonym, coalesce(e.source, 'journal'), coalesce(e.email, ''),"
-		" coalesce(to_char(e.received_at AT TIME ZONE 'UTC',"
-		"  'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), '') FROM etl.tombstone t"
-		" LEFT JOIN etl.erasure e ON e.erasure_id = t.erasure_id"
-		" WHERE t.dataset = $1 AND t.kind = 'subject' AND t.weak AND t.reinstated_at IS NULL"
-		" AND t.pseudonym = ANY ($2)",
-		{pg::param(dataset),
-		 pg::param_array(std::vector<std::string_view>(pseudonyms.begin(), pseudonyms.end()))});
+	std::map<std::string, std::string_view> subjects;
+	std::vector<std::string_view> pseudonyms;
+	for (const std::string &subject : people)
+		pseudonyms.push_back(
+			subjects.emplace(subject_pseudonym(secret, dataset, "subject", subject), subject)
+				.first->first);
+	const pg::Rows rows =
+		pg::query("SELECT t.pseudonym, coalesce(e.source, 'journal'), coalesce(e.email, ''),"
+				  " coalesce(to_char(e.received_at AT TIME ZONE 'UTC',"
+				  "  'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), '') FROM etl.tombstone t"
+				  " LEFT JOIN etl.erasure e ON e.erasure_id = t.erasure_id"
+				  " WHERE t.dataset = $1 AND t.kind = 'subject' AND (t.weak OR NOT $3)"
+				  " AND t.reinstated_at IS NULL AND t.pseudonym = ANY ($2)",
+				  {pg::param(dataset), pg::param_array(pseudonyms), pg::param(weak)});
 	std::vector<ErasureRequest> requests;
 	for (uint64_t i = 0; i < rows.size(); ++i)
 	{
@@ -346,6 +341,19 @@ erase_known_now(const Catalog &catalog, const std::string &dataset, const std::s
 		request.received_at = rows.text(i, 3);
 		request.known = true;
 	}
+	return requests;
+}
+
+/// Those who were erased by a key before anybody was known to have it.
+void
+erase_known_now(const Catalog &catalog, const std::string &dataset, const std::string &secret,
+				const std::map<std::string, uint64_t> &recognised)
+{
+	std::set<std::string> subjects;
+	for (const auto &[subject, hash] : recognised)
+		if (hash == 0)
+			subjects.insert(subject);
+	std::vector<ErasureRequest> requests = requests_of_erased(dataset, secret, subjects, true);
 	erase_words_of(catalog, dataset, secret, requests, pg::Settings::current());
 }
 
@@ -399,6 +407,15 @@ erase_recognised(const Catalog &catalog, const std::string &dataset, const std::
 		if (!known[i])
 			fresh.push_back(std::move(requests[i]));
 	erase_subjects(catalog, dataset, secret, fresh, pg::Settings::current());
+}
+
+void
+erase_mended(const Catalog &catalog, const std::string &dataset, const std::string &secret,
+			 const std::set<std::string> &subjects)
+{
+	lock_for_erasure(catalog);
+	std::vector<ErasureRequest> requests = requests_of_erased(dataset, secret, subjects, false);
+	erase_mended_of(catalog, dataset, secret, requests, pg::Settings::current());
 }
 
 } // namespace etl

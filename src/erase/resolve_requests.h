@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -29,5 +30,10 @@ void note_recognised(const Batch &batch, std::map<std::string, uint64_t> &recogn
 /// people who were erased by a key that nobody was known to have, whose words are looked for now.
 void erase_recognised(const Catalog &catalog, const std::string &dataset, const std::string &secret,
 					  const std::map<std::string, uint64_t> &recognised);
+
+/// Records about people who were erased were mended since, and name them only now: what archived
+/// files hold of them is treated. subjects: their keys.
+void erase_mended(const Catalog &catalog, const std::string &dataset, const std::string &secret,
+				  const std::set<std::string> &subjects);
 
 } // namespace etl

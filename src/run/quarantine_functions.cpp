@@ -23,6 +23,7 @@
 
 extern "C"
 {
+#include "access/detoast.h"
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "commands/trigger.h"
@@ -112,6 +113,13 @@ class Row
 		if (null)
 			return std::nullopt;
 		return std::string(pg::call([=] { return TextDatumGetCString(stored); }));
+	}
+	/// Bytes of a text, which is not read.
+	size_t size(const char *column) const
+	{
+		bool null;
+		const Datum stored = datum(column, null);
+		return null ? 0 : pg::call([=] { return toast_raw_datum_size(stored) - VARHDRSZ; });
 	}
 	int64_t integer(const char *column) const
 	{
@@ -209,12 +217,23 @@ PG_ETL_ENTRY(etl_note_mended)
 							" is not open",
 						"Its status is " + status + ": there is nothing to be mended.",
 						"Mend records with status 'open'.");
+	if (const size_t size = after.size("record"), most = pg::Settings::current().max_record_size;
+		size > most)
+		throw pg::Error("54000",
+						"quarantined record " + std::to_string(before.integer("quarantine_id")) +
+							" cannot be mended by a record that long",
+						"It would have " + std::to_string(size) +
+							" bytes; etl.max_record_size is " + std::to_string(most) +
+							" bytes, and a replay reads no more.",
+						"Mend it by a shorter one, or raise etl.max_record_size.");
 	MendedRecords &records =
 		pg::call_cache<MendedRecords>(fcinfo, [] { return std::make_unique<MendedRecords>(); });
 	MendedRecords::Names names;
 	if (const std::optional<std::string> record = after.value("record"))
 		names = records.names(after.value("dataset").value_or(""), *record);
-	const bool named_nobody = before.boolean("named_nobody") || !before.value("subject");
+	const std::optional<std::string> named_before = before.value("subject");
+	const bool named_nobody =
+		before.boolean("named_nobody") || !named_before || named_before != names.subject;
 	return PointerGetDatum(changed_row(data->tg_relation, data->tg_newtuple, names, named_nobody));
 }
 

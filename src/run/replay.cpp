@@ -4,6 +4,7 @@
 #include <cstring>
 #include <map>
 #include <optional>
+#include <set>
 
 #include "audit/journal.h"
 #include "audit/trail.h"
@@ -103,6 +104,9 @@ class Replay
 		if (!recognised_.empty())
 			erase_recognised(catalog_, definition_.subject->dataset, pg::secret(pg::KeyUse::keep),
 							 recognised_);
+		if (!mended_people_.empty())
+			erase_mended(catalog_, definition_.subject->dataset, pg::secret(pg::KeyUse::keep),
+						 mended_people_);
 		merge_subject_segments(definition_.dataset);
 		ETL_FAULT("replay_completed");
 	}
@@ -267,6 +271,10 @@ class Replay
 			const BatchRecord &r = batch.records[i];
 			++result_.records;
 			result_.bytes += static_cast<int64_t>(r.record->text.size());
+			// what it was made of lies in the archive as it came
+			if (definition_.subject && mended[i] && r.record->treated && file_ids[i] != 0 &&
+				!known_subjects[i].empty())
+				mended_people_.insert(known_subjects[i]);
 			if (!r.accepted)
 			{
 				++result_.quarantined;
@@ -297,10 +305,11 @@ class Replay
 	std::vector<SubjectFile> subjects_;
 	std::vector<PersonEmail> emails_;
 	std::map<std::string, uint64_t> recognised_; ///< by key: as erase_recognised() takes it
-	std::vector<int64_t> records_;               ///< what is replayed, in order
-	std::vector<size_t> chunk_ends_;             ///< where each chunk of them ends
-	std::map<int64_t, size_t> file_ends_;        ///< by file: the position of its last record
-	int64_t mended_requests_ = 0;                ///< that were carried out
+	std::set<std::string> mended_people_; ///< who were erased, and whom mended records name now
+	std::vector<int64_t> records_;        ///< what is replayed, in order
+	std::vector<size_t> chunk_ends_;      ///< where each chunk of them ends
+	std::map<int64_t, size_t> file_ends_; ///< by file: the position of its last record
+	int64_t mended_requests_ = 0;         ///< that were carried out
 	ProcessedFileMerger merger_;
 };
 

@@ -231,31 +231,37 @@ FileRewriter::pass(FileReader &reader, size_t number, const Transform &transform
 	const RewriteTask &task = tasks_[number];
 	std::string out;
 	uint64_t line = 1;
-	RecordSplitter splitter(max_rewritten_record, task.whole_json,
-							[&](const RawRecord &raw)
-							{
-								if (raw.too_long)
-									throw FileError("54000",
-													"record at line " + std::to_string(raw.line) +
-														" exceeds 1 GB and cannot be rewritten");
-								++outcome.records;
-								const uint32_t person = transform(raw.text, out, outcome);
-								if (person != UINT32_MAX)
-								{
-									++outcome.found[person];
-									if (task.collect)
-										hand_over(number, raw.text);
-								}
-								const bool changed = person != UINT32_MAX && out != raw.text;
-								outcome.changed = outcome.changed || changed;
-								if (writer == nullptr)
-									return;
-								for (; line < raw.line; ++line)
-									writer->write("\n");
-								writer->write(changed ? std::string_view(out) : raw.text);
-								writer->write("\n");
-								++line;
-							});
+	RecordSplitter splitter(
+		max_rewritten_record, task.whole_json,
+		[&](const RawRecord &raw)
+		{
+			if (raw.too_long)
+				throw FileError("54000", "record at line " + std::to_string(raw.line) +
+											 " exceeds 1 GB and cannot be rewritten");
+			++outcome.records;
+			uint32_t person = transform(raw.text, out, outcome);
+			if (person == UINT32_MAX && raw.text != task.lines_text)
+				if (const auto line = task.lines.find(raw.line); line != task.lines.end())
+				{
+					person = line->second;
+					out = task.lines_text;
+				}
+			if (person != UINT32_MAX)
+			{
+				++outcome.found[person];
+				if (task.collect)
+					hand_over(number, raw.text);
+			}
+			const bool changed = person != UINT32_MAX && out != raw.text;
+			outcome.changed = outcome.changed || changed;
+			if (writer == nullptr)
+				return;
+			for (; line < raw.line; ++line)
+				writer->write("\n");
+			writer->write(changed ? std::string_view(out) : raw.text);
+			writer->write("\n");
+			++line;
+		});
 	std::vector<char> buffer(256 * 1024);
 	while (const size_t got = reader.read(buffer.data(), buffer.size()))
 	{

@@ -29,6 +29,10 @@ struct RewriteTask
 	bool probe = false;   ///< rarely changes: read it first, write only when it does
 	bool collect = false; ///< hand over the texts of the records that were found
 	size_t group = 0;     ///< which transformation
+	/// Records that are somebody's although the transformation finds nobody in them, by line, and
+	/// what takes their place.
+	std::map<uint64_t, uint32_t> lines;
+	std::string lines_text;
 };
 
 struct RewriteOutcome

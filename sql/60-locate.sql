@@ -145,6 +145,15 @@ BEGIN
      WHERE q.wal_lsn IS NULL AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = q.relation)
        AND EXISTS (SELECT FROM etl.purge_pending o WHERE o.xid = q.xid AND o.relation <> q.relation);
 
+    -- copies that were made while the erasure was open, or by a snapshot from before it
+    INSERT INTO etl.purge_pending (xid, relation, filenode)
+    SELECT t.xid, v.view, 0
+      FROM (SELECT q.xid, array_agg(q.relation) AS relations FROM etl.purge_pending q
+             GROUP BY q.xid HAVING bool_or(q.wal_lsn IS NULL)) t
+     CROSS JOIN LATERAL etl.materialized_views((SELECT array_agg(c.oid) FROM pg_class c
+         WHERE c.oid = ANY (t.relations) AND c.oid <> ALL (catalogs) AND c.relkind <> 'm')) v
+    ON CONFLICT DO NOTHING;
+
     -- tables: rewritten when there is another file that keeps no row version the erasure replaced;
     -- materialized views: refreshed, those that read others after them
     FOR p IN

@@ -23,6 +23,11 @@
 #include "pg/spi.h"
 #include "publish/plan.h"
 
+extern "C"
+{
+#include "access/xact.h"
+}
+
 namespace etl
 {
 
@@ -31,6 +36,20 @@ lock_exports(bool erases)
 {
 	(void)pg::lock_name("pg_etl export", erases ? pg::LockKind::exclusive : pg::LockKind::shared,
 						true);
+	if (erases || !pg::call([] { return bool(IsolationUsesXactSnapshot()); }))
+		return;
+	const std::string seen = pg::query("SELECT pg_current_snapshot()::text").text(0, 0);
+	const AsCatalogOwner owner;
+	// a dump brings numbers of another server's transactions
+	if (!pg::query_now(
+			 "SELECT FROM etl.erasure WHERE NOT pg_visible_in_snapshot(xid, $1::pg_snapshot)"
+			 " AND pg_visible_in_snapshot(xid, pg_current_snapshot()) LIMIT 1",
+			 {pg::param(seen)})
+			 .empty())
+		throw pg::Error("40001", "cannot export rows as they were before an erasure",
+						"The transaction began before an erasure that has committed since, and "
+						"would write whom it erased.",
+						"Try the transaction again.");
 }
 
 void

@@ -11,7 +11,8 @@ namespace etl
 {
 
 /// Waits for an erasure that is under way, and keeps the next one waiting until the transaction
-/// ends: nobody is exported as they were before it.
+/// ends: nobody is exported as they were before it. Throws 40001 where the transaction's snapshot
+/// is older than an erasure that has committed.
 void lock_exports(bool erases);
 
 /// Adds a row to etl.export, as the extension's owner, and completes the note of what the export is

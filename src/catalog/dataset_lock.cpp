@@ -27,4 +27,11 @@ is_only_released(const std::string &dataset)
 	return !pg::lock_name("pg_etl release " + dataset, pg::LockKind::shared, false);
 }
 
+void
+lock_definitions(bool defines)
+{
+	(void)pg::lock_name("pg_etl definitions",
+						defines ? pg::LockKind::exclusive : pg::LockKind::shared, true);
+}
+
 } // namespace etl

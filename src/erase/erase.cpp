@@ -38,7 +38,7 @@ extern "C"
 namespace etl
 {
 
-void
+Catalog
 lock_for_erasure(const Catalog &catalog)
 {
 	// what another session committed while this one waited must be seen afterwards
@@ -51,8 +51,15 @@ lock_for_erasure(const Catalog &catalog)
 		for (const auto &[name, definition] : catalog.all())
 			if (definition.erases.has_value() == asks)
 				lock_dataset(name, true);
+	// one that is defined from now on is run after the erasure, and knows it
+	lock_definitions(false);
+	Catalog now = Catalog::load();
+	for (const auto &[name, definition] : now.all())
+		if (catalog.find(name) == nullptr)
+			lock_dataset(name, true);
 	for (const std::string &name : dropped_datasets())
 		lock_dataset(name, true);
+	return now;
 }
 
 Eraser::Eraser(const Catalog &catalog, const std::string &dataset, const std::string &secret,
@@ -270,13 +277,13 @@ Eraser::tokens()
 }
 
 ErasureReport
-erase_subjects(const Catalog &catalog, const std::string &dataset, const std::string &secret,
+erase_subjects(const Catalog &known, const std::string &dataset, const std::string &secret,
 			   std::vector<ErasureRequest> &requests, const pg::Settings &settings, bool dry_run)
 {
 	if (requests.empty())
 		return {};
 	const pg::WithoutValues without_values;
-	lock_for_erasure(catalog);
+	const Catalog catalog = lock_for_erasure(known);
 	if (!dry_run)
 		lock_exports(true);
 	mark_held(dataset, secret, requests);
@@ -304,14 +311,14 @@ namespace
 /// An erasure of people who were erased before, of some places only: recorded where anything was
 /// found.
 void
-erase_again(const Catalog &catalog, const std::string &dataset, const std::string &secret,
+erase_again(const Catalog &known, const std::string &dataset, const std::string &secret,
 			std::vector<ErasureRequest> &requests, const pg::Settings &settings,
 			void (Eraser::*run)())
 {
 	if (requests.empty())
 		return;
 	const pg::WithoutValues without_values;
-	lock_for_erasure(catalog);
+	const Catalog catalog = lock_for_erasure(known);
 	lock_exports(true);
 	mark_held(dataset, secret, requests);
 	Eraser eraser(catalog, dataset, secret, requests, settings, Eraser::Mode::erase);

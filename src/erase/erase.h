@@ -89,12 +89,14 @@ struct ErasureReport
 };
 
 /// Waits until no other session runs, replays or erases a dataset: an erasure meets whole runs
-/// only. Datasets of requests first, the others in order of their names, always.
-void lock_for_erasure(const Catalog &catalog);
+/// only. Datasets of requests first, the others in order of their names, always; last those that
+/// were defined while it waited. Returns the definitions as they are then and stay until the
+/// transaction ends.
+Catalog lock_for_erasure(const Catalog &catalog);
 
 /// Erases, set-based: one statement for each table. Fills the counts, inserts rows of etl.erasure
 /// and tombstones, and writes audit and journal. dry_run: only looks.
-ErasureReport erase_subjects(const Catalog &catalog, const std::string &dataset,
+ErasureReport erase_subjects(const Catalog &known, const std::string &dataset,
 							 const std::string &secret, std::vector<ErasureRequest> &requests,
 							 const pg::Settings &settings, bool dry_run = false);
 

@@ -129,7 +129,9 @@ insert_erasures(const std::string &dataset, Requests requests, size_t from,
 		"  THEN e.row_count END), file_count = greatest(excluded.file_count,"
 		"  CASE WHEN e.untreated IS NOT NULL THEN e.file_count END),"
 		" remarks = excluded.remarks, error = excluded.error,"
-		" waits_for = NULL, untreated = excluded.untreated",
+		" waits_for = NULL, untreated = excluded.untreated,"
+		// of one that waited: this transaction treats, and what it leaves is to be purged
+		" xid = excluded.xid, purged_at = NULL",
 		{pg::param(dataset), pg::param_array(ids), pg::param_array(sources),
 		 pg::param_array(subjects), pg::param_array(emails), pg::param_array(statuses),
 		 pg::param_array(rows), pg::param_array(files), pg::param_array(conflicts),

@@ -208,7 +208,7 @@ PG_ETL_ENTRY(etl_erase)
 	const std::string expected = text_or_empty(fcinfo, 4);
 	require_utf8();
 	const pg::Spi spi;
-	const Catalog catalog = Catalog::load();
+	Catalog catalog = Catalog::load();
 	people_definition(catalog, dataset);
 	ErasureRequest request;
 	request.source = std::make_shared<const std::string>("sql");
@@ -221,7 +221,7 @@ PG_ETL_ENTRY(etl_erase)
 	const pg::Settings settings = pg::Settings::current();
 	settings.require_folders();
 	const std::string secret = pg::secret(pg::KeyUse::keep);
-	lock_for_erasure(catalog);
+	catalog = lock_for_erasure(catalog);
 	// a hold, or an earlier erasure, may be among what a restored database does not know
 	if (!dry_run)
 		require_journal_applied();
@@ -265,14 +265,14 @@ PG_ETL_ENTRY(etl_reinstate)
 	const std::string subject = text_or_empty(fcinfo, 1);
 	const std::string email = fold_email(text_or_empty(fcinfo, 3));
 	const pg::Spi spi;
-	const Catalog catalog = Catalog::load();
+	Catalog catalog = Catalog::load();
 	people_definition(catalog, dataset);
 	const std::string reason = required_reason(fcinfo, 2);
 	if (subject.empty() && email.empty())
 		throw pg::Error("22004", "neither subject nor email is given", "",
 						"SELECT etl_reinstate('" + dataset + "', subject => '…', reason => '…');");
 	const std::string secret = pg::secret(pg::KeyUse::keep);
-	lock_for_erasure(catalog);
+	catalog = lock_for_erasure(catalog);
 	require_journal_applied();
 	std::string by_subject, by_email;
 	if (!subject.empty())

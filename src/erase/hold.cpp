@@ -147,13 +147,13 @@ PG_ETL_ENTRY(etl_release_hold)
 	require_utf8();
 	pg::ResultSet result(fcinfo);
 	const pg::Spi spi;
-	const Catalog catalog = Catalog::load();
+	Catalog catalog = Catalog::load();
 	(void)catalog.get(dataset);
 	std::string person;
 	if (!PG_ARGISNULL(1))
 		person = person_of(catalog, dataset, pg::text_argument(fcinfo, 1));
 	// before anybody is looked up: what another session is loading must be there
-	lock_for_erasure(catalog);
+	catalog = lock_for_erasure(catalog);
 	require_journal_applied();
 	require_files_known(catalog, pg::Settings::current());
 	const std::string secret = pg::secret(pg::KeyUse::keep);

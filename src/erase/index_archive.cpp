@@ -260,12 +260,12 @@ PG_ETL_ENTRY(etl_catalog_archive)
 	require_utf8();
 	pg::ResultSet result(fcinfo);
 	const pg::Spi spi;
-	const Catalog catalog = Catalog::load();
+	Catalog catalog = Catalog::load();
 	if (!PG_ARGISNULL(0))
 		(void)catalog.get(dataset);
 	const pg::Settings settings = pg::Settings::current();
 	settings.require_folders();
-	lock_for_erasure(catalog);
+	catalog = lock_for_erasure(catalog);
 	// files that are to be loaded again must not count as known
 	require_files_known(catalog, settings);
 	for (const auto &[name, definition] : catalog.all())

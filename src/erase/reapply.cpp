@@ -303,9 +303,9 @@ PG_ETL_ENTRY(etl_reapply)
 	require_utf8();
 	pg::ResultSet result(fcinfo);
 	const pg::Spi spi;
-	const Catalog catalog = Catalog::load();
+	Catalog catalog = Catalog::load();
 	// before anybody is looked up, and before the journal: as every erasure does
-	lock_for_erasure(catalog);
+	catalog = lock_for_erasure(catalog);
 	lock_journal();
 	const JournalState state = journal_state(true);
 	if (state.path.empty())

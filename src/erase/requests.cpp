@@ -37,13 +37,12 @@ namespace etl
 
 ErasureRun::ErasureRun(const Catalog &catalog, const Definition &definition,
 					   const std::string &secret)
-	: catalog_(catalog), definition_(definition), secret_(secret), asked_(secret),
+	// before anybody is looked up: what another session is loading must be there
+	: catalog_(lock_for_erasure(catalog)), definition_(definition), secret_(secret), asked_(secret),
 	  erased_(
 		  secret, [] { return std::make_unique<pg::TempFile>(); }, limits::erased_memory)
 {
-	// before anybody is looked up: what another session is loading must be there
-	lock_for_erasure(catalog);
-	require_files_known(catalog, pg::Settings::current());
+	require_files_known(catalog_, pg::Settings::current());
 }
 
 namespace

@@ -57,7 +57,7 @@ class ErasureRun
 	std::string clean_request(Document &document, const RefusedRecord &refused,
 							  std::span<const Identities *const> people) const;
 
-	const Catalog &catalog_;
+	const Catalog catalog_; ///< as an erasure must know it
 	const Definition &definition_;
 	const std::string secret_;
 	mutable pg::ServerTypeInput type_input_; ///< says what fits its column in a refused request

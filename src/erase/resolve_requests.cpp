@@ -360,11 +360,11 @@ erase_known_now(const Catalog &catalog, const std::string &dataset, const std::s
 } // namespace
 
 void
-erase_recognised(const Catalog &catalog, const std::string &dataset, const std::string &secret,
+erase_recognised(const Catalog &known_before, const std::string &dataset, const std::string &secret,
 				 const std::map<std::string, uint64_t> &recognised)
 {
 	std::vector<ErasureRequest> requests;
-	lock_for_erasure(catalog);
+	const Catalog catalog = lock_for_erasure(known_before);
 	erase_known_now(catalog, dataset, secret, recognised);
 	{
 		std::vector<int64_t> hashes;

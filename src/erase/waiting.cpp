@@ -128,7 +128,7 @@ PG_ETL_ENTRY(etl_erase_failed)
 	require_utf8();
 	pg::ResultSet result(fcinfo);
 	const pg::Spi spi;
-	const Catalog catalog = Catalog::load();
+	Catalog catalog = Catalog::load();
 	std::string only;
 	if (!PG_ARGISNULL(0))
 	{
@@ -136,7 +136,7 @@ PG_ETL_ENTRY(etl_erase_failed)
 		people_definition(catalog, only);
 	}
 	// before anybody is looked up: what another session is loading must be there
-	lock_for_erasure(catalog);
+	catalog = lock_for_erasure(catalog);
 	require_journal_applied();
 	const pg::Settings settings = pg::Settings::current();
 	settings.require_folders();

@@ -19,6 +19,7 @@ extern "C"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/rls.h"
+#include "utils/snapmgr.h"
 }
 
 namespace pg
@@ -198,6 +199,8 @@ copy_out(const std::string &query, int fd,
 			List *parsed = raw_parser(sql, RAW_PARSE_DEFAULT);
 			ParseState *state = make_parsestate(nullptr);
 			state->p_sourcetext = sql;
+			// that of the statement which called may be older than a lock that was waited for
+			PushActiveSnapshot(GetTransactionSnapshot());
 			// the statement checks pg_write_server_files here; the pipe is ours
 			CopyToState copy =
 				BeginCopyTo(state, nullptr, linitial_node(RawStmt, parsed), InvalidOid, name, false,
@@ -208,6 +211,7 @@ copy_out(const std::string &query, int fd,
 			const uint64_t rows = DoCopyTo(copy);
 			EndCopyTo(copy);
 			free_parsestate(state);
+			PopActiveSnapshot();
 			return rows;
 		});
 }

@@ -29,7 +29,8 @@ uint64_t copy_in(Oid relation, const std::vector<std::string> &columns, RowSourc
 uint64_t copy_into_target(Oid relation, const std::vector<std::string> &columns, RowSource &source);
 
 /// COPY (query) TO the file descriptor (with options such as "FORMAT binary"), which stays open.
-/// The reader of a pipe must be another thread. Returns the number of rows written.
+/// The query sees what is committed now, as far as the isolation level lets it. The reader of a
+/// pipe must be another thread. Returns the number of rows written.
 uint64_t copy_out(const std::string &query, int fd,
 				  const std::vector<std::pair<std::string, std::string>> &options);
 

@@ -10,6 +10,7 @@ extern "C"
 #include "utils/array.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 }
 
@@ -314,17 +315,23 @@ struct Arguments
 	int n = 0;
 };
 
+/// now: under a snapshot of now, whatever that of the transaction is.
 Rows
-run(const std::string &sql, std::initializer_list<Param> params)
+run(const std::string &sql, std::initializer_list<Param> params, bool now = false)
 {
 	Arguments a(params);
 	const char *text = sql.c_str();
 	call_spi(
 		[&]
 		{
-			const int rc = SPI_execute_with_args(text, a.n, a.types, a.values, a.nulls, false, 0);
+			if (now)
+				PushActiveSnapshot(GetLatestSnapshot());
+			// a query that only reads takes the active snapshot
+			const int rc = SPI_execute_with_args(text, a.n, a.types, a.values, a.nulls, now, 0);
 			if (rc < 0)
 				elog(ERROR, "SPI_execute failed: %s", SPI_result_code_string(rc));
+			if (now)
+				PopActiveSnapshot();
 		});
 	return Rows(SPI_tuptable, SPI_processed);
 }
@@ -335,6 +342,12 @@ Rows
 query(const std::string &sql, std::initializer_list<Param> params)
 {
 	return run(sql, params);
+}
+
+Rows
+query_now(const std::string &sql, std::initializer_list<Param> params)
+{
+	return run(sql, params, true);
 }
 
 uint64_t

@@ -118,6 +118,9 @@ call_spi(F &&f) -> decltype(f())
 
 /// Runs a query and returns its rows (of a statement with RETURNING too).
 Rows query(const std::string &sql, std::initializer_list<Param> params = {});
+/// Runs a query that changes nothing on what is committed now, also where the transaction's
+/// snapshot is older.
+Rows query_now(const std::string &sql, std::initializer_list<Param> params = {});
 /// Runs a statement and returns the number of rows it touched.
 uint64_t execute(const std::string &sql, std::initializer_list<Param> params = {});
 

@@ -8,6 +8,7 @@
 #include "anonymize/person_match.h"
 #include "anonymize/treatment_check.h"
 #include "catalog/citus.h"
+#include "catalog/dataset_lock.h"
 #include "catalog/definitions.h"
 #include "catalog/former_definitions.h"
 #include "catalog/run_row.h"
@@ -321,6 +322,8 @@ PG_ETL_ENTRY(etl_define)
 	const Definition definition = read_definition(json);
 	// two sessions that define at the same time: the second sees what the first has defined
 	pg::execute("LOCK TABLE etl.dataset IN SHARE ROW EXCLUSIVE MODE");
+	// an erasure under way does not know the dataset: what it loads must come after
+	lock_definitions(true);
 	const Catalog before = Catalog::load();
 	before.refuse_conflicts(definition);
 	refuse_inexact_subjects(before, definition);

@@ -24,12 +24,12 @@ CREATE TABLE etl.purge_pending (
 );
 COMMENT ON TABLE etl.purge_pending
     IS 'Tables in which an erasure left old row versions that may still be on disk: of a partitioned table or a tree '
-    'of inheritance each one, of a view those that it selects from';
+    'of inheritance each one, of a view those that it selects from; and those whose planner statistics hold their rows';
 COMMENT ON COLUMN etl.purge_pending.xid IS 'The transaction that erased';
 COMMENT ON COLUMN etl.purge_pending.relation IS 'The table';
 COMMENT ON COLUMN etl.purge_pending.filenode
     IS 'Its file at that time: a rewrite gives it another; null: a partitioned or foreign table, of which this '
-    'database has only statistics';
+    'database has only statistics, or one that the tables are partitions or children of, of which only those count';
 COMMENT ON COLUMN etl.purge_pending.wal_lsn
     IS 'Where the write-ahead log was when the table had been rewritten: older log may hold the bytes; null: not '
     'rewritten yet';
@@ -163,8 +163,10 @@ BEGIN
                    max(q.xid::text::numeric)::text::xid8::xid AS erased_by,
                bool_or(q.filenode = 0) AS is_new,
                c.relkind IN ('r', 'm', 't')
-                   AND bool_or(q.filenode = pg_relation_filenode(c.oid)
-                       OR (c.relkind <> 'm' AND NOT etl.older(q.xid::xid, c.relfrozenxid))) AS rewrite
+                   AND bool_or(q.filenode IS NOT NULL AND (q.filenode = pg_relation_filenode(c.oid)
+                       OR (c.relkind <> 'm' AND NOT etl.older(q.xid::xid, c.relfrozenxid)))) AS rewrite,
+               -- only its statistics are of rows that were erased
+               bool_and(q.filenode IS NULL) AND c.relkind IN ('r', 'p', 'f') AS is_only_sampled
           FROM etl.purge_pending q JOIN pg_class c ON c.oid = q.relation JOIN pg_namespace n ON n.oid = c.relnamespace
           LEFT JOIN etl.materialized_views((SELECT array_agg(DISTINCT o.relation) FROM etl.purge_pending o
               JOIN pg_class t ON t.oid = o.relation AND t.relkind <> 'm')) v ON v.view = q.relation
@@ -199,10 +201,13 @@ BEGIN
         END IF;
         -- statistics from before the rewrite: who made them may have seen older rows
         since := p.made_by;
-        IF p.relkind IN ('p', 'f') THEN
-            -- nothing rewrites it: those from before the erasure, or before one of its partitions was rewritten
-            SELECT coalesce((SELECT l.xmin FROM pg_partition_tree(p.relation) t JOIN pg_class l ON l.oid = t.relid
-                AND l.relkind = 'r'
+        IF p.is_only_sampled THEN
+            -- nothing rewrites it: those from before the erasure, or before one of its partitions or children was
+            -- rewritten
+            WITH RECURSIVE t(relid) AS (
+                SELECT i.inhrelid FROM pg_inherits i WHERE i.inhparent = p.relation
+                UNION SELECT i.inhrelid FROM t JOIN pg_inherits i ON i.inhparent = t.relid)
+            SELECT coalesce((SELECT l.xmin FROM t JOIN pg_class l ON l.oid = t.relid AND l.relkind = 'r'
                               ORDER BY age(l.xmin) LIMIT 1), p.erased_by) INTO since;
             IF etl.older(since, p.erased_by) THEN
                 since := p.erased_by;

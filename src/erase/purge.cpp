@@ -31,6 +31,14 @@ note_purge(const std::vector<Oid> &relations)
 	// rows lie in partitions, in inheriting tables and in what a view selects from; a partitioned
 	// and a foreign table have no file, but statistics of their own
 	const std::string behind = relations_behind;
+	// ANALYZE of what they are parts of samples their rows, too
+	const std::string above =
+		"WITH RECURSIVE above (oid) AS (SELECT i.inhparent FROM pg_inherits i WHERE i.inhrelid IN "
+		"(" +
+		behind +
+		") UNION SELECT i.inhparent FROM above a JOIN pg_inherits i ON i.inhrelid = a.oid)"
+		" SELECT oid FROM above WHERE oid NOT IN (" +
+		behind + ")";
 	pg::execute("INSERT INTO etl.purge_pending (xid, relation, filenode)"
 				" SELECT pg_current_xact_id(), c.oid, pg_relation_filenode(c.oid) FROM pg_class c"
 				" WHERE (c.relkind IN ('r', 'p', 'f') AND c.oid IN (" +
@@ -40,7 +48,10 @@ note_purge(const std::vector<Oid> &relations)
 					" OR c.oid = 'pg_catalog.pg_statistic'::regclass"
 					" OR (c.oid = 'pg_catalog.pg_statistic_ext_data'::regclass AND EXISTS"
 					" (SELECT FROM pg_statistic_ext e WHERE e.stxrelid IN (" +
-					behind + "))) ON CONFLICT DO NOTHING",
+					behind + ") OR e.stxrelid IN (" + above +
+					")))"
+					" UNION ALL SELECT pg_current_xact_id(), a.oid, NULL FROM (" +
+					above + ") a ON CONFLICT DO NOTHING",
 				{pg::param_array(oids)});
 	// copies: whether one was refreshed after this transaction is known when it is committed
 	pg::execute("INSERT INTO etl.purge_pending (xid, relation, filenode)"

@@ -392,5 +392,11 @@ PG_ETL_ENTRY(etl_subject)
 						   "\" are not known here and were not looked into",
 					   "The database was restored from before them.",
 					   "SELECT * FROM etl_reload(since => '-infinity');");
+	for (const std::string &name : lost_datasets(catalog, settings))
+		pg::notice(WARNING,
+				   "archived files of dataset \"" + name +
+					   "\" are not known here and were not looked into",
+				   "The database was restored from before the dataset was defined.",
+				   lost_dataset_hint);
 	return static_cast<Datum>(0);
 }

@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <memory>
 #include <sstream>
 #include <system_error>
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -104,6 +106,17 @@ write_mark(const std::string &path, const std::string &text)
 	return false;
 }
 
+/// Where the marks of this database are. Needs the owner's rights.
+std::string
+marks_folder(const pg::Settings &settings)
+{
+	const pg::Rows identity = pg::query("SELECT archive_id::text FROM etl.archive");
+	if (identity.empty())
+		throw pg::Error("XX001", "etl.archive has no row",
+						"It says which marks in the archive are this database's.");
+	return settings.archive_dir + "/.pg_etl/" + identity.text(0, 0);
+}
+
 } // namespace
 
 ArchiveState
@@ -112,11 +125,7 @@ archive_state(const std::string &dataset, const pg::Settings &settings)
 	ArchiveState state;
 	// whoever looks at etl.health, or runs, need not be able to read these tables
 	const pg::RunAs owner(pg::extension_owner(), SECURITY_LOCAL_USERID_CHANGE);
-	const pg::Rows identity = pg::query("SELECT archive_id::text FROM etl.archive");
-	if (identity.empty())
-		throw pg::Error("XX001", "etl.archive has no row",
-						"It says which marks in the archive are this database's.");
-	state.path = settings.archive_dir + "/.pg_etl/" + identity.text(0, 0) + "/" + dataset;
+	state.path = marks_folder(settings) + "/" + dataset;
 	state.archived = read_mark(state.path);
 	const pg::Rows known = pg::query("SELECT count, nonce FROM etl.archive_mark WHERE dataset = $1",
 									 {pg::param(dataset)});
@@ -146,6 +155,48 @@ require_files_known(const Catalog &catalog, const pg::Settings &settings)
 {
 	for (const auto &[dataset, definition] : catalog.all())
 		require_files_known(dataset, settings);
+	const std::vector<std::string> lost = lost_datasets(catalog, settings);
+	if (!lost.empty())
+		throw pg::Error("55000",
+						"the database is behind the archived files of dataset \"" + lost[0] +
+							"\", which is not defined",
+						"\"" + settings.archive_dir +
+							"\" holds files that were loaded and are not known here: the database "
+							"was restored from before the dataset was defined.",
+						lost_dataset_hint);
+}
+
+const char *const lost_dataset_hint =
+	"Define it again (etl_define), then SELECT * FROM etl_reload(since => '-infinity');";
+
+std::vector<std::string>
+lost_datasets(const Catalog &catalog, const pg::Settings &settings)
+{
+	std::string folder;
+	{
+		const pg::RunAs owner(pg::extension_owner(), SECURITY_LOCAL_USERID_CHANGE);
+		folder = marks_folder(settings);
+	}
+	std::vector<std::string> lost;
+	const int fd = beneath::open(folder + "/.", O_RDONLY | O_DIRECTORY);
+	if (fd < 0 && errno == ENOENT)
+		return lost;
+	const std::unique_ptr<DIR, int (*)(DIR *)> dir(fd < 0 ? nullptr : fdopendir(fd), closedir);
+	if (!dir)
+		fail(errno, folder);
+	while (const dirent *entry = readdir(dir.get()))
+	{
+		// the folder itself, and marks that were being written
+		const std::string name = entry->d_name;
+		if (name.find('.') == std::string::npos && catalog.find(name) == nullptr &&
+			catalog.invalid().count(name) == 0)
+			lost.push_back(name);
+	}
+	// of a dataset that was dropped the database knows the mark
+	std::erase_if(lost, [&](const std::string &name)
+				  { return !archive_state(name, settings).is_behind(); });
+	std::sort(lost.begin(), lost.end());
+	return lost;
 }
 
 void

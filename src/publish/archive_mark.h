@@ -50,8 +50,15 @@ ArchiveState archive_state(const std::string &dataset, const pg::Settings &setti
 /// Throws 55000 where the archive holds files of the dataset that the database does not know. Needs
 /// the dataset's lock: another session may be between commit and moving its files.
 void require_files_known(const std::string &dataset, const pg::Settings &settings);
-/// The same of all datasets: an erasure must reach every file.
+/// The same of all datasets, also of those that are not defined here: an erasure must reach every
+/// file.
 void require_files_known(const Catalog &catalog, const pg::Settings &settings);
+
+/// Datasets that are not defined here and of which the archive holds files that the database does
+/// not know: they were defined after the backup from which it was restored.
+std::vector<std::string> lost_datasets(const Catalog &catalog, const pg::Settings &settings);
+/// What to do about them.
+extern const char *const lost_dataset_hint;
 
 /// Counts one further than both, in this transaction; the mark in the archive follows when it
 /// commits.

@@ -3,13 +3,16 @@
 #include <algorithm>
 #include <cerrno>
 #include <set>
+#include <unordered_set>
 
 #include "core/base/utf8.h"
 #include "core/files/file_error.h"
 #include "core/files/file_move.h"
 #include "core/files/file_reader.h"
 #include "core/files/file_writer.h"
+#include "core/json/document.h"
 #include "core/output/file_rewriter.h"
+#include "core/privacy/record_eraser.h"
 #include "core/records/record_splitter.h"
 #include "load/claim.h"
 #include "load/destinations.h"
@@ -38,10 +41,39 @@ is_there(const std::string &path)
 	return presence == Presence::there;
 }
 
+/// Calls visit(text) for each record of a processed file.
+template <typename Visit>
+void
+for_records(const std::string &path, bool gzip, Visit &&visit)
+{
+	FileReader reader(path, gzip ? Content::gzip : Content::stored, UINT64_MAX);
+	RecordSplitter splitter(SIZE_MAX / 4, false, [&](const RawRecord &raw) { visit(raw.text); });
+	std::vector<char> buffer(256 * 1024);
+	while (const size_t got = reader.read(buffer.data(), buffer.size()))
+	{
+		splitter.feed({buffer.data(), got});
+		pg::check_for_interrupts();
+	}
+	splitter.finish();
+}
+
+/// What tells a record of a file from the others, whichever run has written it: its key, where the
+/// dataset has one.
+std::string
+name_of(const Definition &definition, std::string_view text, Document &document)
+{
+	const std::string record(text);
+	ParseError error;
+	if (definition.key.empty() || !document.parse(record, error))
+		return record;
+	const std::string key = text_at(document, definition.key);
+	return key.empty() ? record : key;
+}
+
 } // namespace
 
-ProcessedFileMerger::ProcessedFileMerger(const std::string &dataset, const pg::Settings &settings)
-	: dataset_(dataset), settings_(settings),
+ProcessedFileMerger::ProcessedFileMerger(const Definition &definition, const pg::Settings &settings)
+	: definition_(definition), dataset_(definition.dataset), settings_(settings),
 	  texts_([] { return std::make_unique<pg::TempFile>(); }, limits::released_text_memory)
 {
 }
@@ -85,7 +117,9 @@ ProcessedFileMerger::complete(const std::function<bool(int64_t)> &is_complete)
 		std::string path = rows.text(i, 2);
 		const bool existed = !path.empty();
 		if (!existed)
-			path = free_name(settings_.processed_dir, rows.text(i, 1), {});
+			path = is_of_lost_run(file_id, rows.text(i, 1))
+					   ? rows.text(i, 1)
+					   : free_name(settings_.processed_dir, rows.text(i, 1), {});
 		FileAction publish;
 		publish.file_id = file_id;
 		publish.from = part_name(folder, file_id, "merged");
@@ -195,6 +229,59 @@ ProcessedFileMerger::record_lines(int64_t file_id, const std::string &archived, 
 	return lines;
 }
 
+/// Which records of a file are among those that were released just now. known: how many it has
+/// without them.
+std::vector<bool>
+ProcessedFileMerger::released_earlier(int64_t file_id, const std::string &existing, bool gzip,
+									  size_t known) const
+{
+	size_t count = 0;
+	for_records(existing, gzip, [&](std::string_view) { ++count; });
+	std::vector<bool> earlier(count, false);
+	if (count <= known)
+		return earlier;
+	size_t unknown = count - known;
+	Document document;
+	std::string text;
+	std::unordered_multiset<std::string> names;
+	for (const Released &record : released_.at(file_id))
+	{
+		texts_.read(record.text, text);
+		names.insert(name_of(definition_, text, document));
+	}
+	size_t i = 0;
+	for_records(existing, gzip,
+				[&](std::string_view record)
+				{
+					const size_t at = i++;
+					if (unknown == 0)
+						return;
+					const auto name = names.find(name_of(definition_, record, document));
+					if (name == names.end())
+						return;
+					earlier[at] = true;
+					names.erase(name);
+					--unknown;
+				});
+	return earlier;
+}
+
+/// Is there a file of that name which the catalog does not know, with nothing in it but records
+/// that were released just now?
+bool
+ProcessedFileMerger::is_of_lost_run(int64_t file_id, const std::string &path) const
+{
+	const std::string full = settings_.processed_dir + "/" + path;
+	if (!is_there(full) || destination_taken(full) ||
+		!pg::query("SELECT FROM etl.file WHERE processed_path = $1 UNION ALL"
+				   " SELECT FROM etl.export WHERE path = $1 LIMIT 1",
+				   {pg::param(path)})
+			 .empty())
+		return false;
+	const std::vector<bool> earlier = released_earlier(file_id, full, is_gzip(path), 0);
+	return std::find(earlier.begin(), earlier.end(), false) == earlier.end();
+}
+
 void
 ProcessedFileMerger::merge(int64_t file_id, const std::string &existing,
 						   const std::vector<uint64_t> &lines, const std::string &part, bool gzip)
@@ -214,24 +301,25 @@ ProcessedFileMerger::merge(int64_t file_id, const std::string &existing,
 	};
 	if (!existing.empty() && is_there(existing))
 	{
-		size_t n = 0;
-		FileReader reader(existing, gzip ? Content::gzip : Content::stored, UINT64_MAX);
-		RecordSplitter splitter(SIZE_MAX / 4, false,
-								[&](const RawRecord &raw)
-								{
-									if (n < lines.size())
-										write_released_before(lines[n]);
-									++n;
-									writer.write(raw.text);
-									writer.write("\n");
-								});
-		std::vector<char> buffer(256 * 1024);
-		while (const size_t got = reader.read(buffer.data(), buffer.size()))
-		{
-			splitter.feed({buffer.data(), got});
-			pg::check_for_interrupts();
-		}
-		splitter.finish();
+		const std::vector<bool> earlier = released_earlier(file_id, existing, gzip, lines.size());
+		size_t n = 0, i = 0;
+		for_records(existing, gzip,
+					[&](std::string_view record)
+					{
+						if (earlier[i++])
+							return;
+						if (n < lines.size())
+							write_released_before(lines[n]);
+						++n;
+						writer.write(record);
+						writer.write("\n");
+					});
+		if (n > lines.size())
+			pg::notice(WARNING, "a processed file holds records that are in quarantine here",
+					   "File \"" + storable_text(existing) + "\", " +
+						   std::to_string(n - lines.size()) +
+						   " records: the database was restored from before they were released.",
+					   "They are replaced when they are released again.");
 	}
 	write_released_before(UINT64_MAX);
 	writer.close();

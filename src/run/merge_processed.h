@@ -1,4 +1,8 @@
 // Records that leave quarantine get their place in the processed files of the files they came from.
+//
+// A database that was restored has records in quarantine that a run which it does not know has
+// released: the processed file has them already, perhaps as another run has written them. Of a
+// record that is released anew only what this run writes stays.
 #pragma once
 
 #include <cstdint>
@@ -9,6 +13,7 @@
 #include <vector>
 
 #include "core/base/text_store.h"
+#include "core/definition/definition.h"
 #include "pg/settings.h"
 
 namespace etl
@@ -20,7 +25,7 @@ class ProcessedFileMerger
 {
   public:
 	/// All must outlive it; it must go before the (sub)transaction ends.
-	ProcessedFileMerger(const std::string &dataset, const pg::Settings &settings);
+	ProcessedFileMerger(const Definition &definition, const pg::Settings &settings);
 
 	/// A record that was released: its file, its line there, and what the processed file gets.
 	void add(int64_t file_id, uint64_t line, std::string_view output);
@@ -40,9 +45,13 @@ class ProcessedFileMerger
 	std::string present_name(const std::string &path) const;
 	std::vector<uint64_t> record_lines(int64_t file_id, const std::string &archived,
 									   int64_t records, int64_t last_line);
+	std::vector<bool> released_earlier(int64_t file_id, const std::string &existing, bool gzip,
+									   size_t known) const;
+	bool is_of_lost_run(int64_t file_id, const std::string &path) const;
 	void merge(int64_t file_id, const std::string &existing, const std::vector<uint64_t> &lines,
 			   const std::string &part, bool gzip);
 
+	const Definition &definition_;
 	const std::string &dataset_;
 	const pg::Settings &settings_;
 	/// Of files that have records to come; in the order of lines once the file is merged.

@@ -84,15 +84,16 @@ PG_ETL_ENTRY(etl_reload)
 	const pg::Settings settings = pg::Settings::current();
 	settings.require_folders();
 	require_journal_applied();
-	bool any = false;
+	bool any = false, was_behind = false;
 	for (const std::string &dataset : catalog.order())
 	{
 		if (!only.empty() && dataset != only)
 			continue;
 		lock_dataset(dataset, true);
 		// a dataset that is named is looked through in any case
-		if (only.empty() && !archive_state(dataset, settings).is_behind() &&
-			(TIMESTAMP_IS_NOEND(since) || !has_left_out(dataset)))
+		const bool is_behind = archive_state(dataset, settings).is_behind();
+		was_behind = was_behind || is_behind;
+		if (only.empty() && !is_behind && (TIMESTAMP_IS_NOEND(since) || !has_left_out(dataset)))
 			continue;
 		any = true;
 		const RunResult run = reload_dataset(catalog, catalog.get(dataset), settings, since);
@@ -100,7 +101,19 @@ PG_ETL_ENTRY(etl_reload)
 			pg::query("SELECT * FROM etl.run WHERE run_id = $1", {pg::param(run.run_id)});
 		result.add_tuple(rows.tuple(0));
 	}
-	if (!any)
+	if (was_behind)
+		pg::notice(NOTICE, "files that etl_export has written since the backup are not known here",
+				   "Erasures do not reach them.",
+				   "Export them again under their names, or remove them.");
+	std::vector<std::string> lost;
+	if (only.empty())
+		lost = lost_datasets(catalog, settings);
+	for (const std::string &dataset : lost)
+		pg::notice(WARNING,
+				   "archived files of dataset \"" + dataset +
+					   "\" are not loaded, for it is not defined",
+				   "The database was restored from before it was.", lost_dataset_hint);
+	if (!any && lost.empty())
 		pg::notice(NOTICE, "the database knows all files that were loaded into it");
 	return static_cast<Datum>(0);
 }
@@ -130,6 +143,15 @@ PG_ETL_ENTRY(etl_archive_check)
 			return add("error",
 					   "the database does not know files that were loaded, of datasets " + behind,
 					   "SELECT * FROM etl_reload(since => '-infinity');");
+		std::string lost;
+		for (const std::string &dataset : lost_datasets(catalog, settings))
+			lost += (lost.empty() ? "" : ", ") + dataset;
+		if (!lost.empty())
+			return add("error",
+					   "the database does not know files that were loaded, nor the definitions of "
+					   "their datasets " +
+						   lost,
+					   lost_dataset_hint);
 		return add("ok", "the database knows all files that were loaded into it", "");
 	}
 	catch (const pg::PgError &)

@@ -60,7 +60,7 @@ class Replay
   public:
 	Replay(const Catalog &catalog, const Definition &definition, RunResult &result)
 		: catalog_(catalog), definition_(definition), result_(result),
-		  settings_(pg::Settings::current()), merger_(definition.dataset, settings_)
+		  settings_(pg::Settings::current()), merger_(definition, settings_)
 	{
 	}
 

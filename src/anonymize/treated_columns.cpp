@@ -14,6 +14,37 @@
 namespace etl
 {
 
+namespace
+{
+
+/// "info": "Ann" where the field is /info/name: what add_personal_edits() makes of it in a file.
+PersonalDefinition
+treated_whole(const PersonalDefinition &field, const ColumnType &type)
+{
+	PersonalDefinition whole;
+	whole.path = field.path;
+	whole.field = field.field;
+	whole.type = type;
+	const bool takes_redacted =
+		type.id == TypeId::text &&
+		(type.precision < 0 || whole.value.size() <= static_cast<size_t>(type.precision));
+	whole.treatment = takes_redacted ? Treatment::redact : Treatment::null;
+	whole.json =
+		nlohmann::json{{"field", field.field}, {"treatment", takes_redacted ? "redact" : "null"}}
+			.dump();
+	return whole;
+}
+
+bool
+keeps_key(const Definition &definition, const TableDefinition &table,
+		  const ColumnDefinition &column)
+{
+	return takes_key(definition, column) ||
+		   std::ranges::find(table.primary_key, column.name) != table.primary_key.end();
+}
+
+} // namespace
+
 std::vector<PersonalColumn>
 personal_columns(const Definition &definition, const TableDefinition &table)
 {
@@ -23,7 +54,7 @@ personal_columns(const Definition &definition, const TableDefinition &table)
 		const std::optional<Path> path = column_path(table, column);
 		if (!path)
 			continue;
-		PersonalColumn personal{&column, nullptr, {}};
+		PersonalColumn personal{&column, nullptr, {}, {}};
 		for (const PersonalDefinition &field : definition.personal)
 		{
 			const Holds held = holds(column, *path, field.path);
@@ -33,7 +64,13 @@ personal_columns(const Definition &definition, const TableDefinition &table)
 				personal.inside.push_back(
 					{&field, Path(field.path.begin() + static_cast<ptrdiff_t>(path->size()),
 								  field.path.end())});
+			else if (held == Holds::around && personal.whole == nullptr &&
+					 field.treatment != Treatment::keep && !keeps_key(definition, table, column))
+				personal.whole =
+					std::make_shared<const PersonalDefinition>(treated_whole(field, column.type));
 		}
+		if (personal.field == nullptr)
+			personal.field = personal.whole.get();
 		if (personal.field != nullptr || !personal.inside.empty())
 			columns.push_back(std::move(personal));
 	}

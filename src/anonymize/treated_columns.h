@@ -1,6 +1,7 @@
 // Treatments in SQL: which columns are personal, and what stands in their place.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -14,7 +15,8 @@ namespace etl
 struct PersonalColumn
 {
 	const ColumnDefinition *column;
-	/// What it takes: the field itself, or a part of what the field is. Null: see inside.
+	/// What it takes: the field itself, a part of what the field is, or a value in whose place the
+	/// field was expected. Null: see inside.
 	const PersonalDefinition *field;
 	/// Of a json or jsonb column: fields that lie inside its value, and where in it.
 	struct Inside
@@ -23,6 +25,8 @@ struct PersonalColumn
 		Path path;
 	};
 	std::vector<Inside> inside;
+	/// Of a value in whose place a field was expected: how it is treated.
+	std::shared_ptr<const PersonalDefinition> whole = {};
 };
 
 std::vector<PersonalColumn> personal_columns(const Definition &definition,

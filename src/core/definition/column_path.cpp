@@ -31,7 +31,7 @@ holds(const ColumnDefinition &column, const Path &column_path, const Path &field
 	if (column_path.size() == field.size())
 		return Holds::field;
 	return column.type.id == TypeId::json || column.type.id == TypeId::jsonb ? Holds::inside
-																			 : Holds::nothing;
+																			 : Holds::around;
 }
 
 bool

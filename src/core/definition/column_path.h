@@ -18,7 +18,8 @@ enum class Holds : uint8_t
 	nothing,
 	field,  ///< it takes the field, or an element that the field's "*" means
 	inside, ///< it is json or jsonb, and the field lies inside its value
-	part    ///< it takes a part of what the field is
+	part,   ///< it takes a part of what the field is
+	around  ///< it is no json and takes what the field lies in: a value there has no such field
 };
 Holds holds(const ColumnDefinition &column, const Path &column_path, const Path &field);
 

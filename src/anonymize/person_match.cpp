@@ -2,8 +2,8 @@
 
 #include "catalog/definitions.h"
 #include "core/definition/definition.h"
+#include "core/privacy/person_key.h"
 #include "core/types/column_type.h"
-#include "core/types/person_key.h"
 #include "pg/guard.h"
 #include "pg/spi.h"
 

@@ -4,10 +4,10 @@
 #include "core/json/json_edit.h"
 #include "core/privacy/anonymize.h"
 #include "core/privacy/email.h"
+#include "core/privacy/person_key.h"
 #include "core/privacy/pseudonym.h"
 #include "core/types/column_type.h"
 #include "core/types/encode_key.h"
-#include "core/types/person_key.h"
 
 namespace etl
 {

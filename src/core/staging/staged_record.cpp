@@ -13,13 +13,13 @@
 #include "core/json/json_edit.h"
 #include "core/privacy/email.h"
 #include "core/privacy/identities.h"
+#include "core/privacy/person_key.h"
 #include "core/privacy/pseudonym.h"
 #include "core/privacy/record_eraser.h"
 #include "core/records/record_splitter.h"
 #include "core/types/column_type.h"
 #include "core/types/encode.h"
 #include "core/types/encode_key.h"
-#include "core/types/person_key.h"
 #include "core/types/type_error.h"
 
 namespace etl

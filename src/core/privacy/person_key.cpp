@@ -1,7 +1,8 @@
-#include "core/types/person_key.h"
+#include "core/privacy/person_key.h"
 
 #include "core/base/ascii.h"
 #include "core/json/decimal.h"
+#include "core/records/plain_text.h"
 #include "core/types/column_type.h"
 #include "core/types/encode.h"
 #include "core/types/encode_key.h"
@@ -47,7 +48,10 @@ encode_person_key(const ColumnType &key, const ColumnType *column, Value value,
 	if (column == nullptr || !is_integer(key) || !value.is(Kind::string) ||
 		(column->id != TypeId::text && !is_plain_numeric(*column)))
 		return false;
-	const auto decimal = Decimal::parse(trim_ascii(value.text()));
+	auto decimal = Decimal::parse(trim_ascii(value.text()));
+	// digits of another script and blanks of every kind, as in records that are searched for a key
+	if (!decimal && column->id == TypeId::text)
+		decimal = Decimal::parse(trim_ascii(plain_characters(value.text())));
 	if (!decimal || !decimal->is_integer())
 		return false;
 	const std::string digits = decimal->to_string();

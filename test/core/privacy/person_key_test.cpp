@@ -1,5 +1,5 @@
+#include "core/privacy/person_key.h"
 #include "core/types/column_type.h"
-#include "core/types/person_key.h"
 
 #include <gtest/gtest.h>
 
@@ -28,7 +28,8 @@ read(std::string_view key, std::string_view text)
 
 TEST(PersonKey, reads_what_the_type_of_the_key_calls_the_same)
 {
-	for (const char *text : {"67318", "067318", "+67318", " 67318 ", "67318.0", "6.7318e4"})
+	for (const char *text : {"67318", "067318", "+67318", " 67318 ", "67318.0", "6.7318e4",
+							 "６７３１８", "67318\u00a0"})
 		EXPECT_EQ(read("bigint", text), "67318") << text;
 	for (const char *text : {"", "x", "67318.5", "67318x", "99999999999999999999", "67 318"})
 		EXPECT_EQ(read("bigint", text), "nobody") << text;

@@ -45,8 +45,16 @@ treat_raw_files(const Catalog &catalog, const Definition &definition, const Eras
 				definition, catalog.key_types(), erased.people, erased.secret, erased.dataset,
 				RecordEraser::Options{false, false, types});
 			eraser->find_keys_of(erased.keys);
-			return [eraser](std::string_view text, std::string &out, RewriteOutcome &)
-			{ return eraser->erase(text, out); };
+			// a record that goes leaves a blank line, so that the others keep theirs
+			const bool removes =
+				definition.subject && definition.subject->on_erasure == OnErasure::remove;
+			return [eraser, removes](std::string_view text, std::string &out, RewriteOutcome &)
+			{
+				const uint32_t person = eraser->erase(text, out);
+				if (removes && out == erased_text)
+					out.clear();
+				return person;
+			};
 		},
 		threads, &type_input);
 	const StopOnExit stop_on_exit(rewriter);

@@ -93,6 +93,29 @@ sql(qq{SELECT etl_hold('notes', '$long{r}', 'docket'); SELECT etl_erase('notes',
 is(sql(qq{SELECT status FROM etl_release_hold('notes', '$long{r}')}), 'completed', 'by its pseudonym, when a hold is released');
 is(places_with($node, $_), '', "'$_' is nowhere") for qw(Body-r r.long@);
 isnt(places_with($node, $_), '', "'$_' is still there") for qw(Body-s s.long@);
+# whoever was deleted and comes again is not loaded, whatever the table is like
+my $shape = sub {
+	my ($name, $primary_key, $more) = @_;
+	return qq<SELECT etl_define('{"type": "object", "x-etl": {"dataset": "$name", "files": ["$name.jsonl"], "key": "/id", "on_repeat": "update", "subject": {"field": "/id", "on_erasure": "delete"},
+	  "tables": [{"name": "$name", $primary_key "columns": [{"name": "id", "type": "bigint", "from": "/id"}, {"name": "name", "from": "/name"}]}$more]}}')>;
+};
+for my $case ([ 'plain', '' ], [ 'keyed', '"primary_key": ["id"],' ], [ 'parts', '"primary_key": ["id"],', ', {"name": "lines", "each": "/lines", "columns": [{"name": "id", "type": "bigint", "from": "/id"}, {"name": "line", "type": "integer", "from": "$line"}]}' ])
+{
+	my ($name, $primary_key, $more) = @$case;
+	sql($shape->($name, $primary_key, $more // ''));
+	stage($node, "date=2026-02-01/hour=1/$name.jsonl", qq({"id": 7, "name": "Gone7", "lines": [1]}\n{"id": 8, "name": "Name8"}\n));
+	sql("SELECT etl_run('$name')");
+	is(sql("SELECT status FROM etl_erase('$name', '7')"), 'completed', "$name: deleted");
+	stage($node, "date=2026-02-01/hour=2/$name.jsonl", qq({"id": 7, "name": "Again7", "lines": [1, 2]}\n{"id": 9, "name": "Name9"}\n));
+	is(run_counts($node, "etl_run('$name')"), 'succeeded|1|2|1|1', "$name: comes again, and is not loaded");
+	is(sql("SELECT string_agg(coalesce(id::text, 'null'), ',' ORDER BY id) FROM data.$name"), '8,9', "$name: nothing of them is in the table");
+	is(sql("SELECT status, record, key IS NULL, subject IS NULL FROM etl.quarantine WHERE dataset = '$name'"), 'erased|"[erased]"|t|t', "$name: nor in quarantine");
+	is_deeply([ slurp_lines("$root/archive/date=2026-02-01/hour=2/$name.jsonl") ], [ '', '{"id": 9, "name": "Name9"}' ], "$name: the archived file has a blank line");
+	is_deeply([ slurp_lines("$root/processed/date=2026-02-01/hour=2/$name.jsonl") ], [ '{"id": 9, "name": "Name9"}' ], "$name: the processed one none");
+	is(sql("SELECT status, loaded FROM etl_replay('$name')"), 'succeeded|0', "$name: there is nothing to replay");
+	is(places_with($node, 'Again7'), '', "$name: and they are nowhere");
+}
+
 # a record that waits for something else keeps the key of its person, in either order
 sql(q<SELECT etl_define('{"type": "object", "x-etl": {"dataset": "goods", "files": ["goods.jsonl"], "key": "/id", "tables": [{"name": "goods", "primary_key": ["id"], "columns": [{"name": "id", "type": "bigint", "from": "/id"}]}]}}')>);
 sql(q<SELECT etl_define('{"type": "object", "x-etl": {"dataset": "orders", "files": ["orders.jsonl"], "key": "/no", "subject": {"dataset": "members", "field": "/member"},

@@ -17,7 +17,8 @@ sub clerk { return $node->safe_psql('postgres', $_[0], extra_params => [ '-U', '
 
 # What hostile code tries. Sequences count what a rollback takes back otherwise: where the code ran as the
 # owner, as somebody else, and where something has succeeded that the owner may not.
-sql(<<'SQL');
+my $superuser = sql('SELECT quote_ident(current_user)');
+sql(<<'SQL' =~ s/\b(SET ROLE|GRANT) postgres\b/$1 $superuser/gr);
 CREATE ROLE clerk LOGIN;
 CREATE ROLE reader LOGIN;
 SELECT etl_grant('clerk', 'operator');
@@ -153,7 +154,7 @@ my $hour = 0;
 my ($cells, $refused) = (0, 0);
 
 # What an attack that was let in, or our own statements, have left.
-sub forget { return sql('SET client_min_messages = error; ALTER ROLE clerk NOSUPERUSER; REVOKE postgres FROM clerk; TRUNCATE public.only_superusers; ALTER SEQUENCE hostile.as_other RESTART; ALTER SEQUENCE hostile.succeeded RESTART') }
+sub forget { return sql('SET client_min_messages = error; ALTER ROLE clerk NOSUPERUSER; REVOKE ' . $superuser . ' FROM clerk; TRUNCATE public.only_superusers; ALTER SEQUENCE hostile.as_other RESTART; ALTER SEQUENCE hostile.succeeded RESTART') }
 
 # One cell: what the call says, and that nobody's rights were used but the owner's.
 sub cell

@@ -281,11 +281,31 @@ RecordStager::treat_erased(const RawRecord &raw, uint32_t file, const RowContext
 		piece.recognised.push_back({record.subject, hash});
 	else if (eraser_->makes_known(record.subject))
 		piece.recognised.push_back({record.subject, 0});
+	if (definition_.subject && definition_.subject->on_erasure == OnErasure::remove &&
+		text == erased_text)
+	{
+		refuse_erased(piece.records.back(), piece);
+		return true;
+	}
 	piece.records.pop_back();
 	const RawRecord treated{piece.arena.copy(text), raw.line, false};
 	stage_treated(treated, treated.text.size(), file, context, piece);
 	piece.records.back().treated = true;
 	return true;
+}
+
+/// Of somebody whose records are deleted nothing is loaded, and nothing is left to be mended.
+void
+RecordStager::refuse_erased(StagedRecord &record, Piece &piece)
+{
+	record.text = record.output = piece.arena.copy(erased_text);
+	record.key = record.key_binary = record.subject = {};
+	record.key_hash = record.subject_hash = 0;
+	record.violations = nullptr;
+	record.add({Code::constraint, "on_erasure", "", "/x-etl/subject/on_erasure", "23000",
+				"(root): the person was erased, and their records are deleted"});
+	record.loadable = false;
+	record.treated = true;
 }
 
 void

@@ -168,6 +168,7 @@ class RecordStager
 	/// pseudonym is another).
 	void stage_treated(const RawRecord &raw, size_t readable, uint32_t file,
 					   const RowContext &context, Piece &piece);
+	void refuse_erased(StagedRecord &record, Piece &piece);
 
 	/// Makes room for what `bytes` of text will be if they are like those of the piece filled last:
 	/// a vector that grows by doubling copies, and holds more than it needs. At most `limit` bytes.

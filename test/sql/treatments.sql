@@ -146,7 +146,7 @@ DECLARE
     subject text;
 BEGIN
     FOR statement IN SELECT etl.removal_statements('members') LOOP
-        FOR subject IN EXECUTE statement USING ARRAY['1', '2', '3', '99'] LOOP
+        FOR subject IN EXECUTE statement USING ARRAY['1', '2', '3', '99'], ARRAY[]::text[] LOOP
             INSERT INTO touched VALUES (subject);
         END LOOP;
     END LOOP;

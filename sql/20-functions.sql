@@ -47,7 +47,8 @@ LANGUAGE plpgsql AS $$
 DECLARE
     -- A procedure that commits cannot have a search_path of its own: types are named with their schema as well.
     -- Files that fail are tried once: by the runs' numbers, because clocks are put back.
-    last_run constant pg_catalog.int8 := (SELECT CASE WHEN s.is_called THEN s.last_value ELSE 0 END FROM etl.run_run_id_seq s);
+    last_run constant pg_catalog.int8 := (SELECT CASE WHEN s.is_called THEN s.last_value ELSE 0 END
+        FROM etl.run_run_id_seq s);
     next_dataset pg_catalog.text;
     batch etl.run;
     batches pg_catalog.int4;

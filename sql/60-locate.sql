@@ -146,12 +146,23 @@ BEGIN
        AND EXISTS (SELECT FROM etl.purge_pending o WHERE o.xid = q.xid AND o.relation <> q.relation);
 
     -- copies that were made while the erasure was open, or by a snapshot from before it
+    WITH unfinished AS (
+        -- where there is a materialized view that is not among them yet
+        SELECT q.xid FROM etl.purge_pending q GROUP BY q.xid
+        HAVING bool_or(q.wal_lsn IS NULL)
+           AND EXISTS (SELECT FROM pg_class m WHERE m.relkind = 'm'
+                          AND NOT EXISTS (SELECT FROM etl.purge_pending o WHERE o.xid = q.xid AND o.relation = m.oid))
+    ), pending AS MATERIALIZED (
+        SELECT q.xid, q.relation FROM unfinished u JOIN etl.purge_pending q USING (xid)
+          JOIN pg_class c ON c.oid = q.relation AND c.oid <> ALL (catalogs) AND c.relkind <> 'm'
+    ), copy AS MATERIALIZED (
+        -- looked for once for each table, whatever the number of erasures
+        SELECT r.relation, v.view
+          FROM (SELECT DISTINCT w.relation FROM pending w) r
+         CROSS JOIN LATERAL etl.materialized_views(ARRAY[r.relation]) v
+    )
     INSERT INTO etl.purge_pending (xid, relation, filenode)
-    SELECT t.xid, v.view, 0
-      FROM (SELECT q.xid, array_agg(q.relation) AS relations FROM etl.purge_pending q
-             GROUP BY q.xid HAVING bool_or(q.wal_lsn IS NULL)) t
-     CROSS JOIN LATERAL etl.materialized_views((SELECT array_agg(c.oid) FROM pg_class c
-         WHERE c.oid = ANY (t.relations) AND c.oid <> ALL (catalogs) AND c.relkind <> 'm')) v
+    SELECT DISTINCT w.xid, c.view, 0 FROM pending w JOIN copy c USING (relation)
     ON CONFLICT DO NOTHING;
 
     -- tables: rewritten when there is another file that keeps no row version the erasure replaced;

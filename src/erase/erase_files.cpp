@@ -216,7 +216,8 @@ Eraser::people_in(const Copy &copy)
 	const auto [files, is_new] = people_in_files_.try_emplace(dataset);
 	if (is_new)
 	{
-		std::unordered_map<int64_t, size_t> requests;
+		// one person may have asked several times
+		std::unordered_multimap<int64_t, size_t> requests;
 		std::vector<int64_t> hashes;
 		const auto add = [&](uint64_t hash, size_t request)
 		{
@@ -229,7 +230,11 @@ Eraser::people_in(const Copy &copy)
 			if (requests_[i].subject.empty() && requests_[i].subject_hash != 0)
 				add(requests_[i].subject_hash, i);
 		for (const SubjectFile &pair : files_by_subject(dataset, std::move(hashes)))
-			files->second[pair.file_id].insert(requests.at(pair.subject));
+		{
+			const auto [first, last] = requests.equal_range(pair.subject);
+			for (auto request = first; request != last; ++request)
+				files->second[pair.file_id].insert(request->second);
+		}
 	}
 	const auto people = files->second.find(copy.file_id);
 	return people == files->second.end() ? std::set<size_t>() : people->second;

@@ -4,7 +4,7 @@
 \set head :test '/include/pgtap.psql'
 \i :head
 BEGIN;
-SELECT plan(41);
+SELECT plan(44);
 
 CREATE FUNCTION reported(sql text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -67,6 +67,11 @@ SELECT is(define('n', 'n.json', 'tn', schema::jsonb, source), 'nothing', format(
                ('{"anyOf": [{"additionalProperties": false}, {}]}', '/v', 'one alternative')) cases(schema, source, why);
 SELECT is(reported($$SELECT etl_define('{"properties": {"id": {}}, "additionalProperties": false, "x-etl": {"dataset": "n", "files": ["n.json"], "references": [{"field": "/product", "dataset": "products"}]}}')$$),
     '22023 | invalid definition of a dataset | At "/x-etl/references/0/field": the schema allows no record that has /product', 'a reference that would never be looked at is refused');
+SELECT is(reported(format($$SELECT etl_define('{"properties": {"id": {}, "n": {}, "list": {"type": "array", "items": {"properties": {"a": {}}, "additionalProperties": false}}}, "additionalProperties": false,
+    "x-etl": {"dataset": "n", "files": ["n.json"], %s}}')$$, part)), '22023 | invalid definition of a dataset | At "/x-etl' || place || ': the schema allows no record that has ' || missing, why)
+  FROM (VALUES ('"checks": [{"name": "total", "sum_over": "/list/*", "sum_of": ["/a", "/b"], "equals": "/n"}]', '/checks/0/sum_of/1"', '/list/*/b', 'a factor that no element of a sum has is refused'),
+               ('"normalize": [{"field": "/n", "to": "number"}, {"field": "/m", "to": "number"}]', '/normalize/1/field"', '/m', 'a number that no record has is refused'),
+               ('"normalise": [{"field": "/list/*/b", "to": "number"}]', '/normalise/0/field"', '/list/*/b', 'also by the other spelling, in an element')) cases(part, place, missing, why);
 
 -- ---- what is wrong is said in words
 SELECT is(define('n', 'n.json', 'tn', '{}', 'v'), '22023 | invalid definition of a dataset | At "/x-etl/tables/0/columns/0/from": "from" is a JSON Pointer such as /id, ./field of an element, $line, $record_date, $record_hour or $run_time',

@@ -217,7 +217,15 @@ check_pointers(const json &schema, const Definition &d)
 	{
 		pointers.check(d.checks[i].sum_over, at("checks", i) + "/sum_over");
 		pointers.check(d.checks[i].equals, at("checks", i) + "/equals");
+		for (size_t f = 0; f < d.checks[i].factors.size(); ++f)
+		{
+			Path path = d.checks[i].sum_over;
+			path.insert(path.end(), d.checks[i].factors[f].begin(), d.checks[i].factors[f].end());
+			pointers.check(path, at("checks", i) + at("sum_of", f));
+		}
 	}
+	for (size_t i = 0; i < d.normalize.size(); ++i)
+		pointers.check(d.normalize[i].path, at(d.normalize_member.c_str(), i) + "/field");
 	for (size_t i = 0; i < d.personal.size(); ++i)
 		pointers.check(d.personal[i].path, at("personal", i) + "/field");
 	if (d.subject)

@@ -461,8 +461,8 @@ Eraser::remove_rows(const Definition &definition)
 	for (const auto &[table, old] : before)
 		verify_removal(definition, *table, old, records, awaited_array);
 	// a person's key is nobody's any more, not even as a hash
-	if (definition.key == definition.subject->path && keeps_row_partitions(definition))
-		forget_row_partitions(definition.dataset, subjects_);
+	if (definition.key == definition.subject->path && definition.key_column() != nullptr)
+		forget_row_partitions(definition, subjects_);
 }
 
 /// Rows that were to be deleted must be gone, those that something refers to must hold other

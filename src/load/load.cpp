@@ -360,8 +360,7 @@ class Loader
 				for_parts(*fresh, [&](const std::vector<LoadRow> &rows)
 						  { note_kept_out(rows, copy(table, rows)); });
 		}
-		if (keeps_row_partitions(definition_))
-			note_partitions(records);
+		note_partitions(records);
 	}
 
 	/// Rows of the first table whose keys are in it. Those that turn out not to be go to subset.
@@ -369,8 +368,7 @@ class Loader
 	{
 		if (existing.empty())
 			return;
-		if (keeps_row_partitions(definition_))
-			leave_out_late(existing);
+		leave_out_late(existing);
 		if (existing.empty())
 			return;
 		for_parts(existing,
@@ -409,30 +407,41 @@ class Loader
 			subset.push_back(row);
 	}
 
-	/// Rows whose key has come from a later partition: their table does not say from which.
+	/// Rows whose key has come from a later partition, where their table does not say from which.
 	void leave_out_late(std::vector<LoadRow> &rows)
 	{
+		std::vector<size_t> asked;
+		if (keeps_row_partitions(definition_))
+			for (size_t i = 0; i < rows.size(); ++i)
+				asked.push_back(i);
+		else if (may_have_unmarked_rows(definition_))
+			asked = unmarked_rows(definition_, rows);
+		if (asked.empty())
+			return;
 		std::vector<std::string_view> keys;
 		std::vector<int64_t> hours;
-		for (const LoadRow &row : rows)
+		for (const size_t i : asked)
 		{
-			const StagedRecord &record = *batch_.records[row.record].record;
+			const StagedRecord &record = *batch_.records[rows[i].record].record;
 			keys.push_back(record.key);
 			hours.push_back(batch_.partition_of(record.file));
 		}
-		const std::vector<size_t> late = late_rows(definition_.dataset, keys, hours);
 		std::vector<bool> is_late(rows.size());
-		for (const size_t i : late)
+		for (const size_t late : late_rows(definition_, keys, hours))
 		{
-			is_late[i] = true;
-			late_.insert(rows[i].record);
+			is_late[asked[late]] = true;
+			late_.insert(rows[asked[late]].record);
 		}
 		size_t i = 0;
 		std::erase_if(rows, [&](const LoadRow &) { return is_late[i++]; });
 	}
 
+	/// From where the rows come now, or that they say so themselves.
 	void note_partitions(const std::vector<uint32_t> &records)
 	{
+		const bool keeps = keeps_row_partitions(definition_);
+		if (definition_.key_column() == nullptr || (!keeps && !any_row_partitions(definition_)))
+			return;
 		std::vector<std::string_view> keys;
 		std::vector<int64_t> hours;
 		for (const uint32_t i : records)
@@ -443,7 +452,10 @@ class Loader
 			keys.push_back(record.key);
 			hours.push_back(batch_.partition_of(record.file));
 		}
-		note_row_partitions(definition_.dataset, keys, hours);
+		if (keeps)
+			note_row_partitions(definition_, keys, hours);
+		else
+			forget_row_partitions(definition_, keys);
 	}
 
 	static uint64_t copy(const TableDefinition &table, const std::vector<LoadRow> &rows)

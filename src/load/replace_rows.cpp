@@ -205,6 +205,19 @@ may_refuse_rows(const Definition &definition)
 	return false;
 }
 
+std::vector<size_t>
+unmarked_rows(const Definition &definition, const std::vector<LoadRow> &rows)
+{
+	const TableDefinition &table = definition.tables[0];
+	const pg::NamedRows staged = staged_rows(table, rows);
+	return positions(pg::query_table(
+		"SELECT DISTINCT s.n FROM " + quoted(table) + " t, etl_staged s WHERE " +
+			same(table, *definition.key_column()) + " AND (" +
+			table_column(*column_from(table, Source::record_date)) + " IS NULL OR " +
+			table_column(*column_from(table, Source::record_hour)) + " IS NULL) ORDER BY s.n",
+		{}, &staged));
+}
+
 ReplacedRows
 replace_rows(const Definition &definition, const std::vector<LoadRow> &rows)
 {

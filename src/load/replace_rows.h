@@ -22,6 +22,10 @@ struct ReplacedRows
 	uint64_t accounted = 0;
 };
 
+/// Positions of rows whose key is in the table with a row that does not say from which partition it
+/// came, although it has the columns: they were added later.
+std::vector<size_t> unmarked_rows(const Definition &definition, const std::vector<LoadRow> &rows);
+
 /// Rows whose key is in the table replace the row, unless that came from a later partition: a late
 /// file does not undo what a newer one said.
 ReplacedRows replace_rows(const Definition &definition, const std::vector<LoadRow> &rows);

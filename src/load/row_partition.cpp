@@ -2,8 +2,9 @@
 
 #include <algorithm>
 
-#include "core/base/hash.h"
+#include "catalog/definitions.h"
 #include "core/definition/definition.h"
+#include "load/former_rows.h"
 #include "pg/catalog_owner.h"
 #include "pg/spi.h"
 
@@ -18,23 +19,25 @@ namespace etl
 namespace
 {
 
-/// Of keys, as the catalog has them: the first half of their SHA-256.
+/// Of keys, as the catalog has them.
 pg::Param
 hashes_of(const std::vector<std::string_view> &keys)
 {
-	constexpr size_t size = 16;
 	std::string bytes;
-	bytes.reserve(keys.size() * size);
+	bytes.reserve(keys.size() * row_key_hash_size);
 	for (const std::string_view key : keys)
-	{
-		const auto hash = sha256(key);
-		bytes.append(reinterpret_cast<const char *>(hash.data()), size);
-	}
+		append_row_key_hash(key, bytes);
 	std::vector<std::string_view> hashes;
 	hashes.reserve(keys.size());
 	for (size_t i = 0; i < keys.size(); ++i)
-		hashes.push_back(std::string_view(bytes).substr(i * size, size));
+		hashes.push_back(std::string_view(bytes).substr(i * row_key_hash_size, row_key_hash_size));
 	return pg::param_array(BYTEAOID, hashes);
+}
+
+pg::Param
+table_of(const Definition &definition)
+{
+	return pg::param(quoted(definition.tables[0]));
 }
 
 } // namespace
@@ -53,43 +56,95 @@ keeps_row_partitions(const Definition &definition)
 	return !has(Source::record_date) || !has(Source::record_hour);
 }
 
+bool
+may_have_unmarked_rows(const Definition &definition)
+{
+	if (definition.on_repeat != OnRepeat::update || definition.key_column() == nullptr ||
+		keeps_row_partitions(definition))
+		return false;
+	const AsCatalogOwner owner;
+	return pg::query("SELECT EXISTS (SELECT FROM etl.row_partition WHERE table_name = $1) OR EXISTS"
+					 " (SELECT FROM etl.former_definition f WHERE (f.dataset = $2"
+					 "  OR f.definition #>> '{x-etl,tables,0,name}' = $3) AND NOT"
+					 "  (f.definition @? '$.\"x-etl\".tables[0].columns[*].from"
+					 " ? (@ == \"$record_date\")' AND f.definition @?"
+					 "  '$.\"x-etl\".tables[0].columns[*].from ? (@ == \"$record_hour\")'))",
+					 {table_of(definition), pg::param(definition.dataset),
+					  pg::param(definition.tables[0].name)})
+		.boolean(0, 0);
+}
+
 std::vector<size_t>
-late_rows(const std::string &dataset, const std::vector<std::string_view> &keys,
+late_rows(const Definition &definition, const std::vector<std::string_view> &keys,
 		  const std::vector<int64_t> &hours)
 {
-	const pg::Rows rows =
-		pg::query("SELECT k.i FROM unnest($2::bytea[], $3::bigint[]) WITH ORDINALITY"
-				  " k(hash, hour, i) JOIN etl.row_partition p ON p.dataset = $1"
-				  " AND p.key_hash = k.hash AND p.hour > k.hour",
-				  {pg::param(dataset), hashes_of(keys), pg::param_array(hours)});
 	std::vector<size_t> late;
-	for (uint64_t i = 0; i < rows.size(); ++i)
-		late.push_back(static_cast<size_t>(rows.integer(i, 0) - 1));
+	const pg::Param hashes = hashes_of(keys);
+	for (bool again = true; again;)
+	{
+		const pg::Rows rows =
+			pg::query("SELECT k.i, p.hour IS NULL FROM unnest($2::bytea[], $3::bigint[])"
+					  " WITH ORDINALITY k(hash, hour, i) LEFT JOIN etl.row_partition p"
+					  " ON p.table_name = $1 AND p.key_hash = k.hash"
+					  " WHERE p.hour IS NULL OR p.hour > k.hour",
+					  {table_of(definition), hashes, pg::param_array(hours)});
+		late.clear();
+		int64_t earliest = INT64_MAX;
+		for (uint64_t i = 0; i < rows.size(); ++i)
+		{
+			const size_t position = static_cast<size_t>(rows.integer(i, 0) - 1);
+			if (rows.boolean(i, 1))
+				earliest = std::min(earliest, hours[position]);
+			else
+				late.push_back(position);
+		}
+		again = earliest != INT64_MAX && note_former_rows(definition, earliest);
+	}
 	return late;
 }
 
 void
-note_row_partitions(const std::string &dataset, const std::vector<std::string_view> &keys,
+note_row_partitions(const Definition &definition, const std::vector<std::string_view> &keys,
 					const std::vector<int64_t> &hours)
 {
 	if (keys.empty())
 		return;
 	const AsCatalogOwner owner;
-	pg::execute("INSERT INTO etl.row_partition AS p (dataset, key_hash, hour)"
+	pg::execute("INSERT INTO etl.row_partition AS p (table_name, key_hash, hour)"
 				" SELECT $1, k.hash, max(k.hour) FROM unnest($2::bytea[], $3::bigint[])"
 				" k(hash, hour) GROUP BY k.hash"
-				" ON CONFLICT (dataset, key_hash) DO UPDATE SET hour = excluded.hour"
+				" ON CONFLICT (table_name, key_hash) DO UPDATE SET hour = excluded.hour"
 				" WHERE p.hour <> excluded.hour",
-				{pg::param(dataset), hashes_of(keys), pg::param_array(hours)});
+				{table_of(definition), hashes_of(keys), pg::param_array(hours)});
+}
+
+bool
+any_row_partitions(const Definition &definition)
+{
+	return pg::query("SELECT EXISTS (SELECT FROM etl.row_partition WHERE table_name = $1)",
+					 {table_of(definition)})
+		.boolean(0, 0);
 }
 
 void
-forget_row_partitions(const std::string &dataset, const std::vector<std::string_view> &keys)
+forget_row_partitions(const Definition &definition, const std::vector<std::string_view> &keys)
 {
+	if (keys.empty())
+		return;
 	const AsCatalogOwner owner;
 	pg::execute("DELETE FROM etl.row_partition p USING unnest($2::bytea[]) k(hash)"
-				" WHERE p.dataset = $1 AND p.key_hash = k.hash",
-				{pg::param(dataset), hashes_of(keys)});
+				" WHERE p.table_name = $1 AND p.key_hash = k.hash",
+				{table_of(definition), hashes_of(keys)});
+}
+
+void
+move_row_partitions(const TableDefinition &from, const TableDefinition &to)
+{
+	const AsCatalogOwner owner;
+	pg::execute("UPDATE etl.row_partition p SET table_name = $2 WHERE p.table_name = $1"
+				" AND NOT EXISTS (SELECT FROM etl.row_partition n WHERE n.table_name = $2"
+				"  AND n.key_hash = p.key_hash)",
+				{pg::param(quoted(from)), pg::param(quoted(to))});
 }
 
 } // namespace etl

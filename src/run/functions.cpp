@@ -27,6 +27,7 @@
 #include "load/load.h"
 #include "load/missing_references.h"
 #include "load/quarantine.h"
+#include "load/row_partition.h"
 #include "load/run_options.h"
 #include "pg/arguments.h"
 #include "pg/catalog_owner.h"
@@ -310,6 +311,17 @@ refuse_other_keys(const Catalog &catalog, const Definition &definition)
 						"and etl_erase and etl_hold after the change.");
 }
 
+/// What is noted of a table's rows follows it to its new name.
+void
+follow_renamed_table(const Catalog &catalog, const Definition &definition)
+{
+	const std::shared_ptr<const Definition> last = last_definition(catalog, definition.dataset);
+	if (last == nullptr || last->tables.empty() || definition.tables.empty() ||
+		find_table(last->tables[0]) || !find_table(definition.tables[0]))
+		return;
+	move_row_partitions(last->tables[0], definition.tables[0]);
+}
+
 } // namespace
 
 PG_ETL_ENTRY(etl_define)
@@ -332,6 +344,7 @@ PG_ETL_ENTRY(etl_define)
 	if (const Definition *old = before.find(definition.dataset))
 		note_held_relations(*old);
 	note_former_definition(definition.dataset);
+	follow_renamed_table(before, definition);
 	if (creating_extension)
 		check_tables(definition);
 	else

@@ -1,6 +1,9 @@
 # Every function of the extension, whatever it is called with and from where: the server lives, and
 # what is refused is refused with a SQLSTATE of its own. The functions are those that pg_proc has, so
 # that one which is added is tried as well.
+#
+#   ETL_SOAK=1           all calls
+#   ETL_SERVER_PRELOAD   a sanitizer's runtime (scripts/sanitize-server), with which calls take longer
 use strict;
 use warnings;
 use FindBin;
@@ -10,7 +13,14 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $node = etl_node(conf => "autovacuum = off\nrestart_after_crash = on\nstatement_timeout = 300s\nlog_min_messages = fatal\n");
+my $timeout = $ENV{ETL_SERVER_PRELOAD} ? '3000s' : '300s';
+my $node = etl_node(conf => "autovacuum = off\nrestart_after_crash = on\nstatement_timeout = $timeout\nlog_min_messages = fatal\n");
+if (my $module = $ENV{ETL_MODULE})
+{
+	my $maps = $node->safe_psql('postgres', q{SELECT count(*) FROM etl.setting; SELECT pg_read_file('/proc/self/maps')});
+	like($maps, qr/\Q$_\E/, "$_ is in the server") for $module, split / /, $ENV{ETL_SERVER_PRELOAD};
+	unlike($maps, qr{/lib/pg_etl\.so}, 'and not the installed module');
+}
 my $hour = 'date=2020-01-01/hour=0';
 
 $node->safe_psql('postgres', <<'SQL');

@@ -20,18 +20,25 @@ our @EXPORT = qw(etl_node fresh_database stage slurp_lines files_below real_data
 
 # A running node with the extension in database postgres. Options: conf => text for
 # postgresql.conf, name, init => options of initdb.
+#
+#   ETL_MODULE           the module to use, for the installed one (scripts/sanitize-server)
+#   ETL_SERVER_PRELOAD   LD_PRELOAD of the server
 sub etl_node
 {
 	my (%options) = @_;
 	my $node = PostgreSQL::Test::Cluster->new($options{name} // 'main');
 	$node->init(extra => $options{init} // []);
 	$node->append_conf('postgresql.conf', "fsync = on\nlog_min_messages = debug1\n" . ($options{conf} // ''));
-	$node->start;
+	{
+		local $ENV{LD_PRELOAD} = $ENV{ETL_SERVER_PRELOAD} // $ENV{LD_PRELOAD} // '';
+		$node->start;
+	}
 	my $root = $node->basedir . '/etl';
 	make_path("$root/raw", "$root/processed", "$root/archive");
 	$node->{etl_root} = $root;
 	$node->safe_psql('postgres', <<"SQL");
 CREATE EXTENSION pg_etl;
+@{[ $ENV{ETL_MODULE} ? "UPDATE pg_proc SET probin = '$ENV{ETL_MODULE}' WHERE probin = '\$libdir/pg_etl';" : '' ]}
 ALTER DATABASE postgres SET etl.raw_dir = '$root/raw';
 ALTER DATABASE postgres SET etl.processed_dir = '$root/processed';
 ALTER DATABASE postgres SET etl.archive_dir = '$root/archive';

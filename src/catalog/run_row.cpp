@@ -1,5 +1,6 @@
 #include "catalog/run_row.h"
 
+#include "catalog/indexed_as.h"
 #include "catalog/sequence.h"
 #include "pg/catalog_owner.h"
 #include "pg/guard.h"
@@ -18,6 +19,8 @@ begin_run(const Catalog &catalog, const std::string &dataset)
 {
 	RunResult result;
 	result.defined_at = catalog.defined_at(dataset);
+	if (const Definition *definition = catalog.find(dataset))
+		result.indexed_as = indexed_as(catalog, *definition);
 	result.run_id = allocate_ids("etl.run_run_id_seq", 1)[0];
 	result.dataset = dataset;
 	result.status = "succeeded";
@@ -33,9 +36,10 @@ finish_run(RunResult &result)
 	result.times.end();
 	const AsCatalogOwner owner;
 	pg::execute("INSERT INTO etl.run (run_id, dataset, status, started_at, finished_at, files,"
-				" records, loaded, quarantined, bytes, error, timings, sqlstate, defined_at)"
-				" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, nullif($11, ''),"
-				" nullif($12, '')::jsonb, nullif($13, ''), CASE WHEN $15 THEN $14 END)",
+				" records, loaded, quarantined, bytes, error, timings, sqlstate, defined_at,"
+				" indexed_as) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, nullif($11, ''),"
+				" nullif($12, '')::jsonb, nullif($13, ''), CASE WHEN $15 THEN $14 END,"
+				" nullif($16, ''))",
 				{pg::param(result.run_id), pg::param(result.dataset), pg::param(result.status),
 				 pg::param_timestamptz(result.started_at),
 				 pg::param_timestamptz(result.finished_at), pg::param(result.files),
@@ -43,7 +47,8 @@ finish_run(RunResult &result)
 				 pg::param(result.bytes), pg::param(result.error),
 				 pg::param(result.times.any() ? result.times.json() : std::string()),
 				 pg::param(result.sqlstate), pg::param_timestamptz(result.defined_at.value_or(0)),
-				 pg::param(result.defined_at.has_value())});
+				 pg::param(result.defined_at.has_value()), pg::param(result.indexed_as)});
+	note_indexed_run(result.dataset, result.indexed_as);
 }
 
 void

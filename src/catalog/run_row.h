@@ -57,6 +57,7 @@ struct RunResult
 	StageTimes times;
 	/// Which definition it works by: Catalog::defined_at(); nothing where that is not known.
 	std::optional<int64_t> defined_at;
+	std::string indexed_as; ///< see catalog/indexed_as
 };
 
 /// Allocates a run's number and notes when it begins and which definition it works by.

@@ -19,6 +19,7 @@
 #include "erase/eraser.h"
 #include "erase/erasure_rows.h"
 #include "erase/hold.h"
+#include "erase/index_archive.h"
 #include "erase/purge.h"
 #include "load/row_partition.h"
 #include "pg/fault.h"
@@ -59,6 +60,14 @@ lock_for_erasure(const Catalog &catalog)
 			lock_dataset(name, true);
 	for (const std::string &name : dropped_datasets())
 		lock_dataset(name, true);
+	return now;
+}
+
+Catalog
+lock_people(const Catalog &catalog)
+{
+	Catalog now = lock_for_erasure(catalog);
+	index_former_files(now);
 	return now;
 }
 

@@ -93,6 +93,8 @@ struct ErasureReport
 /// were defined while it waited. Returns the definitions as they are then and stay until the
 /// transaction ends.
 Catalog lock_for_erasure(const Catalog &catalog);
+/// The same, and the index of people knows all files by these definitions, as far as it can.
+Catalog lock_people(const Catalog &catalog);
 
 /// Erases, set-based: one statement for each table. Fills the counts, inserts rows of etl.erasure
 /// and tombstones, and writes audit and journal. dry_run: only looks.

@@ -5,6 +5,7 @@
 
 #include <unistd.h>
 
+#include "catalog/indexed_as.h"
 #include "catalog/people.h"
 #include "catalog/subject_index.h"
 #include "core/base/hash.h"
@@ -53,7 +54,7 @@ Eraser::erase_files()
 			subjects.push_back(static_cast<int64_t>(request.subject_hash));
 	for (const std::string &name : readings_.related())
 	{
-		find_files(name, subjects);
+		find_files(name, subjects, unindexed(name));
 		remark_forgotten_records(name);
 	}
 	for (const auto &[name, files] : quarantined_files_)
@@ -104,12 +105,26 @@ Eraser::note_rewritten_exports()
 				{pg::param_array(ids), pg::param_array(17 /* bytea */, hashes)});
 }
 
+/// Files that may hold anybody: the index knows them by another definition, and could not be told
+/// anew (index_former_files()).
+const std::set<int64_t> &
+Eraser::unindexed(const std::string &dataset)
+{
+	const auto [files, is_new] = unindexed_files_.try_emplace(dataset);
+	if (const Definition *definition = is_new ? readings_.last(dataset) : nullptr)
+		for (const int64_t id : unindexed_files(catalog_, *definition))
+			files->second.insert(id);
+	return files->second;
+}
+
 /// Files of a dataset that hold the subjects, as the index says, or a quarantined record that was
 /// found; and those that came with the same bytes under the same name and were not loaded again.
 void
-Eraser::find_files(const std::string &dataset, const std::vector<int64_t> &subjects)
+Eraser::find_files(const std::string &dataset, const std::vector<int64_t> &subjects,
+				   const std::set<int64_t> &more)
 {
 	std::vector<int64_t> ids = files_of_subjects(dataset, subjects);
+	ids.insert(ids.end(), more.begin(), more.end());
 	if (const auto found = quarantined_files_.find(dataset); found != quarantined_files_.end())
 		ids.insert(ids.end(), found->second.begin(), found->second.end());
 	std::sort(ids.begin(), ids.end());
@@ -248,7 +263,10 @@ Eraser::cannot_treat(const Copy &copy, const FileError &error)
 	if (copy.kind == std::string("exported"))
 		return note_untreated(storable_text(copy.place), error.what());
 	std::set<size_t> people;
-	if (mode_ != Mode::collect && copy.kind != std::string("staged"))
+	const bool is_known = copy.kind != std::string("staged");
+	if (is_known && unindexed(copy.dataset()).count(copy.file_id) > 0)
+		return note_untreated(storable_text(copy.place), error.what());
+	if (mode_ != Mode::collect && is_known)
 		people = people_in(copy);
 	if (!people.empty())
 		note_untreated(storable_text(copy.place), error.what(), std::move(people));

@@ -1,6 +1,7 @@
 // The quarantined records of an erasure.
 #include <nlohmann/json.hpp>
 
+#include "catalog/indexed_as.h"
 #include "catalog/people.h"
 #include "core/base/hash.h"
 #include "core/definition/definition.h"
@@ -136,10 +137,21 @@ Eraser::erase_quarantine()
 	for (const std::string &name : datasets)
 	{
 		erase_unnamed_quarantine(name);
-		// the email of a request may stand in a record with a key of its own
-		if (readings_.has_emails(name) && people_.has_emails())
+		// the email of a request may stand in a record with a key of its own, and so may the key in
+		// one that named somebody by another definition
+		const bool has_emails = readings_.has_emails(name) && people_.has_emails();
+		if (has_emails || may_be_named_otherwise(name))
 			erase_quarantine_of(name, "q.subject <> ALL ($2)");
 	}
+}
+
+/// The index of people was not told yet what the definition says now: etl.quarantine.subject may be
+/// what another one said.
+bool
+Eraser::may_be_named_otherwise(const std::string &dataset) const
+{
+	const Definition *last = readings_.is_related(dataset) ? readings_.last(dataset) : nullptr;
+	return last != nullptr && !all_indexed(catalog_, *last);
 }
 
 /// What names nobody where it should, or can't be read at all, may do so anywhere.

@@ -107,10 +107,13 @@ class Eraser
 	void fingerprint_definitions();
 	void erase_files();
 	void remark_forgotten_records(const std::string &dataset);
-	void find_files(const std::string &dataset, const std::vector<int64_t> &subjects);
+	void find_files(const std::string &dataset, const std::vector<int64_t> &subjects,
+					const std::set<int64_t> &more = {});
 	void find_some_files(const std::string &dataset, std::span<const int64_t> ids);
 	void add_known(Copy copy, const std::unordered_map<std::string, std::string> &pending,
 				   const std::unordered_map<int64_t, WaitingRaw> &raw_files);
+	bool may_be_named_otherwise(const std::string &dataset) const;
+	const std::set<int64_t> &unindexed(const std::string &dataset);
 	void cannot_treat(const Copy &copy, const FileError &error);
 	void wait_for(const RewriteOutcome &outcome, const std::string &path, const std::string &place,
 				  const std::string &why);
@@ -167,6 +170,7 @@ class Eraser
 	/// Who is in which file of a dataset, as the index says: by file, for those that cannot be
 	/// looked into.
 	std::map<std::string, std::unordered_map<int64_t, std::set<size_t>>> people_in_files_;
+	std::map<std::string, std::set<int64_t>> unindexed_files_; ///< by dataset
 	ErasureReport report_;
 	std::function<void(const std::string &, const std::string &)> sink_;
 };

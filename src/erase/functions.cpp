@@ -221,7 +221,7 @@ PG_ETL_ENTRY(etl_erase)
 	const pg::Settings settings = pg::Settings::current();
 	settings.require_folders();
 	const std::string secret = pg::secret(pg::KeyUse::keep);
-	catalog = lock_for_erasure(catalog);
+	catalog = lock_people(catalog);
 	// a hold, or an earlier erasure, may be among what a restored database does not know
 	if (!dry_run)
 		require_journal_applied();

@@ -153,7 +153,7 @@ PG_ETL_ENTRY(etl_release_hold)
 	if (!PG_ARGISNULL(1))
 		person = person_of(catalog, dataset, pg::text_argument(fcinfo, 1));
 	// before anybody is looked up: what another session is loading must be there
-	catalog = lock_for_erasure(catalog);
+	catalog = lock_people(catalog);
 	require_journal_applied();
 	require_files_known(catalog, pg::Settings::current());
 	const std::string secret = pg::secret(pg::KeyUse::keep);

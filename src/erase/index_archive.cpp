@@ -1,18 +1,30 @@
-// etl_catalog_archive, and whom the files hold that etl_reload has left out.
+// etl_catalog_archive, and whom the files hold that etl_reload has left out, or that came under
+// another definition.
 #include "erase/index_archive.h"
 
 #include <algorithm>
+#include <cerrno>
+#include <map>
+#include <memory>
+#include <optional>
 #include <set>
+#include <span>
 
 #include "catalog/definitions.h"
+#include "catalog/former_definitions.h"
+#include "catalog/indexed_as.h"
 #include "catalog/run_row.h"
 #include "catalog/sequence.h"
+#include "catalog/subject_collector.h"
 #include "catalog/subject_index.h"
 #include "core/base/utf8.h"
 #include "core/definition/definition.h"
+#include "core/files/file_error.h"
+#include "core/files/file_identity.h"
 #include "erase/eraser.h"
 #include "load/claim.h"
 #include "load/quarantine.h"
+#include "load/writing_quarantine.h"
 #include "pg/arguments.h"
 #include "pg/catalog_owner.h"
 #include "pg/exclusive_call.h"
@@ -22,6 +34,7 @@
 #include "pg/settings.h"
 #include "pg/spi.h"
 #include "pg/srf.h"
+#include "pg/writable.h"
 #include "publish/archive_mark.h"
 #include "publish/plan.h"
 #include "publish/recover.h"
@@ -56,6 +69,7 @@ class ArchiveCatalog
 		std::vector<SubjectFile> index = read_files();
 		clear_subject_index(definition_.dataset);
 		add(index);
+		note_read();
 	}
 
 	/// Only files that the catalog does not know, which stay files that are not loaded.
@@ -67,6 +81,30 @@ class ArchiveCatalog
 			return;
 		std::vector<SubjectFile> index = read_files();
 		add(index);
+		note_read();
+	}
+
+	/// Only files that the index knows by another definition.
+	void index_former()
+	{
+		if (all_indexed(catalog_, definition_))
+			return;
+		const std::vector<int64_t> ids = unindexed_files(catalog_, definition_);
+		for (size_t begin = 0; begin < ids.size(); begin += former_at_once)
+		{
+			const pg::MemoryScope memory;
+			find_former(
+				std::span(ids).subspan(begin, std::min(former_at_once, ids.size() - begin)));
+			std::vector<SubjectFile> index = read_files();
+			add(index);
+			note_read();
+			emails_.clear();
+			found_.clear();
+			tasks_.clear();
+		}
+		name_quarantined();
+		if (is_complete_)
+			note_all_indexed(catalog_, definition_);
 	}
 
 	int64_t files = 0, pairs = 0;
@@ -77,7 +115,12 @@ class ArchiveCatalog
 		std::string path; ///< relative to its folder
 		bool archived;
 		StagedFile file;
+		int64_t file_id = 0; ///< where it is known
+		std::optional<int64_t> defined_at = {};
 	};
+
+	/// Files that are read at a time for index_former(): whom they hold is held in memory.
+	static constexpr size_t former_at_once = 256;
 
 	void find_files()
 	{
@@ -96,15 +139,152 @@ class ArchiveCatalog
 
 	void read_catalog()
 	{
-		const pg::Rows rows =
-			pg::query("SELECT file_id, coalesce(archived_path, ''), coalesce(processed_path, '')"
-					  " FROM etl.file WHERE dataset = $1 AND status <> 'failed'",
-					  {pg::param(definition_.dataset)});
+		const pg::Rows rows = pg::query(
+			"SELECT f.file_id, coalesce(f.archived_path, ''), coalesce(f.processed_path, ''),"
+			" r.defined_at FROM etl.file f LEFT JOIN etl.run r USING (run_id)"
+			" WHERE f.dataset = $1 AND f.status <> 'failed'",
+			{pg::param(definition_.dataset)});
 		for (uint64_t i = 0; i < rows.size(); ++i)
 		{
 			archived_[rows.text(i, 1)] = rows.integer(i, 0);
 			processed_[rows.text(i, 2)] = rows.integer(i, 0);
+			if (!rows.is_null(i, 3))
+				defined_at_[rows.integer(i, 0)] = rows.integer(i, 3);
 		}
+	}
+
+	/// The copies of files that the catalog knows.
+	void find_former(std::span<const int64_t> ids)
+	{
+		const pg::Rows rows = pg::query(
+			"SELECT f.file_id, coalesce(f.archived_path, ''), coalesce(f.processed_path, ''),"
+			" r.defined_at FROM unnest($1::bigint[]) i(id) JOIN etl.file f ON f.file_id = i.id"
+			" LEFT JOIN etl.run r USING (run_id) ORDER BY 1",
+			{pg::param_array(std::vector<int64_t>(ids.begin(), ids.end()))});
+		std::vector<std::string> paths;
+		for (uint64_t i = 0; i < rows.size(); ++i)
+			for (const bool archived : {true, false})
+				if (std::string path = rows.text(i, archived ? 1 : 2); !path.empty())
+				{
+					paths.push_back((archived ? settings_.archive_dir : settings_.processed_dir) +
+									"/" + path);
+					Found &found = found_.emplace_back();
+					found.path = std::move(path);
+					found.archived = archived;
+					found.file_id = rows.integer(i, 0);
+					if (!rows.is_null(i, 3))
+						found.defined_at = rows.integer(i, 3);
+				}
+		// files of this very transaction still have other names, as those that could not be moved
+		// yet
+		const auto pending = pending_sources(paths);
+		for (size_t i = 0; i < paths.size(); ++i)
+		{
+			const auto present = pending.find(paths[i]);
+			RewriteTask task;
+			task.source = present == pending.end() ? paths[i] : present->second;
+			task.whole_json = found_[i].archived && is_whole_json(paths[i]);
+			tasks_.push_back(std::move(task));
+		}
+	}
+
+	/// By which a file names people: the definition in force and, where it came under another, that
+	/// one; of a file of which that is not known, any.
+	using Definitions = std::vector<const Definition *>;
+	Definitions definitions_of(std::optional<int64_t> defined_at)
+	{
+		if (!former_)
+		{
+			former_.emplace();
+			for (FormerDefinition &former : former_definitions())
+				if (former.dataset == definition_.dataset && former.definition != nullptr &&
+					(former.definition->subject || former.definition->erases))
+					former_->push_back(std::move(former));
+		}
+		Definitions definitions{&definition_};
+		for (const FormerDefinition &former : *former_)
+			if (!defined_at || former.defined_at == *defined_at)
+				definitions.push_back(former.definition.get());
+		return definitions;
+	}
+
+	/// The key of the person, by the first definition that finds one.
+	class Namer
+	{
+	  public:
+		Namer(const Definitions &definitions, const KeyTypes &key_types, const Identities &people)
+		{
+			static const std::string none;
+			for (const Definition *definition : definitions)
+				erasers_.push_back(std::make_unique<RecordEraser>(
+					*definition, key_types, people, none,
+					definition->subject ? definition->subject->dataset
+										: definition->erases->dataset));
+		}
+		/// Calls visit(subject, hash of their email or 0) for each whom the record names.
+		template <typename Visit>
+		void visit(std::string_view text, Visit &&found)
+		{
+			for (const auto &eraser : erasers_)
+				if (const std::string subject = eraser->subject_of(text); !subject.empty())
+					found(subject, eraser->email_of_subject());
+		}
+
+	  private:
+		std::vector<std::unique_ptr<RecordEraser>> erasers_;
+	};
+
+	/// Quarantine names people as the definition said under which a record was refused last: as
+	/// that one, or the one in force, says, and in the spelling of the key's type now.
+	void name_quarantined()
+	{
+		const Identities people(pg::secret(pg::KeyUse::keep));
+		pg::Cursor cursor("SELECT q.quarantine_id, q.record, coalesce(q.subject, ''), r.defined_at"
+						  " FROM etl.quarantine q LEFT JOIN etl.file f USING (file_id)"
+						  " LEFT JOIN etl.run r ON r.run_id = coalesce(f.run_id, q.run_id)"
+						  " WHERE q.dataset = $1 AND q.record IS NOT NULL"
+						  " ORDER BY q.quarantine_id",
+						  {pg::param(definition_.dataset)});
+		std::vector<int64_t> ids;
+		std::vector<std::string> subjects;
+		std::map<Definitions, Namer> namers;
+		cursor.for_each(
+			records_at_once,
+			[&](const pg::Rows &rows, uint64_t i)
+			{
+				Definitions definitions = definitions_of(
+					rows.is_null(i, 3) ? std::nullopt : std::optional(rows.integer(i, 3)));
+				std::rotate(definitions.begin(), definitions.begin() + 1, definitions.end());
+				std::string named;
+				namers.try_emplace(definitions, definitions, catalog_.key_types(), people)
+					.first->second.visit(rows.text(i, 1),
+										 [&](const std::string &subject, uint64_t)
+										 {
+											 if (named.empty())
+												 named = subject;
+										 });
+				if (named.empty() || named == rows.text(i, 2) || named.size() > max_indexed_key)
+					return;
+				ids.push_back(rows.integer(i, 0));
+				subjects.push_back(std::move(named));
+			});
+		const WritingQuarantine writing;
+		pg::execute("UPDATE etl.quarantine q SET subject = n.subject"
+					" FROM unnest($1::bigint[], $2::text[]) n(id, subject)"
+					" WHERE q.quarantine_id = n.id",
+					{pg::param_array(ids), pg::param_array(std::vector<std::string_view>(
+											   subjects.begin(), subjects.end()))});
+	}
+
+	/// How the index knows the files now. One that could not be read it does not know.
+	void note_read()
+	{
+		std::erase_if(read_, [this](int64_t id) { return unread_.count(id) > 0; });
+		note_indexed(catalog_, definition_, {read_.begin(), read_.end()});
+		note_not_indexed(definition_.dataset, {unread_.begin(), unread_.end()});
+		is_complete_ = is_complete_ && unread_.empty();
+		read_.clear();
+		unread_.clear();
 	}
 
 	void find(const std::string &root, bool archived)
@@ -123,7 +303,15 @@ class ArchiveCatalog
 				return;
 			task.whole_json = archived && is_whole_json(file.path);
 			tasks_.push_back(std::move(task));
-			found_.push_back({std::move(path), archived, std::move(file)});
+			Found found{std::move(path), archived, std::move(file)};
+			const auto &known = archived ? archived_ : processed_;
+			if (const auto at = known.find(found.path); at != known.end())
+			{
+				found.file_id = at->second;
+				if (const auto when = defined_at_.find(at->second); when != defined_at_.end())
+					found.defined_at = when->second;
+			}
+			found_.push_back(std::move(found));
 		};
 		for_staged_files(root, add,
 						 [&](const UnreadableDirectory &directory)
@@ -139,25 +327,33 @@ class ArchiveCatalog
 	std::vector<SubjectFile> read_files()
 	{
 		const Identities people(pg::secret(pg::KeyUse::keep));
-		const std::string dataset =
-			definition_.subject ? definition_.subject->dataset : definition_.erases->dataset;
-		const std::string none;
+		std::map<Definitions, size_t> group_of;
+		std::vector<Definitions> groups;
+		for (size_t i = 0; i < found_.size(); ++i)
+		{
+			const Definitions definitions = definitions_of(found_[i].defined_at);
+			const auto [group, is_new] = group_of.emplace(definitions, groups.size());
+			if (is_new)
+				groups.push_back(definitions);
+			tasks_[i].group = group->second;
+		}
 		FileRewriter reader(
 			tasks_,
-			[&](size_t, TypeInput *) -> FileRewriter::Transform
+			[&](size_t group, TypeInput *) -> FileRewriter::Transform
 			{
-				const auto eraser = std::make_shared<RecordEraser>(
-					definition_, catalog_.key_types(), people, none, dataset);
+				const auto namer =
+					std::make_shared<Namer>(groups[group], catalog_.key_types(), people);
 				return
-					[eraser, &people](std::string_view text, std::string &, RewriteOutcome &outcome)
+					[namer, &people](std::string_view text, std::string &, RewriteOutcome &outcome)
 				{
-					const std::string subject = eraser->subject_of(text);
-					if (subject.empty())
-						return Identities::nobody;
-					outcome.hashes.push_back(people.subject_hash(subject));
-					if (eraser->email_of_subject() != 0)
-						outcome.emails_of.emplace(outcome.hashes.back(),
-												  eraser->email_of_subject());
+					namer->visit(text,
+								 [&](const std::string &subject, uint64_t email)
+								 {
+									 const uint64_t hash = people.subject_hash(subject);
+									 SubjectCollector::note(outcome.hashes, hash);
+									 if (email != 0)
+										 outcome.emails_of.emplace(hash, email);
+								 });
 					return Identities::nobody;
 				};
 			},
@@ -173,7 +369,7 @@ class ArchiveCatalog
 			const RewriteOutcome &outcome = reader.outcomes()[i];
 			if (!outcome.error.empty())
 			{
-				pg::notice(WARNING, "\"" + tasks_[i].source + "\" was not read: " + outcome.error);
+				cannot_read(i, outcome);
 				continue;
 			}
 			const int64_t file_id = file_of(found_[i], outcome, run);
@@ -181,6 +377,7 @@ class ArchiveCatalog
 				emails_.push_back({subject, email});
 			for (const uint64_t hash : outcome.hashes)
 				index.push_back({static_cast<int64_t>(hash), file_id});
+			read_.insert(file_id);
 			++files;
 		}
 		if (run.files > 0)
@@ -191,13 +388,28 @@ class ArchiveCatalog
 		return index;
 	}
 
+	/// One that is gone holds nobody. Of any other the index does not say whom.
+	void cannot_read(size_t i, const RewriteOutcome &outcome)
+	{
+		FileIdentity identity;
+		if (!identify(tasks_[i].source, identity) && means_gone(errno))
+		{
+			if (found_[i].file_id != 0)
+				read_.insert(found_[i].file_id);
+			return;
+		}
+		pg::notice(WARNING,
+				   "\"" + storable_text(tasks_[i].source) + "\" was not read: " + outcome.error);
+		if (found_[i].file_id != 0)
+			unread_.insert(found_[i].file_id);
+	}
+
 	/// The file's row in etl.file; made for one that is not known.
 	int64_t file_of(const Found &found, const RewriteOutcome &outcome, RunResult &run)
 	{
+		if (found.file_id != 0)
+			return found.file_id;
 		const AsCatalogOwner owner;
-		auto &known = found.archived ? archived_ : processed_;
-		if (const auto at = known.find(found.path); at != known.end())
-			return at->second;
 		// the archived copy came first: its processed one has the same name
 		if (const auto at = made_.find(found.path); !found.archived && at != made_.end())
 		{
@@ -232,7 +444,10 @@ class ArchiveCatalog
 	const Catalog &catalog_;
 	const Definition &definition_;
 	const pg::Settings &settings_;
-	bool left_out_ = false;
+	bool left_out_ = false, is_complete_ = true;
+	std::optional<std::vector<FormerDefinition>> former_; ///< about people, of this dataset
+	std::unordered_map<int64_t, int64_t> defined_at_;     ///< of files, as their runs say
+	std::set<int64_t> read_, unread_;
 	std::unordered_map<std::string, int64_t> archived_, processed_, made_;
 	std::vector<Found> found_;
 	std::vector<RewriteTask> tasks_;
@@ -247,6 +462,27 @@ note_left_out(const Catalog &catalog, const Definition &definition, const pg::Se
 	// of nobody, they need not be found
 	if (definition.subject || definition.erases)
 		ArchiveCatalog(catalog, definition, settings).note_left_out();
+}
+
+void
+index_former_files(const Catalog &catalog)
+{
+	if (!pg::is_writable())
+		return;
+	const pg::Settings settings = pg::Settings::current();
+	const auto index = [&](const Definition &definition)
+	{
+		if (definition.subject || definition.erases)
+			ArchiveCatalog(catalog, definition, settings).index_former();
+	};
+	for (const auto &[name, definition] : catalog.all())
+		index(definition);
+	std::map<std::string, std::shared_ptr<const Definition>> dropped;
+	for (FormerDefinition &former : former_definitions())
+		if (!catalog.defined_at(former.dataset) && former.definition != nullptr)
+			dropped[former.dataset] = std::move(former.definition); // the last one counts
+	for (const auto &[name, definition] : dropped)
+		index(*definition);
 }
 
 } // namespace etl

@@ -1,4 +1,5 @@
-// Files that the catalog does not know, and that are not to be loaded: whom they hold.
+// Whom files hold that the index of people does not know, or knows by another definition: those of
+// before, and those that the catalog does not know and that are not to be loaded.
 #pragma once
 
 #include "catalog/definitions.h"
@@ -13,5 +14,11 @@ namespace etl
 /// reload may load them. Needs the dataset's lock.
 void note_left_out(const Catalog &catalog, const Definition &definition,
 				   const pg::Settings &settings);
+
+/// Reads the files of all datasets that the index of people knows by another definition than the
+/// one in force, or the last of a dataset that was dropped, and whom its quarantined records name:
+/// erasures find people there as that definition says, too. Where nothing can be written, or a file
+/// cannot be read, it stays so, and unindexed_files() names the file. Needs the datasets' locks.
+void index_former_files(const Catalog &catalog);
 
 } // namespace etl

@@ -305,7 +305,7 @@ PG_ETL_ENTRY(etl_reapply)
 	const pg::Spi spi;
 	Catalog catalog = Catalog::load();
 	// before anybody is looked up, and before the journal: as every erasure does
-	catalog = lock_for_erasure(catalog);
+	catalog = lock_people(catalog);
 	lock_journal();
 	const JournalState state = journal_state(true);
 	if (state.path.empty())

@@ -38,7 +38,7 @@ namespace etl
 ErasureRun::ErasureRun(const Catalog &catalog, const Definition &definition,
 					   const std::string &secret)
 	// before anybody is looked up: what another session is loading must be there
-	: catalog_(lock_for_erasure(catalog)), definition_(definition), secret_(secret), asked_(secret),
+	: catalog_(lock_people(catalog)), definition_(definition), secret_(secret), asked_(secret),
 	  erased_(
 		  secret, [] { return std::make_unique<pg::TempFile>(); }, limits::erased_memory)
 {

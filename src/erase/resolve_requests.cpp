@@ -364,7 +364,7 @@ erase_recognised(const Catalog &known_before, const std::string &dataset, const 
 				 const std::map<std::string, uint64_t> &recognised)
 {
 	std::vector<ErasureRequest> requests;
-	const Catalog catalog = lock_for_erasure(known_before);
+	const Catalog catalog = lock_people(known_before);
 	erase_known_now(catalog, dataset, secret, recognised);
 	{
 		std::vector<int64_t> hashes;

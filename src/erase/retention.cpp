@@ -6,6 +6,8 @@
 #include <sys/stat.h>
 
 #include "catalog/dataset_lock.h"
+#include "catalog/definitions.h"
+#include "catalog/indexed_as.h"
 #include "catalog/subject_index.h"
 #include "core/base/hash.h"
 #include "core/files/file_error.h"
@@ -70,7 +72,16 @@ remove_files(const std::string &dataset, const std::string &people, bool archive
 	const std::string &root = archived ? settings.archive_dir : settings.processed_dir;
 	const std::string column = archived ? "archived_path" : "processed_path";
 	const Held held = held_hashes(people);
-	const std::vector<int64_t> held_files = files_of_subjects(dataset, held.hashes);
+	std::vector<int64_t> held_files = files_of_subjects(dataset, held.hashes);
+	if (!held.hashes.empty())
+	{
+		// until the next erasure has told the index, these may hold anybody
+		const Catalog catalog = Catalog::load();
+		if (const Definition *definition = catalog.find(dataset))
+			for (const int64_t id : unindexed_files(catalog, *definition))
+				held_files.push_back(id);
+		std::sort(held_files.begin(), held_files.end());
+	}
 	Removed removed;
 	const pg::Rows rows = pg::query(
 		"SELECT file_id, " + column +

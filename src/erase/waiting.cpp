@@ -136,7 +136,7 @@ PG_ETL_ENTRY(etl_erase_failed)
 		people_definition(catalog, only);
 	}
 	// before anybody is looked up: what another session is loading must be there
-	catalog = lock_for_erasure(catalog);
+	catalog = lock_people(catalog);
 	require_journal_applied();
 	const pg::Settings settings = pg::Settings::current();
 	settings.require_folders();

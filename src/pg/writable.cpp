@@ -26,6 +26,12 @@ require_writable(const std::string &name)
 					"default_transaction_read_only = off;");
 }
 
+bool
+is_writable()
+{
+	return !XactReadOnly && !call([] { return RecoveryInProgress(); });
+}
+
 } // namespace pg
 
 /// etl.require_writable(name text)

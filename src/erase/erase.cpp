@@ -107,8 +107,27 @@ Eraser::run()
 	erase_quarantine();
 	ETL_FAULT("erase_quarantine");
 	remark_strangers();
+	const auto known_emails = report_.known_emails;
 	erase_files();
 	ETL_FAULT("erase_files");
+	erase_emails_of_files(known_emails);
+}
+
+/// Emails that only files said are the people's: what names nobody and holds one of them was
+/// looked through before. known: by index of the request, those that were known before.
+void
+Eraser::erase_emails_of_files(const std::set<std::pair<uint32_t, uint64_t>> &known)
+{
+	people_ = Identities(secret_);
+	for (const auto &email : report_.known_emails)
+		if (known.count(email) == 0)
+			people_.add_text_email(email.second, email.first);
+	if (people_.empty())
+		return;
+	strangers_ = Identities(secret_);
+	quarantined_files_.clear();
+	mended_lines_.clear();
+	erase_all_unnamed_quarantine();
 }
 
 /// Nobody knows which tables and files of theirs hold whom.
@@ -213,6 +232,13 @@ Eraser::run_words()
 	add_people();
 	people_.look_at_words_only();
 	strangers_ = Identities(secret_);
+	erase_all_unnamed_quarantine();
+}
+
+/// What names nobody in quarantine, and in the files that it came from.
+void
+Eraser::erase_all_unnamed_quarantine()
+{
 	const pg::Rows rows = pg::query("SELECT DISTINCT dataset FROM etl.quarantine ORDER BY 1");
 	for (uint64_t i = 0; i < rows.size(); ++i)
 		erase_unnamed_quarantine(rows.text(i, 0));
@@ -318,7 +344,7 @@ namespace
 {
 
 /// An erasure of people who were erased before, of some places only: recorded where anything was
-/// found.
+/// found, and where emails are known to be theirs only now, which are remembered.
 void
 erase_again(const Catalog &known, const std::string &dataset, const std::string &secret,
 			std::vector<ErasureRequest> &requests, const pg::Settings &settings,
@@ -335,13 +361,21 @@ erase_again(const Catalog &known, const std::string &dataset, const std::string 
 	std::vector<ErasureRequest> found;
 	std::map<uint32_t, uint32_t> found_as;
 	for (uint32_t i = 0; i < requests.size(); ++i)
-		if (requests[i].row_count > 0 || requests[i].file_count > 0)
-		{
-			found_as.emplace(i, found.size());
-			found.push_back(requests[i]);
-		}
+	{
+		const bool is_found = requests[i].row_count > 0 || requests[i].file_count > 0;
+		if (!is_found && requests[i].known_emails.empty())
+			continue;
+		found_as.emplace(i, found.size());
+		ErasureRequest &request = found.emplace_back(requests[i]);
+		if (is_found)
+			continue;
+		// what comes of them is treated in spite of a hold, and so is what names them by the email
+		request.status = "completed";
+		request.held = false;
+	}
 	if (found.empty())
 		return;
+	const bool is_treated = !eraser.report().places.empty();
 	for (ErasedPlace &place : eraser.report().places)
 	{
 		std::map<uint32_t, int64_t> rows;
@@ -354,7 +388,8 @@ erase_again(const Catalog &known, const std::string &dataset, const std::string 
 		if (const auto as = found_as.find(person); as != found_as.end())
 			emails.emplace(as->second, hash);
 	eraser.report().known_emails = std::move(emails);
-	note_purge(purge_scope(dataset));
+	if (is_treated)
+		note_purge(purge_scope(dataset));
 	record_erasures(dataset, secret, found, eraser.report());
 }
 

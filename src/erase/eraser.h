@@ -93,6 +93,8 @@ class Eraser
 
 	void erase_quarantine();
 	void erase_unnamed_quarantine(const std::string &dataset);
+	void erase_all_unnamed_quarantine();
+	void erase_emails_of_files(const std::set<std::pair<uint32_t, uint64_t>> &known);
 	void erase_quarantine_of(const std::string &dataset, const std::string &condition);
 	void remark_strangers();
 	void add_mended_files();

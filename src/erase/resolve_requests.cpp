@@ -1,5 +1,6 @@
 // Whom a request means.
 #include <algorithm>
+#include <deque>
 #include <iterator>
 #include <set>
 
@@ -300,11 +301,18 @@ resolve_requests(const Catalog &catalog, const std::string &dataset, const std::
 }
 
 void
-note_recognised(const Batch &batch, std::map<std::string, uint64_t> &recognised)
+note_recognised(const Batch &batch, RecognisedPeople &recognised)
 {
 	for (const auto &piece : batch.pieces)
 		for (const RecognisedPerson &person : piece->recognised)
-			recognised.emplace(person.subject, person.email_hash);
+		{
+			Recognised &known = recognised[std::string(person.subject)];
+			if (known.erased_email == 0)
+				known.erased_email = person.erased_email;
+			known.was_unknown = known.was_unknown || person.was_unknown;
+			if (person.new_email != 0)
+				known.new_emails.insert(person.new_email);
+		}
 }
 
 namespace
@@ -344,16 +352,56 @@ requests_of_erased(const std::string &dataset, const std::string &secret,
 	return requests;
 }
 
-/// Those who were erased by a key before anybody was known to have it.
+/// Of the emails that records say erased people have, those that they have no tombstone for: by
+/// key.
+std::map<std::string, std::vector<uint64_t>>
+new_emails_of(const std::string &dataset, const std::string &secret,
+			  const RecognisedPeople &recognised)
+{
+	std::vector<std::pair<std::string_view, uint64_t>> emails;
+	std::deque<std::string> names;
+	for (const auto &[subject, person] : recognised)
+	{
+		if (person.erased_email != 0 || person.new_emails.empty())
+			continue;
+		const std::string pseudonym = subject_pseudonym(secret, dataset, "subject", subject);
+		for (const uint64_t hash : person.new_emails)
+		{
+			emails.emplace_back(subject, hash);
+			names.push_back(known_email_name(pseudonym, hash));
+		}
+	}
+	const std::vector<bool> known =
+		have_tombstones(dataset, "known_email", {names.begin(), names.end()});
+	std::map<std::string, std::vector<uint64_t>> fresh;
+	for (size_t i = 0; i < emails.size(); ++i)
+		if (!known[i])
+			fresh[std::string(emails[i].first)].push_back(emails[i].second);
+	return fresh;
+}
+
+/// Those who were erased by a key before anybody was known to have it, or to have the emails that
+/// they have come with.
 void
 erase_known_now(const Catalog &catalog, const std::string &dataset, const std::string &secret,
-				const std::map<std::string, uint64_t> &recognised)
+				const RecognisedPeople &recognised)
 {
-	std::set<std::string> subjects;
-	for (const auto &[subject, hash] : recognised)
-		if (hash == 0)
-			subjects.insert(subject);
-	std::vector<ErasureRequest> requests = requests_of_erased(dataset, secret, subjects, true);
+	std::set<std::string> unknown, others;
+	for (const auto &[subject, person] : recognised)
+		if (person.was_unknown)
+			unknown.insert(subject);
+	std::vector<ErasureRequest> requests = requests_of_erased(dataset, secret, unknown, true);
+	std::map<std::string, std::vector<uint64_t>> emails =
+		new_emails_of(dataset, secret, recognised);
+	for (const auto &[subject, hashes] : emails)
+		others.insert(subject);
+	for (const ErasureRequest &request : requests)
+		others.erase(request.subject);
+	for (ErasureRequest &request : requests_of_erased(dataset, secret, others, false))
+		requests.push_back(std::move(request));
+	for (ErasureRequest &request : requests)
+		if (const auto of = emails.find(request.subject); of != emails.end())
+			request.known_emails = std::move(of->second);
 	erase_words_of(catalog, dataset, secret, requests, pg::Settings::current());
 }
 
@@ -361,16 +409,16 @@ erase_known_now(const Catalog &catalog, const std::string &dataset, const std::s
 
 void
 erase_recognised(const Catalog &known_before, const std::string &dataset, const std::string &secret,
-				 const std::map<std::string, uint64_t> &recognised)
+				 const RecognisedPeople &recognised)
 {
 	std::vector<ErasureRequest> requests;
 	const Catalog catalog = lock_people(known_before);
 	erase_known_now(catalog, dataset, secret, recognised);
 	{
 		std::vector<int64_t> hashes;
-		for (const auto &[subject, hash] : recognised)
-			if (hash != 0)
-				hashes.push_back(static_cast<int64_t>(hash));
+		for (const auto &[subject, person] : recognised)
+			if (person.erased_email != 0)
+				hashes.push_back(static_cast<int64_t>(person.erased_email));
 		if (hashes.empty())
 			return;
 		const pg::Rows rows = pg::query(
@@ -384,9 +432,9 @@ erase_recognised(const Catalog &known_before, const std::string &dataset, const 
 		std::map<uint64_t, uint64_t> by_hash;
 		for (uint64_t i = 0; i < rows.size(); ++i)
 			by_hash.emplace(static_cast<uint64_t>(rows.integer(i, 0)), i);
-		for (const auto &[subject, hash] : recognised)
+		for (const auto &[subject, person] : recognised)
 		{
-			const auto row = by_hash.find(hash);
+			const auto row = by_hash.find(person.erased_email);
 			if (row == by_hash.end())
 				continue; // reinstated while this session waited
 			ErasureRequest &request = requests.emplace_back();

@@ -22,14 +22,24 @@ std::vector<size_t> resolve_requests(const Catalog &catalog, const std::string &
 									 const std::string &secret,
 									 std::vector<ErasureRequest> &requests, KeySet &seen);
 
-/// Adds to recognised, by key, whom the batch's pieces have recognised by email.
-void note_recognised(const Batch &batch, std::map<std::string, uint64_t> &recognised);
+/// What records tell of somebody who was erased before they came.
+struct Recognised
+{
+	uint64_t erased_email = 0; ///< RecognisedPerson has the same
+	bool was_unknown = false;
+	std::set<uint64_t> new_emails;
+};
+using RecognisedPeople = std::map<std::string, Recognised>; ///< by key
+
+/// Adds to recognised whom the batch's pieces have recognised.
+void note_recognised(const Batch &batch, RecognisedPeople &recognised);
 
 /// Erases people who were erased by their email before their key was known, and who have come now
-/// with one: whatever came about them by key is held in clear. By key: the hash of the email; 0 of
-/// people who were erased by a key that nobody was known to have, whose words are looked for now.
+/// with one: whatever came about them by key is held in clear. Of people who were erased by a key
+/// that nobody was known to have the words are looked for now; of all who were erased by key, the
+/// emails that are known to be theirs only now, which are remembered.
 void erase_recognised(const Catalog &catalog, const std::string &dataset, const std::string &secret,
-					  const std::map<std::string, uint64_t> &recognised);
+					  const RecognisedPeople &recognised);
 
 /// Records about people who were erased were mended since, and name them only now: what archived
 /// files hold of them is treated. subjects: their keys.

@@ -304,7 +304,7 @@ class Replay
 	std::optional<Identities> people_;
 	std::vector<SubjectFile> subjects_;
 	std::vector<PersonEmail> emails_;
-	std::map<std::string, uint64_t> recognised_; ///< by key: as erase_recognised() takes it
+	RecognisedPeople recognised_;
 	std::set<std::string> mended_people_; ///< who were erased, and whom mended records name now
 	std::vector<int64_t> records_;        ///< what is replayed, in order
 	std::vector<size_t> chunk_ends_;      ///< where each chunk of them ends

@@ -654,8 +654,7 @@ class Run
 	std::optional<Identities> hashes_; ///< where the dataset is about people
 	std::optional<ErasureRun> erasure_;
 	std::unique_ptr<Tombstones> tombstones_;
-	/// Who was erased by email and now has come with a key: by key, the hash of the email.
-	std::map<std::string, uint64_t> recognised_;
+	RecognisedPeople recognised_;
 	std::optional<ProcessedWriter> writer_;
 	std::vector<std::string> processed_taken_;
 	SubjectCollector subjects_;

@@ -48,6 +48,11 @@ class Identities
 
 	uint32_t by_subject(std::string_view canonical) const;
 	uint32_t by_email(std::string_view folded) const;
+	/// Was the email added, as whoever's?
+	bool is_anybodys_email(uint64_t hash) const
+	{
+		return emails_.of(hash) != nobody || text_emails_.of(hash) != nobody;
+	}
 	/// Was the key added as nobody's?
 	bool is_unknown(std::string_view canonical) const;
 

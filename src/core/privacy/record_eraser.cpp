@@ -231,6 +231,27 @@ RecordEraser::recognised_by(const Document &document, std::string_view subject) 
 	return people_.email_hash(fold_email(text_at(document, definition_.subject->email)));
 }
 
+/// Of the person whom a record of their own dataset names; what has been treated holds a token.
+uint64_t
+RecordEraser::email_of(const Document &document) const
+{
+	if (!about_ || definition_.subject->email.empty())
+		return 0;
+	const std::string email = fold_email(text_at(document, definition_.subject->email));
+	return email.find('@') != std::string::npos && !email.ends_with(erased_domain)
+			   ? people_.email_hash(email)
+			   : 0;
+}
+
+uint64_t
+RecordEraser::new_email(const Document &document, std::string_view subject) const
+{
+	if (subject.data() == nullptr || people_.by_subject(subject) == Identities::nobody)
+		return 0;
+	const uint64_t hash = email_of(document);
+	return hash != 0 && people_.is_anybodys_email(hash) ? 0 : hash;
+}
+
 uint32_t
 RecordEraser::erase_malformed(std::string_view text, std::string &out) const
 {
@@ -260,13 +281,8 @@ RecordEraser::erase(std::string_view text, std::string &out)
 void
 RecordEraser::note_email(uint32_t person, std::string_view subject)
 {
-	if (person == Identities::nobody || subject.empty() || !about_ ||
-		definition_.subject->email.empty())
-		return;
-	const std::string email = fold_email(text_at(document_, definition_.subject->email));
-	// what has been treated before holds a token
-	if (email.find('@') != std::string::npos && !email.ends_with(erased_domain))
-		known_email_ = people_.email_hash(email);
+	if (person != Identities::nobody && !subject.empty())
+		known_email_ = email_of(document_);
 }
 
 uint32_t

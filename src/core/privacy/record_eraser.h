@@ -74,6 +74,9 @@ class RecordEraser
 	/// The hash of the email by which the record is somebody's who has a key that was not known; 0
 	/// for any other.
 	uint64_t recognised_by(const Document &document, std::string_view subject) const;
+	/// The hash of the email that a record says somebody has who was erased by their key, where no
+	/// erased person is known to have it; 0 for any other.
+	uint64_t new_email(const Document &document, std::string_view subject) const;
 	/// Is the record somebody's whose erasure was asked for before anybody knew them?
 	bool makes_known(std::string_view subject) const
 	{
@@ -106,6 +109,7 @@ class RecordEraser
 	const Path &subject_path() const;
 	const KeyForm *form() const { return form_ ? &*form_ : nullptr; }
 	std::string canonical(const Document &document);
+	uint64_t email_of(const Document &document) const;
 	void note_email(uint32_t person, std::string_view subject);
 
 	const Definition &definition_;

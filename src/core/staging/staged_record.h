@@ -91,12 +91,15 @@ struct StagedRow
 	const char *bytes;
 };
 
-/// Somebody who was erased by their email, before anybody knew their key, and who now has come with
-/// one; or who was erased by a key that nobody was known to have.
+/// Somebody who was erased, and of whom a record that has come since tells more.
 struct RecognisedPerson
 {
 	std::string_view subject; ///< canonical key
-	uint64_t email_hash;      ///< as Identities has it; 0 of one who was erased by key
+	/// By which they were erased before anybody knew their key; 0 of one who was erased by key.
+	/// Emails are hashed as Identities does.
+	uint64_t erased_email;
+	bool was_unknown;   ///< erased by a key that nobody was known to have
+	uint64_t new_email; ///< that was not known to be an erased person's; 0: none
 };
 
 /// An email that a record says a person has, both hashed as Identities does: a later record may

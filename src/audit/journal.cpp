@@ -13,6 +13,7 @@
 #include "core/base/scoped_fd.h"
 #include "core/base/write_fully.h"
 #include "core/privacy/key_ring.h"
+#include "pg/callback.h"
 #include "pg/catalog_owner.h"
 #include "pg/fault.h"
 #include "pg/guard.h"
@@ -291,8 +292,8 @@ append_lines(size_t count, const MakeLine &line_at)
 void
 register_journal_callbacks()
 {
-	RegisterXactCallback(at_transaction_end, nullptr);
-	RegisterSubXactCallback(at_subtransaction_end, nullptr);
+	RegisterXactCallback(pg::callback<at_transaction_end>, nullptr);
+	RegisterSubXactCallback(pg::callback<at_subtransaction_end>, nullptr);
 }
 
 JournalPause::JournalPause()

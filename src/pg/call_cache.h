@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "pg/callback.h"
 #include "pg/guard.h"
 
 extern "C"
@@ -29,7 +30,7 @@ call_cache(FunctionCallInfo fcinfo, Make &&make)
 					MemoryContextAllocZero(function->fn_mcxt, sizeof(MemoryContextCallback)));
 			});
 		std::unique_ptr<T> made = make();
-		callback->func = [](void *object) { delete static_cast<T *>(object); };
+		callback->func = pg::callback<[](void *object) { delete static_cast<T *>(object); }>;
 		callback->arg = made.get();
 		MemoryContextRegisterResetCallback(function->fn_mcxt, callback); // throws nothing
 		function->fn_extra = made.release();

@@ -1,5 +1,6 @@
 #include "pg/copy.h"
 
+#include "pg/callback.h"
 #include "pg/table_scope.h"
 
 #include <algorithm>
@@ -146,7 +147,7 @@ copy_rows(const Target &target, const std::string *names, size_t count)
 	for (size_t i = 0; i < count; ++i)
 		attributes = lappend(attributes, makeString(pstrdup(names[i].c_str())));
 	CopyFromState copy = BeginCopyFrom(target.state, target.rel, nullptr, nullptr, false,
-									   Stream::read, attributes, binary_option());
+									   callback<Stream::read>, attributes, binary_option());
 	const uint64_t rows = CopyFrom(copy);
 	EndCopyFrom(copy);
 	table_close(target.rel, NoLock);

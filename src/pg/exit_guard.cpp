@@ -1,5 +1,6 @@
 #include "pg/exit_guard.h"
 
+#include "pg/callback.h"
 #include "pg/guard.h"
 
 extern "C"
@@ -47,7 +48,7 @@ StopOnExit::stop_all()
 void
 register_exit_callback()
 {
-	before_shmem_exit(stop_active, static_cast<Datum>(0));
+	before_shmem_exit(pg::callback<stop_active>, static_cast<Datum>(0));
 }
 
 } // namespace etl

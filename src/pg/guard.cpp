@@ -289,6 +289,14 @@ current_exception_data()
 }
 
 void
+warn_of_current_exception() noexcept
+{
+	ErrorData *const data = current_exception_data();
+	data->elevel = WARNING;
+	ThrowErrorData(data);
+}
+
+void
 report(ErrorData *error)
 {
 	ThrowErrorData(error);

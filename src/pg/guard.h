@@ -135,6 +135,9 @@ call(F &&f) -> decltype(f())
 /// Reports the exception that is being handled as an ERROR once the frames are gone: fills a
 /// palloc'd ErrorData. Call inside a catch block.
 ErrorData *current_exception_data();
+/// Reports the exception that is being handled as a WARNING, where no ERROR is possible. Call
+/// inside a catch block.
+void warn_of_current_exception() noexcept;
 /// Throws that ErrorData as an ERROR; does not return.
 [[noreturn]] void report(ErrorData *error);
 

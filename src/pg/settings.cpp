@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "core/files/inside.h"
+#include "pg/callback.h"
 #include "pg/guard.h"
 #include "pg/spi.h"
 #include "pg/srf.h"
@@ -171,8 +172,8 @@ define_settings()
 	note_values_asked_for();
 	const auto path = [](const char *name, const char *text, char **variable)
 	{
-		DefineCustomStringVariable(name, text, nullptr, variable, "", PGC_SUSET, 0, check_folder,
-								   nullptr, nullptr);
+		DefineCustomStringVariable(name, text, nullptr, variable, "", PGC_SUSET, 0,
+								   callback<check_folder>, nullptr, nullptr);
 	};
 	path("etl.raw_dir", "Directory of the staged files.", &guc.raw_dir);
 	path("etl.processed_dir", "Directory of the processed files.", &guc.processed_dir);

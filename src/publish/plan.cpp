@@ -14,6 +14,7 @@
 #include "core/base/worker_threads.h"
 #include "core/files/beneath.h"
 #include "core/files/file_identity.h"
+#include "pg/callback.h"
 #include "pg/catalog_owner.h"
 #include "pg/fault.h"
 #include "pg/guard.h"
@@ -384,8 +385,8 @@ is_own_part(const std::string &path)
 void
 register_action_callbacks()
 {
-	RegisterXactCallback(at_transaction_end, nullptr);
-	RegisterSubXactCallback(at_subtransaction_end, nullptr);
+	RegisterXactCallback(pg::callback<at_transaction_end>, nullptr);
+	RegisterSubXactCallback(pg::callback<at_subtransaction_end>, nullptr);
 }
 
 void

@@ -97,7 +97,8 @@ export_table(const Definition &definition, const std::string &path, const std::s
 	const TableDefinition &table = first_table(definition);
 	require_fitting_name(definition.dataset, path, format);
 	lock_exports(false);
-	const pg::Settings settings = pg::Settings::current();
+	// where other sessions look for what this one has left
+	const pg::Settings settings = pg::Settings::lasting();
 	ExportTarget target(path);
 	settle_exports(definition.dataset, settings);
 	const Oid relation = find_table(table);

@@ -38,18 +38,14 @@ namespace
 std::string
 relative_to(const std::string &resolved, const std::string &directory)
 {
-	const std::string root = directory.empty() ? "" : resolved_path(directory);
-	return !root.empty() && resolved.compare(0, root.size() + 1, root + "/") == 0
-			   ? resolved.substr(root.size() + 1)
-			   : "";
+	return directory.empty() ? "" : path_inside(resolved, directory).value_or("");
 }
 
 /// A file that runs have made or read must stay what the catalog says it is: an erasure rewrites
 /// it, etl.file has its hash.
 void
-refuse_known(const std::string &resolved, const std::string &path)
+refuse_known(const std::string &resolved, const std::string &path, const pg::Settings &settings)
 {
-	const pg::Settings settings = pg::Settings::current();
 	const std::string raw = relative_to(resolved, settings.raw_dir),
 					  processed = relative_to(resolved, settings.processed_dir),
 					  archived = relative_to(resolved, settings.archive_dir);
@@ -113,7 +109,9 @@ ExportTarget::ExportTarget(const std::string &path)
 		throw pg::Error("42809", "\"" + storable_text(path) + "\" is not a regular file", "",
 						"Give the export a name of its own.");
 	resolved_ = (folder == "/" ? "" : folder) + "/" + name_;
-	refuse_known(resolved_, path);
+	// whatever the session has set, it is the database whose files these are
+	refuse_known(resolved_, path, settings);
+	refuse_known(resolved_, path, pg::Settings::lasting());
 	part_name_ = ".pg_etl." + name_ + "." + std::to_string(getpid()) + ".part";
 	part_ = "/proc/self/fd/" + std::to_string(directory_.get()) + "/" + part_name_;
 	remove_leftovers();

@@ -1,10 +1,5 @@
 #include "anonymize/exports.h"
 
-#include <limits.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
 #include "anonymize/treated_columns.h"
 #include "core/base/hash.h"
 #include "core/base/utf8.h"
@@ -14,6 +9,7 @@
 #include "core/files/file_identity.h"
 #include "core/files/file_reader.h"
 #include "core/files/file_writer.h"
+#include "core/files/inside.h"
 #include "load/claim.h"
 #include "load/quarantine.h"
 #include "pg/catalog_owner.h"
@@ -72,12 +68,8 @@ note_export(const Definition &definition, ExportIntent &intent, const std::strin
 		throw pg::Error(e.sqlstate(),
 						std::string("could not read the file that was exported: ") + e.what());
 	}
-	char root[PATH_MAX];
-	const std::string processed = pg::Settings::current().processed_dir;
-	std::string known = path;
-	if (!processed.empty() && realpath(processed.c_str(), root) != nullptr &&
-		path.compare(0, strlen(root) + 1, std::string(root) + "/") == 0)
-		known = path.substr(strlen(root) + 1);
+	const std::string known =
+		path_inside(path, pg::Settings::lasting().processed_dir).value_or(path);
 	intent.complete(known, hash, identity);
 	const AsCatalogOwner owner;
 	pg::execute("INSERT INTO etl.export (dataset, path, sha256, format, anonymized, row_count)"

@@ -6,6 +6,7 @@
 #include <set>
 
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include "anonymize/exports.h"
 #include "anonymize/treated_columns.h"
@@ -19,6 +20,7 @@
 #include "core/files/file_identity.h"
 #include "core/files/file_reader.h"
 #include "core/files/file_writer.h"
+#include "core/files/inside.h"
 #include "core/records/csv_record.h"
 #include "core/types/column_type.h"
 #include "erase/eraser.h"
@@ -79,6 +81,18 @@ csv_of(const std::vector<std::string> &names, const Document &document)
 namespace
 {
 
+/// By which two names of one file are the same.
+std::string
+real_place(const std::string &path)
+{
+	const size_t slash = path.rfind('/');
+	struct stat folder;
+	return stat(path.substr(0, slash + 1).c_str(), &folder) == 0
+			   ? std::to_string(folder.st_dev) + " " + std::to_string(folder.st_ino) +
+					 path.substr(slash)
+			   : path;
+}
+
 /// False with errno where the file cannot be opened, ELOOP where a link below the directory is on
 /// the way.
 bool
@@ -100,20 +114,37 @@ Eraser::find_exports()
 					 [](const ErasureRequest &request)
 					 { return request.untreated && request.subject_hash != 0; }))
 		return;
-	for (const std::string &name : readings_.related())
-		find_exports_of(name);
+	// the last that was written to a place says what stands there, whosever rows and under
+	// whatever name
+	const pg::Rows rows = pg::query("SELECT DISTINCT ON (path) export_id, path FROM etl.export"
+									" ORDER BY path, export_id DESC");
+	const std::string processed_dir = pg::Settings::lasting().processed_dir;
+	std::map<std::string, int64_t> last;
+	for (uint64_t i = 0; i < rows.size(); ++i)
+	{
+		const std::string known = rows.text(i, 1);
+		int64_t &id = last[real_place(known[0] == '/' ? known : processed_dir + "/" + known)];
+		id = std::max(id, rows.integer(i, 0));
+	}
+	std::vector<int64_t> ids;
+	for (const auto &[place, id] : last)
+		ids.push_back(id);
+	std::set<std::string> datasets(readings_.related().begin(), readings_.related().end());
 	for (const auto &[name, error] : readings_.unreadable())
-		find_exports_of(name);
+		datasets.insert(name);
+	for (const std::string &name : datasets)
+		find_exports_of(name, ids, processed_dir);
 }
 
+/// ids: of etl.export, those that say what stands somewhere.
 void
-Eraser::find_exports_of(const std::string &dataset)
+Eraser::find_exports_of(const std::string &dataset, const std::vector<int64_t> &ids,
+						const std::string &processed_dir)
 {
-	// the last that was written under a name says what stands there
-	const pg::Rows rows = pg::query(
-		"SELECT DISTINCT ON (path) export_id, path, format, anonymized, exported_at FROM etl.export"
-		" WHERE dataset = $1 ORDER BY path, export_id DESC",
-		{pg::param(dataset)});
+	const pg::Rows rows =
+		pg::query("SELECT export_id, path, format, anonymized, exported_at FROM etl.export"
+				  " WHERE dataset = $1 AND export_id = ANY ($2) ORDER BY path",
+				  {pg::param(dataset), pg::param_array(ids)});
 	for (uint64_t i = 0; i < rows.size(); ++i)
 	{
 		const Reading *const reading = readings_.of_export(dataset, rows.integer(i, 4));
@@ -123,9 +154,16 @@ Eraser::find_exports_of(const std::string &dataset)
 		// of treated rows only the key is left, which stays where rows are treated
 		if (rows.boolean(i, 3) && reading != nullptr && !reading->removes)
 			continue;
-		const std::string known = rows.text(i, 1);
-		const bool inside = known[0] != '/';
-		const std::string path = inside ? settings_.processed_dir + "/" + known : known;
+		std::string known = rows.text(i, 1);
+		bool inside = known[0] != '/';
+		std::string path = inside ? processed_dir + "/" + known : known;
+		// it may have been written, or be looked for, where the directory was or is another
+		if (!inside || processed_dir != settings_.processed_dir)
+		{
+			const auto below = path_inside(path, settings_.processed_dir);
+			if ((inside = below && !below->empty()))
+				path = settings_.processed_dir + "/" + (known = *below);
+		}
 		FileIdentity identity;
 		int error = identify(path, identity) ? 0 : errno;
 		// a directory below etl.processed_dir that is a link leads to somebody else's files

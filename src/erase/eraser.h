@@ -123,7 +123,8 @@ class Eraser
 	void find_staged();
 	void add_staged(const StagedFile &file);
 	void find_exports();
-	void find_exports_of(const std::string &dataset);
+	void find_exports_of(const std::string &dataset, const std::vector<int64_t> &ids,
+						 const std::string &processed_dir);
 	void rewrite_csv(Copy &copy, const TableDefinition &table);
 	void note_rewritten_exports();
 	void add_copy(Copy copy);

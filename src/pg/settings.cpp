@@ -242,6 +242,36 @@ Settings::current()
 	return s;
 }
 
+Settings
+Settings::lasting()
+{
+	Settings s = current();
+	const struct
+	{
+		const char *name;
+		std::string &value;
+	} directories[] = {{"etl.raw_dir", s.raw_dir},
+					   {"etl.processed_dir", s.processed_dir},
+					   {"etl.archive_dir", s.archive_dir}};
+	for (const auto &directory : directories)
+		// null where the session alone has a value
+		if (const char *const reset =
+				call([&] { return GetConfigOptionResetString(directory.name); });
+			reset != nullptr && *reset != '\0')
+			directory.value = folder(reset);
+	// the options of a connection, or of its role, hide what the database says
+	const Rows rows =
+		query("SELECT lower(split_part(c.text, '=', 1)), substr(c.text, strpos(c.text, '=') + 1)"
+			  " FROM pg_db_role_setting s, unnest(s.setconfig) c(text) WHERE s.setrole = 0"
+			  " AND s.setdatabase IN (0, $1::oid) ORDER BY s.setdatabase",
+			  {param(static_cast<int64_t>(MyDatabaseId))});
+	for (uint64_t i = 0; i < rows.size(); ++i)
+		for (const auto &directory : directories)
+			if (rows.text(i, 0) == directory.name && !rows.text(i, 1).empty())
+				directory.value = folder(rows.text(i, 1).c_str());
+	return s;
+}
+
 void
 Settings::require_folders() const
 {

@@ -25,6 +25,9 @@ struct Settings
 	/// Throws 55000 where a value was asked for before the library was loaded and could not be
 	/// taken: what PostgreSQL leaves then is the default, not what an administrator has set.
 	static Settings current();
+	/// With the directories that other sessions of the database have: those that ALTER DATABASE or
+	/// the configuration says, whatever this session has set. By these the catalog knows files.
+	static Settings lasting();
 	/// Throws 55000 with the ALTER DATABASE to type when a folder is unset, and 58P01, 42501 … when
 	/// one can't be used.
 	void require_folders() const;

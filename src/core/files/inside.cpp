@@ -1,4 +1,4 @@
-// is_inside() asks twice: whether some directory above the path is the very directory, which
+// path_inside() asks twice: whether some directory above the path is the very directory, which
 // answers for every spelling and for bind mounts of the directory itself; and whether both lie in
 // one file system, one below the other, which answers for bind mounts of a directory inside it: its
 // parents cannot be seen through the mount, but /proc/self/mountinfo says where in the file system
@@ -36,6 +36,15 @@ is_below(const std::string &path, const std::string &directory)
 {
 	const std::string prefix = directory == "/" ? directory : directory + "/";
 	return path == directory || path.compare(0, prefix.size(), prefix) == 0;
+}
+
+/// What of a path is_below() the directory.
+std::string
+rest_below(const std::string &path, const std::string &directory)
+{
+	if (path == directory)
+		return {};
+	return path.substr(directory == "/" || directory.empty() ? 1 : directory.size() + 1);
 }
 
 /// Where a path is in its file system.
@@ -125,10 +134,16 @@ resolved_path(const std::string &path)
 bool
 is_inside(const std::string &path, const std::string &directory)
 {
+	return path_inside(path, directory).has_value();
+}
+
+std::optional<std::string>
+path_inside(const std::string &path, const std::string &directory)
+{
 	const std::string inner = resolved_path(path), outer = resolved_path(directory);
 	struct stat root, info;
 	if (inner.empty() || outer.empty() || stat(outer.c_str(), &root) != 0)
-		return false;
+		return std::nullopt;
 	bool same_device = false;
 	for (std::string at = inner; !at.empty(); at = parent_of(at))
 	{
@@ -136,14 +151,16 @@ is_inside(const std::string &path, const std::string &directory)
 		if (stat(at.c_str(), &info) != 0)
 			continue;
 		if (info.st_dev == root.st_dev && info.st_ino == root.st_ino)
-			return true;
+			return rest_below(inner, at);
 		same_device = same_device || info.st_dev == root.st_dev;
 	}
 	if (!same_device)
-		return false;
+		return std::nullopt;
 	const std::string mounts = read_mounts();
 	const Location a = location_of(inner, mounts), b = location_of(outer, mounts);
-	return !a.path.empty() && a.file_system == b.file_system && is_below(a.path, b.path);
+	if (a.path.empty() || a.file_system != b.file_system || !is_below(a.path, b.path))
+		return std::nullopt;
+	return rest_below(a.path, b.path);
 }
 
 } // namespace etl

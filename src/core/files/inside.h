@@ -1,6 +1,7 @@
 // Whether a path lies in a directory, however either of them is spelled.
 #pragma once
 
+#include <optional>
 #include <string>
 
 namespace etl
@@ -15,5 +16,9 @@ std::string resolved_path(const std::string &path);
 /// down) hide nothing. A path that does not exist is where it would be made. False when that cannot
 /// be told, because one of them cannot be reached.
 bool is_inside(const std::string &path, const std::string &directory);
+
+/// Where in the directory the path lies, "" for the directory itself; nothing where is_inside() is
+/// false.
+std::optional<std::string> path_inside(const std::string &path, const std::string &directory);
 
 } // namespace etl

@@ -35,6 +35,10 @@ TEST(Inside, NamesDoNotCount)
 		EXPECT_FALSE(is_inside(path, data)) << path;
 	EXPECT_TRUE(is_inside(data + "/key", root + "/link"));
 	EXPECT_TRUE(is_inside(data, "/"));
+	EXPECT_EQ(path_inside(root + "/link/base/none", data), "base/none");
+	EXPECT_EQ(path_inside(data + "/key", root + "/link"), "key");
+	EXPECT_EQ(path_inside(data, root + "/link"), "");
+	EXPECT_EQ(path_inside(root, data), std::nullopt);
 	EXPECT_FALSE(is_inside(data + "/none/none", data)) << "cannot be made there";
 	EXPECT_FALSE(is_inside(data, root + "/none"));
 }
@@ -52,7 +56,8 @@ look_at_bind_mounts(const std::string &root)
 	const bool right = is_inside(root + "/all", root + "/raw") &&
 					   is_inside(root + "/raw", root + "/all") &&
 					   is_inside(root + "/part of it", root + "/raw") &&
-					   is_inside(root + "/part of it/new", root + "/raw") &&
+					   path_inside(root + "/part of it/new", root + "/raw") == "a/b/new" &&
+					   path_inside(root + "/part of it", root + "/raw") == "a/b" &&
 					   is_inside(root + "/part of it", root + "/raw/a") &&
 					   !is_inside(root + "/part of it", root + "/raw/c") &&
 					   !is_inside(root + "/raw", root + "/part of it");

@@ -424,15 +424,22 @@ take_up(const Definition &definition, const pg::Settings &settings, const RunOpt
 	for (const StagedFile &f : staged)
 		paths.push_back(f.path);
 	std::map<std::string, std::vector<Sha256>> known;
+	std::set<std::string> suspects;
 	if (!paths.empty())
 	{
 		const pg::Rows rows = pg::query(
 			"SELECT f.path, h.sha256 FROM etl.file f JOIN unnest($2::text[]) p(path) USING (path)"
 			" CROSS JOIN LATERAL (VALUES (f.sha256), (f.archived_sha256)) h(sha256)"
-			" WHERE f.dataset = $1 AND f.status IN ('loaded', 'archived') AND h.sha256 IS NOT NULL",
+			" WHERE f.dataset = $1 AND (f.status IN ('loaded', 'archived') AND h.sha256 IS NOT NULL"
+			" OR f.status = 'failed' AND strpos(f.error, '\"max_rejected\"') > 0)",
 			{pg::param(definition.dataset), pg::param_array(paths)});
 		for (uint64_t i = 0; i < rows.size(); ++i)
 		{
+			if (rows.is_null(i, 1))
+			{
+				suspects.insert(rows.text(i, 0));
+				continue;
+			}
 			Sha256 hash{};
 			const std::string bytes = rows.bytes(i, 1);
 			std::memcpy(hash.data(), bytes.data(), std::min(bytes.size(), hash.size()));
@@ -458,6 +465,7 @@ take_up(const Definition &definition, const pg::Settings &settings, const RunOpt
 		task.gzip = is_gzip(file.path);
 		task.whole_json = is_whole_json(file.path);
 		task.context = file.context;
+		task.suspect = suspects.count(file.path) > 0;
 		if (const auto contents = known.find(file.path); contents != known.end())
 			task.known = std::move(contents->second);
 		if (const auto refused = options.refused.find(file.path); refused != options.refused.end())

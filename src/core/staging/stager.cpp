@@ -74,6 +74,7 @@ struct Stager::Worker
 {
 	RecordStager stager;
 	TextSealer sealer;
+	TypeInput *types;               ///< that the stager asks; may be null
 	std::shared_ptr<char[]> buffer; ///< that no piece has any more: the next one may have it
 	size_t capacity = 0;
 
@@ -124,6 +125,54 @@ Stager::max_piece_memory() const
 	return std::max<size_t>(options_.memory / 3, 1 << 20);
 }
 
+/// What is handed out is written to quarantine, also of a file that turns out to have too many bad
+/// records and takes it all back. So before more is handed out of a file that may be one, what is
+/// left of it is counted.
+bool
+Stager::may_exceed(const FileTask &task, const FileOutcome &so_far) const
+{
+	// so few are no harm
+	constexpr uint64_t few_records = 1000, few_bytes = 1 << 20, part = 16;
+	const RejectedLimits &limits = definition_.max_rejected;
+	return task.suspect ||
+		   (so_far.rejected > few_records && so_far.rejected > so_far.records / 2) ||
+		   so_far.rejected > std::max<uint64_t>(few_records, limits.records / part) ||
+		   so_far.rejected_bytes > std::max<uint64_t>(few_bytes, limits.bytes / part);
+}
+
+/// Stages what follows the records so far, and forgets it. Throws where it is too much. read: feeds
+/// the file to a splitter, from its beginning.
+void
+Stager::count_rest(uint32_t file, Worker &worker, const FileOutcome &so_far,
+				   const std::function<void(RecordSplitter &)> &read)
+{
+	constexpr size_t at_once = 1 << 20;
+	const FileTask &task = files_[file];
+	RecordStager stager(definition_, key_types_, options_.erased, options_.hashes, worker.types);
+	FileOutcome counted = so_far;
+	auto piece = std::make_unique<Piece>();
+	PieceFiller filler(
+		stager, task, file, counted, definition_.max_rejected, at_once,
+		[&]
+		{
+			piece = std::make_unique<Piece>();
+			filler.start(*piece, 0);
+		},
+		[&](size_t bytes, const auto &stage) { stage_long(file, bytes, stage); });
+	filler.start(*piece, 0);
+	uint64_t passed = 0;
+	RecordSplitter splitter(options_.max_record_size, task.whole_json,
+							[&](const RawRecord &raw)
+							{
+								if (so_far.rest && so_far.rest->was_loaded(raw.line))
+									return;
+								if (passed++ >= so_far.records)
+									filler(raw);
+							});
+	read(splitter);
+	splitter.finish();
+}
+
 void
 Stager::finish_piece(Filling &filling, Worker &worker)
 {
@@ -166,11 +215,9 @@ void
 Stager::stage_files()
 {
 	TypeQuestions::Asker asker(questions_);
-	Worker worker{{definition_, key_types_, options_.erased, options_.hashes,
-				   options_.type_input != nullptr ? &asker : nullptr},
-				  {},
-				  {},
-				  0};
+	TypeInput *const types = options_.type_input != nullptr ? &asker : nullptr;
+	Worker worker{
+		{definition_, key_types_, options_.erased, options_.hashes, types}, {}, types, {}, 0};
 	for (;;)
 	{
 		uint32_t file;
@@ -304,7 +351,7 @@ Stager::stage_file(uint32_t file, Worker &worker, FileOutcome &outcome)
 	std::memset(buffer.get() + size, 0, Document::padding);
 	filling.begin(buffer, padded);
 	const std::string_view text{buffer.get(), size};
-	bool is_cut = false;
+	bool is_cut = false, is_counted = false;
 	PieceFiller filler(
 		worker.stager, task, file, outcome, definition_.max_rejected, max_piece_memory(),
 		[&]
@@ -317,6 +364,8 @@ Stager::stage_file(uint32_t file, Worker &worker, FileOutcome &outcome)
 				dry.feed(text);
 				dry.finish();
 			}
+			if (!is_counted && (is_counted = may_exceed(task, outcome)))
+				count_rest(file, worker, outcome, [&](RecordSplitter &all) { all.feed(text); });
 			next_piece(filling, worker);
 			filler.start(*filling.piece, padded);
 		},
@@ -373,10 +422,17 @@ Stager::stage_large(uint32_t file, Worker &worker, FileOutcome &outcome)
 	FileReader reader(task.path, Content::staged, options_.max_file_size, task.root);
 	Filling filling{file, may_seal(task, worker)};
 	size_t padded = 0;
+	bool is_counted = false;
+	const auto count = [&]
+	{
+		if (!is_counted && (is_counted = may_exceed(task, outcome)))
+			count_rest(file, worker, outcome, [&](RecordSplitter &all) { read_all(task, all); });
+	};
 	PieceFiller filler(
 		worker.stager, task, file, outcome, definition_.max_rejected, max_piece_memory(),
 		[&]
 		{
+			count();
 			next_piece(filling, worker);
 			filler.start(*filling.piece, padded);
 		},
@@ -399,6 +455,8 @@ Stager::stage_large(uint32_t file, Worker &worker, FileOutcome &outcome)
 		splitter.feed({buffer.get(), size});
 		if (at_end)
 			splitter.finish();
+		else
+			count();
 		finish_piece(filling, worker);
 		if (filling.all_sealed)
 			worker.give_back(std::move(buffer), capacity);
@@ -408,6 +466,23 @@ Stager::stage_large(uint32_t file, Worker &worker, FileOutcome &outcome)
 	outcome.identity = reader.identity();
 	if (reader.sha256() != outcome.sha256)
 		throw FileError("55006", "file changed while it was read");
+}
+
+/// A large file once more.
+void
+Stager::read_all(const FileTask &task, RecordSplitter &splitter)
+{
+	const auto buffer = std::make_unique_for_overwrite<char[]>(piece_bytes);
+	FileReader reader(task.path, Content::staged, options_.max_file_size, task.root);
+	while (const size_t got = reader.read(buffer.get(), piece_bytes))
+	{
+		{
+			const std::lock_guard lock(mutex_);
+			if (stopping_)
+				throw Stopped{};
+		}
+		splitter.feed({buffer.get(), got});
+	}
 }
 
 void

@@ -17,6 +17,7 @@
 #include "core/base/worker_threads.h"
 #include "core/files/file_identity.h"
 #include "core/privacy/record_eraser.h"
+#include "core/records/record_splitter.h"
 #include "core/staging/rest_of_file.h"
 #include "core/staging/staged_record.h"
 #include "core/types/column_type.h"
@@ -35,6 +36,7 @@ struct FileTask
 	std::vector<Sha256> known;             ///< contents of this name that were loaded before
 	LoadedPart loaded;                     ///< of this very file: the rest of it is wanted
 	std::string refused;                   ///< not read at all, for this reason
+	bool suspect = false; ///< it has failed before, for too many of its records were bad
 };
 
 /// What became of a file, told after its last piece.
@@ -127,6 +129,10 @@ class Stager
 	void stage_file(uint32_t file, Worker &worker, FileOutcome &outcome);
 	void stage_large(uint32_t file, Worker &worker, FileOutcome &outcome);
 	size_t max_piece_memory() const;
+	void read_all(const FileTask &task, RecordSplitter &splitter);
+	bool may_exceed(const FileTask &task, const FileOutcome &so_far) const;
+	void count_rest(uint32_t file, Worker &worker, const FileOutcome &so_far,
+					const std::function<void(RecordSplitter &)> &read);
 	bool may_seal(const FileTask &task, const Worker &worker) const;
 	void finish_piece(Filling &filling, Worker &worker);
 	void next_piece(Filling &filling, Worker &worker);

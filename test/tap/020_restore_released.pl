@@ -104,6 +104,24 @@ $sql->('SELECT etl_run()');
 is($sql->(q{SELECT processed_path FROM etl.file WHERE dataset = 'transactions'}), "$one/transactions.2.json", 'is not replaced');
 is(slurp_file("$root/processed/$one/transactions.json"), "somebody's own\n", 'and stays');
 
+# ---- files that were exported after the backup: only the lost etl.export knew them
+begin('exports');
+stage($node, "$one/customers.json", customer(55501, 'Aaabel'));
+$sql->(q{SELECT etl_run(); SELECT etl_export('customers', 'before.jsonl')});
+backup();
+stage($node, "$two/customers.json", customer(55502, 'Bbbert'));
+$sql->(q{SELECT etl_run(); SELECT etl_export('customers', 'after.jsonl')});
+restore();
+my (undef, undef, $said) = $node->psql($database, q{SELECT etl_reload(since => '-infinity')});
+like($said, qr/NOTICE:  files that etl_export has written since the backup are not known here\nDETAIL:  Erasures do not reach them\.\nHINT:  Export them again/, 'a reload recalls files that were exported since');
+$sql->(q{SELECT etl_erase('customers', '55501')});
+is(join(' ', grep { grep { /Aaabel/ } slurp_lines("$root/processed/$_") } 'before.jsonl', 'after.jsonl'), 'after.jsonl', 'which an erasure does not reach, as it says');
+$sql->(q{SELECT etl_export('customers', 'after.jsonl')});
+$sql->(q{SELECT etl_erase('customers', '55502')});
+is(join(' ', grep { grep { /Aaabel|Bbbert/ } slurp_lines("$root/processed/$_") } 'before.jsonl', 'after.jsonl'), '', 'until they are exported again');
+(undef, undef, $said) = $node->psql($database, q{SELECT etl_reload(since => '-infinity')});
+unlike($said, qr/etl_export/, 'a reload of what is known says nothing of it');
+
 # ---- a dataset that was defined after the backup
 my $letters = q[{"type": "object", "x-etl": {"dataset": "letters", "files": ["letters.json"], "key": "/l",
 	"subject": {"dataset": "customers", "field": "/c"}, "personal": [{"field": "/t", "treatment": "redact"}],

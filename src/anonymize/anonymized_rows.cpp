@@ -9,6 +9,7 @@
 #include "catalog/citus.h"
 #include "catalog/definitions.h"
 #include "core/base/scoped_fd.h"
+#include "core/base/sqlstate.h"
 #include "core/definition/definition.h"
 #include "core/json/document.h"
 #include "core/privacy/pseudonym.h"
@@ -85,7 +86,8 @@ const TableDefinition &
 first_table(const Definition &definition)
 {
 	if (definition.tables.empty())
-		throw pg::Error("55000", "dataset \"" + definition.dataset + "\" has no target table",
+		throw pg::Error(sqlstate::object_not_in_prerequisite_state,
+						"dataset \"" + definition.dataset + "\" has no target table",
 						"There are no rows to write or to show.");
 	return definition.tables[0];
 }
@@ -103,7 +105,7 @@ export_table(const Definition &definition, const std::string &path, const std::s
 	settle_exports(definition.dataset, settings);
 	const Oid relation = find_table(table);
 	if (!OidIsValid(relation))
-		throw pg::Error("42P01", "table " + quoted(table) + " does not exist",
+		throw pg::Error(sqlstate::undefined_table, "table " + quoted(table) + " does not exist",
 						"Nothing was loaded for dataset \"" + definition.dataset + "\" yet.",
 						"SELECT etl_run('" + definition.dataset + "');");
 	refuse_citus_tables(definition);
@@ -207,7 +209,7 @@ PG_ETL_ENTRY(etl_anonymized)
 			return static_cast<Datum>(0);
 		}
 	const std::string example = quoted(first_table(definition));
-	throw pg::Error("22023",
+	throw pg::Error(sqlstate::invalid_parameter_value,
 					"the first argument must be a row of a target table of dataset \"" + dataset +
 						"\", or NULL::table for all its rows",
 					"", "SELECT * FROM etl_anonymized(NULL::" + example + ", '" + dataset + "');");
@@ -223,7 +225,8 @@ PG_ETL_ENTRY(etl_export)
 	const bool anonymized = PG_GETARG_BOOL(3);
 	require_utf8();
 	if (format != "jsonl" && format != "csv")
-		throw pg::Error("22023", "unknown export format", "Formats are jsonl and csv.");
+		throw pg::Error(sqlstate::invalid_parameter_value, "unknown export format",
+						"Formats are jsonl and csv.");
 	const pg::Spi spi;
 	const Catalog catalog = Catalog::load();
 	return Int64GetDatum(export_table(catalog.get(dataset), path, format, anonymized));

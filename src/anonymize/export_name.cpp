@@ -4,6 +4,7 @@
 #include <initializer_list>
 #include <string_view>
 
+#include "core/base/sqlstate.h"
 #include "core/base/utf8.h"
 #include "load/claim.h"
 #include "load/quarantine.h"
@@ -56,19 +57,22 @@ require_fitting_name(const std::string &dataset, const std::string &path, const 
 	const bool gzip = is_gzip(path);
 	const std::string last = ending_of(path);
 	if (!gzip && last == "gz")
-		throw pg::Error("22023", "path " + shown + " would not be compressed", "",
+		throw pg::Error(sqlstate::invalid_parameter_value,
+						"path " + shown + " would not be compressed", "",
 						"Write the ending as .gz.");
 	const std::string ending = gzip ? ending_of(path.substr(0, path.size() - 3)) : last;
 	if (is_one_of(ending, {"gz", "zst", "zstd", "bz2", "xz", "lz4", "lzma", "lzo", "br", "z", "zip",
 						   "7z", "rar", "tar", "tgz", "snappy", "sz"}))
-		throw pg::Error("0A000", "cannot write " + shown + " in the compression that it names",
+		throw pg::Error(sqlstate::feature_not_supported,
+						"cannot write " + shown + " in the compression that it names",
 						"Exports are compressed with gzip or not at all.",
 						"Give a path that ends in .gz.");
 	const std::string named = format_of(ending);
 	if (named.empty() || named == format)
 		return;
 	const std::string own = format == "csv" ? ".csv" : ".jsonl";
-	throw pg::Error("22023", "path " + shown + " names another format than " + format, "",
+	throw pg::Error(sqlstate::invalid_parameter_value,
+					"path " + shown + " names another format than " + format, "",
 					(named == "csv" || named == "jsonl"
 						 ? "SELECT etl_export(" + pg::literal(dataset) + ", " +
 							   pg::literal(storable_text(path)) + ", '" + named + "');  or give"

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/base/sqlstate.h"
 #include "core/base/utf8.h"
 #include "core/files/beneath.h"
 #include "core/files/file_error.h"
@@ -62,7 +63,8 @@ refuse_known(const std::string &resolved, const std::string &path, const pg::Set
 		{pg::param(raw), pg::param(processed), pg::param(archived), pg::param(known),
 		 pg::param(path_without_count(known))});
 	if (!rows.empty())
-		throw pg::Error("55000", "cannot write over \"" + storable_text(path) + "\"",
+		throw pg::Error(sqlstate::object_not_in_prerequisite_state,
+						"cannot write over \"" + storable_text(path) + "\"",
 						"It is a file of dataset \"" + rows.text(0, 0) + "\" (etl.file).",
 						"Give the export a name or a directory of its own.");
 }
@@ -79,7 +81,8 @@ ExportTarget::ExportTarget(const std::string &path)
 	const size_t slash = absolute.rfind('/');
 	name_ = absolute.substr(slash + 1);
 	if (name_.empty() || name_ == "." || name_ == "..")
-		throw pg::Error("22023", "path \"" + storable_text(path) + "\" names no file", "",
+		throw pg::Error(sqlstate::invalid_parameter_value,
+						"path \"" + storable_text(path) + "\" names no file", "",
 						"Give a path relative to etl.processed_dir, or an absolute one.");
 	const std::unique_ptr<char, void (*)(void *)> directory(
 		realpath(slash == 0 ? "/" : absolute.substr(0, slash).c_str(), nullptr), std::free);
@@ -96,7 +99,8 @@ ExportTarget::ExportTarget(const std::string &path)
 	const std::string folder = directory.get();
 	if (!is_inside(folder, settings.processed_dir) &&
 		!pg::call([] { return has_privs_of_role(GetUserId(), ROLE_PG_WRITE_SERVER_FILES); }))
-		throw pg::Error("42501", "permission denied to write file \"" + storable_text(path) + "\"",
+		throw pg::Error(sqlstate::insufficient_privilege,
+						"permission denied to write file \"" + storable_text(path) + "\"",
 						"It lies outside etl.processed_dir.",
 						"Only members of pg_write_server_files may write elsewhere.");
 	// every link has been followed above; one that is there now came since
@@ -106,7 +110,8 @@ ExportTarget::ExportTarget(const std::string &path)
 	struct stat there;
 	if (fstatat(directory_.get(), name_.c_str(), &there, AT_SYMLINK_NOFOLLOW) == 0 &&
 		!S_ISREG(there.st_mode) && !S_ISLNK(there.st_mode))
-		throw pg::Error("42809", "\"" + storable_text(path) + "\" is not a regular file", "",
+		throw pg::Error(sqlstate::wrong_object_type,
+						"\"" + storable_text(path) + "\" is not a regular file", "",
 						"Give the export a name of its own.");
 	resolved_ = (folder == "/" ? "" : folder) + "/" + name_;
 	// whatever the session has set, it is the database whose files these are

@@ -2,6 +2,7 @@
 
 #include "anonymize/treated_columns.h"
 #include "core/base/hash.h"
+#include "core/base/sqlstate.h"
 #include "core/base/utf8.h"
 #include "core/definition/column_path.h"
 #include "core/definition/definition.h"
@@ -42,7 +43,8 @@ lock_exports(bool erases)
 			 " AND pg_visible_in_snapshot(xid, pg_current_snapshot()) LIMIT 1",
 			 {pg::param(seen)})
 			 .empty())
-		throw pg::Error("40001", "cannot export rows as they were before an erasure",
+		throw pg::Error(sqlstate::serialization_failure,
+						"cannot export rows as they were before an erasure",
 						"The transaction began before an erasure that has committed since, and "
 						"would write whom it erased.",
 						"Try the transaction again.");

@@ -1,6 +1,7 @@
 #include "anonymize/person_match.h"
 
 #include "catalog/definitions.h"
+#include "core/base/sqlstate.h"
 #include "core/definition/definition.h"
 #include "core/privacy/person_key.h"
 #include "core/types/column_type.h"
@@ -97,7 +98,7 @@ refuse_inexact_subjects(const Catalog &before, const Definition &definition)
 		const ColumnDefinition *old = old_about == nullptr ? nullptr : subject_column(*old_about);
 		if (old == nullptr || old_key == nullptr || old->type.sql != column->type.sql ||
 			old_key->sql != key->sql || old_about->subject->dataset != people.dataset)
-			throw pg::Error("42804", message, detail, hint);
+			throw pg::Error(sqlstate::datatype_mismatch, message, detail, hint);
 		pg::notice(NOTICE, message, detail, hint);
 	};
 	if (definition.subject && definition.subject->dataset != definition.dataset)

@@ -9,6 +9,7 @@
 #include "audit/trail.h"
 #include "catalog/definitions.h"
 #include "catalog/people.h"
+#include "core/base/sqlstate.h"
 #include "core/definition/personal.h"
 #include "core/json/document.h"
 #include "core/json/exact.h"
@@ -74,7 +75,8 @@ type_of(const std::string &sql)
 {
 	ColumnType type;
 	if (!ColumnType::parse(sql, type))
-		throw pg::Error("22023", "type \"" + sql + "\" is not one that can be treated",
+		throw pg::Error(sqlstate::invalid_parameter_value,
+						"type \"" + sql + "\" is not one that can be treated",
 						std::string("Types are ") + ColumnType::supported() + ".");
 	return type;
 }
@@ -88,11 +90,11 @@ personal_of(const nlohmann::json &options)
 	}
 	catch (const DefinitionError &e)
 	{
-		throw pg::Error("22023", e.what(), "", e.hint());
+		throw pg::Error(sqlstate::invalid_parameter_value, e.what(), "", e.hint());
 	}
 	catch (const nlohmann::json::exception &)
 	{
-		throw pg::Error("22023", "not a treatment", "",
+		throw pg::Error(sqlstate::invalid_parameter_value, "not a treatment", "",
 						"A treatment is an element of \"personal\": {\"treatment\": \"partial\"}.");
 	}
 }
@@ -106,7 +108,8 @@ options_of(const std::string &options)
 	}
 	catch (const std::invalid_argument &e)
 	{
-		throw pg::Error("22023", std::string("not a treatment: ") + e.what());
+		throw pg::Error(sqlstate::invalid_parameter_value,
+						std::string("not a treatment: ") + e.what());
 	}
 }
 
@@ -141,12 +144,12 @@ struct Treated
 	{
 		ParseError error;
 		if (!document.parse(json, error))
-			throw pg::Error("XX000", "could not read a value for its treatment");
+			throw pg::Error(sqlstate::internal_error, "could not read a value for its treatment");
 		const bool keyed = personal.treatment == Treatment::pseudonymize;
 		const std::string treated = treat(personal, type, document.root(),
 										  {keyed ? secret.get() : std::string_view(), token});
 		if (!document.parse(treated, error))
-			throw pg::Error("XX000", "could not read a treated value");
+			throw pg::Error(sqlstate::internal_error, "could not read a treated value");
 		const Value result = document.root();
 		if (result.is(Kind::null))
 			return std::nullopt;
@@ -174,7 +177,7 @@ struct TreatedDocument
 		keyed = false;
 		const nlohmann::json given = nlohmann::json::parse(new_options);
 		if (!given.is_array())
-			throw pg::Error("22023", "not a list of treatments");
+			throw pg::Error(sqlstate::invalid_parameter_value, "not a list of treatments");
 		for (const nlohmann::json &field : given)
 		{
 			fields.push_back(personal_of(field));
@@ -186,7 +189,8 @@ struct TreatedDocument
 			}
 			catch (const nlohmann::json::exception &)
 			{
-				throw pg::Error("22023", "a treatment inside a document needs a path", "",
+				throw pg::Error(sqlstate::invalid_parameter_value,
+								"a treatment inside a document needs a path", "",
 								"\"path\" is an array of member names, \"*\" for each.");
 			}
 			keyed = keyed || personal.treatment == Treatment::pseudonymize;
@@ -246,8 +250,8 @@ PG_ETL_ENTRY(etl_treat)
 	treated.read(jsonb_text(PG_GETARG_DATUM(0)), pg::text_argument(fcinfo, 1), false);
 	const std::string token = PG_ARGISNULL(3) ? std::string() : pg::text_argument(fcinfo, 3);
 	if (token.empty() && treated.personal.treatment == Treatment::token)
-		throw pg::Error("22004", "the treatment \"token\" needs a token", "",
-						"Give the result of etl_token(dataset, subject).");
+		throw pg::Error(sqlstate::null_value_not_allowed, "the treatment \"token\" needs a token",
+						"", "Give the result of etl_token(dataset, subject).");
 	return text_or_null(fcinfo, treated.treat_text(jsonb_text(PG_GETARG_DATUM(2)), token));
 }
 
@@ -411,7 +415,8 @@ PG_ETL_ENTRY(etl_rotate_key)
 	// the file changes at once, and what the audit trail says of it must not be rolled back
 	if (IsTransactionBlock() || IsSubTransaction())
 		throw pg::Error(
-			"25001", "etl_rotate_key cannot run inside a transaction block",
+			sqlstate::active_sql_transaction,
+			"etl_rotate_key cannot run inside a transaction block",
 			"A rollback would not undo it, and would take its entry in etl.audit back.");
 	pg::ResultSet result(fcinfo);
 	const pg::Spi spi;

@@ -11,6 +11,7 @@
 #include "audit/journal_state.h"
 #include "core/base/hash.h"
 #include "core/base/scoped_fd.h"
+#include "core/base/sqlstate.h"
 #include "core/base/write_fully.h"
 #include "core/privacy/key_ring.h"
 #include "pg/callback.h"
@@ -230,7 +231,8 @@ append_lines(size_t count, const MakeLine &line_at)
 	if (file.get() < 0)
 		fail_journal_io(errno, "open", path);
 	if (!lock_file(file.get(), 60000, true))
-		throw pg::Error("55P03", "could not lock erasure journal \"" + path + "\"",
+		throw pg::Error(sqlstate::lock_not_available,
+						"could not lock erasure journal \"" + path + "\"",
 						"Another server holds it.");
 	// again, under the lock: another server may have written meanwhile
 	JournalState state;

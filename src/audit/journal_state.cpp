@@ -10,6 +10,7 @@
 
 #include "audit/journal_history.h"
 #include "core/base/scoped_fd.h"
+#include "core/base/sqlstate.h"
 #include "core/files/file_error.h"
 #include "core/files/inside.h"
 #include "pg/guard.h"
@@ -40,7 +41,7 @@ read_journal_mark()
 	const pg::Rows rows = pg::query("SELECT journal_id::text, coalesce(folder, ''), seq, position,"
 									" coalesce(hash, '') FROM etl.journal");
 	if (rows.empty())
-		throw pg::Error("XX001", "etl.journal has no row",
+		throw pg::Error(sqlstate::data_corrupted, "etl.journal has no row",
 						"It says which journal is this database's.",
 						"SELECT etl_journal_renew('…'); begins a new journal.");
 	JournalMark mark;
@@ -61,9 +62,11 @@ check_folder(const std::string &folder)
 	if (stat(folder.c_str(), &info) != 0)
 		fail_journal_io(errno, "open the directory of the", folder);
 	if (!S_ISDIR(info.st_mode))
-		throw pg::Error("42809", "etl.journal_dir \"" + folder + "\" is not a directory");
+		throw pg::Error(sqlstate::wrong_object_type,
+						"etl.journal_dir \"" + folder + "\" is not a directory");
 	if (is_inside(folder, DataDir))
-		throw pg::Error("55000", "etl.journal_dir \"" + folder + "\" is inside the data directory",
+		throw pg::Error(sqlstate::object_not_in_prerequisite_state,
+						"etl.journal_dir \"" + folder + "\" is inside the data directory",
 						"A restore of the database would take the journal back with it.",
 						"Set etl.journal_dir to a directory outside \"" + std::string(DataDir) +
 							"\", on storage that is backed up by itself.");
@@ -86,7 +89,7 @@ journal_folder(const JournalMark &mark)
 		if (mark.end.seq == 0)
 			return {};
 		throw pg::Error(
-			"55000", "setting \"etl.journal_dir\" is not set",
+			sqlstate::object_not_in_prerequisite_state, "setting \"etl.journal_dir\" is not set",
 			"This database has an erasure journal, last known in directory \"" + mark.folder +
 				"\". Without it nobody can tell whether the database "
 				"was restored from before an erasure.",
@@ -343,8 +346,9 @@ void
 require_known(const JournalState &state)
 {
 	if (!state.problem.empty())
-		throw pg::Error("55000", "erasure journal \"" + state.path + "\" cannot be trusted",
-						state.problem, state.hint);
+		throw pg::Error(sqlstate::object_not_in_prerequisite_state,
+						"erasure journal \"" + state.path + "\" cannot be trusted", state.problem,
+						state.hint);
 	if (state.missing.empty() && state.decisions.empty())
 		return;
 	const std::string &since =
@@ -353,7 +357,7 @@ require_known(const JournalState &state)
 			? state.decisions[0].at
 			: state.missing[0].at;
 	throw pg::Error(
-		"55000", "the database is behind its erasure journal",
+		sqlstate::object_not_in_prerequisite_state, "the database is behind its erasure journal",
 		missing_text(state) + " in \"" + state.path + "\", the first of " + since +
 			", are not known here: the database was restored from before them" +
 			(state.missing.empty() ? "." : ", and the people who were erased are back."),

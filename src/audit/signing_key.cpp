@@ -7,6 +7,7 @@
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 
+#include "core/base/sqlstate.h"
 #include "pg/guard.h"
 #include "pg/key_file.h"
 #include "pg/settings.h"
@@ -38,7 +39,7 @@ contents(BIO *bio)
 [[noreturn]] void
 fail(const char *what)
 {
-	throw pg::Error("XX000", std::string("could not ") + what + " an Ed25519 key");
+	throw pg::Error(sqlstate::internal_error, std::string("could not ") + what + " an Ed25519 key");
 }
 
 /// A new private key as PEM (PKCS #8).
@@ -63,7 +64,7 @@ load_key()
 	const Bio bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
 	Key key(bio ? PEM_read_bio_PrivateKey(bio.get(), nullptr, nullptr, nullptr) : nullptr);
 	if (!key || EVP_PKEY_get_id(key.get()) != EVP_PKEY_ED25519)
-		throw pg::Error("55000",
+		throw pg::Error(sqlstate::object_not_in_prerequisite_state,
 						"etl.signing_key_file \"" + settings.signing_key_file +
 							"\" holds no Ed25519 key",
 						"It must be a private key in PEM form without a passphrase.",

@@ -5,6 +5,7 @@
 
 #include "core/audit/audit_chain.h"
 #include "core/base/big_endian.h"
+#include "core/base/sqlstate.h"
 #include "pg/catalog_owner.h"
 #include "pg/copy.h"
 #include "pg/copy_rows.h"
@@ -43,7 +44,8 @@ lock_head()
 	if (!rows.empty())
 		return {rows.integer(0, 0), rows.integer(0, 1), rows.bytes(0, 2)};
 	if (!pg::query("SELECT 1 FROM etl.audit LIMIT 1").empty())
-		throw pg::Error("XX001", "etl.audit_head is missing although etl.audit has rows",
+		throw pg::Error(sqlstate::data_corrupted,
+						"etl.audit_head is missing although etl.audit has rows",
 						"Nothing can be appended to a chain whose end is not known.",
 						"SELECT * FROM etl_audit_verify();");
 	// whoever comes second waits here, and then finds the first one's row
@@ -52,7 +54,8 @@ lock_head()
 				{pg::param_bytes(audit_origin())});
 	const pg::Rows created = pg::query(sql);
 	if (created.empty())
-		throw pg::Error("40001", "could not serialize access to etl.audit_head", "",
+		throw pg::Error(sqlstate::serialization_failure,
+						"could not serialize access to etl.audit_head", "",
 						"Try the transaction again.");
 	return {created.integer(0, 0), created.integer(0, 1), created.bytes(0, 2)};
 }
@@ -274,7 +277,8 @@ PG_ETL_ENTRY(etl_append_audit)
 	if (!PG_ARGISNULL(0))
 		entry.erasure_id = PG_GETARG_INT64(0);
 	if (PG_ARGISNULL(1) || PG_ARGISNULL(2))
-		throw pg::Error("22004", "an entry of etl.audit needs an action and a place");
+		throw pg::Error(sqlstate::null_value_not_allowed,
+						"an entry of etl.audit needs an action and a place");
 	entry.action = pg::text_argument(fcinfo, 1);
 	entry.place = pg::text_argument(fcinfo, 2);
 	if (!PG_ARGISNULL(4))

@@ -1,6 +1,7 @@
 #include "catalog/citus.h"
 
 #include "catalog/definitions.h"
+#include "core/base/sqlstate.h"
 #include "core/definition/definition.h"
 #include "pg/guard.h"
 #include "pg/spi.h"
@@ -60,7 +61,8 @@ refuse_citus_table(Oid relation)
 	if (rows.empty())
 		return;
 	const std::string known = rows.text(0, 0);
-	throw pg::Error("0A000", "table " + rows.text(0, 1) + " is managed by Citus",
+	throw pg::Error(sqlstate::feature_not_supported,
+					"table " + rows.text(0, 1) + " is managed by Citus",
 					"Citus keeps the rows of " + known +
 						" in shards. What pg_etl writes into, reads from or erases from the table "
 						"of this node would not be what queries see.",

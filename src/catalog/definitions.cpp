@@ -10,6 +10,7 @@
 #include "catalog/citus.h"
 #include "catalog/table_tree.h"
 #include "catalog/target_table.h"
+#include "core/base/sqlstate.h"
 #include "core/definition/definition.h"
 #include "core/types/column_type.h"
 #include "pg/guard.h"
@@ -37,9 +38,10 @@ read_definition(const std::string &json)
 	}
 	catch (const DefinitionError &e)
 	{
-		throw pg::Error(
-			"22023", "invalid definition of a dataset", "At \"" + e.pointer() + "\": " + e.what(),
-			e.hint().empty() ? "docs/reference/definition.md describes the format." : e.hint());
+		throw pg::Error(sqlstate::invalid_parameter_value, "invalid definition of a dataset",
+						"At \"" + e.pointer() + "\": " + e.what(),
+						e.hint().empty() ? "docs/reference/definition.md describes the format."
+										 : e.hint());
 	}
 }
 
@@ -89,8 +91,8 @@ Catalog::load()
 		{
 			catalog.invalid_.emplace(
 				name,
-				pg::Error("55000", "dataset \"" + name + "\" has a definition that is not valid",
-						  e.detail(),
+				pg::Error(sqlstate::object_not_in_prerequisite_state,
+						  "dataset \"" + name + "\" has a definition that is not valid", e.detail(),
 						  "Define it again with etl_define, or forget it with SELECT etl_drop(" +
 							  pg::literal(name) + ");"));
 		}
@@ -127,7 +129,7 @@ Catalog::get(const std::string &dataset) const
 	std::string known;
 	for (const auto &[name, definition] : definitions_)
 		known += (known.empty() ? "" : ", ") + name;
-	throw pg::Error("42704", "dataset \"" + dataset + "\" is not defined",
+	throw pg::Error(sqlstate::undefined_object, "dataset \"" + dataset + "\" is not defined",
 					known.empty() ? "No dataset is defined." : "Defined are: " + known + ".",
 					"Define it with SELECT etl_define('…').");
 }
@@ -230,7 +232,7 @@ Catalog::refuse_conflicts(const Definition &definition) const
 								 name + "').";
 		for (const std::string &file : definition.files)
 			if (std::find(other.files.begin(), other.files.end(), file) != other.files.end())
-				throw pg::Error("42710",
+				throw pg::Error(sqlstate::duplicate_object,
 								"files called \"" + file + "\" are claimed by dataset \"" + name +
 									"\" already",
 								"A staged file is loaded by one dataset.", hint);
@@ -238,7 +240,7 @@ Catalog::refuse_conflicts(const Definition &definition) const
 			for (const TableDefinition &taken : other.tables)
 				if (table.schema == taken.schema && table.name == taken.name)
 					throw pg::Error(
-						"42710",
+						sqlstate::duplicate_object,
 						"table " + quoted(table) + " is written by dataset \"" + name +
 							"\" already",
 						"The rows of two datasets in one table could not be told apart.", hint);
@@ -247,7 +249,7 @@ Catalog::refuse_conflicts(const Definition &definition) const
 				for (size_t i = 0; i < own.size(); ++i)
 					if (own[i].count(oid) > 0)
 						throw pg::Error(
-							"42710",
+							sqlstate::duplicate_object,
 							"table " + quoted(definition.tables[i]) +
 								" is another name of what dataset \"" + name + "\" writes",
 							"It is, or has, a partition, child or view of table " + quoted(taken) +
@@ -339,7 +341,7 @@ check_table(const Definition &definition, const TableDefinition &table, Oid oid)
 		const auto found = columns.find(column.name);
 		if (found != columns.end() && found->second == column.type.sql)
 			continue;
-		throw pg::Error("42804",
+		throw pg::Error(sqlstate::datatype_mismatch,
 						"table " + quoted(table) + " does not fit dataset \"" + definition.dataset +
 							"\"",
 						"Column \"" + column.name + "\" should be " + column.type.sql +
@@ -355,7 +357,8 @@ void
 check_row_security(const TableDefinition &table, Oid oid)
 {
 	if (pg::call([=] { return check_enable_rls(oid, InvalidOid, true) == RLS_ENABLED; }))
-		throw pg::Error("42501", "row-level security of table " + quoted(table) + " is in the way",
+		throw pg::Error(sqlstate::insufficient_privilege,
+						"row-level security of table " + quoted(table) + " is in the way",
 						"A load must see and write every row of the table.",
 						"Run as the table's owner, or as a role with BYPASSRLS.");
 }

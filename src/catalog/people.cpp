@@ -1,6 +1,7 @@
 #include "catalog/people.h"
 
 #include "catalog/definitions.h"
+#include "core/base/sqlstate.h"
 #include "core/definition/definition.h"
 #include "core/types/column_type.h"
 #include "core/types/encode.h"
@@ -20,7 +21,8 @@ people_definition(const Catalog &catalog, const std::string &dataset)
 	const std::string people = definition.subject  ? definition.subject->dataset
 							   : definition.erases ? definition.erases->dataset
 												   : "";
-	throw pg::Error("22023", "dataset \"" + dataset + "\" has no people of its own",
+	throw pg::Error(sqlstate::invalid_parameter_value,
+					"dataset \"" + dataset + "\" has no people of its own",
 					people.empty() ? "Its definition names no subject."
 								   : "Its records are about people of dataset \"" + people + "\".",
 					people.empty() ? "" : "Name dataset \"" + people + "\" instead.");
@@ -51,7 +53,7 @@ std::string
 canonical_person(const ColumnType &key, const std::string &dataset, const std::string &subject)
 {
 	if (subject.empty())
-		throw pg::Error("22004", "subject is empty",
+		throw pg::Error(sqlstate::null_value_not_allowed, "subject is empty",
 						"Keys of dataset \"" + dataset + "\" are of type " + key.sql + ".");
 	std::string json, encoded;
 	append_json_string(json, subject);
@@ -59,7 +61,8 @@ canonical_person(const ColumnType &key, const std::string &dataset, const std::s
 	ParseError parse_error;
 	TypeError error;
 	if (!document.parse(json, parse_error) || !encode(key, document.root(), encoded, error))
-		throw pg::Error(error.sqlstate != nullptr ? error.sqlstate : "22P02",
+		throw pg::Error(error.sqlstate != nullptr ? error.sqlstate
+												  : sqlstate::invalid_text_representation,
 						"subject is no key of dataset \"" + dataset + "\"",
 						"Keys of the dataset are of type " + key.sql + ".");
 	return canonical_text(key, encoded);

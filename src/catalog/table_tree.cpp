@@ -1,5 +1,6 @@
 #include "catalog/table_tree.h"
 
+#include "core/base/sqlstate.h"
 #include "pg/guard.h"
 #include "pg/spi.h"
 #include "pg/table_statement.h"
@@ -83,12 +84,13 @@ require_every_row(const TableDefinition &table, Oid relation)
 		const Oid oid = static_cast<Oid>(rows.integer(i, 0));
 		const Oid reader = static_cast<Oid>(rows.integer(i, 1));
 		if (pg::call([=] { return check_enable_rls(oid, reader, true) == RLS_ENABLED; }))
-			throw pg::Error(
-				"42501", "row-level security of table " + rows.text(i, 2) + " is in the way",
-				oid == relation ? "An erasure must see and change every row of the table."
+			throw pg::Error(sqlstate::insufficient_privilege,
+							"row-level security of table " + rows.text(i, 2) + " is in the way",
+							oid == relation
+								? "An erasure must see and change every row of the table."
 								: "An erasure must see every row of " + quoted(table) +
 									  ", which selects from it.",
-				"Run as the table's owner, or as a role with BYPASSRLS.");
+							"Run as the table's owner, or as a role with BYPASSRLS.");
 	}
 }
 

@@ -1,6 +1,7 @@
 #include "catalog/target_table.h"
 
 #include "catalog/definitions.h"
+#include "core/base/sqlstate.h"
 #include "core/definition/definition.h"
 #include "pg/guard.h"
 #include "pg/spi.h"
@@ -31,11 +32,11 @@ check_kind(const Definition &definition, const TableDefinition &table, Oid oid)
 		return;
 	const std::string name = quoted(table);
 	if (kind == "v")
-		throw pg::Error("42809", "view " + name + " cannot be a target table",
+		throw pg::Error(sqlstate::wrong_object_type, "view " + name + " cannot be a target table",
 						std::string("It has no INSTEAD OF ") +
 							(rows.boolean(0, 1) ? "UPDATE" : "INSERT") + " trigger.",
 						"Name the table behind it, or give it such a trigger FOR EACH ROW.");
-	throw pg::Error("42809", name + " cannot be a target table",
+	throw pg::Error(sqlstate::wrong_object_type, name + " cannot be a target table",
 					kind == "m" ? "It is a materialized view." : "It is no table.",
 					"Name a table.");
 }
@@ -62,7 +63,7 @@ check_target(const Definition &definition, const TableDefinition &table, Oid oid
 			if (!rows.boolean(i, 1) && (!update || is_key))
 				continue;
 			throw pg::Error(
-				"428C9",
+				sqlstate::generated_always,
 				"column \"" + table.columns[c].name + "\" of table " + quoted(table) +
 					" cannot be loaded by dataset \"" + definition.dataset + "\"",
 				rows.boolean(i, 1)

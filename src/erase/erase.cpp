@@ -12,6 +12,7 @@
 #include "catalog/subject_index.h"
 #include "catalog/table_tree.h"
 #include "catalog/tombstone.h"
+#include "core/base/sqlstate.h"
 #include "core/definition/definition.h"
 #include "core/privacy/anonymize.h"
 #include "core/privacy/pseudonym.h"
@@ -45,7 +46,7 @@ lock_for_erasure(const Catalog &catalog)
 	// what another session committed while this one waited must be seen afterwards
 	if (IsolationUsesXactSnapshot())
 		throw pg::Error(
-			"25001", "an erasure needs isolation level READ COMMITTED",
+			sqlstate::active_sql_transaction, "an erasure needs isolation level READ COMMITTED",
 			"It waits for sessions that are loading, and must see what they have loaded.",
 			"BEGIN ISOLATION LEVEL READ COMMITTED;");
 	for (const bool asks : {true, false})

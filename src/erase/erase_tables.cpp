@@ -7,6 +7,7 @@
 #include "anonymize/treated_columns.h"
 #include "catalog/subject_index.h"
 #include "catalog/table_tree.h"
+#include "core/base/sqlstate.h"
 #include "core/definition/definition.h"
 #include "core/privacy/email.h"
 #include "core/privacy/pseudonym.h"
@@ -14,9 +15,9 @@
 #include "erase/held_relations.h"
 #include "load/quarantine.h"
 #include "load/row_partition.h"
+#include "pg/blame.h"
 #include "pg/guard.h"
 #include "pg/spi.h"
-#include "pg/sqlstate.h"
 #include "pg/table_statement.h"
 
 namespace etl
@@ -231,7 +232,7 @@ Eraser::check_columns(const Definition &definition, const TableDefinition &table
 			missing_columns_.insert({place_of(table), column.name});
 			return;
 		}
-		throw pg::Error("42804",
+		throw pg::Error(sqlstate::datatype_mismatch,
 						"table " + quoted(table) + " does not fit dataset \"" + definition.dataset +
 							"\"",
 						"Column \"" + column.name + "\" should be " + column.type.sql +

@@ -10,6 +10,7 @@
 #include "core/base/casefold.h"
 #include "core/base/hash.h"
 #include "core/base/malloc_tuning.h"
+#include "core/base/sqlstate.h"
 #include "core/base/utf8.h"
 #include "core/privacy/email.h"
 #include "core/privacy/key_ring.h"
@@ -216,7 +217,7 @@ PG_ETL_ENTRY(etl_erase)
 	if (!subject.empty())
 		request.subject = canonical_person(catalog, dataset, subject);
 	if (request.subject.empty() && request.email.empty())
-		throw pg::Error("22004", "neither subject nor email is given", "",
+		throw pg::Error(sqlstate::null_value_not_allowed, "neither subject nor email is given", "",
 						"SELECT etl_erase('" + dataset + "', subject => '…');");
 	const pg::Settings settings = pg::Settings::current();
 	settings.require_folders();
@@ -242,7 +243,8 @@ PG_ETL_ENTRY(etl_erase)
 			return planned_row(dataset, looked[0], !report.untreated.empty(), json["rows"],
 							   json["files"], plan);
 		if (json["hash"] != expected)
-			throw pg::Error("55000", "the plan no longer fits: something has changed since",
+			throw pg::Error(sqlstate::object_not_in_prerequisite_state,
+							"the plan no longer fits: something has changed since",
 							"Nothing was erased.",
 							"Look at the new plan: SELECT (etl_erase('" + dataset +
 								"', …, dry_run => true)).plan;");
@@ -269,7 +271,7 @@ PG_ETL_ENTRY(etl_reinstate)
 	people_definition(catalog, dataset);
 	const std::string reason = required_reason(fcinfo, 2);
 	if (subject.empty() && email.empty())
-		throw pg::Error("22004", "neither subject nor email is given", "",
+		throw pg::Error(sqlstate::null_value_not_allowed, "neither subject nor email is given", "",
 						"SELECT etl_reinstate('" + dataset + "', subject => '…', reason => '…');");
 	const std::string secret = pg::secret(pg::KeyUse::keep);
 	catalog = lock_for_erasure(catalog);

@@ -5,6 +5,7 @@
 #include "catalog/definitions.h"
 #include "catalog/people.h"
 #include "core/base/casefold.h"
+#include "core/base/sqlstate.h"
 #include "core/definition/definition.h"
 #include "core/privacy/identities.h"
 #include "core/privacy/pseudonym.h"
@@ -67,11 +68,11 @@ required_reason(FunctionCallInfo fcinfo, int n)
 	const std::string_view reason = trim_unicode(given);
 	if (reason.empty())
 		throw pg::Error(
-			"22004", "the reason must be given", "",
+			sqlstate::null_value_not_allowed, "the reason must be given", "",
 			"It is kept in the catalog and shown in reports; no personal data belongs in "
 			"it.");
 	if (reason.size() > max_reason)
-		throw pg::Error("22001", "the reason is too long",
+		throw pg::Error(sqlstate::string_data_right_truncation, "the reason is too long",
 						"It may have " + std::to_string(max_reason) + " bytes.");
 	return std::string(reason);
 }
@@ -167,7 +168,7 @@ PG_ETL_ENTRY(etl_release_hold)
 		" released_by",
 		{pg::param(dataset), pg::param(subject)});
 	if (released.empty())
-		throw pg::Error("42704",
+		throw pg::Error(sqlstate::undefined_object,
 						std::string(PG_ARGISNULL(1) ? "no hold on dataset \""
 													: "no hold on this person of dataset \"") +
 							dataset + "\"",

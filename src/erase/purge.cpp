@@ -8,6 +8,7 @@
 
 #include "catalog/definitions.h"
 #include "catalog/table_tree.h"
+#include "core/base/sqlstate.h"
 #include "core/search/wal_search.h"
 #include "pg/catalog_owner.h"
 #include "pg/guard.h"
@@ -87,7 +88,7 @@ holds_older_page(const std::string &path, uint64_t lsn, size_t page_size)
 	{
 		if (errno == ENOENT)
 			return false; // removed meanwhile
-		throw pg::Error(errno == EACCES ? "42501" : "58030",
+		throw pg::Error(errno == EACCES ? sqlstate::insufficient_privilege : sqlstate::io_error,
 						"could not read a WAL segment: " + std::string(pg_strerror(errno)));
 	}
 	bool older = false;
@@ -127,7 +128,7 @@ PG_ETL_ENTRY(etl_wal_segments_before)
 			++segments;
 	}
 	if (error)
-		throw pg::Error("58030", "could not read pg_wal: " + error.message());
+		throw pg::Error(pg::sqlstate::io_error, "could not read pg_wal: " + error.message());
 	return Int64GetDatum(segments);
 }
 
@@ -140,7 +141,7 @@ PG_ETL_ENTRY(etl_is_empty)
 									" WHERE c.oid = $1::oid AND c.relkind IN ('r', 'p', 'm', 't')",
 									{pg::param(static_cast<int64_t>(relation))});
 	if (name.empty())
-		throw pg::Error("42P01", "there is no such table");
+		throw pg::Error(pg::sqlstate::undefined_table, "there is no such table");
 	return BoolGetDatum(pg::query_table("SELECT 1 FROM " + name.text(0, 0) + " LIMIT 1").empty());
 }
 
@@ -154,7 +155,7 @@ PG_ETL_ENTRY(etl_has_older_rows)
 									" WHERE c.oid = $1::oid AND c.relkind = 'm'",
 									{pg::param(static_cast<int64_t>(relation))});
 	if (name.empty())
-		throw pg::Error("42P01", "there is no such materialized view");
+		throw pg::Error(pg::sqlstate::undefined_table, "there is no such materialized view");
 	return BoolGetDatum(!pg::query_table("SELECT 1 FROM " + name.text(0, 0) +
 											 " WHERE pg_catalog.age(xmin) OPERATOR(pg_catalog.>)"
 											 " pg_catalog.age($1::pg_catalog.text::pg_catalog.xid)"

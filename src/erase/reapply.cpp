@@ -5,6 +5,7 @@
 #include "audit/journal.h"
 #include "audit/trail.h"
 #include "catalog/definitions.h"
+#include "core/base/sqlstate.h"
 #include "erase/erase.h"
 #include "erase/erasure_rows.h"
 #include "erase/find_people.h"
@@ -147,12 +148,14 @@ check_lines(const Catalog &catalog, const std::string &key, const std::vector<Jo
 	for (const JournalLine &line : lines)
 	{
 		if (line.key_id != key)
-			throw pg::Error("55000", "the erasure journal has pseudonyms of another key",
+			throw pg::Error(sqlstate::object_not_in_prerequisite_state,
+							"the erasure journal has pseudonyms of another key",
 							"Line " + std::to_string(line.seq) + " was written with key " +
 								line.key_id + ", etl.key_file holds " + key + ".",
 							"Set etl.key_file to the key that the journal was written with.");
 		if (catalog.find(line.dataset) == nullptr)
-			throw pg::Error("42704", "dataset \"" + line.dataset + "\" is not defined",
+			throw pg::Error(sqlstate::undefined_object,
+							"dataset \"" + line.dataset + "\" is not defined",
 							"Line " + std::to_string(line.seq) +
 								" of the erasure journal is about one of its people.",
 							"Define it with SELECT etl_define('…').");
@@ -193,7 +196,8 @@ statement_of(const std::string &action)
 					 " WHERE e.erasure_id = $7 AND e.dataset = $1"
 					 " AND coalesce(e.subject, '') = $2 AND coalesce(e.email, '') = $3"
 					 " AND $8 IS NOT NULL ON CONFLICT DO NOTHING";
-	throw pg::Error("0A000", "the erasure journal has a decision \"" + action + "\"",
+	throw pg::Error(sqlstate::feature_not_supported,
+					"the erasure journal has a decision \"" + action + "\"",
 					"It was written by a later version of pg_etl.");
 }
 
@@ -309,12 +313,14 @@ PG_ETL_ENTRY(etl_reapply)
 	lock_journal();
 	const JournalState state = journal_state(true);
 	if (state.path.empty())
-		throw pg::Error("55000", "setting \"etl.journal_dir\" is not set",
+		throw pg::Error(sqlstate::object_not_in_prerequisite_state,
+						"setting \"etl.journal_dir\" is not set",
 						"Without a journal nothing says which erasures this database lacks.",
 						"Set etl.journal_dir to the directory of the erasure journal.");
 	if (!state.problem.empty())
-		throw pg::Error("55000", "erasure journal \"" + state.path + "\" cannot be trusted",
-						state.problem, state.hint);
+		throw pg::Error(sqlstate::object_not_in_prerequisite_state,
+						"erasure journal \"" + state.path + "\" cannot be trusted", state.problem,
+						state.hint);
 	if (!state.missing.empty() || !state.decisions.empty())
 	{
 		const std::vector<int64_t> ids = reapply(catalog, state);
@@ -387,7 +393,8 @@ PG_ETL_ENTRY(etl_journal_erasure)
 									" FROM etl.erasure WHERE erasure_id = $1",
 									{pg::param(erasure_id)});
 	if (rows.empty())
-		throw pg::Error("42704", "there is no erasure request " + std::to_string(erasure_id));
+		throw pg::Error(sqlstate::undefined_object,
+						"there is no erasure request " + std::to_string(erasure_id));
 	JournalErasure line;
 	line.erasure_id = erasure_id;
 	line.dataset = rows.text(0, 0);

@@ -7,6 +7,7 @@
 
 #include "catalog/definitions.h"
 #include "catalog/tombstone.h"
+#include "core/base/sqlstate.h"
 #include "core/base/utf8.h"
 #include "core/definition/definition.h"
 #include "core/definition/normalize.h"
@@ -55,12 +56,13 @@ check_identifiers(const ErasesDefinition &erases, const std::string &key_type,
 {
 	const Value subject = find(document.root(), erases.subject);
 	if (subject && !subject.is(Kind::null) && record.subject.data() == nullptr)
-		record.add({Code::type, key_type, erases.subject_field, "", "22P02",
+		record.add({Code::type, key_type, erases.subject_field, "",
+					sqlstate::invalid_text_representation,
 					erases.subject_field + ": is no key of dataset " + erases.dataset});
 	else if (record.subject.data() == nullptr &&
 			 fold_email(text_at(document, erases.email)).empty())
-		record.add({Code::type, "text", erases.email_field, "", "22P02",
-					erases.email_field + ": names nobody"});
+		record.add({Code::type, "text", erases.email_field, "",
+					sqlstate::invalid_text_representation, erases.email_field + ": names nobody"});
 }
 
 /// Those of whom is erased because of the request. known: somebody is known to have the key.
@@ -128,7 +130,8 @@ ErasureRun::resolve(Batch &batch)
 		// one that several people have asks for all of them: it is new when one of them is
 		if (std::all_of(resolved_.begin() + asks_[k].first, resolved_.begin() + end_of(k),
 						[](const ErasureRequest &request) { return request.duplicate; }))
-			record.add({Code::duplicate, "key", definition_.key_field, "/x-etl/key", "23505",
+			record.add({Code::duplicate, "key", definition_.key_field, "/x-etl/key",
+						sqlstate::unique_violation,
 						definition_.key_field + ": erasure of this person was asked for before"});
 	}
 }

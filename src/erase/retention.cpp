@@ -10,6 +10,7 @@
 #include "catalog/indexed_as.h"
 #include "catalog/subject_index.h"
 #include "core/base/hash.h"
+#include "core/base/sqlstate.h"
 #include "core/files/file_error.h"
 #include "core/files/file_reader.h"
 #include "pg/catalog_owner.h"
@@ -154,7 +155,7 @@ PG_ETL_ENTRY(etl_remove_expired_files)
 	const std::string people = pg::text_argument(fcinfo, 1);
 	const std::string kind = pg::text_argument(fcinfo, 2);
 	if (kind != "archived" && kind != "processed")
-		throw pg::Error("22023", "kind must be archived or processed");
+		throw pg::Error(sqlstate::invalid_parameter_value, "kind must be archived or processed");
 	pg::ResultSet result(fcinfo);
 	const pg::Spi spi;
 	const pg::Settings settings = pg::Settings::current();

@@ -7,6 +7,7 @@
 
 #include "catalog/definitions.h"
 #include "core/base/prefault.h"
+#include "core/base/sqlstate.h"
 #include "core/definition/definition.h"
 #include "load/batch.h"
 #include "load/check.h"
@@ -24,8 +25,12 @@ namespace etl
 Violation
 duplicate_violation(const Definition &definition, const char *where)
 {
-	return {Code::duplicate, "key",   definition.key_field,
-			"/x-etl/key",    "23505", definition.key_field + ": key " + where};
+	return {Code::duplicate,
+			"key",
+			definition.key_field,
+			"/x-etl/key",
+			sqlstate::unique_violation,
+			definition.key_field + ": key " + where};
 }
 
 void

@@ -7,6 +7,7 @@
 #include <unordered_set>
 
 #include "core/base/prefault.h"
+#include "core/base/sqlstate.h"
 #include "core/definition/definition.h"
 #include "load/batch.h"
 #include "load/check.h"
@@ -17,9 +18,9 @@
 #include "load/refusal.h"
 #include "load/replace_rows.h"
 #include "load/row_partition.h"
+#include "pg/blame.h"
 #include "pg/copy.h"
 #include "pg/guard.h"
-#include "pg/sqlstate.h"
 #include "pg/table_statement.h"
 
 namespace etl
@@ -180,7 +181,7 @@ class Loader
 	/// What a row that another row needed says: a foreign key or a trigger.
 	static bool may_heal(const std::string &sqlstate)
 	{
-		return sqlstate == "23503" || sqlstate.compare(0, 2, "P0") == 0;
+		return sqlstate == sqlstate::foreign_key_violation || sqlstate.compare(0, 2, "P0") == 0;
 	}
 
 	/// A row may refer to another one of its batch, which has been loaded by now: as long as that
@@ -257,9 +258,9 @@ class Loader
 				return;
 			}
 			// a deadlock with another writer has been ended by this rollback
-			if (error->sqlstate() == "40P01" && attempt < 3)
+			if (error->sqlstate() == sqlstate::deadlock_detected && attempt < 3)
 				continue;
-			if (error->sqlstate() != "23505")
+			if (error->sqlstate() != sqlstate::unique_violation)
 				break;
 			if (somebody_was_faster(records))
 			{

@@ -1,5 +1,6 @@
 #include "load/missing_references.h"
 #include "core/base/malloc_tuning.h"
+#include "core/base/sqlstate.h"
 
 #include <algorithm>
 
@@ -54,7 +55,8 @@ MissingReferences::tell(const BatchRecord &r, size_t first, size_t count)
 		if (missing[i].key != StagedReference::no_key)
 			key = (*r.piece->dictionary)[missing[i].key].text;
 		r.record->add({Code::reference, "references", pointers[i],
-					   "/x-etl/references/" + std::to_string(missing[i].rule), "23503",
+					   "/x-etl/references/" + std::to_string(missing[i].rule),
+					   sqlstate::foreign_key_violation,
 					   pointers[i] + ": no such key in dataset " + dataset, dataset, key});
 	}
 }

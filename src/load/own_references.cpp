@@ -6,6 +6,7 @@
 #include <unordered_set>
 
 #include "catalog/target_table.h"
+#include "core/base/sqlstate.h"
 #include "load/check.h"
 #include "load/missing_references.h"
 
@@ -91,7 +92,7 @@ await_refused(const Definition &definition, Batch &batch)
 	{
 		const BatchRecord &r = batch.records[own.record];
 		if (r.accepted || r.record->violations == nullptr ||
-			r.record->violations->back().sqlstate != "23503" ||
+			r.record->violations->back().sqlstate != sqlstate::foreign_key_violation ||
 			loaded.count(key_of(batch, own)) > 0)
 			continue;
 		reference_of(batch, own).missing = true;

@@ -5,13 +5,14 @@
 #include <thread>
 
 #include "catalog/definitions.h"
+#include "core/base/sqlstate.h"
 #include "core/definition/definition.h"
+#include "pg/blame.h"
 #include "pg/fault.h"
 #include "pg/guard.h"
 #include "pg/index_state.h"
 #include "pg/settings.h"
 #include "pg/spi.h"
-#include "pg/sqlstate.h"
 
 extern "C"
 {
@@ -130,7 +131,8 @@ PostponedIndexes::build()
 	const auto error = pg::subtransaction([&] { build_all(); });
 	if (!error)
 		return;
-	if (error->sqlstate() == "53400") // sorting takes more than going row by row
+	if (error->sqlstate() ==
+		sqlstate::configuration_limit_exceeded) // sorting takes more than going row by row
 		throw CannotPostpone{dataset_, "Building one of them did not fit temp_file_limit"};
 	// data that an index refuses, somebody's event trigger: the way, not the machine, was wrong
 	if (pg::blame_of(*error) != pg::Blame::row)

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "catalog/definitions.h"
+#include "core/base/sqlstate.h"
 #include "core/definition/definition.h"
 #include "pg/guard.h"
 #include "pg/spi.h"
@@ -198,12 +199,12 @@ Refusals::place_in_table(const pg::PgError &error, Place &place)
 		add_columns(
 			pg::query(constraint_sql, {oid, pg::param(place.rule), pg::param(place.target < 0)}));
 	}
-	else if (error.sqlstate() == "23502" && known.boolean(0, 0))
+	else if (error.sqlstate() == sqlstate::not_null_violation && known.boolean(0, 0))
 	{
 		place.columns = {error.column()};
 		place.what = "column " + in_quotes(error.column()) + " takes no null";
 	}
-	else if (error.sqlstate() == "23514" && error.constraint().empty())
+	else if (error.sqlstate() == sqlstate::check_violation && error.constraint().empty())
 	{
 		add_columns(pg::query(partition_columns_sql, {oid}));
 		place.what = "no partition takes it";
@@ -227,7 +228,7 @@ Refusals::place_in_domain(const pg::PgError &error, Place &place)
 		place.rule = error.constraint();
 		place.what = "constraint " + in_quotes(place.rule);
 	}
-	else if (error.sqlstate() == "23502")
+	else if (error.sqlstate() == sqlstate::not_null_violation)
 		place.what = no_null;
 	const pg::Rows columns = pg::query(domain_sql, {schema, name, pg::param_array(target_oids())});
 	for (uint64_t i = 0; i < columns.size(); ++i)
@@ -301,7 +302,8 @@ Refusals::violation(const pg::PgError &error)
 	std::string message =
 		(pointer.empty() ? "(root)" : pointer) + ": refused by " + place.by + ", " + place.what;
 	// where no pointer tells it
-	if (pointer.empty() && !place.columns.empty() && error.sqlstate() != "23502")
+	if (pointer.empty() && !place.columns.empty() &&
+		error.sqlstate() != sqlstate::not_null_violation)
 		message += " of " + list_of(place.columns);
 	return {Code::constraint, place.rule, pointer, "", error.sqlstate(), message};
 }

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "core/base/sqlstate.h"
 #include "core/base/utf8.h"
 #include "core/search/needle.h"
 #include "core/search/search_job.h"
@@ -196,7 +197,7 @@ PG_ETL_ENTRY(etl_locate)
 	for (const char c : identifier)
 		characters += (static_cast<unsigned char>(c) & 0xC0) != 0x80;
 	if (characters < min_characters || identifier.size() > max_bytes)
-		throw pg::Error("22023",
+		throw pg::Error(sqlstate::invalid_parameter_value,
 						characters < min_characters ? "identifier is too short to be searched for"
 													: "identifier is too long",
 						"It must have at least " + std::to_string(min_characters) +

@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <stdlib.h>
 
+#include "core/base/sqlstate.h"
 #include "core/base/utf8.h"
 #include "core/files/file_error.h"
 #include "core/files/inside.h"
@@ -23,10 +24,10 @@ void
 require_utf8()
 {
 	if (GetDatabaseEncoding() != PG_UTF8)
-		throw pg::Error("0A000", "pg_etl needs a database with encoding UTF8",
-						std::string("This database has encoding ") + GetDatabaseEncodingName() +
-							".",
-						"CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0.");
+		throw pg::Error(
+			sqlstate::feature_not_supported, "pg_etl needs a database with encoding UTF8",
+			std::string("This database has encoding ") + GetDatabaseEncodingName() + ".",
+			"CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0.");
 }
 
 std::string
@@ -45,7 +46,7 @@ std::string
 readable_path(const std::string &path)
 {
 	if (path.empty())
-		throw pg::Error("22023", "path \"\" names no file", "",
+		throw pg::Error(sqlstate::invalid_parameter_value, "path \"\" names no file", "",
 						"Give a path relative to etl.raw_dir, or an absolute one.");
 	const pg::Settings settings = pg::Settings::current();
 	const std::string absolute = path[0] == '/' ? path : settings.raw_dir + "/" + path;
@@ -63,7 +64,8 @@ readable_path(const std::string &path)
 		 {&settings.raw_dir, &settings.processed_dir, &settings.archive_dir})
 		if (!root->empty() && is_inside(resolved, *root))
 			return resolved;
-	throw pg::Error("42501", "permission denied to read file \"" + storable_text(path) + "\"",
+	throw pg::Error(sqlstate::insufficient_privilege,
+					"permission denied to read file \"" + storable_text(path) + "\"",
 					"It lies outside etl.raw_dir, etl.processed_dir and etl.archive_dir.",
 					"Only members of pg_read_server_files may read other files.");
 }

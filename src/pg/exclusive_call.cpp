@@ -1,5 +1,6 @@
 #include "pg/exclusive_call.h"
 
+#include "core/base/sqlstate.h"
 #include "pg/writable.h"
 
 extern "C"
@@ -29,7 +30,7 @@ ExclusiveCall::ExclusiveCall(FunctionCallInfo fcinfo, Kind kind)
 {
 	const Oid function = fcinfo->flinfo->fn_oid;
 	if (OidIsValid(at_work))
-		throw pg::Error("55000",
+		throw pg::Error(sqlstate::object_not_in_prerequisite_state,
 						name_of(function) + "() cannot be called while " + name_of(at_work) +
 							"() is at work in this session",
 						"A trigger, default, check or function that it met has called it.",

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "core/base/sqlstate.h"
 #include "pg/guard.h"
 
 extern "C"
@@ -65,7 +66,7 @@ fault(const char *name)
 	else if (action == "immediate")
 		kill(PostmasterPid, SIGQUIT);
 	else if (action == "error")
-		throw pg::Error("58030", std::string("fault at ") + name);
+		throw pg::Error(sqlstate::io_error, std::string("fault at ") + name);
 	for (;;) // until a signal ends it; sleep: or an interrupt is served
 	{
 		usleep(20000);

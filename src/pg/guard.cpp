@@ -4,6 +4,7 @@
 #include <cctype>
 #include <cstring>
 #include <initializer_list>
+#include <string_view>
 
 extern "C"
 {
@@ -28,6 +29,67 @@ copy_or_null(const std::string &text)
 {
 	return text.empty() ? nullptr : pstrdup(text.c_str());
 }
+
+/// An SQLSTATE as ereport() takes it.
+constexpr int
+packed(std::string_view sqlstate)
+{
+	return sqlstate.size() == 5
+			   ? MAKE_SQLSTATE(sqlstate[0], sqlstate[1], sqlstate[2], sqlstate[3], sqlstate[4])
+			   : ERRCODE_INTERNAL_ERROR;
+}
+
+// The names of core/base/sqlstate.h are the server's.
+static_assert(packed(sqlstate::feature_not_supported) == ERRCODE_FEATURE_NOT_SUPPORTED);
+static_assert(packed(sqlstate::string_data_right_truncation) ==
+			  ERRCODE_STRING_DATA_RIGHT_TRUNCATION);
+static_assert(packed(sqlstate::numeric_value_out_of_range) == ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE);
+static_assert(packed(sqlstate::null_value_not_allowed) == ERRCODE_NULL_VALUE_NOT_ALLOWED);
+static_assert(packed(sqlstate::invalid_datetime_format) == ERRCODE_INVALID_DATETIME_FORMAT);
+static_assert(packed(sqlstate::datetime_field_overflow) == ERRCODE_DATETIME_FIELD_OVERFLOW);
+static_assert(packed(sqlstate::invalid_time_zone_displacement_value) ==
+			  ERRCODE_INVALID_TIME_ZONE_DISPLACEMENT_VALUE);
+static_assert(packed(sqlstate::character_not_in_repertoire) == ERRCODE_CHARACTER_NOT_IN_REPERTOIRE);
+static_assert(packed(sqlstate::invalid_parameter_value) == ERRCODE_INVALID_PARAMETER_VALUE);
+static_assert(packed(sqlstate::invalid_text_representation) == ERRCODE_INVALID_TEXT_REPRESENTATION);
+static_assert(packed(sqlstate::bad_copy_file_format) == ERRCODE_BAD_COPY_FILE_FORMAT);
+static_assert(packed(sqlstate::untranslatable_character) == ERRCODE_UNTRANSLATABLE_CHARACTER);
+static_assert(packed(sqlstate::integrity_constraint_violation) ==
+			  ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION);
+static_assert(packed(sqlstate::not_null_violation) == ERRCODE_NOT_NULL_VIOLATION);
+static_assert(packed(sqlstate::foreign_key_violation) == ERRCODE_FOREIGN_KEY_VIOLATION);
+static_assert(packed(sqlstate::unique_violation) == ERRCODE_UNIQUE_VIOLATION);
+static_assert(packed(sqlstate::check_violation) == ERRCODE_CHECK_VIOLATION);
+static_assert(packed(sqlstate::active_sql_transaction) == ERRCODE_ACTIVE_SQL_TRANSACTION);
+static_assert(packed(sqlstate::read_only_sql_transaction) == ERRCODE_READ_ONLY_SQL_TRANSACTION);
+static_assert(packed(sqlstate::trigger_protocol_violated) ==
+			  ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED);
+static_assert(packed(sqlstate::serialization_failure) == ERRCODE_T_R_SERIALIZATION_FAILURE);
+static_assert(packed(sqlstate::deadlock_detected) == ERRCODE_T_R_DEADLOCK_DETECTED);
+static_assert(packed(sqlstate::insufficient_privilege) == ERRCODE_INSUFFICIENT_PRIVILEGE);
+static_assert(packed(sqlstate::invalid_name) == ERRCODE_INVALID_NAME);
+static_assert(packed(sqlstate::undefined_object) == ERRCODE_UNDEFINED_OBJECT);
+static_assert(packed(sqlstate::duplicate_object) == ERRCODE_DUPLICATE_OBJECT);
+static_assert(packed(sqlstate::datatype_mismatch) == ERRCODE_DATATYPE_MISMATCH);
+static_assert(packed(sqlstate::wrong_object_type) == ERRCODE_WRONG_OBJECT_TYPE);
+static_assert(packed(sqlstate::generated_always) == ERRCODE_GENERATED_ALWAYS);
+static_assert(packed(sqlstate::undefined_table) == ERRCODE_UNDEFINED_TABLE);
+static_assert(packed(sqlstate::insufficient_resources) == ERRCODE_INSUFFICIENT_RESOURCES);
+static_assert(packed(sqlstate::disk_full) == ERRCODE_DISK_FULL);
+static_assert(packed(sqlstate::out_of_memory) == ERRCODE_OUT_OF_MEMORY);
+static_assert(packed(sqlstate::configuration_limit_exceeded) ==
+			  ERRCODE_CONFIGURATION_LIMIT_EXCEEDED);
+static_assert(packed(sqlstate::program_limit_exceeded) == ERRCODE_PROGRAM_LIMIT_EXCEEDED);
+static_assert(packed(sqlstate::statement_too_complex) == ERRCODE_STATEMENT_TOO_COMPLEX);
+static_assert(packed(sqlstate::object_not_in_prerequisite_state) ==
+			  ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE);
+static_assert(packed(sqlstate::object_in_use) == ERRCODE_OBJECT_IN_USE);
+static_assert(packed(sqlstate::lock_not_available) == ERRCODE_LOCK_NOT_AVAILABLE);
+static_assert(packed(sqlstate::io_error) == ERRCODE_IO_ERROR);
+static_assert(packed(sqlstate::undefined_file) == ERRCODE_UNDEFINED_FILE);
+static_assert(packed(sqlstate::duplicate_file) == ERRCODE_DUPLICATE_FILE);
+static_assert(packed(sqlstate::internal_error) == ERRCODE_INTERNAL_ERROR);
+static_assert(packed(sqlstate::data_corrupted) == ERRCODE_DATA_CORRUPTED);
 
 /// Of WithoutValues.
 int without_values = 0, in_table_code = 0;
@@ -89,7 +151,8 @@ omitted_of(const ErrorData *error)
 	if (format_of(error).empty())
 		return Omitted::words;
 	// about the server's state, storage, locks and privileges: what they name are objects
-	return is_one_of(sqlstate, {"08", "25", "40", "42501", "53", "54", "55", "57", "58"})
+	return is_one_of(sqlstate, {"08", "25", "40", pg::sqlstate::insufficient_privilege, "53", "54",
+								"55", "57", "58"})
 			   ? by_class
 			   : Omitted::values;
 }
@@ -243,9 +306,6 @@ current_exception_data()
 	data->output_to_server = true;
 	data->assoc_context = CurrentMemoryContext;
 	data->filename = own_error;
-	const auto code = [](const std::string &s) {
-		return s.size() == 5 ? MAKE_SQLSTATE(s[0], s[1], s[2], s[3], s[4]) : ERRCODE_INTERNAL_ERROR;
-	};
 	try
 	{
 		throw;
@@ -253,7 +313,7 @@ current_exception_data()
 	catch (const PgError &e)
 	{
 		data->filename = passed_on_error;
-		data->sqlerrcode = code(e.sqlstate());
+		data->sqlerrcode = packed(e.sqlstate());
 		data->message = pstrdup(e.what());
 		data->detail = copy_or_null(e.detail());
 		data->hint = copy_or_null(e.hint());
@@ -265,7 +325,7 @@ current_exception_data()
 	}
 	catch (const Error &e)
 	{
-		data->sqlerrcode = code(e.sqlstate());
+		data->sqlerrcode = packed(e.sqlstate());
 		data->message = pstrdup(e.what());
 		data->detail = copy_or_null(e.detail());
 		data->hint = copy_or_null(e.hint());

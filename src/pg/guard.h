@@ -19,10 +19,13 @@
 #include <type_traits>
 #include <utility>
 
+#include "core/base/sqlstate.h"
 #include "pg/server.h"
 
 namespace pg
 {
+
+namespace sqlstate = etl::sqlstate;
 
 /// An error to report: SQLSTATE, message, detail and hint.
 class Error : public std::runtime_error

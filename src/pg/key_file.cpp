@@ -15,6 +15,7 @@
 #include <openssl/crypto.h>
 
 #include "core/base/scoped_fd.h"
+#include "core/base/sqlstate.h"
 #include "core/base/write_fully.h"
 #include "core/files/file_error.h"
 #include "core/files/inside.h"
@@ -67,7 +68,7 @@ random_key(size_t size)
 {
 	std::string bytes(size, '\0');
 	if (!pg_strong_random(bytes.data(), size))
-		throw Error("XX000", "could not get random bytes for etl.key_file");
+		throw Error(sqlstate::internal_error, "could not get random bytes for etl.key_file");
 	return bytes;
 }
 
@@ -127,13 +128,14 @@ read_key(const std::string &path, const std::string &named)
 	struct stat info;
 	char bytes[4096];
 	if (fstat(fd.get(), &info) != 0 || !S_ISREG(info.st_mode))
-		throw Error("55000", named + " is not a regular file");
+		throw Error(sqlstate::object_not_in_prerequisite_state, named + " is not a regular file");
 	if ((info.st_mode & 077) != 0)
-		throw Error("55000", named + " can be read by others",
+		throw Error(sqlstate::object_not_in_prerequisite_state, named + " can be read by others",
 					"It must be a regular file with mode 0600.", "chmod 600 " + path);
 	const ssize_t size = read(fd.get(), bytes, sizeof bytes);
 	if (size < 16)
-		throw Error("55000", named + " holds no key", "It must hold at least 16 bytes.");
+		throw Error(sqlstate::object_not_in_prerequisite_state, named + " holds no key",
+					"It must hold at least 16 bytes.");
 	return std::string(bytes, static_cast<size_t>(size));
 }
 
@@ -164,7 +166,8 @@ key_file(const std::string &path, const char *setting, const char *suffix, std::
 	const std::string named = std::string(setting) + " \"" + path + "\"";
 	const std::string data = std::string(DataDir) + "/";
 	if (path.compare(0, data.size(), data) == 0 || etl::is_inside(path, DataDir))
-		throw Error("55000", named + " is inside the data directory",
+		throw Error(sqlstate::object_not_in_prerequisite_state,
+					named + " is inside the data directory",
 					"Every base backup would carry the key with what it protects.",
 					hint_to_set(setting, std::string(DataDir) + suffix));
 	for (int attempt = 0; attempt < 2; ++attempt)
@@ -174,7 +177,7 @@ key_file(const std::string &path, const char *setting, const char *suffix, std::
 		if (errno != ENOENT)
 			break;
 		if (make == nullptr)
-			throw Error("55000", named + " does not exist",
+			throw Error(sqlstate::object_not_in_prerequisite_state, named + " does not exist",
 						"This database has been used with a key, and what was made with it cannot "
 						"be recognised with another one.",
 						std::string("Put the key file back from its backup, or set ") + setting +
@@ -226,7 +229,7 @@ rotate_key_file(bool destroy)
 	// the lock is on the file: who waited for it would hold one that has been replaced
 	if (flock(old.get(), LOCK_EX | LOCK_NB) != 0 || fstat(old.get(), &opened) != 0 ||
 		stat(resolved, &named) != 0 || opened.st_ino != named.st_ino)
-		throw Error("55006",
+		throw Error(sqlstate::object_in_use,
 					"etl.key_file \"" + result.path + "\" is being rotated by another session", "",
 					"Try again.");
 	// of a session that was killed: whoever else rotates this file waits for the lock, and what

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "core/base/sqlstate.h"
 #include "pg/run_as.h"
 #include "pg/spi.h"
 
@@ -73,7 +74,8 @@ require_known_key(const std::string &secret, const std::vector<etl::KeyFingerpri
 	for (const etl::KeyFingerprint &key : known)
 		if (etl::key_descent(secret, key) == etl::KeyDescent::other)
 			throw Error(
-				"55000", "etl.key_file \"" + path + "\" does not hold the key of this database",
+				sqlstate::object_not_in_prerequisite_state,
+				"etl.key_file \"" + path + "\" does not hold the key of this database",
 				key.erasures == erasures
 					? "It holds a key from before a rotation: tokens and pseudonyms would no "
 					  "longer "

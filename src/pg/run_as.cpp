@@ -1,5 +1,7 @@
 #include "pg/run_as.h"
 
+#include "core/base/sqlstate.h"
+
 extern "C"
 {
 #include "access/genam.h"
@@ -34,7 +36,8 @@ extension_owner()
 			return found;
 		});
 	if (!OidIsValid(owner))
-		throw Error("55000", "extension pg_etl is not installed in this database", {},
+		throw Error(sqlstate::object_not_in_prerequisite_state,
+					"extension pg_etl is not installed in this database", {},
 					"CREATE EXTENSION pg_etl;");
 	return owner;
 }

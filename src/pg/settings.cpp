@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/base/sqlstate.h"
 #include "core/files/inside.h"
 #include "pg/callback.h"
 #include "pg/guard.h"
@@ -57,7 +58,9 @@ folder(const char *value)
 const char *
 sqlstate_of(int error)
 {
-	return error == ENOENT ? "58P01" : error == EACCES || error == EPERM ? "42501" : "58030";
+	return error == ENOENT                     ? sqlstate::undefined_file
+		   : error == EACCES || error == EPERM ? sqlstate::insufficient_privilege
+											   : sqlstate::io_error;
 }
 
 /// What only administrators may set. Before the library is loaded, anybody may ask for a value in
@@ -125,7 +128,7 @@ refuse_dropped_values()
 	for (const Guarded &g : guarded)
 		if (is_hidden(g))
 			throw Error(
-				"55000",
+				sqlstate::object_not_in_prerequisite_state,
 				std::string("setting \"") + g.name + "\" was given a value that could not be taken",
 				"It was asked for before pg_etl was loaded, by a role that may not set it or "
 				"with a value that is not valid, and hides what an administrator has set.",
@@ -287,7 +290,8 @@ Settings::require_folders() const
 	{
 		if (f.path.empty())
 			throw Error(
-				"55000", std::string("setting \"") + f.name + "\" is not set",
+				sqlstate::object_not_in_prerequisite_state,
+				std::string("setting \"") + f.name + "\" is not set",
 				"It names an absolute directory on the server.",
 				hint_to_set(f.name, "/srv/etl/" + std::string(f.name + 4, strchr(f.name, '_'))));
 		struct stat info;
@@ -297,7 +301,8 @@ Settings::require_folders() const
 							"\": " + pg_strerror(errno),
 						"", "Create the directory on the server, or change the setting.");
 		if (!S_ISDIR(info.st_mode))
-			throw Error("42809", std::string(f.name) + " \"" + f.path + "\" is not a directory");
+			throw Error(sqlstate::wrong_object_type,
+						std::string(f.name) + " \"" + f.path + "\" is not a directory");
 		if (access(f.path.c_str(), f.mode) != 0)
 			throw Error(sqlstate_of(errno),
 						std::string("cannot use ") + f.name + " \"" + f.path +
@@ -309,7 +314,7 @@ Settings::require_folders() const
 	for (const auto &a : folders)
 		for (const auto &b : folders)
 			if (&a != &b && etl::is_inside(a.path, b.path))
-				throw Error("55000",
+				throw Error(sqlstate::object_not_in_prerequisite_state,
 							"etl.raw_dir, etl.processed_dir and etl.archive_dir must lie apart",
 							std::string(a.name) + " \"" + a.path +
 								"\" is the same as, or inside, " + b.name + " \"" + b.path + "\".",

@@ -3,6 +3,8 @@
 #include <cstring>
 #include <exception>
 
+#include "core/base/sqlstate.h"
+
 extern "C"
 {
 #include "access/parallel.h"
@@ -74,7 +76,8 @@ ArrayType *
 new_array(Oid element, size_t count, size_t size)
 {
 	if (size > MaxAllocSize || count > MaxArraySize)
-		throw Error("54000", "an array of " + std::to_string(count) + " elements is too large");
+		throw Error(sqlstate::program_limit_exceeded,
+					"an array of " + std::to_string(count) + " elements is too large");
 	return call(
 		[=]
 		{
@@ -301,7 +304,7 @@ struct Arguments
 	explicit Arguments(std::initializer_list<Param> params)
 	{
 		if (params.size() > max_params)
-			throw Error("XX000", "too many query parameters");
+			throw Error(sqlstate::internal_error, "too many query parameters");
 		for (const Param &p : params)
 		{
 			types[n] = p.type;
@@ -448,7 +451,8 @@ void
 require_argument(FunctionCallInfo fcinfo, int n, const char *name, const std::string &hint)
 {
 	if (PG_ARGISNULL(n))
-		throw Error("22004", std::string(name) + " must not be null", "", hint);
+		throw Error(sqlstate::null_value_not_allowed, std::string(name) + " must not be null", "",
+					hint);
 }
 
 std::string

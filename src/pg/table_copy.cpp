@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <unistd.h>
 
+#include "core/base/sqlstate.h"
 #include "pg/copy.h"
 #include "pg/table_statement.h"
 
@@ -26,7 +27,8 @@ write_all(int fd, std::string &bytes)
 		check_for_interrupts();
 		const ssize_t written = write(fd, rest.data(), rest.size());
 		if (written < 0 && errno != EINTR)
-			throw Error("58030", std::string("could not write rows: ") + pg_strerror(errno));
+			throw Error(sqlstate::io_error,
+						std::string("could not write rows: ") + pg_strerror(errno));
 		rest.remove_prefix(written < 0 ? 0 : static_cast<size_t>(written));
 	}
 	bytes.clear();

@@ -1,5 +1,6 @@
 #include "pg/temp_file.h"
 
+#include "core/base/sqlstate.h"
 #include "pg/guard.h"
 
 extern "C"
@@ -61,7 +62,8 @@ TempFile::read(uint64_t at, void *to, size_t size)
 			return BufFileRead(file_, to, size);
 		});
 	if (got != size)
-		throw Error("58030", "could not read from a temporary file", "It is shorter than it was.");
+		throw Error(sqlstate::io_error, "could not read from a temporary file",
+					"It is shorter than it was.");
 }
 
 } // namespace pg

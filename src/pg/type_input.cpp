@@ -1,6 +1,7 @@
 // Calls input functions in a subtransaction before PostgreSQL 16, which can report errors softly.
 #include "pg/type_input.h"
 
+#include "core/base/sqlstate.h"
 #include "core/types/column_type.h"
 #include "core/types/type_error.h"
 #include "pg/fixed_settings.h"
@@ -25,11 +26,16 @@ namespace
 const char *
 sqlstate_name(const std::string &sqlstate)
 {
-	static constexpr const char *known[] = {"22007", "22008", "22009", "22003", "22023", "22P02"};
+	static constexpr const char *known[] = {sqlstate::invalid_datetime_format,
+											sqlstate::datetime_field_overflow,
+											sqlstate::invalid_time_zone_displacement_value,
+											sqlstate::numeric_value_out_of_range,
+											sqlstate::invalid_parameter_value,
+											sqlstate::invalid_text_representation};
 	for (const char *name : known)
 		if (sqlstate == name)
 			return name;
-	return "22P02";
+	return sqlstate::invalid_text_representation;
 }
 
 } // namespace

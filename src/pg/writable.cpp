@@ -1,5 +1,6 @@
 #include "pg/writable.h"
 
+#include "core/base/sqlstate.h"
 #include "pg/arguments.h"
 #include "pg/guard.h"
 #include "pg/spi.h"
@@ -17,11 +18,13 @@ void
 require_writable(const std::string &name)
 {
 	if (call([] { return RecoveryInProgress(); }))
-		throw Error("25006", "cannot execute " + name + "() during recovery",
+		throw Error(sqlstate::read_only_sql_transaction,
+					"cannot execute " + name + "() during recovery",
 					"This server is a standby, or has not finished its recovery.",
 					"Call it on the primary server.");
 	if (XactReadOnly)
-		throw Error("25006", "cannot execute " + name + "() in a read-only transaction", "",
+		throw Error(sqlstate::read_only_sql_transaction,
+					"cannot execute " + name + "() in a read-only transaction", "",
 					"BEGIN READ WRITE; and, where that is the default of the session, SET "
 					"default_transaction_read_only = off;");
 }

@@ -13,6 +13,7 @@
 
 #include "catalog/definitions.h"
 #include "core/base/scoped_fd.h"
+#include "core/base/sqlstate.h"
 #include "core/base/write_fully.h"
 #include "core/files/beneath.h"
 #include "core/files/file_error.h"
@@ -78,7 +79,7 @@ read_mark(const std::string &path)
 	ArchiveMark mark;
 	if (!std::getline(text, first) || first != header || !(text >> mark.count >> mark.nonce) ||
 		mark.count <= 0)
-		throw pg::Error("55000", "\"" + path + "\" is damaged",
+		throw pg::Error(sqlstate::object_not_in_prerequisite_state, "\"" + path + "\" is damaged",
 						"It says which files were loaded into this database.",
 						"Remove it if you know that the database has all of its files.");
 	return mark;
@@ -112,7 +113,7 @@ marks_folder(const pg::Settings &settings)
 {
 	const pg::Rows identity = pg::query("SELECT archive_id::text FROM etl.archive");
 	if (identity.empty())
-		throw pg::Error("XX001", "etl.archive has no row",
+		throw pg::Error(sqlstate::data_corrupted, "etl.archive has no row",
 						"It says which marks in the archive are this database's.");
 	return settings.archive_dir + "/.pg_etl/" + identity.text(0, 0);
 }
@@ -141,7 +142,8 @@ require_files_known(const std::string &dataset, const pg::Settings &settings)
 	if (!state.is_behind())
 		return;
 	throw pg::Error(
-		"55000", "the database is behind the archived files of dataset \"" + dataset + "\"",
+		sqlstate::object_not_in_prerequisite_state,
+		"the database is behind the archived files of dataset \"" + dataset + "\"",
 		"\"" + settings.archive_dir +
 			"\" holds files that were loaded and are not known here: the database was restored "
 			"from "
@@ -157,7 +159,7 @@ require_files_known(const Catalog &catalog, const pg::Settings &settings)
 		require_files_known(dataset, settings);
 	const std::vector<std::string> lost = lost_datasets(catalog, settings);
 	if (!lost.empty())
-		throw pg::Error("55000",
+		throw pg::Error(sqlstate::object_not_in_prerequisite_state,
 						"the database is behind the archived files of dataset \"" + lost[0] +
 							"\", which is not defined",
 						"\"" + settings.archive_dir +

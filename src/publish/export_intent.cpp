@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "core/base/scoped_fd.h"
+#include "core/base/sqlstate.h"
 #include "core/base/utf8.h"
 #include "core/base/write_fully.h"
 #include "core/files/beneath.h"
@@ -36,7 +37,7 @@ constexpr const char *kind = "export";
 [[noreturn]] void
 fail(const std::string &note)
 {
-	throw pg::Error("58030",
+	throw pg::Error(sqlstate::io_error,
 					"could not write file \"" + note + "\": " + std::string(pg_strerror(errno)));
 }
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "catalog/sequence.h"
+#include "core/base/sqlstate.h"
 #include "core/base/worker_threads.h"
 #include "core/files/beneath.h"
 #include "core/files/file_identity.h"
@@ -347,8 +348,8 @@ sync_parts(const std::vector<FileAction> &actions)
 			folders.insert(a.from.substr(0, a.from.rfind('/')));
 	for (const std::string &folder : folders)
 		if (!sync_folder(folder))
-			throw pg::Error("58030", "could not fsync directory \"" + folder +
-										 "\": " + std::strerror(errno));
+			throw pg::Error(sqlstate::io_error, "could not fsync directory \"" + folder +
+													"\": " + std::strerror(errno));
 }
 
 /// Files that are loaded leave the raw directory: to the archive, or because a treated copy of them
@@ -570,7 +571,7 @@ part_folder(const pg::Settings &settings, const std::string &dataset)
 		settings.processed_dir + "/.pg_etl/" + std::to_string(MyDatabaseId) + "/" + dataset;
 	bool created = false;
 	if (!make_parents(folder + "/", &created) || (created && !sync_parents(folder)))
-		throw pg::Error("58030",
+		throw pg::Error(sqlstate::io_error,
 						"could not create directory \"" + folder + "\": " + std::strerror(errno));
 	return folder;
 }

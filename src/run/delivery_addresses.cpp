@@ -1,4 +1,5 @@
 // etl.delivery_addresses: what the view data.delivery_addresses shows.
+#include "core/base/sqlstate.h"
 #include "pg/guard.h"
 #include "pg/spi.h"
 #include "pg/srf.h"
@@ -27,7 +28,8 @@ PG_ETL_ENTRY(etl_delivery_addresses)
 	if (unfit.empty())
 		return static_cast<Datum>(0);
 	if (unfit.boolean(0, 0))
-		throw pg::Error("42809", "data.transactions is not the table of dataset transactions",
+		throw pg::Error(pg::sqlstate::wrong_object_type,
+						"data.transactions is not the table of dataset transactions",
 						"It is no table, or has a column of a type that is not built in.");
 	// even a plain SELECT evaluates what its owner has put into conditions of indexes
 	pg::TableCursor cursor("SELECT t.transaction_id::uuid, t.customer_id::bigint, t.address::text,"

@@ -12,6 +12,7 @@
 #include "catalog/definitions.h"
 #include "catalog/former_definitions.h"
 #include "catalog/run_row.h"
+#include "core/base/sqlstate.h"
 #include "core/base/utf8.h"
 #include "core/definition/definition.h"
 #include "core/files/file_error.h"
@@ -215,7 +216,8 @@ PG_ETL_ENTRY(etl_raise_batch_error)
 {
 	if (batch_error)
 		throw pg::Error(*batch_error);
-	throw pg::Error("55000", "etl.raise_batch_error() is internal to etl_load");
+	throw pg::Error(sqlstate::object_not_in_prerequisite_state,
+					"etl.raise_batch_error() is internal to etl_load");
 }
 
 PG_ETL_ENTRY(etl_run_order)
@@ -300,7 +302,7 @@ refuse_other_keys(const Catalog &catalog, const Definition &definition)
 	const pg::Rows rows = counted();
 	const int64_t erased = rows.integer(0, 0), held = rows.integer(0, 1);
 	if (erased + held > 0)
-		throw pg::Error("55000",
+		throw pg::Error(sqlstate::object_not_in_prerequisite_state,
 						"the key of dataset \"" + definition.dataset + "\" cannot become " +
 							definition.key_column()->type.sql,
 						std::to_string(erased) + " people were erased and " + std::to_string(held) +

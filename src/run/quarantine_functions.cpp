@@ -7,6 +7,7 @@
 #include "audit/trail.h"
 #include "catalog/dataset_lock.h"
 #include "catalog/definitions.h"
+#include "core/base/sqlstate.h"
 #include "core/definition/definition.h"
 #include "core/staging/staged_record.h"
 #include "erase/hold.h"
@@ -182,12 +183,14 @@ void
 require_discardable(int64_t id, const pg::Rows &rows)
 {
 	if (rows.empty())
-		throw pg::Error("42704", "there is no quarantined record " + std::to_string(id), "",
+		throw pg::Error(sqlstate::undefined_object,
+						"there is no quarantined record " + std::to_string(id), "",
 						"SELECT quarantine_id, dataset, code FROM etl.quarantine WHERE status = "
 						"'open'; lists them.");
 	const std::string status = rows.text(0, 0);
 	if (status != "open" && !(status == "erased" && rows.boolean(0, 1)))
-		throw pg::Error("55000", "quarantined record " + std::to_string(id) + " is not open",
+		throw pg::Error(sqlstate::object_not_in_prerequisite_state,
+						"quarantined record " + std::to_string(id) + " is not open",
 						"Its status is " + status + ".");
 }
 
@@ -201,25 +204,27 @@ using namespace etl;
 PG_ETL_ENTRY(etl_note_mended)
 {
 	if (!pg::is_trigger_call(fcinfo))
-		throw pg::Error("39P01", "etl.note_mended() can only be called as a trigger");
+		throw pg::Error(sqlstate::trigger_protocol_violated,
+						"etl.note_mended() can only be called as a trigger");
 	const TriggerData *data = reinterpret_cast<const TriggerData *>(fcinfo->context);
 	if (!TRIGGER_FIRED_BEFORE(data->tg_event) || !TRIGGER_FIRED_FOR_ROW(data->tg_event) ||
 		!TRIGGER_FIRED_BY_UPDATE(data->tg_event) ||
 		RelationGetRelid(data->tg_relation) != catalog_table("etl.quarantine"))
-		throw pg::Error("39P01", "etl.note_mended() is the trigger of etl.quarantine");
+		throw pg::Error(sqlstate::trigger_protocol_violated,
+						"etl.note_mended() is the trigger of etl.quarantine");
 	if (WritingQuarantine::at_work())
 		return PointerGetDatum(data->tg_newtuple);
 	const Row before(data->tg_relation, data->tg_trigtuple);
 	const Row after(data->tg_relation, data->tg_newtuple);
 	if (const std::string status = before.value("status").value_or(""); status != "open")
-		throw pg::Error("55000",
+		throw pg::Error(sqlstate::object_not_in_prerequisite_state,
 						"quarantined record " + std::to_string(before.integer("quarantine_id")) +
 							" is not open",
 						"Its status is " + status + ": there is nothing to be mended.",
 						"Mend records with status 'open'.");
 	if (const size_t size = after.size("record"), most = pg::Settings::current().max_record_size;
 		size > most)
-		throw pg::Error("54000",
+		throw pg::Error(sqlstate::program_limit_exceeded,
 						"quarantined record " + std::to_string(before.integer("quarantine_id")) +
 							" cannot be mended by a record that long",
 						"It would have " + std::to_string(size) +
@@ -264,7 +269,8 @@ PG_ETL_ENTRY(etl_discard)
 				   {number})
 			 .empty() &&
 		!may_call("etl_refuse"))
-		throw pg::Error("42501", "permission denied to discard a request for erasure",
+		throw pg::Error(sqlstate::insufficient_privilege,
+						"permission denied to discard a request for erasure",
 						"Quarantined record " + std::to_string(id) +
 							" is one; only who may call etl_refuse may discard it.");
 	{

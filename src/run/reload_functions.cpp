@@ -4,6 +4,7 @@
 #include "catalog/dataset_lock.h"
 #include "catalog/definitions.h"
 #include "catalog/run_row.h"
+#include "core/base/sqlstate.h"
 #include "core/definition/definition.h"
 #include "erase/index_archive.h"
 #include "load/reload.h"
@@ -69,7 +70,7 @@ PG_ETL_ENTRY(etl_reload)
 	const ExclusiveCall exclusive_call(fcinfo);
 	if (PG_ARGISNULL(0))
 		throw pg::Error(
-			"22004", "since must not be null", "",
+			sqlstate::null_value_not_allowed, "since must not be null", "",
 			"SELECT * FROM etl_reload(since => '-infinity'); loads all files again that "
 			"the database does not know.");
 	const int64_t since = PG_GETARG_TIMESTAMPTZ(0);

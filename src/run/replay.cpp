@@ -13,6 +13,7 @@
 #include "catalog/run_row.h"
 #include "catalog/subject_index.h"
 #include "catalog/tombstone.h"
+#include "core/base/sqlstate.h"
 #include "core/base/utf8.h"
 #include "core/definition/definition.h"
 #include "core/privacy/identities.h"
@@ -234,7 +235,7 @@ class Replay
 					record.key == rows.text(i, 8))
 				{
 					record.add({Code::duplicate, "key", definition_.key_field, "/x-etl/key",
-								"23505",
+								sqlstate::unique_violation,
 								definition_.key_field + ": key appears earlier in the same file"});
 					record.loadable = false;
 				}

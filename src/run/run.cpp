@@ -16,6 +16,7 @@
 #include "catalog/tombstone.h"
 #include "core/base/hash.h"
 #include "core/base/malloc_tuning.h"
+#include "core/base/sqlstate.h"
 #include "core/base/utf8.h"
 #include "core/definition/definition.h"
 #include "core/files/beneath.h"
@@ -396,7 +397,7 @@ class Run
 	}
 	catch (const pg::PgError &error)
 	{
-		if (error.sqlstate() != "53400" || !memory_.knows_own_keys())
+		if (error.sqlstate() != sqlstate::configuration_limit_exceeded || !memory_.knows_own_keys())
 			throw;
 		throw CannotPostpone{definition_.dataset, "Their keys did not fit temp_file_limit"};
 	}
@@ -705,7 +706,8 @@ void
 require_read_committed()
 {
 	if (pg::call([] { return bool(IsolationUsesXactSnapshot()); }))
-		throw pg::Error("55000", "cannot run a dataset in this transaction's isolation level",
+		throw pg::Error(sqlstate::object_not_in_prerequisite_state,
+						"cannot run a dataset in this transaction's isolation level",
 						"What other sessions have loaded since the transaction began would not be "
 						"seen, and be loaded again.",
 						"BEGIN ISOLATION LEVEL READ COMMITTED;");

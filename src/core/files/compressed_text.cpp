@@ -6,6 +6,7 @@
 #include <isa-l/crc.h>
 #include <isa-l/igzip_lib.h>
 
+#include "core/base/sqlstate.h"
 #include "core/files/file_error.h"
 
 namespace etl
@@ -70,7 +71,8 @@ open_sealed(std::string_view deflated, uint32_t size)
 	state->next_out = reinterpret_cast<uint8_t *>(lines.data());
 	state->avail_out = size;
 	if (isal_inflate(state.get()) != ISAL_DECOMP_OK || state->avail_out != 0)
-		throw FileError("XX001", "records that were compressed in memory cannot be read again");
+		throw FileError(sqlstate::data_corrupted,
+						"records that were compressed in memory cannot be read again");
 	return lines;
 }
 

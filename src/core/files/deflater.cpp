@@ -4,6 +4,7 @@
 
 #include <isa-l/igzip_lib.h>
 
+#include "core/base/sqlstate.h"
 #include "core/files/file_error.h"
 
 namespace etl
@@ -38,7 +39,7 @@ Deflater::run(std::string &out)
 		const int result = isal_deflate(stream_.get());
 		out.resize(size + room - stream_->avail_out);
 		if (result != COMP_OK)
-			throw FileError("58030", "could not compress file");
+			throw FileError(sqlstate::io_error, "could not compress file");
 	} while (stream_->avail_in > 0 || stream_->avail_out == 0);
 }
 

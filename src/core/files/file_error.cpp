@@ -3,6 +3,8 @@
 #include <cerrno>
 #include <system_error>
 
+#include "core/base/sqlstate.h"
+
 namespace etl
 {
 
@@ -12,31 +14,31 @@ sqlstate_of_errno(int error)
 	switch (error)
 	{
 	case ENOENT:
-		return "58P01"; // undefined_file
+		return sqlstate::undefined_file;
 	case EEXIST:
-		return "58P02"; // duplicate_file
+		return sqlstate::duplicate_file;
 	case EACCES:
 	case EPERM:
 	case EROFS:
-		return "42501"; // insufficient_privilege
+		return sqlstate::insufficient_privilege;
 	case ENOTDIR:
 	case EISDIR:
 	case ELOOP:
-		return "42809"; // wrong_object_type
+		return sqlstate::wrong_object_type;
 	case ENOSPC:
 	case EDQUOT:
-		return "53100"; // disk_full
+		return sqlstate::disk_full;
 	case ENOMEM:
-		return "53200"; // out_of_memory
+		return sqlstate::out_of_memory;
 	case EMFILE:
 	case ENFILE:
-		return "53000"; // insufficient_resources
+		return sqlstate::insufficient_resources;
 	case ENAMETOOLONG:
-		return "42602"; // invalid_name
+		return sqlstate::invalid_name;
 	case EFBIG:
-		return "54000"; // program_limit_exceeded
+		return sqlstate::program_limit_exceeded;
 	default:
-		return "58030"; // io_error
+		return sqlstate::io_error;
 	}
 }
 

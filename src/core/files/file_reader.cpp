@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "core/base/hash.h"
+#include "core/base/sqlstate.h"
 #include "core/files/beneath.h"
 #include "core/files/file_error.h"
 #include "core/files/file_identity.h"
@@ -27,7 +28,7 @@ namespace
 
 constexpr size_t input_bytes = 256 * 1024;
 /// Not PostgreSQL's data_corrupted (XX001): it is the delivery that is damaged, not the database.
-constexpr const char *bad_file_format = "22P04";
+constexpr const char *bad_file_format = sqlstate::bad_copy_file_format;
 
 bool
 same_file(const struct stat &a, const struct stat &b)
@@ -155,13 +156,14 @@ FileReader::Impl::open()
 		fd = beneath::open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0, root);
 	while (fd < 0 && errno == EINTR);
 	if (fd < 0 && errno == ELOOP)
-		throw FileError("42809", "not a regular file, but a symbolic link");
+		throw FileError(sqlstate::wrong_object_type, "not a regular file, but a symbolic link");
 	if (fd < 0)
 		throw system_error("could not open file", errno);
 	if (fstat(fd, &opened) != 0)
 		throw system_error("could not stat file", errno);
 	if (!S_ISREG(opened.st_mode))
-		throw FileError("42809", S_ISDIR(opened.st_mode) ? "not a regular file, but a directory"
+		throw FileError(sqlstate::wrong_object_type, S_ISDIR(opened.st_mode)
+														 ? "not a regular file, but a directory"
 														 : "not a regular file");
 	(void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL); // a hint: nothing is lost without it
 
@@ -275,7 +277,7 @@ FileReader::Impl::check_unchanged()
 	if (fstat(fd, &now) != 0)
 		throw system_error("could not stat file", errno);
 	if (!same_file(opened, now) || beneath::lstat(path, &named) != 0 || !same_file(opened, named))
-		throw FileError("55006", "file changed while it was read");
+		throw FileError(sqlstate::object_in_use, "file changed while it was read");
 }
 
 void
@@ -283,7 +285,7 @@ FileReader::Impl::finish()
 {
 	check_unchanged();
 	if (in != static_cast<uint64_t>(opened.st_size))
-		throw FileError("55006", "file changed while it was read");
+		throw FileError(sqlstate::object_in_use, "file changed while it was read");
 	unsigned size = 0;
 	if (EVP_DigestFinal_ex(digest.get(), hash.data(), &size) != 1)
 		throw std::runtime_error("libcrypto could not compute SHA-256");
@@ -295,8 +297,9 @@ FileReader::Impl::count_out(size_t size)
 {
 	out += size;
 	if (out > max_size)
-		throw FileError("54000", std::string(gzip || zstd ? "file expands to" : "file has") +
-									 " more than " + std::to_string(max_size) + " bytes");
+		throw FileError(sqlstate::program_limit_exceeded,
+						std::string(gzip || zstd ? "file expands to" : "file has") + " more than " +
+							std::to_string(max_size) + " bytes");
 }
 
 /// A file that is still being written is bad, too: then that is what to tell, for it may be whole

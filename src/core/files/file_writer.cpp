@@ -9,6 +9,7 @@
 #include <isa-l/igzip_lib.h>
 #include <unistd.h>
 
+#include "core/base/sqlstate.h"
 #include "core/base/write_fully.h"
 #include "core/files/beneath.h"
 #include "core/files/file_error.h"
@@ -98,7 +99,7 @@ FileWriter::Impl::put(std::string_view bytes, bool last)
 					   [&](std::string_view part) { write_raw(part.data(), part.size()); }))
 		{
 			failed = true;
-			throw FileError("58030", "could not compress file");
+			throw FileError(sqlstate::io_error, "could not compress file");
 		}
 		return;
 	}
@@ -121,7 +122,7 @@ FileWriter::Impl::put(std::string_view bytes, bool last)
 			if (isal_deflate(stream.get()) != COMP_OK)
 			{
 				failed = true;
-				throw FileError("58030", "could not compress file");
+				throw FileError(sqlstate::io_error, "could not compress file");
 			}
 			write_raw(output.get(), output_bytes - stream->avail_out);
 		} while (stream->avail_in > 0 || stream->avail_out == 0 ||

@@ -6,6 +6,7 @@
 
 #include <simdjson.h>
 
+#include "core/base/sqlstate.h"
 #include "core/json/fault.h"
 
 namespace etl
@@ -67,7 +68,8 @@ struct Document::Impl
 
 	explicit Impl(NodeList &n) : nodes(n) {}
 
-	bool fail(const std::string &message, const char *sqlstate = "22P02")
+	bool fail(const std::string &message,
+			  const char *sqlstate = sqlstate::invalid_text_representation)
 	{
 		// the innermost failure says most
 		if (error->message.empty())
@@ -141,8 +143,9 @@ Document::Impl::fail(simdjson::error_code code)
 {
 	// which of its codes simdjson gives, and at which step, differs between its versions:
 	// find_json_fault tells what is wrong
-	return code == simdjson::CAPACITY ? fail("too long to be parsed", "54000")
-									  : fail("not valid JSON");
+	return code == simdjson::CAPACITY
+			   ? fail("too long to be parsed", sqlstate::program_limit_exceeded)
+			   : fail("not valid JSON");
 }
 
 template <typename T>
@@ -205,7 +208,7 @@ Document::Impl::value(ondemand::value value, uint32_t depth)
 	{
 		return fail("more than " + std::to_string(max_values) + " values, at byte " +
 						std::to_string(token.data() - begin + 1),
-					"54000");
+					sqlstate::program_limit_exceeded);
 	}
 	nodes.push_back(
 		{nullptr, token.data(), 0, static_cast<uint32_t>(token.size()), 0, 1, Kind::null, false});
@@ -215,7 +218,7 @@ Document::Impl::value(ondemand::value value, uint32_t depth)
 	{
 		return fail("nested deeper than " + std::to_string(max_depth) + " levels at byte " +
 						std::to_string(token.data() - begin + 1),
-					"54001");
+					sqlstate::statement_too_complex);
 	}
 	if (type == ondemand::json_type::array)
 	{
@@ -332,12 +335,13 @@ Document::Impl::explain(std::string_view text)
 		error->message = fault.message + " at byte " + std::to_string(fault.at + 1);
 		if (fault.at >= text.size())
 			error->message += ", the end";
-		error->sqlstate = fault.is_encoding ? "22021" : "22P02";
+		error->sqlstate = fault.is_encoding ? sqlstate::character_not_in_repertoire
+											: sqlstate::invalid_text_representation;
 		error->pointer = std::move(fault.pointer);
 		return;
 	}
 	// a thousand steps down to where nesting is too deep help nobody
-	if (error->sqlstate == "54001")
+	if (error->sqlstate == sqlstate::statement_too_complex)
 		steps.clear();
 	for (auto step = steps.rbegin(); step != steps.rend(); ++step)
 		append_pointer(error->pointer, step->is_element ? std::to_string(step->index) : step->name);

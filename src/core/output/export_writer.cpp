@@ -10,6 +10,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "core/base/sqlstate.h"
 #include "core/files/file_error.h"
 #include "core/files/file_writer.h"
 
@@ -108,7 +109,8 @@ ExportWriter::ExportWriter()
 {
 	wake_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (wake_ < 0)
-		throw FileError("58030", std::string("could not make an eventfd: ") + std::strerror(errno));
+		throw FileError(sqlstate::io_error,
+						std::string("could not make an eventfd: ") + std::strerror(errno));
 	try
 	{
 		thread_.start(1, [this](size_t) { work(); });
@@ -148,7 +150,8 @@ ExportWriter::start(const std::string &path, bool gzip, Framing framing)
 {
 	int ends[2];
 	if (pipe2(ends, O_CLOEXEC) != 0)
-		throw FileError("58030", std::string("could not make a pipe: ") + std::strerror(errno));
+		throw FileError(sqlstate::io_error,
+						std::string("could not make a pipe: ") + std::strerror(errno));
 	(void)fcntl(ends[1], F_SETPIPE_SZ, buffer_size); // fewer switches; the default works too
 	(void)fcntl(ends[0], F_SETFL, O_NONBLOCK);       // the thread waits in poll(), see read_some()
 	{
@@ -192,7 +195,7 @@ ExportWriter::work()
 		catch (const std::exception &e)
 		{
 			error = e.what();
-			sqlstate = "XX000";
+			sqlstate = sqlstate::internal_error;
 		}
 		if (!error.empty())
 			drain(job.fd);
@@ -228,7 +231,7 @@ ExportWriter::read_some(int fd, char *buffer, size_t size)
 			(void)poll(wait, 2, -1);
 		}
 		else if (errno != EINTR)
-			throw FileError("58030",
+			throw FileError(sqlstate::io_error,
 							std::string("could not read from a pipe: ") + std::strerror(errno));
 	}
 }

@@ -6,6 +6,7 @@
 
 #include <unistd.h>
 
+#include "core/base/sqlstate.h"
 #include "core/files/beneath.h"
 #include "core/files/file_error.h"
 #include "core/files/file_reader.h"
@@ -116,12 +117,12 @@ FileRewriter::work()
 		catch (const std::bad_alloc &)
 		{
 			outcome.error = "out of memory while rewriting the file";
-			outcome.sqlstate = "53200";
+			outcome.sqlstate = sqlstate::out_of_memory;
 		}
 		catch (const std::exception &e)
 		{
 			outcome.error = e.what();
-			outcome.sqlstate = "XX000";
+			outcome.sqlstate = sqlstate::internal_error;
 		}
 		{
 			const std::lock_guard lock(mutex_);
@@ -231,37 +232,38 @@ FileRewriter::pass(FileReader &reader, size_t number, const Transform &transform
 	const RewriteTask &task = tasks_[number];
 	std::string out;
 	uint64_t line = 1;
-	RecordSplitter splitter(
-		max_rewritten_record, task.whole_json,
-		[&](const RawRecord &raw)
-		{
-			if (raw.too_long)
-				throw FileError("54000", "record at line " + std::to_string(raw.line) +
-											 " exceeds 1 GB and cannot be rewritten");
-			++outcome.records;
-			uint32_t person = transform(raw.text, out, outcome);
-			if (person == UINT32_MAX && raw.text != task.lines_text)
-				if (const auto line = task.lines.find(raw.line); line != task.lines.end())
-				{
-					person = line->second;
-					out = task.lines_text;
-				}
-			if (person != UINT32_MAX)
-			{
-				++outcome.found[person];
-				if (task.collect)
-					hand_over(number, raw.text);
-			}
-			const bool changed = person != UINT32_MAX && out != raw.text;
-			outcome.changed = outcome.changed || changed;
-			if (writer == nullptr)
-				return;
-			for (; line < raw.line; ++line)
-				writer->write("\n");
-			writer->write(changed ? std::string_view(out) : raw.text);
-			writer->write("\n");
-			++line;
-		});
+	RecordSplitter splitter(max_rewritten_record, task.whole_json,
+							[&](const RawRecord &raw)
+							{
+								if (raw.too_long)
+									throw FileError(sqlstate::program_limit_exceeded,
+													"record at line " + std::to_string(raw.line) +
+														" exceeds 1 GB and cannot be rewritten");
+								++outcome.records;
+								uint32_t person = transform(raw.text, out, outcome);
+								if (person == UINT32_MAX && raw.text != task.lines_text)
+									if (const auto line = task.lines.find(raw.line);
+										line != task.lines.end())
+									{
+										person = line->second;
+										out = task.lines_text;
+									}
+								if (person != UINT32_MAX)
+								{
+									++outcome.found[person];
+									if (task.collect)
+										hand_over(number, raw.text);
+								}
+								const bool changed = person != UINT32_MAX && out != raw.text;
+								outcome.changed = outcome.changed || changed;
+								if (writer == nullptr)
+									return;
+								for (; line < raw.line; ++line)
+									writer->write("\n");
+								writer->write(changed ? std::string_view(out) : raw.text);
+								writer->write("\n");
+								++line;
+							});
 	std::vector<char> buffer(256 * 1024);
 	while (const size_t got = reader.read(buffer.data(), buffer.size()))
 	{

@@ -15,6 +15,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "core/base/sqlstate.h"
 #include "core/base/write_fully.h"
 #include "core/files/beneath.h"
 #include "core/files/compressed_text.h"
@@ -316,7 +317,7 @@ ProcessedWriter::read_pipe()
 	}
 	catch (const std::exception &e)
 	{
-		fail({"53200", e.what()});
+		fail({sqlstate::out_of_memory, e.what()});
 	}
 	try
 	{
@@ -335,7 +336,7 @@ ProcessedWriter::next_expected()
 	std::unique_lock lock(mutex_);
 	room_.wait(lock, [&] { return bytes_ < max_waiting_bytes || stopping_; });
 	if (expected_.empty())
-		throw FileError("XX000", "COPY wrote more rows than were announced");
+		throw FileError(sqlstate::internal_error, "COPY wrote more rows than were announced");
 	Chunk chunk = std::move(expected_.front());
 	expected_.pop_front();
 	return chunk;
@@ -414,7 +415,7 @@ ProcessedWriter::write()
 				}
 				catch (const std::exception &e)
 				{
-					fail({"53200", e.what()});
+					fail({sqlstate::out_of_memory, e.what()});
 				}
 			if (piece.last && file.fd >= 0)
 				sync_.add(std::exchange(file.fd, -1), 0);

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/base/ascii.h"
+#include "core/base/sqlstate.h"
 #include "core/files/file_error.h"
 #include "core/json/document.h"
 #include "core/records/record_splitter.h"
@@ -250,11 +251,13 @@ void
 ArraySplitter::finish() const
 {
 	if (at_ != At::end)
-		throw FileError("22P04", "array of records is not closed at the end of the file (after " +
-									 std::to_string(elements_) + " records)");
+		throw FileError(sqlstate::bad_copy_file_format,
+						"array of records is not closed at the end of the file (after " +
+							std::to_string(elements_) + " records)");
 	if (garbage_ != UINT64_MAX)
-		throw FileError("22P04", "array of records is followed by something at byte " +
-									 std::to_string(garbage_));
+		throw FileError(sqlstate::bad_copy_file_format,
+						"array of records is followed by something at byte " +
+							std::to_string(garbage_));
 }
 
 } // namespace etl

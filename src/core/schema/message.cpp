@@ -1,5 +1,6 @@
 #include "core/schema/message.h"
 
+#include "core/base/sqlstate.h"
 #include "core/schema/run.h"
 
 namespace etl
@@ -85,9 +86,12 @@ Trace::add(const char *keyword, std::string message, bool own, bool about_name,
 			append_pointer(shown, step.known ? name : "*");
 	}
 	message = (shown.empty() ? "(root)" : shown) + ": " + message;
-	Violation violation{
-		Code::schema, keyword,           std::move(pointer), schema_pointer(keyword, own),
-		"23514",      std::move(message)};
+	Violation violation{Code::schema,
+						keyword,
+						std::move(pointer),
+						schema_pointer(keyword, own),
+						sqlstate::check_violation,
+						std::move(message)};
 	violation.pattern = pattern;
 	for (std::string *text :
 		 {&violation.pointer, &violation.schema_pointer, &violation.message, &violation.pattern})

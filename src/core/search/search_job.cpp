@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/base/sqlstate.h"
 #include "core/files/file_error.h"
 #include "core/files/file_reader.h"
 #include "core/files/zstd_reader.h"
@@ -170,7 +171,7 @@ class Runner
 		}
 		catch (const FileError &e)
 		{
-			if (e.sqlstate() != "58P01")
+			if (e.sqlstate() != sqlstate::undefined_file)
 				unsearched(path, std::string("searched in part: ") + e.what());
 		}
 		result_.count += stream.finish();

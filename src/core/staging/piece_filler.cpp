@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "core/base/sqlstate.h"
 #include "core/files/file_error.h"
 #include "core/json/document.h"
 
@@ -85,7 +86,7 @@ PieceFiller::count_rejected(const StagedRecord &record)
 	outcome_.rejected_bytes += record.text.size() + memory_of(*record.violations);
 	const bool many = ++outcome_.rejected > rejected_.records;
 	if (many || outcome_.rejected_bytes > rejected_.bytes)
-		throw FileError("54000",
+		throw FileError(sqlstate::program_limit_exceeded,
 						std::string("records that are malformed or break schema or types are "
 									"more than \"max_rejected\" allows: ") +
 							(many ? std::to_string(rejected_.records) + " of them"

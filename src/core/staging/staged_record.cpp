@@ -8,6 +8,7 @@
 #include "core/base/ascii.h"
 #include "core/base/calendar.h"
 #include "core/base/hash.h"
+#include "core/base/sqlstate.h"
 #include "core/definition/normalize.h"
 #include "core/json/decimal.h"
 #include "core/json/json_edit.h"
@@ -209,7 +210,8 @@ RecordStager::stage(const RawRecord &raw, size_t readable, uint32_t file, const 
 
 	ParseError error;
 	if (raw.too_long)
-		error = {"longer than etl.max_record_size; only its beginning is kept", "", "54000"};
+		error = {"longer than etl.max_record_size; only its beginning is kept", "",
+				 sqlstate::program_limit_exceeded};
 	else
 		document_.parse(raw.text, readable, error);
 	if (!error.message.empty())
@@ -303,7 +305,8 @@ RecordStager::refuse_erased(StagedRecord &record, Piece &piece)
 	record.key = record.key_binary = record.subject = {};
 	record.key_hash = record.subject_hash = 0;
 	record.violations = nullptr;
-	record.add({Code::constraint, "on_erasure", "", "/x-etl/subject/on_erasure", "23000",
+	record.add({Code::constraint, "on_erasure", "", "/x-etl/subject/on_erasure",
+				sqlstate::integrity_constraint_violation,
 				"(root): the person was erased, and their records are deleted"});
 	record.loadable = false;
 	record.treated = true;
@@ -528,7 +531,7 @@ RecordStager::run_checks(StagedRecord &record)
 		if (!record.loadable && (!sum || !total))
 			continue;
 		record.add({Code::check, check.name, check.equals_field,
-					"/x-etl/checks/" + std::to_string(i), "23514",
+					"/x-etl/checks/" + std::to_string(i), sqlstate::check_violation,
 					check.equals_field + ": is not the sum over " + check.sum_over_field});
 	}
 }

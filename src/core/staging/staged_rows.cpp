@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "core/base/big_endian.h"
+#include "core/base/sqlstate.h"
 #include "core/definition/column_path.h"
 #include "core/staging/staged_record.h"
 #include "core/types/column_type.h"
@@ -113,7 +114,7 @@ RecordStager::encode_rows(StagedRecord &record, uint32_t index, const RowContext
 		const auto misfit = [&](const std::string &pointer, const char *expected)
 		{
 			if (!is_told(record, pointer))
-				record.add({Code::type, "each", pointer, "", "22P02",
+				record.add({Code::type, "each", pointer, "", sqlstate::invalid_text_representation,
 							(pointer.empty() ? "(root)" : pointer) + ": " + expected});
 		};
 		const auto encode_elements = [&](Value array, const std::string &pointer)
@@ -172,7 +173,7 @@ RecordStager::encode_row(size_t t, const Element &element, uint32_t index,
 	row_bytes_ += row_.size() + sizeof(StagedRow);
 	if (row_bytes_ > max_row_bytes)
 	{
-		record.add({Code::type, "maxRowBytes", "", "", "54000",
+		record.add({Code::type, "maxRowBytes", "", "", sqlstate::program_limit_exceeded,
 					"(root): the rows of the record take more than " +
 						std::to_string(max_row_bytes >> 20) + " MB"});
 		return;
@@ -231,7 +232,7 @@ RecordStager::encode_field(const ColumnDefinition &column, const Element &elemen
 	{
 		if (!column.not_null)
 			return true;
-		error = {"23502", "column does not take null"};
+		error = {sqlstate::not_null_violation, "column does not take null"};
 	}
 	else
 	{

@@ -11,6 +11,7 @@
 
 #include "core/base/hash.h"
 #include "core/base/prefault.h"
+#include "core/base/sqlstate.h"
 #include "core/files/beneath.h"
 #include "core/files/file_error.h"
 #include "core/files/file_reader.h"
@@ -249,12 +250,12 @@ Stager::stage_files()
 		catch (const std::bad_alloc &)
 		{
 			outcome.error = "out of memory while staging the file";
-			outcome.sqlstate = "53200";
+			outcome.sqlstate = sqlstate::out_of_memory;
 		}
 		catch (const std::exception &e)
 		{
 			outcome.error = e.what();
-			outcome.sqlstate = "XX000";
+			outcome.sqlstate = sqlstate::internal_error;
 		}
 		{
 			const std::lock_guard lock(mutex_);
@@ -283,7 +284,7 @@ Stager::stage_file(uint32_t file, Worker &worker, FileOutcome &outcome)
 {
 	const FileTask &task = files_[file];
 	if (!task.refused.empty())
-		throw FileError("55006", task.refused);
+		throw FileError(sqlstate::object_in_use, task.refused);
 	Filling filling{file, may_seal(task, worker)};
 	std::shared_ptr<char[]> buffer;
 	size_t size = 0, capacity = 0;
@@ -465,7 +466,7 @@ Stager::stage_large(uint32_t file, Worker &worker, FileOutcome &outcome)
 	}
 	outcome.identity = reader.identity();
 	if (reader.sha256() != outcome.sha256)
-		throw FileError("55006", "file changed while it was read");
+		throw FileError(sqlstate::object_in_use, "file changed while it was read");
 }
 
 /// A large file once more.

@@ -8,6 +8,7 @@
 
 #include "core/base/ascii.h"
 #include "core/base/big_endian.h"
+#include "core/base/sqlstate.h"
 #include "core/json/decimal.h"
 #include "core/types/column_type.h"
 #include "core/types/encode_datetime.h"
@@ -184,7 +185,7 @@ encode_text(const ColumnType &type, std::string_view text, std::string &out, Typ
 {
 	if (text.find('\0') != std::string_view::npos)
 	{
-		error = {"22P05", "\\u0000 cannot be converted to text"};
+		error = {sqlstate::untranslatable_character, "\\u0000 cannot be converted to text"};
 		return false;
 	}
 	const bool padded = is_blank_padded(type);
@@ -198,7 +199,7 @@ encode_text(const ColumnType &type, std::string_view text, std::string &out, Typ
 		// SQL lets blanks beyond the length be cut off silently, nothing else.
 		if (text.find_first_not_of(' ', end) != std::string_view::npos)
 		{
-			error = {"22001", "value too long for type " + type.sql};
+			error = {sqlstate::string_data_right_truncation, "value too long for type " + type.sql};
 			return false;
 		}
 		text = text.substr(0, end);
@@ -302,7 +303,7 @@ encode_json(const ColumnType &type, Value value, std::string &out, TypeError &er
 	}
 	if (has_escaped_nul(raw))
 	{
-		error = {"22P05", "\\u0000 cannot be converted to text"};
+		error = {sqlstate::untranslatable_character, "\\u0000 cannot be converted to text"};
 		return false;
 	}
 	// jsonb keeps numbers as numeric, names and strings of less than 256 MB.
@@ -314,12 +315,14 @@ encode_json(const ColumnType &type, Value value, std::string &out, TypeError &er
 									   std::string_view::npos) &&
 			!fits_numeric({node->data, node->size}))
 		{
-			error = {"22003", "a number in it is out of range for type jsonb"};
+			error = {sqlstate::numeric_value_out_of_range,
+					 "a number in it is out of range for type jsonb"};
 			return false;
 		}
 		if (node->kind == Kind::string && node->size > 0x0fffffff)
 		{
-			error = {"54000", "string too long to represent as jsonb string"};
+			error = {sqlstate::program_limit_exceeded,
+					 "string too long to represent as jsonb string"};
 			return false;
 		}
 	}

@@ -8,6 +8,7 @@
 #include "core/base/ascii.h"
 #include "core/base/big_endian.h"
 #include "core/base/calendar.h"
+#include "core/base/sqlstate.h"
 #include "core/types/column_type.h"
 #include "core/types/type_error.h"
 
@@ -182,12 +183,14 @@ read(const ColumnType &type, std::string_view text, Moment &m, TypeError &error)
 		return mismatch(type,
 						type.id == TypeId::date ? "text that is no date (YYYY-MM-DD)"
 												: "text that is no timestamp (YYYY-MM-DD hh:mm:ss)",
-						error, "22007");
+						error, sqlstate::invalid_datetime_format);
 	case Outcome::field:
-		error = {"22008", "date/time field value out of range for type " + type.sql};
+		error = {sqlstate::datetime_field_overflow,
+				 "date/time field value out of range for type " + type.sql};
 		return false;
 	case Outcome::zone:
-		error = {"22009", "time zone displacement out of range for type " + type.sql};
+		error = {sqlstate::invalid_time_zone_displacement_value,
+				 "time zone displacement out of range for type " + type.sql};
 		return false;
 	}
 	return false;
@@ -223,7 +226,8 @@ encode_date(const ColumnType &type, std::string_view text, std::string &out, Typ
 	if (!read(type, text, m, error))
 		return false;
 	if (m.hour != 0 || m.minute != 0 || m.second != 0 || m.fraction != 0 || m.zone != 0)
-		return mismatch(type, "a time of day other than midnight UTC", error, "22007");
+		return mismatch(type, "a time of day other than midnight UTC", error,
+						sqlstate::invalid_datetime_format);
 	append_int32(out, static_cast<int32_t>(days_from_date(m.year, m.month, m.day)));
 	return true;
 }

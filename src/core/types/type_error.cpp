@@ -1,5 +1,6 @@
 #include "core/types/type_error.h"
 
+#include "core/base/sqlstate.h"
 #include "core/types/column_type.h"
 
 namespace etl
@@ -17,7 +18,7 @@ mismatch(const ColumnType &type, std::string_view got, TypeError &error, const c
 bool
 out_of_range(const ColumnType &type, TypeError &error)
 {
-	error.sqlstate = "22003";
+	error.sqlstate = sqlstate::numeric_value_out_of_range;
 	error.message = "out of range for type " + type.sql;
 	return false;
 }

@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/base/sqlstate.h"
 #include "core/types/column_type.h"
 
 namespace etl
@@ -18,7 +19,7 @@ struct TypeError
 
 /// "expected bigint, got text that is no integer". Always false, to be returned.
 bool mismatch(const ColumnType &type, std::string_view got, TypeError &error,
-			  const char *sqlstate = "22P02");
+			  const char *sqlstate = sqlstate::invalid_text_representation);
 /// "out of range for type bigint".
 bool out_of_range(const ColumnType &type, TypeError &error);
 

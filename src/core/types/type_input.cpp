@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "core/base/ascii.h"
+#include "core/base/sqlstate.h"
 #include "core/types/column_type.h"
 #include "core/types/type_error.h"
 
@@ -67,7 +68,8 @@ may_be_input(const ColumnType &type, std::string_view text, const TypeError &err
 	const std::string_view trimmed = trim_ascii(text);
 	if (trimmed.empty() || trimmed.size() > longest_input ||
 		trimmed.find('\0') != std::string_view::npos ||
-		(std::strcmp(error.sqlstate, "22P02") != 0 && std::strncmp(error.sqlstate, "220", 3) != 0))
+		(std::strcmp(error.sqlstate, sqlstate::invalid_text_representation) != 0 &&
+		 std::strncmp(error.sqlstate, "220", 3) != 0))
 		return false;
 	switch (type.id)
 	{

@@ -1,4 +1,4 @@
-#include "pg/sqlstate.h"
+#include "pg/blame.h"
 
 #include <algorithm>
 #include <initializer_list>

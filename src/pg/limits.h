@@ -59,9 +59,12 @@ inline constexpr size_t released_records = either(500'000, 4);
 inline constexpr int32_t unsynced_actions = either(1'000'000, 8);
 /// Files of which an erasure rewrites copies. What is known of one takes 1 kB.
 inline constexpr size_t rewritten_files = either(16'384, 20);
-/// Requests that are answered together. They take 1 kB each, and more for each file that is
+/// Requests that are answered together. They take some kB each, and more for each file that is
 /// rewritten, but each slice looks through quarantine and staged files.
 inline constexpr size_t request_slice = either(32'768, 3);
+/// Fewer where etl.batch_memory is less than these for each and the sets of who has been erased.
+inline constexpr size_t request_bytes = 7 << 10, erased_sets = 4 * erased_memory;
+inline constexpr size_t least_request_slice = either(1024, 3);
 /// Records of a replay, and bytes of them.
 inline constexpr size_t replayed_records = either(20'000, 5);
 inline constexpr int64_t replayed_bytes = 16 << 20;

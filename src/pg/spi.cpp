@@ -271,6 +271,10 @@ Spi::Spi()
 			// names of types are compared with those that definitions use
 			(void)set_config_option("quote_all_identifiers", "off", PGC_USERSET, PGC_S_SESSION,
 									GUC_ACTION_SAVE, true, 0, false);
+			// A statement for each batch never gains what compiling it costs, and the compiler
+			// takes 50 MB that no setting bounds.
+			(void)set_config_option("jit", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true,
+									0, false);
 			return level;
 		});
 	current_spi = this;

@@ -200,14 +200,15 @@ class Run
 	}
 
 	/// Memory for the batch that is being loaded, and as much for what is staged ahead of it:
-	/// five sixteenths each of what the group's files leave; the pieces that the threads are at
-	/// take the rest. What a request asks for takes twice what its record does.
+	/// three sixteenths each of what the group's files leave. The pieces that the threads are at,
+	/// what the checks ask the database for and the keys that the run knows take the rest. What a
+	/// request asks for takes twice what its record does.
 	uint64_t batch_bytes() const
 	{
 		if (limits::crash_test && erasure_)
 			return 1; // each file is a batch
 		const uint64_t all = settings_.batch_memory, files = files_.size() * file_bytes;
-		return (all - std::min(all * 3 / 4, files)) * (erasure_ ? 2 : 5) / 16;
+		return (all - std::min(all * 3 / 4, files)) * (erasure_ ? 2 : 3) / 16;
 	}
 
 	/// Takes up some files, loads them, and plans what is done to them after the commit.
@@ -356,6 +357,7 @@ class Run
 				process(batch, ended);
 				result_.times.begin(StageTimes::stage);
 				batch.clear();
+				give_back_freed_memory_beyond(settings_.batch_memory);
 				ended.clear();
 				memory = 0;
 			}

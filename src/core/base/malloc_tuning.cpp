@@ -1,7 +1,14 @@
 #include "core/base/malloc_tuning.h"
 
+#include <cstdio>
 #include <cstdlib> // __GLIBC__
 #include <mutex>
+#include <optional>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "core/base/scoped_fd.h"
 
 #ifdef __GLIBC__
 #include <malloc.h>
@@ -93,5 +100,33 @@ GiveBackFreedMemory::GiveBackFreedMemory() = default;
 GiveBackFreedMemory::~GiveBackFreedMemory() = default;
 
 #endif
+
+namespace
+{
+
+/// Of this process, in bytes; nothing where the system does not tell.
+std::optional<size_t>
+resident_alone()
+{
+	const ScopedFd fd(open("/proc/self/statm", O_RDONLY | O_CLOEXEC));
+	char text[256];
+	const ssize_t size = fd.get() < 0 ? -1 : read(fd.get(), text, sizeof text - 1);
+	if (size <= 0)
+		return std::nullopt;
+	text[size] = '\0';
+	size_t resident, shared; // in pages; proc(5)
+	if (std::sscanf(text, "%*u %zu %zu", &resident, &shared) != 2 || shared > resident)
+		return std::nullopt;
+	return (resident - shared) * static_cast<size_t>(sysconf(_SC_PAGESIZE));
+}
+
+} // namespace
+
+void
+give_back_freed_memory_beyond(size_t bytes)
+{
+	if (resident_alone().value_or(bytes + 1) > bytes)
+		give_back_freed_memory();
+}
 
 } // namespace etl

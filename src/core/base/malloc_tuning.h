@@ -1,6 +1,8 @@
 // What malloc does with the memory that a run frees.
 #pragma once
 
+#include <cstddef>
+
 namespace etl
 {
 
@@ -19,6 +21,11 @@ class KeepFreedMemory
 
 /// Gives back what malloc keeps that was freed, of all threads.
 void give_back_freed_memory();
+
+/// Does so where the process has more than so many bytes of its own resident, without what it
+/// shares (Linux: /proc/self/statm; elsewhere always). What one thread has freed another one does
+/// not allocate from: where their work changes, each keeps as much as it ever needed.
+void give_back_freed_memory_beyond(size_t bytes);
 
 /// While it lives, beside a KeepFreedMemory, everything large that is freed is given back at once:
 /// for long records, whose blocks nothing else fits into. Any thread may make one.

@@ -102,13 +102,15 @@ fields_of(const std::vector<const Sample *> &samples)
 	return fields;
 }
 
+constexpr char read_not_null_columns_sql[] = R"(
+SELECT attname::text
+  FROM pg_attribute
+ WHERE attrelid = $1::oid AND attnum > 0 AND attnotnull AND NOT attisdropped)";
+
 void
 check_not_null(const std::vector<Sample> &samples, const std::string &place, pg::Param relation)
 {
-	const pg::Rows rows =
-		pg::query("SELECT attname::text FROM pg_attribute WHERE attrelid = $1::oid"
-				  " AND attnum > 0 AND attnotnull AND NOT attisdropped",
-				  {relation});
+	const pg::Rows rows = pg::query(read_not_null_columns_sql, {relation});
 	for (uint64_t i = 0; i < rows.size(); ++i)
 		for (const Sample &sample : samples)
 			if (sample.column->column->name == rows.text(i, 0) &&
@@ -117,17 +119,19 @@ check_not_null(const std::vector<Sample> &samples, const std::string &place, pg:
 					 sample.column->field->field);
 }
 
+constexpr char read_unique_columns_sql[] = R"(
+SELECT c.relname::text, ''::text, a.attname::text
+  FROM pg_index i
+  JOIN pg_class c ON c.oid = i.indexrelid
+  JOIN pg_attribute a ON a.attrelid = i.indrelid
+       AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1])
+ WHERE i.indrelid = $1::oid AND i.indisunique AND i.indexprs IS NULL AND i.indpred IS NULL
+ ORDER BY 1, 3)";
+
 void
 check_unique(const std::vector<Sample> &samples, const std::string &place, pg::Param relation)
 {
-	const pg::Rows rows =
-		pg::query("SELECT c.relname::text, ''::text, a.attname::text FROM pg_index i"
-				  " JOIN pg_class c ON c.oid = i.indexrelid"
-				  " JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY"
-				  "  ((i.indkey::int2[])[0:i.indnkeyatts - 1])"
-				  " WHERE i.indrelid = $1::oid AND i.indisunique AND i.indexprs IS NULL"
-				  " AND i.indpred IS NULL ORDER BY 1, 3",
-				  {relation});
+	const pg::Rows rows = pg::query(read_unique_columns_sql, {relation});
 	for (uint64_t i = 0; i < rows.size();)
 	{
 		const std::string name = rows.text(i, 0);
@@ -138,16 +142,18 @@ check_unique(const std::vector<Sample> &samples, const std::string &place, pg::P
 	}
 }
 
+constexpr char read_check_constraints_sql[] = R"(
+SELECT o.conname::text, pg_get_expr(o.conbin, o.conrelid), a.attname::text, o.conrelid::bigint
+  FROM pg_constraint o
+  JOIN pg_attribute a ON a.attrelid = o.conrelid AND a.attnum = ANY (o.conkey)
+ WHERE o.conrelid = $1::oid AND o.contype = 'c'
+ ORDER BY 1, 3)";
+
 /// The expression is the table owner's code, and runs as what stands on the table does.
 void
 check_checks(const std::vector<Sample> &samples, const std::string &place, pg::Param relation)
 {
-	const pg::Rows rows =
-		pg::query("SELECT o.conname::text, pg_get_expr(o.conbin, o.conrelid), a.attname::text,"
-				  " o.conrelid::bigint FROM pg_constraint o"
-				  " JOIN pg_attribute a ON a.attrelid = o.conrelid AND a.attnum = ANY (o.conkey)"
-				  " WHERE o.conrelid = $1::oid AND o.contype = 'c' ORDER BY 1, 3",
-				  {relation});
+	const pg::Rows rows = pg::query(read_check_constraints_sql, {relation});
 	for (uint64_t i = 0; i < rows.size();)
 	{
 		const std::string name = rows.text(i, 0), expression = rows.text(i, 1);
@@ -193,7 +199,7 @@ warn_of_constraints(const Definition &definition)
 				samples.push_back(std::move(*sample));
 		const pg::Rows rows = pg::query(
 			"SELECT c.oid::bigint, format('%I.%I', n.nspname, c.relname) FROM (" +
-				std::string(relations_behind) +
+				std::string(relations_behind_sql) +
 				") b JOIN pg_class c ON c.oid = b.oid JOIN pg_namespace n ON n.oid = c.relnamespace"
 				// a partition has what its parent has
 				" WHERE NOT c.relispartition OR c.oid = $1[1] ORDER BY c.oid <> $1[1], 2",

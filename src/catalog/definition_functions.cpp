@@ -10,6 +10,11 @@
 
 using namespace etl;
 
+constexpr char erased_dataset_of_sql[] = R"(
+SELECT coalesce(definition #>> '{x-etl,erases,dataset}', '')
+  FROM etl.dataset
+ WHERE name = $1)";
+
 /// (dataset, is_valid, subject_dataset, on_erasure, erased_dataset, people_dataset): one row for
 /// each dataset. Of a definition that is not valid only erased_dataset is told: requests in its
 /// quarantine go on to wait for somebody.
@@ -31,10 +36,7 @@ PG_ETL_ENTRY(etl_definitions)
 	}
 	for (const auto &[name, error] : catalog.invalid())
 	{
-		const pg::Rows rows = pg::query(
-			"SELECT coalesce(definition #>> '{x-etl,erases,dataset}', '') FROM etl.dataset"
-			" WHERE name = $1",
-			{pg::param(name)});
+		const pg::Rows rows = pg::query(erased_dataset_of_sql, {pg::param(name)});
 		const std::string erased = rows.empty() ? "" : rows.text(0, 0);
 		result.add({pg::Cell::text(name), pg::Cell::boolean(false), pg::Cell::null(),
 					pg::Cell::null(), pg::Cell::text_or_null(erased), pg::Cell::null()});

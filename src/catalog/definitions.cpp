@@ -71,15 +71,16 @@ compiled(const std::string &name, std::string text)
 	return known.definition;
 }
 
+constexpr char read_definitions_sql[] = R"(
+SELECT name, definition::text, enabled, defined_at FROM etl.dataset ORDER BY name)";
+
 } // namespace
 
 Catalog
 Catalog::load()
 {
 	Catalog catalog;
-	const pg::Rows rows =
-		pg::query("SELECT name, definition::text, enabled, defined_at FROM etl.dataset"
-				  " ORDER BY name");
+	const pg::Rows rows = pg::query(read_definitions_sql);
 	for (uint64_t i = 0; i < rows.size(); ++i)
 	{
 		const std::string name = rows.text(i, 0);
@@ -205,7 +206,7 @@ behind(const TableDefinition &table)
 	if (!OidIsValid(oid))
 		return found;
 	const pg::Rows rows =
-		pg::query("SELECT oid::bigint FROM (" + std::string(relations_behind) + ") b",
+		pg::query("SELECT oid::bigint FROM (" + std::string(relations_behind_sql) + ") b",
 				  {pg::param_array(std::vector<int64_t>{oid})});
 	for (uint64_t i = 0; i < rows.size(); ++i)
 		found.insert(rows.integer(i, 0));
@@ -325,14 +326,16 @@ type_oid(const ColumnType &type)
 namespace
 {
 
+constexpr char columns_of_table_sql[] = R"(
+SELECT attname::text, format_type(atttypid, atttypmod)
+  FROM pg_attribute
+ WHERE attrelid = $1::oid AND attnum > 0 AND NOT attisdropped)";
+
 void
 check_table(const Definition &definition, const TableDefinition &table, Oid oid)
 {
 	check_target(definition, table, oid);
-	const pg::Rows rows =
-		pg::query("SELECT attname::text, format_type(atttypid, atttypmod) FROM pg_attribute"
-				  " WHERE attrelid = $1::oid AND attnum > 0 AND NOT attisdropped",
-				  {pg::param(static_cast<int64_t>(oid))});
+	const pg::Rows rows = pg::query(columns_of_table_sql, {pg::param(static_cast<int64_t>(oid))});
 	std::map<std::string, std::string> columns;
 	for (uint64_t i = 0; i < rows.size(); ++i)
 		columns[rows.text(i, 0)] = rows.text(i, 1);
@@ -385,6 +388,8 @@ meaning_of(const ColumnDefinition &column)
 	return "Field " + column.from + " of the record";
 }
 
+constexpr char is_schema_sql[] = R"(SELECT 1 FROM pg_namespace WHERE nspname = $1)";
+
 void
 create_table(const Definition &definition, const TableDefinition &table)
 {
@@ -399,8 +404,7 @@ create_table(const Definition &definition, const TableDefinition &table)
 		columns.pop_back();
 	else
 		columns += "\n    PRIMARY KEY (" + key + ")";
-	if (pg::query("SELECT 1 FROM pg_namespace WHERE nspname = $1", {pg::param(table.schema)})
-			.empty())
+	if (pg::query(is_schema_sql, {pg::param(table.schema)}).empty())
 		pg::execute("CREATE SCHEMA " + pg::quote(table.schema));
 	pg::execute("CREATE TABLE " + quoted(table) + " (" + columns + "\n)");
 	pg::execute("COMMENT ON TABLE " + quoted(table) + " IS " +

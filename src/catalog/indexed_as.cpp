@@ -46,15 +46,26 @@ indexed_as(const Catalog &catalog, const Definition &definition)
 	return text;
 }
 
+constexpr char is_all_indexed_as_sql[] = R"(
+SELECT EXISTS (SELECT FROM etl.subject_index WHERE dataset = $1 AND indexed_as = $2))";
+
 bool
 all_indexed(const Catalog &catalog, const Definition &definition)
 {
 	const AsCatalogOwner owner;
-	return pg::query("SELECT EXISTS (SELECT FROM etl.subject_index WHERE dataset = $1"
-					 " AND indexed_as = $2)",
+	return pg::query(is_all_indexed_as_sql,
 					 {pg::param(definition.dataset), pg::param(indexed_as(catalog, definition))})
 		.boolean(0, 0);
 }
+
+constexpr char find_unindexed_files_sql[] = R"(
+SELECT f.file_id
+  FROM etl.file f
+  LEFT JOIN etl.run r USING (run_id)
+ WHERE f.dataset = $1 AND f.status <> 'failed'
+   AND (f.archived_path IS NOT NULL OR f.processed_path IS NOT NULL)
+   AND coalesce(f.indexed_as, r.indexed_as, '') <> $2
+ ORDER BY 1)";
 
 std::vector<int64_t>
 unindexed_files(const Catalog &catalog, const Definition &definition)
@@ -66,11 +77,7 @@ unindexed_files(const Catalog &catalog, const Definition &definition)
 	const AsCatalogOwner owner;
 	// of a run that is under way there is no row yet
 	const pg::Rows rows =
-		pg::query("SELECT f.file_id FROM etl.file f LEFT JOIN etl.run r USING (run_id)"
-				  " WHERE f.dataset = $1 AND f.status <> 'failed'"
-				  " AND (f.archived_path IS NOT NULL OR f.processed_path IS NOT NULL)"
-				  " AND coalesce(f.indexed_as, r.indexed_as, '') <> $2 ORDER BY 1",
-				  {pg::param(definition.dataset), pg::param(wanted)});
+		pg::query(find_unindexed_files_sql, {pg::param(definition.dataset), pg::param(wanted)});
 	for (uint64_t i = 0; i < rows.size(); ++i)
 		files.push_back(rows.integer(i, 0));
 	return files;
@@ -79,13 +86,17 @@ unindexed_files(const Catalog &catalog, const Definition &definition)
 namespace
 {
 
+constexpr char note_indexed_files_sql[] = R"(
+UPDATE etl.file f
+   SET indexed_as = $2
+  FROM unnest($1::bigint[]) i(id)
+ WHERE f.file_id = i.id AND f.indexed_as IS DISTINCT FROM $2)";
+
 void
 note(const std::vector<int64_t> &files, const std::string &as)
 {
 	const AsCatalogOwner owner;
-	pg::execute("UPDATE etl.file f SET indexed_as = $2 FROM unnest($1::bigint[]) i(id)"
-				" WHERE f.file_id = i.id AND f.indexed_as IS DISTINCT FROM $2",
-				{pg::param_array(files), pg::param(as)});
+	pg::execute(note_indexed_files_sql, {pg::param_array(files), pg::param(as)});
 }
 
 } // namespace
@@ -106,21 +117,27 @@ note_not_indexed(const std::string &dataset, const std::vector<int64_t> &files)
 	note_indexed_run(dataset, "");
 }
 
+constexpr char note_all_indexed_as_sql[] = R"(
+INSERT INTO etl.subject_index (dataset, indexed_as)
+VALUES ($1, $2)
+ON CONFLICT (dataset) DO UPDATE SET indexed_as = excluded.indexed_as)";
+
 void
 note_all_indexed(const Catalog &catalog, const Definition &definition)
 {
 	const AsCatalogOwner owner;
-	pg::execute("INSERT INTO etl.subject_index (dataset, indexed_as) VALUES ($1, $2)"
-				" ON CONFLICT (dataset) DO UPDATE SET indexed_as = excluded.indexed_as",
+	pg::execute(note_all_indexed_as_sql,
 				{pg::param(definition.dataset), pg::param(indexed_as(catalog, definition))});
 }
+
+constexpr char forget_all_indexed_as_sql[] = R"(
+DELETE FROM etl.subject_index WHERE dataset = $1 AND indexed_as <> $2)";
 
 void
 note_indexed_run(const std::string &dataset, const std::string &indexed_as)
 {
 	const AsCatalogOwner owner;
-	pg::execute("DELETE FROM etl.subject_index WHERE dataset = $1 AND indexed_as <> $2",
-				{pg::param(dataset), pg::param(indexed_as)});
+	pg::execute(forget_all_indexed_as_sql, {pg::param(dataset), pg::param(indexed_as)});
 }
 
 } // namespace etl

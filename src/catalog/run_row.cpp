@@ -28,6 +28,12 @@ begin_run(const Catalog &catalog, const std::string &dataset)
 	return result;
 }
 
+constexpr char insert_run_sql[] = R"(
+INSERT INTO etl.run (run_id, dataset, status, started_at, finished_at, files, records, loaded,
+                     quarantined, bytes, error, timings, sqlstate, defined_at, indexed_as)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, nullif($11, ''), nullif($12, '')::jsonb,
+        nullif($13, ''), CASE WHEN $15 THEN $14::timestamptz END, nullif($16, '')))";
+
 void
 finish_run(RunResult &result)
 {
@@ -35,11 +41,7 @@ finish_run(RunResult &result)
 	result.finished_at = std::max(result.started_at, GetCurrentTimestamp());
 	result.times.end();
 	const AsCatalogOwner owner;
-	pg::execute("INSERT INTO etl.run (run_id, dataset, status, started_at, finished_at, files,"
-				" records, loaded, quarantined, bytes, error, timings, sqlstate, defined_at,"
-				" indexed_as) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, nullif($11, ''),"
-				" nullif($12, '')::jsonb, nullif($13, ''), CASE WHEN $15 THEN $14 END,"
-				" nullif($16, ''))",
+	pg::execute(insert_run_sql,
 				{pg::param(result.run_id), pg::param(result.dataset), pg::param(result.status),
 				 pg::param_timestamptz(result.started_at),
 				 pg::param_timestamptz(result.finished_at), pg::param(result.files),

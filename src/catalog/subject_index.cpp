@@ -88,14 +88,20 @@ class PageRows : public pg::RowSource
 	std::string row_;
 };
 
+constexpr char open_segment_sql[] = R"(
+INSERT INTO etl.subject_segment (dataset, kind, level, pairs)
+VALUES ($1, $2, $3, 0)
+RETURNING segment_id)";
+
+constexpr char close_segment_sql[] = R"(
+UPDATE etl.subject_segment SET pairs = $2 WHERE segment_id = $1)";
+
 /// A new segment, written some pairs at a time.
 class SegmentWriter
 {
   public:
 	SegmentWriter(const std::string &dataset, const char *kind, int level)
-		: id_(pg::query("INSERT INTO etl.subject_segment (dataset, kind, level, pairs)"
-						" VALUES ($1, $2, $3, 0) RETURNING segment_id",
-						{pg::param(dataset), pg::param(kind), pg::param(level)})
+		: id_(pg::query(open_segment_sql, {pg::param(dataset), pg::param(kind), pg::param(level)})
 				  .integer(0, 0))
 	{
 	}
@@ -107,16 +113,18 @@ class SegmentWriter
 					rows);
 		count_ += static_cast<int64_t>(pairs.size());
 	}
-	void close()
-	{
-		pg::execute("UPDATE etl.subject_segment SET pairs = $2 WHERE segment_id = $1",
-					{pg::param(id_), pg::param(count_)});
-	}
+	void close() { pg::execute(close_segment_sql, {pg::param(id_), pg::param(count_)}); }
 
   private:
 	const int64_t id_;
 	int64_t count_ = 0;
 };
+
+constexpr char find_gone_files_sql[] = R"(
+SELECT f.id
+  FROM unnest($1::bigint[]) f(id)
+ WHERE NOT EXISTS (SELECT FROM etl.file WHERE file_id = f.id)
+ ORDER BY 1)";
 
 /// Takes out the files that the catalog has forgotten.
 void
@@ -127,10 +135,7 @@ leave_out_gone(std::vector<SubjectFile> &pairs)
 		files.push_back(pair.file_id);
 	std::sort(files.begin(), files.end());
 	files.erase(std::unique(files.begin(), files.end()), files.end());
-	const pg::Rows gone =
-		pg::query("SELECT f.id FROM unnest($1::bigint[]) f(id)"
-				  " WHERE NOT EXISTS (SELECT FROM etl.file WHERE file_id = f.id) ORDER BY 1",
-				  {pg::param_array(files)});
+	const pg::Rows gone = pg::query(find_gone_files_sql, {pg::param_array(files)});
 	for (uint64_t i = 0; i < gone.size(); ++i)
 		lost.push_back(gone.integer(i, 0));
 	if (!lost.empty())
@@ -138,14 +143,18 @@ leave_out_gone(std::vector<SubjectFile> &pairs)
 					  { return std::binary_search(lost.begin(), lost.end(), pair.file_id); });
 }
 
+constexpr char read_pages_of_segments_sql[] = R"(
+SELECT first_subject, entries
+  FROM etl.subject_page
+ WHERE segment_id = ANY ($1)
+ ORDER BY first_subject)";
+
 /// Writes the pairs of segments as one of the next level, a stretch of people at a time.
 void
 merge(const std::string &dataset, const char *kind, const pg::Param &segments, int level)
 {
 	SegmentWriter writer(dataset, kind, level);
-	pg::Cursor cursor("SELECT first_subject, entries FROM etl.subject_page"
-					  " WHERE segment_id = ANY ($1) ORDER BY first_subject",
-					  {segments});
+	pg::Cursor cursor(read_pages_of_segments_sql, {segments});
 	std::vector<SubjectFile> pairs;
 	for (bool more = true; more;)
 	{
@@ -179,25 +188,38 @@ merge(const std::string &dataset, const char *kind, const pg::Param &segments, i
 namespace
 {
 
+constexpr char find_segments_to_merge_sql[] = R"(
+SELECT level, array_agg(segment_id)
+  FROM (SELECT segment_id, level, row_number() OVER (PARTITION BY level ORDER BY segment_id) AS n
+          FROM etl.subject_segment
+         WHERE dataset = $1 AND kind = $4 AND pairs <= $3) s
+ WHERE n <= $2
+ GROUP BY level
+HAVING count(*) = $2
+ ORDER BY level
+ LIMIT 1)";
+
+constexpr char delete_pages_sql[] = R"(DELETE FROM etl.subject_page WHERE segment_id = ANY ($1))";
+
+constexpr char delete_segments_sql[] = R"(
+DELETE FROM etl.subject_segment WHERE segment_id = ANY ($1))";
+
 void
 merge_segments(const std::string &dataset, const char *kind, int64_t largest)
 {
 	for (;;)
 	{
-		const pg::Rows full = pg::query(
-			"SELECT level, array_agg(segment_id) FROM (SELECT segment_id, level,"
-			" row_number() OVER (PARTITION BY level ORDER BY segment_id) AS n"
-			" FROM etl.subject_segment WHERE dataset = $1 AND kind = $4 AND pairs <= $3) s"
-			" WHERE n <= $2 GROUP BY level HAVING count(*) = $2 ORDER BY level LIMIT 1",
-			{pg::param(dataset), pg::param(merge_width), pg::param(largest), pg::param(kind)});
+		const pg::Rows full =
+			pg::query(find_segments_to_merge_sql, {pg::param(dataset), pg::param(merge_width),
+												   pg::param(largest), pg::param(kind)});
 		if (full.empty())
 			return;
 		bool null;
 		const Datum segments = full.datum(0, 1, null);
 		const pg::Param ids{1016 /* bigint[] */, segments, false};
 		merge(dataset, kind, ids, full.int2(0, 0) + 1);
-		pg::execute("DELETE FROM etl.subject_page WHERE segment_id = ANY ($1)", {ids});
-		pg::execute("DELETE FROM etl.subject_segment WHERE segment_id = ANY ($1)", {ids});
+		pg::execute(delete_pages_sql, {ids});
+		pg::execute(delete_segments_sql, {ids});
 	}
 }
 
@@ -214,6 +236,23 @@ add_segment(const std::string &dataset, const char *kind, std::vector<SubjectFil
 	writer.close();
 }
 
+constexpr char find_segments_sql[] = R"(
+SELECT segment_id, pairs FROM etl.subject_segment WHERE dataset = $1 AND kind = $2)";
+
+constexpr char find_pages_sql[] = R"(
+SELECT DISTINCT p.segment_id, p.first_subject, p.entries
+  FROM etl.subject_segment s
+  CROSS JOIN unnest($2::bigint[]) h(subject)
+  CROSS JOIN LATERAL (SELECT *
+                        FROM etl.subject_page p
+                       WHERE p.segment_id = s.segment_id AND p.first_subject <= h.subject
+                       ORDER BY p.first_subject DESC
+                       LIMIT 1) p
+ WHERE s.dataset = $1 AND s.kind = $3)";
+
+constexpr char read_pages_of_segment_sql[] = R"(
+SELECT entries FROM etl.subject_page WHERE segment_id = $1)";
+
 /// Calls visit for each pair of one of the people.
 template <typename Visit>
 void
@@ -228,21 +267,14 @@ find_pairs(const std::string &dataset, const char *kind, std::vector<int64_t> su
 		if (std::binary_search(subjects.begin(), subjects.end(), pair.subject))
 			visit_found(pair);
 	};
-	const pg::Rows segments = pg::query(
-		"SELECT segment_id, pairs FROM etl.subject_segment WHERE dataset = $1 AND kind = $2",
-		{pg::param(dataset), pg::param(kind)});
+	const pg::Rows segments = pg::query(find_segments_sql, {pg::param(dataset), pg::param(kind)});
 	int64_t pages = 0;
 	for (uint64_t i = 0; i < segments.size(); ++i)
 		pages += segments.integer(i, 1) / static_cast<int64_t>(page_pairs) + 1;
 	if (static_cast<int64_t>(subjects.size() * segments.size()) < pages)
 	{
 		const pg::Rows rows = pg::query(
-			"SELECT DISTINCT p.segment_id, p.first_subject, p.entries FROM etl.subject_segment s"
-			" CROSS JOIN unnest($2::bigint[]) h(subject) CROSS JOIN LATERAL"
-			" (SELECT * FROM etl.subject_page p WHERE p.segment_id = s.segment_id"
-			" AND p.first_subject <= h.subject ORDER BY p.first_subject DESC LIMIT 1) p"
-			" WHERE s.dataset = $1 AND s.kind = $3",
-			{pg::param(dataset), pg::param_array(subjects), pg::param(kind)});
+			find_pages_sql, {pg::param(dataset), pg::param_array(subjects), pg::param(kind)});
 		for (uint64_t i = 0; i < rows.size(); ++i)
 			read_page(rows.bytes(i, 2), visit);
 		return;
@@ -252,8 +284,7 @@ find_pairs(const std::string &dataset, const char *kind, std::vector<int64_t> su
 		pg::check_for_interrupts();
 		const pg::MemoryScope memory;
 		const pg::Rows rows =
-			pg::query("SELECT entries FROM etl.subject_page WHERE segment_id = $1",
-					  {pg::param(segments.integer(i, 0))});
+			pg::query(read_pages_of_segment_sql, {pg::param(segments.integer(i, 0))});
 		for (uint64_t page = 0; page < rows.size(); ++page)
 			read_page(rows.bytes(page, 0), visit);
 	}
@@ -355,15 +386,19 @@ subjects_in_files(const std::string &dataset, std::vector<int64_t> subjects)
 	return held;
 }
 
+constexpr char delete_all_pages_sql[] = R"(
+DELETE FROM etl.subject_page
+ WHERE segment_id IN (SELECT segment_id FROM etl.subject_segment WHERE dataset = $1 AND kind = $2))";
+
+constexpr char delete_all_segments_sql[] = R"(
+DELETE FROM etl.subject_segment WHERE dataset = $1 AND kind = $2)";
+
 void
 clear_subject_index(const std::string &dataset)
 {
 	const AsCatalogOwner owner;
-	pg::execute("DELETE FROM etl.subject_page WHERE segment_id IN (SELECT segment_id"
-				" FROM etl.subject_segment WHERE dataset = $1 AND kind = $2)",
-				{pg::param(dataset), pg::param(kind::file)});
-	pg::execute("DELETE FROM etl.subject_segment WHERE dataset = $1 AND kind = $2",
-				{pg::param(dataset), pg::param(kind::file)});
+	pg::execute(delete_all_pages_sql, {pg::param(dataset), pg::param(kind::file)});
+	pg::execute(delete_all_segments_sql, {pg::param(dataset), pg::param(kind::file)});
 }
 
 } // namespace etl

@@ -13,18 +13,6 @@ extern "C"
 namespace etl
 {
 
-const char *const relations_behind =
-	"WITH RECURSIVE behind (oid) AS ("
-	" SELECT r::oid FROM unnest($1::bigint[]) r"
-	" UNION SELECT n.oid FROM behind b CROSS JOIN LATERAL ("
-	"  SELECT i.inhrelid AS oid FROM pg_inherits i WHERE i.inhparent = b.oid"
-	"  UNION ALL SELECT d.refobjid FROM pg_class v"
-	"   JOIN pg_rewrite w ON w.ev_class = v.oid AND w.rulename = '_RETURN'"
-	"   JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid"
-	"    AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> v.oid"
-	"   WHERE v.oid = b.oid AND v.relkind IN ('v', 'm')) n)"
-	" SELECT oid FROM behind";
-
 namespace
 {
 
@@ -42,7 +30,7 @@ foreign_places(const std::vector<Oid> &relations)
 	std::vector<std::pair<std::string, std::string>> places;
 	const pg::Rows rows = pg::query(
 		"SELECT format('%I.%I', n.nspname, c.relname), s.srvname::text FROM (" +
-			std::string(relations_behind) +
+			std::string(relations_behind_sql) +
 			") b"
 			" JOIN pg_class c ON c.oid = b.oid JOIN pg_namespace n ON n.oid = c.relnamespace"
 			" JOIN pg_foreign_table f ON f.ftrelid = c.oid"
@@ -56,6 +44,30 @@ foreign_places(const std::vector<Oid> &relations)
 	return places;
 }
 
+constexpr char relations_under_view_sql[] = R"(
+WITH RECURSIVE seen (oid, reader, name)
+     AS (SELECT c.oid, CASE WHEN $2 THEN c.relowner ELSE 0::oid END,
+                format('%I.%I', n.nspname, c.relname)
+           FROM pg_class c
+           JOIN pg_namespace n ON n.oid = c.relnamespace
+          WHERE c.oid = $1::oid
+          UNION
+         SELECT b.oid,
+                CASE WHEN v.reloptions && ARRAY['security_invoker=true', 'security_invoker=on',
+                          'security_invoker=1', 'security_invoker=yes']
+                     THEN s.reader
+                     ELSE v.relowner END,
+                format('%I.%I', n.nspname, b.relname)
+           FROM seen s
+           JOIN pg_class v ON v.oid = s.oid AND v.relkind = 'v'
+           JOIN pg_rewrite w ON w.ev_class = v.oid AND w.rulename = '_RETURN'
+           JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid
+                AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> v.oid
+           JOIN pg_class b ON b.oid = d.refobjid
+           JOIN pg_namespace n ON n.oid = b.relnamespace)
+SELECT oid::bigint, reader::bigint, name
+  FROM seen)";
+
 void
 require_every_row(const TableDefinition &table, Oid relation)
 {
@@ -65,20 +77,7 @@ require_every_row(const TableDefinition &table, Oid relation)
 						  pg::runs_as_owner("SELECT 1 FROM " + quoted(table));
 	// a view reads what it selects from as its owner, unless it says otherwise
 	const pg::Rows rows = pg::query(
-		"WITH RECURSIVE seen (oid, reader, name) AS ("
-		" SELECT c.oid, CASE WHEN $2 THEN c.relowner ELSE 0::oid END, format('%I.%I', n.nspname, "
-		"c.relname) FROM pg_class c"
-		"  JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = $1::oid"
-		" UNION SELECT b.oid, CASE WHEN v.reloptions && ARRAY['security_invoker=true',"
-		"  'security_invoker=on', 'security_invoker=1', 'security_invoker=yes'] THEN s.reader"
-		"  ELSE v.relowner END, format('%I.%I', n.nspname, b.relname)"
-		" FROM seen s JOIN pg_class v ON v.oid = s.oid AND v.relkind = 'v'"
-		"  JOIN pg_rewrite w ON w.ev_class = v.oid AND w.rulename = '_RETURN'"
-		"  JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid"
-		"   AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> v.oid"
-		"  JOIN pg_class b ON b.oid = d.refobjid JOIN pg_namespace n ON n.oid = b.relnamespace)"
-		" SELECT oid::bigint, reader::bigint, name FROM seen",
-		{pg::param(static_cast<int64_t>(relation)), pg::param(as_owner)});
+		relations_under_view_sql, {pg::param(static_cast<int64_t>(relation)), pg::param(as_owner)});
 	for (uint64_t i = 0; i < rows.size(); ++i)
 	{
 		const Oid oid = static_cast<Oid>(rows.integer(i, 0));
@@ -94,13 +93,16 @@ require_every_row(const TableDefinition &table, Oid relation)
 	}
 }
 
+constexpr char read_column_types_sql[] = R"(
+SELECT attname::text, format_type(atttypid, atttypmod)
+  FROM pg_attribute
+ WHERE attrelid = $1::oid AND attnum > 0 AND NOT attisdropped)";
+
 std::map<std::string, std::string>
 column_types(Oid relation)
 {
 	const pg::Rows rows =
-		pg::query("SELECT attname::text, format_type(atttypid, atttypmod) FROM pg_attribute"
-				  " WHERE attrelid = $1::oid AND attnum > 0 AND NOT attisdropped",
-				  {pg::param(static_cast<int64_t>(relation))});
+		pg::query(read_column_types_sql, {pg::param(static_cast<int64_t>(relation))});
 	std::map<std::string, std::string> columns;
 	for (uint64_t i = 0; i < rows.size(); ++i)
 		columns[rows.text(i, 0)] = rows.text(i, 1);
@@ -110,7 +112,7 @@ column_types(Oid relation)
 bool
 may_interfere(Oid relation)
 {
-	return !pg::query("SELECT 1 FROM (" + std::string(relations_behind) +
+	return !pg::query("SELECT 1 FROM (" + std::string(relations_behind_sql) +
 						  ") b JOIN pg_class c ON c.oid = b.oid"
 						  " WHERE c.relkind IN ('v', 'f')"
 						  " OR EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid"
@@ -127,7 +129,7 @@ trigger_remarks(Oid relation)
 	std::vector<std::pair<std::string, std::string>> remarks;
 	const pg::Rows rows = pg::query(
 		"SELECT format('%I.%I', n.nspname, c.relname), x.kind, x.name FROM (" +
-			std::string(relations_behind) +
+			std::string(relations_behind_sql) +
 			") b JOIN pg_class c ON c.oid = b.oid JOIN pg_namespace n ON n.oid = c.relnamespace"
 			" CROSS JOIN LATERAL (SELECT 'trigger' AS kind, t.tgname::text AS name"
 			"  FROM pg_trigger t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal"
@@ -145,12 +147,13 @@ trigger_remarks(Oid relation)
 	return remarks;
 }
 
+constexpr char has_loaded_records_sql[] = R"(
+SELECT 1 FROM etl.file WHERE dataset = $1 AND loaded > 0 LIMIT 1)";
+
 bool
 has_loaded(const std::string &dataset)
 {
-	return !pg::query("SELECT 1 FROM etl.file WHERE dataset = $1 AND loaded > 0 LIMIT 1",
-					  {pg::param(dataset)})
-				.empty();
+	return !pg::query(has_loaded_records_sql, {pg::param(dataset)}).empty();
 }
 
 } // namespace etl

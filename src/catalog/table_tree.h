@@ -15,7 +15,28 @@ namespace etl
 
 /// The relation and all behind it: partitions and inheriting tables at every depth, and the
 /// relations that views select from. An SQL query of column oid; $1: bigint[] of relations.
-extern const char *const relations_behind;
+constexpr char relations_behind_sql[] = R"(
+WITH RECURSIVE behind (oid)
+     AS (SELECT r::oid
+           FROM unnest($1::bigint[]) r
+          UNION
+         SELECT n.oid
+           FROM behind b
+           CROSS JOIN LATERAL (SELECT i.inhrelid AS oid
+                                 FROM pg_inherits i
+                                WHERE i.inhparent = b.oid
+                                UNION ALL
+                               SELECT d.refobjid
+                                 FROM pg_class v
+                                 JOIN pg_rewrite w ON w.ev_class = v.oid
+                                      AND w.rulename = '_RETURN'
+                                 JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass
+                                      AND d.objid = w.oid
+                                      AND d.refclassid = 'pg_class'::regclass
+                                      AND d.refobjid <> v.oid
+                                WHERE v.oid = b.oid AND v.relkind IN ('v', 'm')) n)
+SELECT oid
+  FROM behind)";
 
 /// Of the relations and all behind them: foreign tables, each with what to know about it.
 std::vector<std::pair<std::string, std::string>> foreign_places(const std::vector<Oid> &relations);

@@ -12,16 +12,18 @@ namespace etl
 namespace
 {
 
+constexpr char kind_and_triggers_sql[] = R"(
+SELECT c.relkind::text,
+       EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgtype & 68 = 68),
+       EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgtype & 80 = 80)
+  FROM pg_class c
+ WHERE c.oid = $1::oid)";
+
 void
 check_kind(const Definition &definition, const TableDefinition &table, Oid oid)
 {
 	// pg_trigger.tgtype: 64 INSTEAD OF, 4 INSERT, 16 UPDATE
-	const pg::Rows rows = pg::query(
-		"SELECT c.relkind::text,"
-		" EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgtype & 68 = 68),"
-		" EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgtype & 80 = 80)"
-		" FROM pg_class c WHERE c.oid = $1::oid",
-		{pg::param(static_cast<int64_t>(oid))});
+	const pg::Rows rows = pg::query(kind_and_triggers_sql, {pg::param(static_cast<int64_t>(oid))});
 	if (rows.empty())
 		return;
 	const std::string kind = rows.text(0, 0);
@@ -41,6 +43,12 @@ check_kind(const Definition &definition, const TableDefinition &table, Oid oid)
 					"Name a table.");
 }
 
+constexpr char read_generated_columns_sql[] = R"(
+SELECT attname::text, attgenerated <> '', attidentity = 'a'
+  FROM pg_attribute
+ WHERE attrelid = $1::oid AND attnum > 0 AND NOT attisdropped
+   AND (attgenerated <> '' OR attidentity = 'a'))";
+
 } // namespace
 
 void
@@ -48,10 +56,7 @@ check_target(const Definition &definition, const TableDefinition &table, Oid oid
 {
 	check_kind(definition, table, oid);
 	const pg::Rows rows =
-		pg::query("SELECT attname::text, attgenerated <> '', attidentity = 'a' FROM pg_attribute"
-				  " WHERE attrelid = $1::oid AND attnum > 0 AND NOT attisdropped"
-				  " AND (attgenerated <> '' OR attidentity = 'a')",
-				  {pg::param(static_cast<int64_t>(oid))});
+		pg::query(read_generated_columns_sql, {pg::param(static_cast<int64_t>(oid))});
 	const bool update = definition.on_repeat == OnRepeat::update;
 	for (uint64_t i = 0; i < rows.size(); ++i)
 		for (size_t c = 0; c < table.columns.size(); ++c)

@@ -18,6 +18,11 @@ Tombstones::Tombstones(const std::string &secret, const std::string &dataset, Op
 {
 }
 
+constexpr char read_tombstones_sql[] = R"(
+SELECT kind = 'subject', kind = 'known_email' OR weak, hash
+  FROM etl.tombstone
+ WHERE reinstated_at IS NULL AND (dataset = $1 OR $1 = ''))";
+
 std::unique_ptr<Tombstones>
 Tombstones::load(const Catalog &catalog, const Definition &definition, OpenSpillFile spill)
 {
@@ -26,10 +31,7 @@ Tombstones::load(const Catalog &catalog, const Definition &definition, OpenSpill
 	const std::string dataset = definition.subject  ? definition.subject->dataset
 								: definition.erases ? definition.erases->dataset
 													: "";
-	pg::Cursor cursor(
-		"SELECT kind = 'subject', kind = 'known_email' OR weak, hash FROM etl.tombstone"
-		" WHERE reinstated_at IS NULL AND (dataset = $1 OR $1 = '')",
-		{pg::param(dataset)});
+	pg::Cursor cursor(read_tombstones_sql, {pg::param(dataset)});
 	std::unique_ptr<Tombstones> tombstones;
 	cursor.for_each(
 		10'000,
@@ -60,6 +62,16 @@ known_email_name(const std::string &subject_pseudonym, uint64_t email_hash)
 	return subject_pseudonym + ":" + hash;
 }
 
+constexpr char insert_tombstones_sql[] = R"(
+INSERT INTO etl.tombstone (dataset, kind, pseudonym, hash, erasure_id, weak)
+SELECT $1, t.kind, t.pseudonym, t.hash, t.erasure_id, t.weak <> 0
+  FROM unnest($2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[])
+       t(kind, pseudonym, hash, erasure_id, weak)
+ ORDER BY t.pseudonym
+ON CONFLICT (pseudonym, dataset, kind)
+ WHERE reinstated_at IS NULL DO NOTHING
+RETURNING erasure_id)";
+
 std::vector<int64_t>
 add_tombstones(const std::string &dataset, const std::vector<NewTombstone> &tombstones)
 {
@@ -78,12 +90,7 @@ add_tombstones(const std::string &dataset, const std::vector<NewTombstone> &tomb
 	}
 	const AsCatalogOwner owner;
 	const pg::Rows rows =
-		pg::query("INSERT INTO etl.tombstone (dataset, kind, pseudonym, hash, erasure_id, weak)"
-				  " SELECT $1, t.kind, t.pseudonym, t.hash, t.erasure_id, t.weak <> 0"
-				  " FROM unnest($2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[])"
-				  " t(kind, pseudonym, hash, erasure_id, weak) ORDER BY t.pseudonym"
-				  " ON CONFLICT (pseudonym, dataset, kind) WHERE reinstated_at IS NULL DO NOTHING"
-				  " RETURNING erasure_id",
+		pg::query(insert_tombstones_sql,
 				  {pg::param(dataset), pg::param_array(kinds), pg::param_array(pseudonyms),
 				   pg::param_array(hashes), pg::param_array(ids), pg::param_array(weak)});
 	for (uint64_t i = 0; i < rows.size(); ++i)
@@ -98,14 +105,24 @@ add_tombstones(const std::string &dataset, const std::vector<NewTombstone> &tomb
 	return added;
 }
 
+constexpr char strengthen_tombstones_sql[] = R"(
+UPDATE etl.tombstone
+   SET weak = false
+ WHERE dataset = $1 AND kind = 'subject' AND weak AND reinstated_at IS NULL
+   AND pseudonym = ANY ($2))";
+
 void
 note_known_subjects(const std::string &dataset, const std::vector<std::string_view> &pseudonyms)
 {
 	const AsCatalogOwner owner;
-	pg::execute("UPDATE etl.tombstone SET weak = false WHERE dataset = $1 AND kind = 'subject'"
-				" AND weak AND reinstated_at IS NULL AND pseudonym = ANY ($2)",
-				{pg::param(dataset), pg::param_array(pseudonyms)});
+	pg::execute(strengthen_tombstones_sql, {pg::param(dataset), pg::param_array(pseudonyms)});
 }
+
+constexpr char find_tombstones_sql[] = R"(
+SELECT p.i
+  FROM unnest($3::text[]) WITH ORDINALITY p(pseudonym, i)
+  JOIN etl.tombstone t ON t.pseudonym = p.pseudonym AND t.dataset = $1 AND t.kind = $2
+       AND t.reinstated_at IS NULL)";
 
 std::vector<bool>
 have_tombstones(const std::string &dataset, const char *kind,
@@ -114,11 +131,8 @@ have_tombstones(const std::string &dataset, const char *kind,
 	std::vector<bool> have(pseudonyms.size());
 	if (pseudonyms.empty())
 		return have;
-	const pg::Rows rows =
-		pg::query("SELECT p.i FROM unnest($3::text[]) WITH ORDINALITY p(pseudonym, i)"
-				  " JOIN etl.tombstone t ON t.pseudonym = p.pseudonym AND t.dataset = $1"
-				  " AND t.kind = $2 AND t.reinstated_at IS NULL",
-				  {pg::param(dataset), pg::param(kind), pg::param_array(pseudonyms)});
+	const pg::Rows rows = pg::query(
+		find_tombstones_sql, {pg::param(dataset), pg::param(kind), pg::param_array(pseudonyms)});
 	for (uint64_t i = 0; i < rows.size(); ++i)
 		have[static_cast<size_t>(rows.integer(i, 0) - 1)] = true;
 	return have;

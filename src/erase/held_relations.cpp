@@ -69,7 +69,7 @@ former(const Catalog &catalog, const std::string *dataset)
 						 " JOIN pg_namespace n ON n.oid = c.relnamespace"
 						 " WHERE ($2 = '' OR h.people = $2) AND c.relkind IN ('r', 'p', 'f')"
 						 " AND c.oid NOT IN (" +
-						 std::string(relations_behind) + ") ORDER BY 1",
+						 std::string(relations_behind_sql) + ") ORDER BY 1",
 					 {pg::param_array(targets_about(catalog, dataset)),
 					  pg::param(dataset == nullptr ? std::string() : *dataset)});
 }
@@ -92,7 +92,7 @@ note_held_relations(const Definition &definition)
 			" ARRAY(SELECT a.attnum || ' ' || a.attname FROM pg_attribute a"
 			"  WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped"
 			"  AND a.attname = ANY ($4) ORDER BY 1) AS columns FROM (" +
-			std::string(relations_behind) +
+			std::string(relations_behind_sql) +
 			") b JOIN pg_class c ON c.oid = b.oid JOIN pg_namespace n ON n.oid = c.relnamespace"
 			" CROSS JOIN etl.this_database() o(origin) WHERE c.relkind IN ('r', 'p', 'f'))";
 		const std::initializer_list<pg::Param> params = {
@@ -189,7 +189,7 @@ warn_of_erased_people(const Catalog &catalog, const Definition &definition)
 				" AND t.reinstated_at IS NULL AND t.dataset IN (SELECT h.people FROM " +
 					held_sql +
 					// what the dataset of those people has held, and what was about them
-					" h WHERE h.relation IN (" + std::string(relations_behind) +
+					" h WHERE h.relation IN (" + std::string(relations_behind_sql) +
 					")) GROUP BY 1 ORDER BY 1",
 				{pg::param_array(std::vector<int64_t>{static_cast<int64_t>(oid)})});
 		};

@@ -31,7 +31,7 @@ note_purge(const std::vector<Oid> &relations)
 	const AsCatalogOwner owner;
 	// rows lie in partitions, in inheriting tables and in what a view selects from; a partitioned
 	// and a foreign table have no file, but statistics of their own
-	const std::string behind = relations_behind;
+	const std::string behind = relations_behind_sql;
 	// ANALYZE of what they are parts of samples their rows, too
 	const std::string above =
 		"WITH RECURSIVE above (oid) AS (SELECT i.inhparent FROM pg_inherits i WHERE i.inhrelid IN "
@@ -61,6 +61,8 @@ note_purge(const std::vector<Oid> &relations)
 				{pg::param_array(oids)});
 }
 
+constexpr char oid_of_quarantine_sql[] = R"(SELECT 'etl.quarantine'::regclass::oid::bigint)";
+
 std::vector<Oid>
 purge_scope(const std::string &dataset)
 {
@@ -71,7 +73,7 @@ purge_scope(const std::string &dataset)
 			for (const TableDefinition &table : definition.tables)
 				if (const Oid oid = find_table(table); oid != InvalidOid)
 					relations.push_back(oid);
-	const pg::Rows quarantine = pg::query("SELECT 'etl.quarantine'::regclass::oid::bigint");
+	const pg::Rows quarantine = pg::query(oid_of_quarantine_sql);
 	relations.push_back(static_cast<Oid>(quarantine.integer(0, 0)));
 	return relations;
 }
@@ -132,28 +134,36 @@ PG_ETL_ENTRY(etl_wal_segments_before)
 	return Int64GetDatum(segments);
 }
 
+constexpr char name_of_relation_sql[] = R"(
+SELECT format('%I.%I', n.nspname, c.relname)
+  FROM pg_class c
+  JOIN pg_namespace n ON n.oid = c.relnamespace
+ WHERE c.oid = $1::oid AND c.relkind IN ('r', 'p', 'm', 't'))";
+
 PG_ETL_ENTRY(etl_is_empty)
 {
 	const Oid relation = PG_GETARG_OID(0);
 	const pg::Spi spi;
-	const pg::Rows name = pg::query("SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c"
-									" JOIN pg_namespace n ON n.oid = c.relnamespace"
-									" WHERE c.oid = $1::oid AND c.relkind IN ('r', 'p', 'm', 't')",
-									{pg::param(static_cast<int64_t>(relation))});
+	const pg::Rows name =
+		pg::query(name_of_relation_sql, {pg::param(static_cast<int64_t>(relation))});
 	if (name.empty())
 		throw pg::Error(pg::sqlstate::undefined_table, "there is no such table");
 	return BoolGetDatum(pg::query_table("SELECT 1 FROM " + name.text(0, 0) + " LIMIT 1").empty());
 }
+
+constexpr char name_of_materialized_view_sql[] = R"(
+SELECT format('%I.%I', n.nspname, c.relname)
+  FROM pg_class c
+  JOIN pg_namespace n ON n.oid = c.relnamespace
+ WHERE c.oid = $1::oid AND c.relkind = 'm')";
 
 PG_ETL_ENTRY(etl_has_older_rows)
 {
 	const Oid relation = PG_GETARG_OID(0);
 	const int64_t since = PG_GETARG_TRANSACTIONID(1);
 	const pg::Spi spi;
-	const pg::Rows name = pg::query("SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c"
-									" JOIN pg_namespace n ON n.oid = c.relnamespace"
-									" WHERE c.oid = $1::oid AND c.relkind = 'm'",
-									{pg::param(static_cast<int64_t>(relation))});
+	const pg::Rows name =
+		pg::query(name_of_materialized_view_sql, {pg::param(static_cast<int64_t>(relation))});
 	if (name.empty())
 		throw pg::Error(pg::sqlstate::undefined_table, "there is no such materialized view");
 	return BoolGetDatum(!pg::query_table("SELECT 1 FROM " + name.text(0, 0) +

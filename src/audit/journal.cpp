@@ -314,18 +314,23 @@ key_id(const std::string &secret)
 	return to_hex({reinterpret_cast<const char *>(mac.data()), 8});
 }
 
+constexpr char lock_journal_sql[] = R"(SELECT 1 FROM etl.journal FOR UPDATE)";
+
 void
 lock_journal()
 {
 	const AsCatalogOwner owner;
-	pg::query("SELECT 1 FROM etl.journal FOR UPDATE");
+	pg::query(lock_journal_sql);
 }
+
+constexpr char set_journal_mark_sql[] = R"(
+UPDATE etl.journal SET seq = $1, position = $2, hash = $3, folder = $4)";
 
 void
 set_journal_mark(const JournalEnd &end)
 {
 	const AsCatalogOwner owner;
-	pg::execute("UPDATE etl.journal SET seq = $1, position = $2, hash = $3, folder = $4",
+	pg::execute(set_journal_mark_sql,
 				{pg::param(end.seq), pg::param(static_cast<int64_t>(end.position)),
 				 pg::param(end.hash), pg::param(pg::Settings::current().journal_dir)});
 }

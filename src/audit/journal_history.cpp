@@ -156,6 +156,37 @@ append_history(const JournalMark &mark, const std::string &key, size_t count, co
 	}
 }
 
+constexpr char find_known_decisions_sql[] = R"(
+SELECT l.i
+  FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
+       WITH ORDINALITY l(id, action, dataset, subject, email, at, i)
+ WHERE CASE l.action
+            WHEN 'hold'
+            THEN EXISTS (SELECT FROM etl.hold h
+                          WHERE h.dataset = l.dataset
+                            AND coalesce(h.subject, '') = l.subject
+                            AND h.placed_at = l.at::timestamptz)
+            WHEN 'release'
+            THEN EXISTS (SELECT FROM etl.hold h
+                          WHERE h.dataset = l.dataset
+                            AND coalesce(h.subject, '') = l.subject
+                            AND h.released_at = l.at::timestamptz)
+            WHEN 'reinstate'
+            THEN EXISTS (SELECT FROM etl.tombstone t
+                          WHERE t.dataset = l.dataset
+                            AND t.reinstated_at = l.at::timestamptz
+                            AND t.pseudonym = CASE t.kind
+                                                   WHEN 'subject' THEN l.subject
+                                                   ELSE l.email END)
+            ELSE EXISTS (SELECT FROM etl.erasure_decision d
+                           JOIN etl.erasure e USING (erasure_id)
+                          WHERE e.dataset = l.dataset
+                            AND coalesce(e.subject, '') = l.subject
+                            AND coalesce(e.email, '') = l.email AND d.at = l.at::timestamptz
+                            AND d.decision = CASE l.action
+                                                  WHEN 'refuse' THEN 'refused'
+                                                  ELSE 'extended' END) END)";
+
 void
 drop_known_decisions(std::vector<JournalLine> &decisions)
 {
@@ -172,24 +203,10 @@ drop_known_decisions(std::vector<JournalLine> &decisions)
 		emails.push_back(line.email);
 		times.push_back(line.received_at);
 	}
-	const pg::Rows rows = pg::query(
-		"SELECT l.i FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[],"
-		" $6::text[]) WITH ORDINALITY l(id, action, dataset, subject, email, at, i)"
-		" WHERE CASE l.action WHEN 'hold' THEN EXISTS (SELECT FROM etl.hold h"
-		"  WHERE h.dataset = l.dataset AND coalesce(h.subject, '') = l.subject"
-		"  AND h.placed_at = l.at::timestamptz)"
-		" WHEN 'release' THEN EXISTS (SELECT FROM etl.hold h"
-		"  WHERE h.dataset = l.dataset AND coalesce(h.subject, '') = l.subject"
-		"  AND h.released_at = l.at::timestamptz)"
-		" WHEN 'reinstate' THEN EXISTS (SELECT FROM etl.tombstone t"
-		"  WHERE t.dataset = l.dataset AND t.reinstated_at = l.at::timestamptz"
-		"  AND t.pseudonym = CASE t.kind WHEN 'subject' THEN l.subject ELSE l.email END)"
-		" ELSE EXISTS (SELECT FROM etl.erasure_decision d JOIN etl.erasure e USING (erasure_id)"
-		"  WHERE e.dataset = l.dataset AND coalesce(e.subject, '') = l.subject"
-		"  AND coalesce(e.email, '') = l.email AND d.at = l.at::timestamptz"
-		"  AND d.decision = CASE l.action WHEN 'refuse' THEN 'refused' ELSE 'extended' END) END",
-		{pg::param_array(ids), pg::param_array(actions), pg::param_array(datasets),
-		 pg::param_array(subjects), pg::param_array(emails), pg::param_array(times)});
+	const pg::Rows rows =
+		pg::query(find_known_decisions_sql,
+				  {pg::param_array(ids), pg::param_array(actions), pg::param_array(datasets),
+				   pg::param_array(subjects), pg::param_array(emails), pg::param_array(times)});
 	std::set<size_t> known;
 	for (uint64_t i = 0; i < rows.size(); ++i)
 		known.insert(static_cast<size_t>(rows.integer(i, 0)) - 1);

@@ -35,11 +35,14 @@ fail_journal_io(int error, const std::string &what, const std::string &path)
 					"", "etl.journal_dir must be a directory that the server's user can write to.");
 }
 
+constexpr char read_journal_mark_sql[] = R"(
+SELECT journal_id::text, coalesce(folder, ''), seq, position, coalesce(hash, '')
+  FROM etl.journal)";
+
 JournalMark
 read_journal_mark()
 {
-	const pg::Rows rows = pg::query("SELECT journal_id::text, coalesce(folder, ''), seq, position,"
-									" coalesce(hash, '') FROM etl.journal");
+	const pg::Rows rows = pg::query(read_journal_mark_sql);
 	if (rows.empty())
 		throw pg::Error(sqlstate::data_corrupted, "etl.journal has no row",
 						"It says which journal is this database's.",
@@ -80,6 +83,8 @@ journal_path(const std::string &folder, const JournalMark &mark)
 	return folder + "/pg_etl-" + mark.journal_id + ".jsonl";
 }
 
+constexpr char database_name_sql[] = R"(SELECT current_database()::text)";
+
 std::string
 journal_folder(const JournalMark &mark)
 {
@@ -93,7 +98,7 @@ journal_folder(const JournalMark &mark)
 			"This database has an erasure journal, last known in directory \"" + mark.folder +
 				"\". Without it nobody can tell whether the database "
 				"was restored from before an erasure.",
-			"ALTER DATABASE " + pg::quote(pg::query("SELECT current_database()::text").text(0, 0)) +
+			"ALTER DATABASE " + pg::quote(pg::query(database_name_sql).text(0, 0)) +
 				" SET etl.journal_dir = " + pg::literal(mark.folder) +
 				";  then reconnect. SELECT etl_journal_renew('…'); begins a new "
 				"journal where this one is lost.");
@@ -131,6 +136,10 @@ enum class Outcome
 	unknown      ///< to a database that does not know the erasure: it was restored
 };
 
+constexpr char outcome_of_transaction_sql[] = R"(
+SELECT coalesce(pg_xact_status(x), ''), pg_visible_in_snapshot(x, pg_current_snapshot())
+  FROM (SELECT $1::xid8) t(x))";
+
 /// How the transaction of an erasure that the catalog does not know has ended, as far as this
 /// server can tell. Its transaction ids mean something only while it is still the server, on the
 /// timeline and past the WAL position, that wrote the line.
@@ -140,15 +149,23 @@ outcome_of(const JournalOrigin &origin, const JournalOrigin &here)
 	if (origin.xid == 0 || origin.system != here.system || origin.database != here.database ||
 		origin.timeline != here.timeline || origin.lsn > here.lsn || origin.xid >= here.xid)
 		return Outcome::unknown;
-	const pg::Rows rows = pg::query("SELECT coalesce(pg_xact_status(x), ''),"
-									" pg_visible_in_snapshot(x, pg_current_snapshot())"
-									" FROM (SELECT $1::xid8) t(x)",
-									{pg::param(std::to_string(origin.xid))});
+	const pg::Rows rows =
+		pg::query(outcome_of_transaction_sql, {pg::param(std::to_string(origin.xid))});
 	const std::string status = rows.text(0, 0);
 	if (status == "in progress" || (status == "committed" && !rows.boolean(0, 1)))
 		return Outcome::pending;
 	return status == "aborted" ? Outcome::rolled_back : Outcome::unknown;
 }
+
+constexpr char find_unknown_erasures_sql[] = R"(
+SELECT l.i
+  FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[])
+       WITH ORDINALITY l(id, dataset, subject, email, status, i)
+ WHERE NOT EXISTS (SELECT FROM etl.erasure e
+                    WHERE e.erasure_id = l.id AND e.dataset = l.dataset
+                      AND coalesce(e.subject, '') = l.subject
+                      AND coalesce(e.email, '') = l.email AND e.status = l.status)
+ ORDER BY l.i)";
 
 /// Takes out the erasures that the catalog knows all the same.
 void
@@ -169,14 +186,10 @@ drop_known(std::vector<JournalLine> &lines)
 			emails.push_back(lines[i].email);
 			statuses.push_back(lines[i].status);
 		}
-		const pg::Rows rows = pg::query(
-			"SELECT l.i FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[])"
-			" WITH ORDINALITY l(id, dataset, subject, email, status, i)"
-			" WHERE NOT EXISTS (SELECT FROM etl.erasure e WHERE e.erasure_id = l.id"
-			" AND e.dataset = l.dataset AND coalesce(e.subject, '') = l.subject"
-			" AND coalesce(e.email, '') = l.email AND e.status = l.status) ORDER BY l.i",
-			{pg::param_array(ids), pg::param_array(datasets), pg::param_array(subjects),
-			 pg::param_array(emails), pg::param_array(statuses)});
+		const pg::Rows rows =
+			pg::query(find_unknown_erasures_sql,
+					  {pg::param_array(ids), pg::param_array(datasets), pg::param_array(subjects),
+					   pg::param_array(emails), pg::param_array(statuses)});
 		for (uint64_t i = 0; i < rows.size(); ++i)
 			missing.push_back(std::move(lines[from + static_cast<size_t>(rows.integer(i, 0)) - 1]));
 	}

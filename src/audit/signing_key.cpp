@@ -108,6 +108,14 @@ PG_ETL_ENTRY(etl_sign)
 	return pg::text_datum(signature); // bytea has the same form
 }
 
+constexpr char certificate_body_sql[] = R"(SELECT etl.certificate_body($1)::text)";
+
+constexpr char signed_certificate_sql[] = R"(
+SELECT $1::text::jsonb
+       || jsonb_build_object('signed', $1::text,
+                             'signature', replace(encode($2, 'base64'), E'\n', ''),
+                             'algorithm', 'Ed25519', 'public_key', $3::text))";
+
 /// What etl.certificate_body says, signed here: whoever may have certificates made can have nothing
 /// else signed.
 PG_ETL_ENTRY(etl_certificate)
@@ -115,12 +123,9 @@ PG_ETL_ENTRY(etl_certificate)
 	pg::require_argument(fcinfo, 0, "erasure_id");
 	const int64_t erasure_id = PG_GETARG_INT64(0);
 	const pg::Spi spi;
-	const std::string body =
-		pg::query("SELECT etl.certificate_body($1)::text", {pg::param(erasure_id)}).text(0, 0);
+	const std::string body = pg::query(certificate_body_sql, {pg::param(erasure_id)}).text(0, 0);
 	const pg::Rows rows =
-		pg::query("SELECT $1::jsonb || jsonb_build_object('signed', $1,"
-				  " 'signature', replace(encode($2, 'base64'), E'\n', ''), 'algorithm', 'Ed25519',"
-				  " 'public_key', $3)",
+		pg::query(signed_certificate_sql,
 				  {pg::param(body), pg::param_bytes(sign(body)), pg::param(public_key_pem())});
 	bool null;
 	const Datum value = rows.datum(0, 0, null);

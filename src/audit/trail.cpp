@@ -35,24 +35,31 @@ struct Head
 	std::string hash;
 };
 
+constexpr char lock_head_sql[] = R"(
+SELECT audit_id, entries, hash FROM etl.audit_head FOR UPDATE)";
+
+constexpr char any_entry_sql[] = R"(SELECT 1 FROM etl.audit LIMIT 1)";
+
+constexpr char insert_head_sql[] = R"(
+INSERT INTO etl.audit_head (audit_id, entries, hash, at)
+VALUES (0, 0, $1, clock_timestamp())
+ON CONFLICT DO NOTHING)";
+
 /// The end of the chain, locked until the transaction ends.
 Head
 lock_head()
 {
-	const char *const sql = "SELECT audit_id, entries, hash FROM etl.audit_head FOR UPDATE";
-	pg::Rows rows = pg::query(sql);
+	pg::Rows rows = pg::query(lock_head_sql);
 	if (!rows.empty())
 		return {rows.integer(0, 0), rows.integer(0, 1), rows.bytes(0, 2)};
-	if (!pg::query("SELECT 1 FROM etl.audit LIMIT 1").empty())
+	if (!pg::query(any_entry_sql).empty())
 		throw pg::Error(sqlstate::data_corrupted,
 						"etl.audit_head is missing although etl.audit has rows",
 						"Nothing can be appended to a chain whose end is not known.",
 						"SELECT * FROM etl_audit_verify();");
 	// whoever comes second waits here, and then finds the first one's row
-	pg::execute("INSERT INTO etl.audit_head (audit_id, entries, hash, at)"
-				" VALUES (0, 0, $1, clock_timestamp()) ON CONFLICT DO NOTHING",
-				{pg::param_bytes(audit_origin())});
-	const pg::Rows created = pg::query(sql);
+	pg::execute(insert_head_sql, {pg::param_bytes(audit_origin())});
+	const pg::Rows created = pg::query(lock_head_sql);
 	if (created.empty())
 		throw pg::Error(sqlstate::serialization_failure,
 						"could not serialize access to etl.audit_head", "",
@@ -151,16 +158,24 @@ row_of(const pg::Rows &rows, uint64_t i)
 	return row;
 }
 
+constexpr char read_entries_and_head_sql[] = R"(
+SELECT a.audit_id, a.erasure_id, a.at, a.actor, a.action, a.place, a.columns, a.row_count,
+       a.previous_hash, a.hash, (SELECT h.audit_id FROM etl.audit_head h),
+       (SELECT h.entries FROM etl.audit_head h), (SELECT h.hash FROM etl.audit_head h)
+  FROM etl.audit a
+ ORDER BY a.audit_id)";
+
+constexpr char read_head_without_entries_sql[] = R"(
+SELECT audit_id, entries, hash
+  FROM etl.audit_head
+ WHERE NOT EXISTS (SELECT FROM etl.audit))";
+
 /// Every row against the one before it, then the end against the head.
 void
 verify(const std::string &stored_head, pg::ResultSet &result)
 {
 	// one snapshot for rows and head: others may append meanwhile
-	pg::Cursor cursor(
-		"SELECT a.audit_id, a.erasure_id, a.at, a.actor, a.action, a.place, a.columns,"
-		" a.row_count, a.previous_hash, a.hash, (SELECT h.audit_id FROM etl.audit_head h),"
-		" (SELECT h.entries FROM etl.audit_head h), (SELECT h.hash FROM etl.audit_head h)"
-		" FROM etl.audit a ORDER BY a.audit_id");
+	pg::Cursor cursor(read_entries_and_head_sql);
 	ChainVerifier chain;
 	std::optional<Head> head;
 	bool found = stored_head.empty() || stored_head == audit_origin();
@@ -184,8 +199,7 @@ verify(const std::string &stored_head, pg::ResultSet &result)
 	}
 	if (chain.count() == 0)
 	{
-		const pg::Rows rows = pg::query("SELECT audit_id, entries, hash FROM etl.audit_head"
-										" WHERE NOT EXISTS (SELECT FROM etl.audit)");
+		const pg::Rows rows = pg::query(read_head_without_entries_sql);
 		if (!rows.empty())
 			head = Head{rows.integer(0, 0), rows.integer(0, 1), rows.bytes(0, 2)};
 	}
@@ -223,6 +237,12 @@ append_audit(const std::vector<AuditEntry> &entries)
 	append_audit(entries.size(), [&](size_t i) { return entries[i]; });
 }
 
+constexpr char session_user_name_sql[] = R"(SELECT session_user::text)";
+
+constexpr char advance_head_sql[] = R"(
+UPDATE etl.audit_head
+   SET audit_id = $1, entries = $2, hash = $3, at = clock_timestamp())";
+
 void
 append_audit(size_t count, const std::function<AuditEntry(size_t)> &entry_at)
 {
@@ -231,7 +251,7 @@ append_audit(size_t count, const std::function<AuditEntry(size_t)> &entry_at)
 	const AsCatalogOwner owner;
 	Head head = lock_head();
 	const std::string actor =
-		pg::query("SELECT session_user::text").text(0, 0); // the person, whatever role they took
+		pg::query(session_user_name_sql).text(0, 0); // the person, whatever role they took
 	const Oid table = catalog_table("etl.audit");
 	const std::vector<std::string> columns = {"audit_id",      "erasure_id", "at",      "actor",
 											  "action",        "place",      "columns", "row_count",
@@ -262,14 +282,15 @@ append_audit(size_t count, const std::function<AuditEntry(size_t)> &entry_at)
 		pg::copy_in(table, columns, rows);
 		pg::check_for_interrupts();
 	}
-	pg::execute("UPDATE etl.audit_head SET audit_id = $1, entries = $2, hash = $3,"
-				" at = clock_timestamp()",
+	pg::execute(advance_head_sql,
 				{pg::param(head.audit_id), pg::param(head.entries), pg::param_bytes(head.hash)});
 }
 
 } // namespace etl
 
 using namespace etl;
+
+constexpr char elements_of_array_sql[] = R"(SELECT coalesce(c, '') FROM unnest($1::text[]) c)";
 
 PG_ETL_ENTRY(etl_append_audit)
 {
@@ -286,8 +307,8 @@ PG_ETL_ENTRY(etl_append_audit)
 	if (!PG_ARGISNULL(3))
 	{
 		const pg::Spi spi;
-		const pg::Rows rows = pg::query("SELECT coalesce(c, '') FROM unnest($1) c",
-										{{TEXTARRAYOID, PG_GETARG_DATUM(3)}});
+		const pg::Rows rows =
+			pg::query(elements_of_array_sql, {{TEXTARRAYOID, PG_GETARG_DATUM(3)}});
 		for (uint64_t i = 0; i < rows.size(); ++i)
 			entry.columns.push_back(rows.text(i, 0));
 		append_audit({entry});

@@ -107,16 +107,21 @@ write_mark(const std::string &path, const std::string &text)
 	return false;
 }
 
+constexpr char read_archive_id_sql[] = R"(SELECT archive_id::text FROM etl.archive)";
+
 /// Where the marks of this database are. Needs the owner's rights.
 std::string
 marks_folder(const pg::Settings &settings)
 {
-	const pg::Rows identity = pg::query("SELECT archive_id::text FROM etl.archive");
+	const pg::Rows identity = pg::query(read_archive_id_sql);
 	if (identity.empty())
 		throw pg::Error(sqlstate::data_corrupted, "etl.archive has no row",
 						"It says which marks in the archive are this database's.");
 	return settings.archive_dir + "/.pg_etl/" + identity.text(0, 0);
 }
+
+constexpr char read_archive_mark_sql[] = R"(
+SELECT count, nonce FROM etl.archive_mark WHERE dataset = $1)";
 
 } // namespace
 
@@ -128,8 +133,7 @@ archive_state(const std::string &dataset, const pg::Settings &settings)
 	const pg::RunAs owner(pg::extension_owner(), SECURITY_LOCAL_USERID_CHANGE);
 	state.path = marks_folder(settings) + "/" + dataset;
 	state.archived = read_mark(state.path);
-	const pg::Rows known = pg::query("SELECT count, nonce FROM etl.archive_mark WHERE dataset = $1",
-									 {pg::param(dataset)});
+	const pg::Rows known = pg::query(read_archive_mark_sql, {pg::param(dataset)});
 	if (!known.empty())
 		state.known = {known.integer(0, 0), known.text(0, 1)};
 	return state;
@@ -201,6 +205,13 @@ lost_datasets(const Catalog &catalog, const pg::Settings &settings)
 	return lost;
 }
 
+constexpr char advance_archive_mark_sql[] = R"(
+INSERT INTO etl.archive_mark AS m (dataset, count, nonce)
+VALUES ($1, $2 + 1, gen_random_uuid()::text)
+ON CONFLICT (dataset) DO UPDATE
+   SET count = greatest(m.count, $2) + 1, nonce = excluded.nonce, noted_at = now()
+RETURNING m.count, m.nonce)";
+
 void
 advance_archive_mark(const std::string &dataset, const pg::Settings &settings)
 {
@@ -208,12 +219,8 @@ advance_archive_mark(const std::string &dataset, const pg::Settings &settings)
 	ArchiveMark mark;
 	{
 		const pg::RunAs owner(pg::extension_owner(), SECURITY_LOCAL_USERID_CHANGE);
-		const pg::Rows rows = pg::query(
-			"INSERT INTO etl.archive_mark AS m (dataset, count, nonce)"
-			" VALUES ($1, $2 + 1, gen_random_uuid()::text) ON CONFLICT (dataset) DO UPDATE SET"
-			" count = greatest(m.count, $2) + 1, nonce = excluded.nonce, noted_at = now()"
-			" RETURNING m.count, m.nonce",
-			{pg::param(dataset), pg::param(state.archived.count)});
+		const pg::Rows rows = pg::query(advance_archive_mark_sql,
+										{pg::param(dataset), pg::param(state.archived.count)});
 		mark = {rows.integer(0, 0), rows.text(0, 1)};
 	}
 	const SubTransactionId now = GetCurrentSubTransactionId();

@@ -79,11 +79,14 @@ words_of(const std::string &note)
 	return words;
 }
 
+constexpr char is_noted_export_sql[] = R"(
+SELECT 1 FROM etl.export WHERE dataset = $1 AND path = $2 AND sha256 = $3)";
+
 bool
 is_known(const std::string &dataset, const std::string &path, const std::string &sha256)
 {
 	const AsCatalogOwner owner;
-	return !pg::query("SELECT 1 FROM etl.export WHERE dataset = $1 AND path = $2 AND sha256 = $3",
+	return !pg::query(is_noted_export_sql,
 					  {pg::param(dataset), pg::param(path), pg::param_bytes(sha256)})
 				.empty();
 }

@@ -254,6 +254,13 @@ at_subtransaction_end(SubXactEvent event, SubTransactionId id, SubTransactionId 
 	}
 }
 
+constexpr char insert_file_actions_sql[] = R"(
+INSERT INTO etl.file_action (dataset, action_id, file_id, action, from_path, to_path, sha256,
+                             size_bytes, inode, modified_ns)
+SELECT $1, a.*
+  FROM unnest($2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::bytea[],
+              $8::bigint[], $9::bigint[], $10::bigint[]) a)";
+
 void
 insert_some(const std::string &dataset, std::span<const FileAction> actions,
 			std::span<const int64_t> ids)
@@ -273,15 +280,27 @@ insert_some(const std::string &dataset, std::span<const FileAction> actions,
 	}
 	const std::vector<int64_t> action_ids(
 		ids.begin(), ids.begin() + static_cast<std::ptrdiff_t>(actions.size()));
-	pg::execute("INSERT INTO etl.file_action (dataset, action_id, file_id, action, from_path,"
-				" to_path, sha256, size_bytes, inode, modified_ns)"
-				" SELECT $1, a.* FROM unnest($2::bigint[], $3::bigint[], $4::text[], $5::text[],"
-				" $6::text[], $7::bytea[], $8::bigint[], $9::bigint[], $10::bigint[]) a",
+	pg::execute(insert_file_actions_sql,
 				{pg::param(dataset), pg::param_array(action_ids), pg::param_array(file_ids),
 				 pg::param_array(kinds), pg::param_array(froms), pg::param_array(tos),
 				 pg::param_array(17 /* bytea */, hashes), pg::param_array(sizes),
 				 pg::param_array(inodes), pg::param_array(times)});
 }
+
+constexpr char replace_published_files_sql[] = R"(
+WITH gone AS (DELETE FROM etl.file_action a USING unnest($1::text[], $2::text[]) n(path, part)
+               WHERE a.action = 'publish' AND a.to_path = n.path RETURNING a.from_path, n.part)
+-- a raw file waits for its latest copy
+UPDATE etl.file_action a SET to_path = gone.part FROM gone
+ WHERE a.action = 'remove' AND a.to_path = gone.from_path)";
+
+constexpr char replace_archived_files_sql[] = R"(
+WITH gone AS (DELETE FROM etl.file_action a USING unnest($1::text[], $2::text[]) n(path, part)
+               WHERE a.action = 'archive' AND a.to_path = n.path RETURNING a.*, n.part)
+INSERT INTO etl.file_action (dataset, file_id, action, from_path, to_path, sha256, size_bytes,
+                             inode, modified_ns)
+SELECT dataset, file_id, 'remove', from_path, part, sha256, size_bytes, inode, modified_ns
+  FROM gone ORDER BY action_id)";
 
 /// Inserts the rows, their numbers in the order of the actions, and returns the first number.
 int64_t
@@ -300,14 +319,8 @@ insert_actions(const std::string &dataset, const std::vector<FileAction> &action
 			parts.push_back(a.from);
 		}
 	if (!replaced.empty())
-		pg::execute(
-			"WITH gone AS (DELETE FROM etl.file_action a USING unnest($1::text[], $2::text[])"
-			" n(path, part) WHERE a.action = 'publish' AND a.to_path = n.path"
-			" RETURNING a.from_path, n.part)"
-			// a raw file waits for its latest copy
-			" UPDATE etl.file_action a SET to_path = gone.part FROM gone"
-			" WHERE a.action = 'remove' AND a.to_path = gone.from_path",
-			{pg::param_array(replaced), pg::param_array(parts)});
+		pg::execute(replace_published_files_sql,
+					{pg::param_array(replaced), pg::param_array(parts)});
 	for (size_t begin = 0; begin < actions.size(); begin += at_once)
 		insert_some(dataset,
 					std::span(actions).subspan(begin, std::min(at_once, actions.size() - begin)),
@@ -315,15 +328,8 @@ insert_actions(const std::string &dataset, const std::vector<FileAction> &action
 	// the copy takes the place in the archive, whether the raw file could be moved there first or
 	// not: one that still waits then is removed, not archived
 	if (!replaced.empty())
-		pg::execute(
-			"WITH gone AS (DELETE FROM etl.file_action a USING unnest($1::text[],"
-			" $2::text[]) n(path, part) WHERE a.action = 'archive' AND a.to_path = n.path"
-			" RETURNING a.*, n.part)"
-			" INSERT INTO etl.file_action (dataset, file_id, action, from_path, to_path,"
-			" sha256, size_bytes, inode, modified_ns)"
-			" SELECT dataset, file_id, 'remove', from_path, part, sha256, size_bytes, inode,"
-			" modified_ns FROM gone ORDER BY action_id",
-			{pg::param_array(replaced), pg::param_array(parts)});
+		pg::execute(replace_archived_files_sql,
+					{pg::param_array(replaced), pg::param_array(parts)});
 	return ids.front();
 }
 

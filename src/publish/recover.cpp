@@ -66,17 +66,22 @@ lies_in_folders(const FileAction &action, const pg::Settings &settings)
 	return inside(action.from) && (action.to.empty() || inside(action.to));
 }
 
+constexpr char read_file_actions_sql[] = R"(
+SELECT action_id, action, from_path, coalesce(to_path, ''), sha256, coalesce(file_id, 0),
+       coalesce(size_bytes, 0), coalesce(inode, 0), coalesce(modified_ns, 0)
+  FROM etl.file_action
+ WHERE dataset = $1 AND action_id > $2 AND action_id < $3
+ ORDER BY action_id
+ LIMIT $4)";
+
 /// Some rows of committed transactions, after one; those of this one wait for its commit.
 std::vector<Row>
 committed_actions(const std::string &dataset, const pg::Settings &settings, int64_t &last)
 {
-	const pg::Rows rows = pg::query(
-		"SELECT action_id, action, from_path, coalesce(to_path, ''), sha256, coalesce(file_id, 0),"
-		" coalesce(size_bytes, 0), coalesce(inode, 0), coalesce(modified_ns, 0)"
-		" FROM etl.file_action WHERE dataset = $1 AND action_id > $2 AND action_id < $3"
-		" ORDER BY action_id LIMIT $4",
-		{pg::param(dataset), pg::param(last), pg::param(first_planned_action(dataset)),
-		 pg::param(limits::recovered_actions)});
+	const pg::Rows rows =
+		pg::query(read_file_actions_sql,
+				  {pg::param(dataset), pg::param(last), pg::param(first_planned_action(dataset)),
+				   pg::param(limits::recovered_actions)});
 	if (rows.size() > 0)
 		last = rows.integer(rows.size() - 1, 0);
 	std::vector<Row> found;
@@ -159,6 +164,20 @@ remove_leftovers(const std::string &folder)
 			beneath::unlink(folder + "/" + entry->d_name);
 }
 
+constexpr char note_archived_files_sql[] = R"(
+UPDATE etl.file
+   SET error = NULL, status = CASE status WHEN 'loaded' THEN 'archived' ELSE status END
+ WHERE file_id = ANY ($1) AND status <> 'failed'
+   AND (status = 'loaded' OR error IS NOT NULL))";
+
+constexpr char note_problems_of_files_sql[] = R"(
+UPDATE etl.file f
+   SET status = CASE WHEN f.status = 'archived' AND f.file_id = ANY ($3) THEN 'loaded'
+                     ELSE f.status END,
+       error = CASE WHEN f.file_id = ANY ($4) THEN f.error || '; ' || p.problem ELSE p.problem END
+  FROM unnest($1::bigint[], $2::text[]) p(file_id, problem)
+ WHERE f.file_id = p.file_id AND f.error IS DISTINCT FROM p.problem)";
+
 /// Says in etl.file what could not be done, and takes it back where it now could.
 void
 tell(const std::map<int64_t, std::string> &problems, const std::set<int64_t> &unarchived,
@@ -175,22 +194,14 @@ tell(const std::map<int64_t, std::string> &problems, const std::set<int64_t> &un
 	raw.assign(unarchived.begin(), unarchived.end());
 	const AsCatalogOwner owner;
 	if (!healed.empty())
-		pg::execute("UPDATE etl.file SET error = NULL,"
-					" status = CASE status WHEN 'loaded' THEN 'archived' ELSE status END"
-					" WHERE file_id = ANY ($1) AND status <> 'failed' AND"
-					" (status = 'loaded' OR error IS NOT NULL)",
-					{pg::param_array(healed)});
+		pg::execute(note_archived_files_sql, {pg::param_array(healed)});
 	if (!ids.empty())
-		pg::execute("UPDATE etl.file f SET status = CASE"
-					" WHEN f.status = 'archived' AND f.file_id = ANY ($3) THEN 'loaded'"
-					" ELSE f.status END, error = CASE"
-					" WHEN f.file_id = ANY ($4) THEN f.error || '; ' || p.problem"
-					" ELSE p.problem END"
-					" FROM unnest($1::bigint[], $2::text[]) p(file_id, problem)"
-					" WHERE f.file_id = p.file_id AND f.error IS DISTINCT FROM p.problem",
-					{pg::param_array(ids), pg::param_array(texts), pg::param_array(raw),
-					 pg::param_array(before)});
+		pg::execute(note_problems_of_files_sql, {pg::param_array(ids), pg::param_array(texts),
+												 pg::param_array(raw), pg::param_array(before)});
 }
+
+constexpr char delete_file_actions_sql[] = R"(
+DELETE FROM etl.file_action WHERE action_id = ANY ($1))";
 
 /// Carries out committed actions, some at a time.
 class Recovery
@@ -273,7 +284,7 @@ class Recovery
 				const auto first = done_.begin() + static_cast<std::ptrdiff_t>(begin);
 				const size_t count =
 					std::min<size_t>(limits::recovered_actions, done_.size() - begin);
-				pg::execute("DELETE FROM etl.file_action WHERE action_id = ANY ($1)",
+				pg::execute(delete_file_actions_sql,
 							{pg::param_array(std::vector<int64_t>(
 								first, first + static_cast<std::ptrdiff_t>(count)))});
 			}

@@ -181,6 +181,9 @@ list_folder(int parent, const char *name, const std::string &prefix, int depth, 
 		walk.unreadable(unreadable_directory(prefix, why));
 }
 
+constexpr char find_failed_files_sql[] = R"(
+SELECT path FROM etl.file WHERE dataset = $1 AND status = 'failed' AND run_id > $2)";
+
 /// Paths of the files that failed in this very backlog: the next one tries them again. (Even those
 /// that have changed: a file that is being written all the time would keep it going.)
 std::set<std::string>
@@ -189,9 +192,8 @@ failed_files(const Definition &definition, int64_t after_run)
 	std::set<std::string> failed;
 	if (after_run < 0)
 		return failed;
-	const pg::Rows rows = pg::query(
-		"SELECT path FROM etl.file WHERE dataset = $1 AND status = 'failed' AND run_id > $2",
-		{pg::param(definition.dataset), pg::param(after_run)});
+	const pg::Rows rows =
+		pg::query(find_failed_files_sql, {pg::param(definition.dataset), pg::param(after_run)});
 	for (uint64_t i = 0; i < rows.size(); ++i)
 		failed.insert(rows.text(i, 0));
 	return failed;
@@ -416,6 +418,15 @@ expected_bytes(std::span<const StagedFile> staged)
 	return bytes;
 }
 
+constexpr char find_known_hashes_sql[] = R"(
+SELECT f.path, h.sha256
+  FROM etl.file f
+  JOIN unnest($2::text[]) p(path) USING (path)
+  CROSS JOIN LATERAL (VALUES (f.sha256), (f.archived_sha256)) h(sha256)
+ WHERE f.dataset = $1
+   AND (f.status IN ('loaded', 'archived') AND h.sha256 IS NOT NULL
+        OR f.status = 'failed' AND strpos(f.error, '"max_rejected"') > 0))";
+
 std::vector<RunFile>
 take_up(const Definition &definition, const pg::Settings &settings, const RunOptions &options,
 		std::span<StagedFile> staged, int64_t run_time, std::vector<FileTask> &tasks)
@@ -427,12 +438,8 @@ take_up(const Definition &definition, const pg::Settings &settings, const RunOpt
 	std::set<std::string> suspects;
 	if (!paths.empty())
 	{
-		const pg::Rows rows = pg::query(
-			"SELECT f.path, h.sha256 FROM etl.file f JOIN unnest($2::text[]) p(path) USING (path)"
-			" CROSS JOIN LATERAL (VALUES (f.sha256), (f.archived_sha256)) h(sha256)"
-			" WHERE f.dataset = $1 AND (f.status IN ('loaded', 'archived') AND h.sha256 IS NOT NULL"
-			" OR f.status = 'failed' AND strpos(f.error, '\"max_rejected\"') > 0)",
-			{pg::param(definition.dataset), pg::param_array(paths)});
+		const pg::Rows rows = pg::query(find_known_hashes_sql,
+										{pg::param(definition.dataset), pg::param_array(paths)});
 		for (uint64_t i = 0; i < rows.size(); ++i)
 		{
 			if (rows.is_null(i, 1))

@@ -69,12 +69,18 @@ insert_files(const std::string &dataset, int64_t run_id, const std::vector<RunFi
 				rows);
 }
 
+constexpr char read_failed_files_sql[] = R"(
+SELECT file_id, path FROM etl.file WHERE dataset = $1 AND status = 'failed')";
+
+constexpr char skip_failed_files_sql[] = R"(
+UPDATE etl.file
+   SET status = 'skipped', error = error || '; the file is not there any more'
+ WHERE file_id = ANY ($1))";
+
 void
 skip_gone_files(const std::string &dataset, const std::string &raw_dir)
 {
-	const pg::Rows rows =
-		pg::query("SELECT file_id, path FROM etl.file WHERE dataset = $1 AND status = 'failed'",
-				  {pg::param(dataset)});
+	const pg::Rows rows = pg::query(read_failed_files_sql, {pg::param(dataset)});
 	std::vector<int64_t> gone;
 	for (uint64_t i = 0; i < rows.size(); ++i)
 	{
@@ -91,9 +97,7 @@ skip_gone_files(const std::string &dataset, const std::string &raw_dir)
 	if (gone.empty())
 		return;
 	const AsCatalogOwner owner;
-	pg::execute("UPDATE etl.file SET status = 'skipped',"
-				" error = error || '; the file is not there any more' WHERE file_id = ANY ($1)",
-				{pg::param_array(gone)});
+	pg::execute(skip_failed_files_sql, {pg::param_array(gone)});
 }
 
 } // namespace etl

@@ -69,6 +69,18 @@ former_definitions_of(const Definition &definition)
 	return found;
 }
 
+constexpr char read_former_files_sql[] = R"(
+SELECT *
+  FROM (SELECT f.file_id, f.processed_path, r.dataset, r.defined_at,
+               (f.record_date - date '2000-01-01') * 24::bigint + f.record_hour AS hour
+          FROM etl.file f
+          JOIN etl.run r USING (run_id)
+         WHERE f.dataset = ANY ($1) AND f.processed_path IS NOT NULL
+           AND f.status IN ('loaded', 'archived') AND NOT f.rows_noted
+           AND r.defined_at IS NOT NULL) f
+ WHERE f.hour > $2
+ ORDER BY f.hour DESC, f.file_id)";
+
 std::vector<FormerFile>
 former_files(const Definition &definition, const FormerDefinitions &former, int64_t after,
 			 const std::string &processed_dir)
@@ -77,13 +89,7 @@ former_files(const Definition &definition, const FormerDefinitions &former, int6
 	for (const auto &[when, former_definition] : former)
 		datasets.push_back(when.first);
 	const pg::Rows rows =
-		pg::query("SELECT * FROM (SELECT f.file_id, f.processed_path, r.dataset, r.defined_at,"
-				  " (f.record_date - date '2000-01-01') * 24::bigint + f.record_hour AS hour"
-				  " FROM etl.file f JOIN etl.run r USING (run_id) WHERE f.dataset = ANY ($1)"
-				  " AND f.processed_path IS NOT NULL AND f.status IN ('loaded', 'archived')"
-				  " AND NOT f.rows_noted AND r.defined_at IS NOT NULL) f WHERE f.hour > $2"
-				  " ORDER BY f.hour DESC, f.file_id",
-				  {pg::param_array(datasets), pg::param(after)});
+		pg::query(read_former_files_sql, {pg::param_array(datasets), pg::param(after)});
 	std::vector<FormerFile> files;
 	for (uint64_t i = 0; i < rows.size(); ++i)
 		if (const auto by = former.find({rows.text(i, 2), rows.integer(i, 3)}); by != former.end())
@@ -112,6 +118,19 @@ key_reader(const ColumnType &type, const Path &path, std::string &hashes)
 		return UINT32_MAX;
 	};
 }
+
+constexpr char note_former_hours_sql[] = R"(
+INSERT INTO etl.row_partition (table_name, key_hash, hour)
+SELECT $1, k.hash, max(k.hour)
+  FROM unnest($2::bytea[], $3::bigint[]) k(hash, hour)
+ GROUP BY k.hash
+ON CONFLICT DO NOTHING)";
+
+constexpr char note_files_as_read_sql[] = R"(
+UPDATE etl.file f
+   SET rows_noted = true
+  FROM unnest($1::bigint[]) d(id)
+ WHERE f.file_id = d.id)";
 
 /// Notes what the files say; how many could be read.
 size_t
@@ -160,14 +179,9 @@ note_files(const Definition &definition, std::span<const FormerFile> files,
 		}
 	}
 	const AsCatalogOwner owner;
-	pg::execute("INSERT INTO etl.row_partition (table_name, key_hash, hour)"
-				" SELECT $1, k.hash, max(k.hour) FROM unnest($2::bytea[], $3::bigint[])"
-				" k(hash, hour) GROUP BY k.hash ON CONFLICT DO NOTHING",
-				{pg::param(quoted(definition.tables[0])), pg::param_array(BYTEAOID, keys),
-				 pg::param_array(hours)});
-	pg::execute("UPDATE etl.file f SET rows_noted = true FROM unnest($1::bigint[]) d(id)"
-				" WHERE f.file_id = d.id",
-				{pg::param_array(done)});
+	pg::execute(note_former_hours_sql, {pg::param(quoted(definition.tables[0])),
+										pg::param_array(BYTEAOID, keys), pg::param_array(hours)});
+	pg::execute(note_files_as_read_sql, {pg::param_array(done)});
 	return done.size();
 }
 

@@ -27,7 +27,7 @@ namespace
 
 /// Indexes of table $1 that may be built later. $2: columns whose values together are different in
 /// every row; null when nothing is known of that.
-const char *const eligible_sql = R"(
+constexpr char eligible_sql[] = R"(
 SELECT i.indexrelid::bigint
   FROM pg_index i
   JOIN pg_class t ON t.oid = i.indrelid
@@ -40,10 +40,10 @@ SELECT i.indexrelid::bigint
    AND a.amname = 'btree' AND i.indisvalid AND i.indisready AND i.indislive
    AND i.indimmediate AND NOT i.indisexclusion
    AND i.indexprs IS NULL AND i.indpred IS NULL
-   AND (NOT i.indisunique OR cardinality($2) =
+   AND (NOT i.indisunique OR cardinality($2::text[]) =
         (SELECT count(*)
            FROM pg_attribute c
-          WHERE c.attrelid = i.indrelid AND c.attname = ANY ($2) AND NOT c.attisdropped
+          WHERE c.attrelid = i.indrelid AND c.attname = ANY ($2::text[]) AND NOT c.attisdropped
             AND c.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1])))
  ORDER BY i.indexrelid)";
 

@@ -155,6 +155,34 @@ quarantine_rejected(const Definition &definition, const Batch &batch, int64_t ru
 		copy();
 }
 
+constexpr char delete_references_sql[] = R"(
+DELETE FROM etl.quarantine_reference q
+ USING unnest($1::bigint[]) r(id)
+ WHERE q.quarantine_id = r.id)";
+
+constexpr char release_rows_sql[] = R"(
+UPDATE etl.quarantine q
+   SET status = 'released'
+  FROM unnest($1::bigint[]) r(id)
+ WHERE q.quarantine_id = r.id)";
+
+constexpr char cut_rows_sql[] = R"(
+UPDATE etl.quarantine q
+   SET record = r.record
+  FROM unnest($1::bigint[], $2::text[]) r(id, record)
+ WHERE q.quarantine_id = r.id AND q.record_bytes IS NULL
+       -- of a longer one only the beginning was taken up
+   AND octet_length(q.record) <= $3)";
+
+constexpr char update_rows_sql[] = R"(
+UPDATE etl.quarantine q
+   SET code = r.code, violations = r.violations::jsonb, key = substr(nullif(r.key, ''), 2),
+       subject = substr(nullif(r.subject, ''), 2), run_id = $6,
+       status = CASE r.treated WHEN 1 THEN 'erased' ELSE q.status END
+  FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $7::bigint[])
+       r(id, code, violations, key, subject, treated)
+ WHERE q.quarantine_id = r.id)";
+
 void
 update_quarantine(const Definition &definition, const Batch &batch, int64_t run_id, bool with_texts,
 				  size_t max_record_size)
@@ -168,24 +196,15 @@ update_quarantine(const Definition &definition, const Batch &batch, int64_t run_
 	}
 	const WritingQuarantine writing;
 	// joins: for "= ANY" the planner looks at each element, which took longer than the DELETE
-	pg::execute("DELETE FROM etl.quarantine_reference q USING unnest($1::bigint[]) r(id)"
-				" WHERE q.quarantine_id = r.id",
-				{pg::param_array(all)});
-	pg::execute("UPDATE etl.quarantine q SET status = 'released' FROM unnest($1::bigint[]) r(id)"
-				" WHERE q.quarantine_id = r.id",
-				{pg::param_array(released)});
+	pg::execute(delete_references_sql, {pg::param_array(all)});
+	pg::execute(release_rows_sql, {pg::param_array(released)});
 	if (with_texts)
 	{
 		std::vector<std::string_view> records;
 		for (const BatchRecord &r : batch.records)
 			records.push_back(r.record->text);
-		pg::execute("UPDATE etl.quarantine q SET record = r.record"
-					" FROM unnest($1::bigint[], $2::text[]) r(id, record)"
-					" WHERE q.quarantine_id = r.id AND q.record_bytes IS NULL"
-					// of a longer one only the beginning was taken up
-					" AND octet_length(q.record) <= $3",
-					{pg::param_array(all), pg::param_array(records),
-					 pg::param(static_cast<int64_t>(max_record_size))});
+		pg::execute(cut_rows_sql, {pg::param_array(all), pg::param_array(records),
+								   pg::param(static_cast<int64_t>(max_record_size))});
 	}
 	const std::vector<const BatchRecord *> rejected = rejected_of(batch);
 	if (rejected.empty())
@@ -197,16 +216,10 @@ update_quarantine(const Definition &definition, const Batch &batch, int64_t run_
 	size_t bytes = 0;
 	const auto update = [&]
 	{
-		pg::execute(
-			"UPDATE etl.quarantine q SET code = r.code, violations = r.violations::jsonb,"
-			" key = substr(nullif(r.key, ''), 2), subject = substr(nullif(r.subject, ''), 2),"
-			" run_id = $6, status = CASE r.treated WHEN 1 THEN 'erased' ELSE q.status END"
-			" FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[],"
-			" $7::bigint[]) r(id, code, violations, key, subject, treated)"
-			" WHERE q.quarantine_id = r.id",
-			{pg::param_array(ids), pg::param_array(codes), pg::param_array(violations),
-			 pg::param_array(keys), pg::param_array(subjects), pg::param(run_id),
-			 pg::param_array(treated)});
+		pg::execute(update_rows_sql,
+					{pg::param_array(ids), pg::param_array(codes), pg::param_array(violations),
+					 pg::param_array(keys), pg::param_array(subjects), pg::param(run_id),
+					 pg::param_array(treated)});
 		copy_references(references);
 		ids.clear();
 		treated.clear();

@@ -189,6 +189,11 @@ Reload::remove_stale_processed() const
 	plan_actions(definition_.dataset, std::move(actions));
 }
 
+constexpr char forget_left_out_files_sql[] = R"(
+DELETE FROM etl.file
+ WHERE dataset = $1 AND status = 'skipped'
+   AND (archived_path = ANY ($2) OR archived_path IS NULL AND processed_path = ANY ($3)))";
+
 void
 Reload::forget_left_out() const
 {
@@ -198,20 +203,20 @@ Reload::forget_left_out() const
 	for (const StagedFile &file : stale_)
 		processed.push_back(storable_text(file.path));
 	const AsCatalogOwner owner;
-	pg::execute("DELETE FROM etl.file WHERE dataset = $1 AND status = 'skipped'"
-				" AND (archived_path = ANY ($2)"
-				" OR archived_path IS NULL AND processed_path = ANY ($3))",
+	pg::execute(forget_left_out_files_sql,
 				{pg::param(definition_.dataset), pg::param_array(views_of(archived)),
 				 pg::param_array(views_of(processed))});
 }
 
+constexpr char has_left_out_files_sql[] = R"(
+SELECT FROM etl.file
+ WHERE dataset = $1 AND status = 'skipped' AND archived_path IS NOT NULL
+ LIMIT 1)";
+
 bool
 has_left_out(const std::string &dataset)
 {
-	return !pg::query("SELECT FROM etl.file WHERE dataset = $1 AND status = 'skipped'"
-					  " AND archived_path IS NOT NULL LIMIT 1",
-					  {pg::param(dataset)})
-				.empty();
+	return !pg::query(has_left_out_files_sql, {pg::param(dataset)}).empty();
 }
 
 void

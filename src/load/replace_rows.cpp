@@ -13,7 +13,7 @@ namespace
 
 /// Whether table $1 has anything by which it may refuse a row. $2: columns that are
 /// known not to be null.
-const char *const may_refuse_sql = R"(
+constexpr char may_refuse_sql[] = R"(
 SELECT EXISTS (SELECT FROM pg_class c
                 WHERE c.oid = $1 AND (c.relkind <> 'r' OR c.relispartition OR c.relhassubclass))
     OR EXISTS (SELECT FROM pg_constraint c

@@ -35,6 +35,12 @@ tell_of_grown(const std::string &dataset)
 			   "Let producers write under a name that ends in .part, or set etl.settle_time.");
 }
 
+constexpr char read_loaded_part_sql[] = R"(
+SELECT coalesce(max(o.last_line), 0), coalesce(max(f.archived_path), '')
+  FROM etl.file f
+  JOIN etl.file o ON o.dataset = f.dataset AND o.path = f.path AND o.sha256 = f.sha256
+ WHERE f.file_id = $1)";
+
 void
 look_up_loaded_parts(std::vector<RunFile> &files, std::vector<FileTask> &tasks)
 {
@@ -45,17 +51,19 @@ look_up_loaded_parts(std::vector<RunFile> &files, std::vector<FileTask> &tasks)
 			continue;
 		files[i].grown_from = action->file_id;
 		// of a duplicate the one with the same bytes knows the line
-		const pg::Rows rows =
-			pg::query("SELECT coalesce(max(o.last_line), 0), coalesce(max(f.archived_path), '')"
-					  " FROM etl.file f JOIN etl.file o"
-					  " ON o.dataset = f.dataset AND o.path = f.path AND o.sha256 = f.sha256"
-					  " WHERE f.file_id = $1",
-					  {pg::param(action->file_id)});
+		const pg::Rows rows = pg::query(read_loaded_part_sql, {pg::param(action->file_id)});
 		files[i].part_archived_path = rows.text(0, 1);
 		tasks[i].loaded = {action->identity.size, action->sha256,
 						   static_cast<uint64_t>(rows.integer(0, 0))};
 	}
 }
+
+constexpr char read_archived_parts_sql[] = R"(
+SELECT path, file_id, size_bytes, sha256, last_line, archived_path
+  FROM etl.file
+ WHERE dataset = $1 AND path = ANY ($2) AND status IN ('loaded', 'archived')
+   AND sha256 IS NOT NULL AND last_line IS NOT NULL AND archived_path IS NOT NULL
+ ORDER BY size_bytes)";
 
 void
 look_up_archived_parts(const std::string &dataset, const pg::Settings &settings,
@@ -69,11 +77,7 @@ look_up_archived_parts(const std::string &dataset, const pg::Settings &settings,
 		by_path.emplace(files[i].path, i);
 	}
 	const pg::Rows rows =
-		pg::query("SELECT path, file_id, size_bytes, sha256, last_line, archived_path FROM etl.file"
-				  " WHERE dataset = $1 AND path = ANY ($2) AND status IN ('loaded', 'archived')"
-				  " AND sha256 IS NOT NULL AND last_line IS NOT NULL AND archived_path IS NOT NULL"
-				  " ORDER BY size_bytes",
-				  {pg::param(dataset), pg::param_array(paths)});
+		pg::query(read_archived_parts_sql, {pg::param(dataset), pg::param_array(paths)});
 	for (uint64_t row = 0; row < rows.size(); ++row)
 	{
 		const auto file = by_path.find(rows.text(row, 0));
@@ -125,6 +129,24 @@ archived_path_of_part(const RunFile &file, const pg::Settings &settings,
 	return {};
 }
 
+constexpr char discard_half_line_sql[] = R"(
+WITH half AS (UPDATE etl.quarantine
+                 SET status = 'discarded'
+               WHERE file_id = $1 AND line = $2 AND status = 'open' AND code = 'malformed'
+              RETURNING 1)
+UPDATE etl.file
+   SET quarantined = quarantined - 1
+ WHERE file_id = $1 AND EXISTS (SELECT FROM half))";
+
+constexpr char delete_actions_of_file_sql[] = R"(
+DELETE FROM etl.file_action WHERE file_id = $1 AND action IN ('archive', 'remove'))";
+
+constexpr char note_grown_file_sql[] = R"(
+UPDATE etl.file
+   SET error = $2, status = CASE status WHEN 'loaded' THEN 'archived' ELSE status END,
+       archived_path = CASE WHEN $3 THEN $4 ELSE archived_path END
+ WHERE file_id = $1)";
+
 void
 record_grown(const std::vector<RunFile> &files)
 {
@@ -139,11 +161,7 @@ record_grown(const std::vector<RunFile> &files)
 			continue;
 		// the half of a record is none, now that the whole of it has come
 		if (has_rest && file.outcome.rest->is_cut)
-			pg::execute("WITH half AS (UPDATE etl.quarantine SET status = 'discarded'"
-						"  WHERE file_id = $1 AND line = $2 AND status = 'open'"
-						"  AND code = 'malformed' RETURNING 1)"
-						" UPDATE etl.file SET quarantined = quarantined - 1"
-						" WHERE file_id = $1 AND EXISTS (SELECT FROM half)",
+			pg::execute(discard_half_line_sql,
 						{pg::param(file.grown_from),
 						 pg::param(static_cast<int64_t>(file.outcome.rest->last_line))});
 		// the archived file holds both parts, and each knows it: erasures look there for either
@@ -153,12 +171,8 @@ record_grown(const std::vector<RunFile> &files)
 					  std::to_string(file.file_id)
 				: "raw file was changed or replaced before it could be archived";
 		supersede_unfinished(file.grown_from);
-		pg::execute("DELETE FROM etl.file_action WHERE file_id = $1"
-					" AND action IN ('archive', 'remove')",
-					{pg::param(file.grown_from)});
-		pg::execute("UPDATE etl.file SET error = $2, status = CASE status WHEN 'loaded' THEN"
-					" 'archived' ELSE status END, archived_path = CASE WHEN $3 THEN $4"
-					" ELSE archived_path END WHERE file_id = $1",
+		pg::execute(delete_actions_of_file_sql, {pg::param(file.grown_from)});
+		pg::execute(note_grown_file_sql,
 					{pg::param(file.grown_from), pg::param(told), pg::param(has_rest),
 					 pg::param(storable_text(file.archived_path))});
 	}

@@ -56,6 +56,13 @@ keeps_row_partitions(const Definition &definition)
 	return !has(Source::record_date) || !has(Source::record_hour);
 }
 
+constexpr char may_have_unmarked_rows_sql[] = R"(
+SELECT EXISTS (SELECT FROM etl.row_partition WHERE table_name = $1)
+       OR EXISTS (SELECT FROM etl.former_definition f
+                   WHERE (f.dataset = $2 OR f.definition #>> '{x-etl,tables,0,name}' = $3)
+                     AND NOT (f.definition @? '$."x-etl".tables[0].columns[*].from ? (@ == "$record_date")'
+                              AND f.definition @? '$."x-etl".tables[0].columns[*].from ? (@ == "$record_hour")')))";
+
 bool
 may_have_unmarked_rows(const Definition &definition)
 {
@@ -63,16 +70,18 @@ may_have_unmarked_rows(const Definition &definition)
 		keeps_row_partitions(definition))
 		return false;
 	const AsCatalogOwner owner;
-	return pg::query("SELECT EXISTS (SELECT FROM etl.row_partition WHERE table_name = $1) OR EXISTS"
-					 " (SELECT FROM etl.former_definition f WHERE (f.dataset = $2"
-					 "  OR f.definition #>> '{x-etl,tables,0,name}' = $3) AND NOT"
-					 "  (f.definition @? '$.\"x-etl\".tables[0].columns[*].from"
-					 " ? (@ == \"$record_date\")' AND f.definition @?"
-					 "  '$.\"x-etl\".tables[0].columns[*].from ? (@ == \"$record_hour\")'))",
+	return pg::query(may_have_unmarked_rows_sql,
 					 {table_of(definition), pg::param(definition.dataset),
 					  pg::param(definition.tables[0].name)})
 		.boolean(0, 0);
 }
+
+constexpr char find_late_rows_sql[] = R"(
+SELECT k.i, p.hour IS NULL
+  FROM unnest($2::bytea[], $3::bigint[]) WITH ORDINALITY k(hash, hour, i)
+  LEFT JOIN etl.row_partition p ON p.table_name = $1 AND p.key_hash = k.hash
+ WHERE p.hour IS NULL
+    OR p.hour > k.hour)";
 
 std::vector<size_t>
 late_rows(const Definition &definition, const std::vector<std::string_view> &keys,
@@ -83,11 +92,7 @@ late_rows(const Definition &definition, const std::vector<std::string_view> &key
 	for (bool again = true; again;)
 	{
 		const pg::Rows rows =
-			pg::query("SELECT k.i, p.hour IS NULL FROM unnest($2::bytea[], $3::bigint[])"
-					  " WITH ORDINALITY k(hash, hour, i) LEFT JOIN etl.row_partition p"
-					  " ON p.table_name = $1 AND p.key_hash = k.hash"
-					  " WHERE p.hour IS NULL OR p.hour > k.hour",
-					  {table_of(definition), hashes, pg::param_array(hours)});
+			pg::query(find_late_rows_sql, {table_of(definition), hashes, pg::param_array(hours)});
 		late.clear();
 		int64_t earliest = INT64_MAX;
 		for (uint64_t i = 0; i < rows.size(); ++i)
@@ -103,6 +108,14 @@ late_rows(const Definition &definition, const std::vector<std::string_view> &key
 	return late;
 }
 
+constexpr char note_hours_of_keys_sql[] = R"(
+INSERT INTO etl.row_partition AS p (table_name, key_hash, hour)
+SELECT $1, k.hash, max(k.hour)
+  FROM unnest($2::bytea[], $3::bigint[]) k(hash, hour)
+ GROUP BY k.hash
+ON CONFLICT (table_name, key_hash) DO UPDATE SET hour = excluded.hour
+ WHERE p.hour <> excluded.hour)";
+
 void
 note_row_partitions(const Definition &definition, const std::vector<std::string_view> &keys,
 					const std::vector<int64_t> &hours)
@@ -110,21 +123,23 @@ note_row_partitions(const Definition &definition, const std::vector<std::string_
 	if (keys.empty())
 		return;
 	const AsCatalogOwner owner;
-	pg::execute("INSERT INTO etl.row_partition AS p (table_name, key_hash, hour)"
-				" SELECT $1, k.hash, max(k.hour) FROM unnest($2::bytea[], $3::bigint[])"
-				" k(hash, hour) GROUP BY k.hash"
-				" ON CONFLICT (table_name, key_hash) DO UPDATE SET hour = excluded.hour"
-				" WHERE p.hour <> excluded.hour",
+	pg::execute(note_hours_of_keys_sql,
 				{table_of(definition), hashes_of(keys), pg::param_array(hours)});
 }
+
+constexpr char any_hour_of_table_sql[] = R"(
+SELECT EXISTS (SELECT FROM etl.row_partition WHERE table_name = $1))";
 
 bool
 any_row_partitions(const Definition &definition)
 {
-	return pg::query("SELECT EXISTS (SELECT FROM etl.row_partition WHERE table_name = $1)",
-					 {table_of(definition)})
-		.boolean(0, 0);
+	return pg::query(any_hour_of_table_sql, {table_of(definition)}).boolean(0, 0);
 }
+
+constexpr char forget_hours_of_keys_sql[] = R"(
+DELETE FROM etl.row_partition p
+ USING unnest($2::bytea[]) k(hash)
+ WHERE p.table_name = $1 AND p.key_hash = k.hash)";
 
 void
 forget_row_partitions(const Definition &definition, const std::vector<std::string_view> &keys)
@@ -132,19 +147,21 @@ forget_row_partitions(const Definition &definition, const std::vector<std::strin
 	if (keys.empty())
 		return;
 	const AsCatalogOwner owner;
-	pg::execute("DELETE FROM etl.row_partition p USING unnest($2::bytea[]) k(hash)"
-				" WHERE p.table_name = $1 AND p.key_hash = k.hash",
-				{table_of(definition), hashes_of(keys)});
+	pg::execute(forget_hours_of_keys_sql, {table_of(definition), hashes_of(keys)});
 }
+
+constexpr char rename_table_of_hours_sql[] = R"(
+UPDATE etl.row_partition p
+   SET table_name = $2
+ WHERE p.table_name = $1
+   AND NOT EXISTS (SELECT FROM etl.row_partition n
+                    WHERE n.table_name = $2 AND n.key_hash = p.key_hash))";
 
 void
 move_row_partitions(const TableDefinition &from, const TableDefinition &to)
 {
 	const AsCatalogOwner owner;
-	pg::execute("UPDATE etl.row_partition p SET table_name = $2 WHERE p.table_name = $1"
-				" AND NOT EXISTS (SELECT FROM etl.row_partition n WHERE n.table_name = $2"
-				"  AND n.key_hash = p.key_hash)",
-				{pg::param(quoted(from)), pg::param(quoted(to))});
+	pg::execute(rename_table_of_hours_sql, {pg::param(quoted(from)), pg::param(quoted(to))});
 }
 
 } // namespace etl

@@ -13,7 +13,7 @@ namespace
 
 /// $1: tables where somebody was found; $2: all tables of definitions. Of a view the tables below
 /// it are told, through other views.
-constexpr const char *dependents_sql = R"(
+constexpr char dependents_sql[] = R"(
 WITH RECURSIVE ancestor(root, oid) AS (
 	SELECT t, t FROM unnest($1::bigint[]::oid[]) t
 	UNION
@@ -43,6 +43,13 @@ SELECT format('%I.%I', n.nspname, c.relname), d.kind,
    AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_class'::regclass AND e.objid = d.oid
                       AND e.deptype = 'e')
  GROUP BY 1, 2 ORDER BY 1)";
+
+constexpr char names_of_materialized_views_sql[] = R"(
+SELECT format('%I.%I', n.nspname, c.relname)
+  FROM etl.materialized_views(ARRAY(SELECT unnest($1::bigint[])::oid)) v
+  JOIN pg_class c ON c.oid = v.view
+  JOIN pg_namespace n ON n.oid = c.relnamespace
+ ORDER BY 1)";
 
 } // namespace
 
@@ -81,11 +88,7 @@ add_dependents(const Catalog &catalog, const std::string &dataset, ErasureReport
 		told.insert(rows.text(i, 0));
 	}
 	const AsCatalogOwner owner;
-	const pg::Rows views = pg::query(
-		"SELECT format('%I.%I', n.nspname, c.relname) FROM etl.materialized_views(ARRAY(SELECT"
-		" unnest($1::bigint[])::oid)) v JOIN pg_class c ON c.oid = v.view"
-		" JOIN pg_namespace n ON n.oid = c.relnamespace ORDER BY 1",
-		{pg::param_array(roots)});
+	const pg::Rows views = pg::query(names_of_materialized_views_sql, {pg::param_array(roots)});
 	for (uint64_t i = 0; i < views.size(); ++i)
 		if (told.count(views.text(i, 0)) == 0)
 			report.held.emplace_back(views.text(i, 0),

@@ -143,12 +143,14 @@ Eraser::note_invalid_definitions()
 						   "it was dropped, and its last definition is not valid: " + error);
 }
 
+constexpr char hash_definitions_sql[] = R"(
+SELECT name, md5(definition::text) FROM etl.dataset ORDER BY name)";
+
 /// What is done depends on them.
 void
 Eraser::fingerprint_definitions()
 {
-	const pg::Rows rows =
-		pg::query("SELECT name, md5(definition::text) FROM etl.dataset ORDER BY name");
+	const pg::Rows rows = pg::query(hash_definitions_sql);
 	for (uint64_t i = 0; i < rows.size(); ++i)
 		report_.fingerprint.push_back("definition " + rows.text(i, 0) + " " + rows.text(i, 1));
 }
@@ -236,11 +238,14 @@ Eraser::run_words()
 	erase_all_unnamed_quarantine();
 }
 
+constexpr char datasets_in_quarantine_sql[] = R"(
+SELECT DISTINCT dataset FROM etl.quarantine ORDER BY 1)";
+
 /// What names nobody in quarantine, and in the files that it came from.
 void
 Eraser::erase_all_unnamed_quarantine()
 {
-	const pg::Rows rows = pg::query("SELECT DISTINCT dataset FROM etl.quarantine ORDER BY 1");
+	const pg::Rows rows = pg::query(datasets_in_quarantine_sql);
 	for (uint64_t i = 0; i < rows.size(); ++i)
 		erase_unnamed_quarantine(rows.text(i, 0));
 	for (const auto &[name, files] : quarantined_files_)

@@ -102,6 +102,11 @@ is_reached_without_links(const std::string &path, const std::string &directory)
 	return fd.get() >= 0;
 }
 
+constexpr char latest_exports_sql[] = R"(
+SELECT DISTINCT ON (path) export_id, path
+  FROM etl.export
+ ORDER BY path, export_id DESC)";
+
 } // namespace
 
 /// Files that etl_export wrote of the people's rows: rewritten as the others where they lie in
@@ -116,8 +121,7 @@ Eraser::find_exports()
 		return;
 	// the last that was written to a place says what stands there, whosever rows and under
 	// whatever name
-	const pg::Rows rows = pg::query("SELECT DISTINCT ON (path) export_id, path FROM etl.export"
-									" ORDER BY path, export_id DESC");
+	const pg::Rows rows = pg::query(latest_exports_sql);
 	const std::string processed_dir = pg::Settings::lasting().processed_dir;
 	std::map<std::string, int64_t> last;
 	for (uint64_t i = 0; i < rows.size(); ++i)
@@ -136,15 +140,18 @@ Eraser::find_exports()
 		find_exports_of(name, ids, processed_dir);
 }
 
+constexpr char read_exports_sql[] = R"(
+SELECT export_id, path, format, anonymized, exported_at
+  FROM etl.export
+ WHERE dataset = $1 AND export_id = ANY ($2)
+ ORDER BY path)";
+
 /// ids: of etl.export, those that say what stands somewhere.
 void
 Eraser::find_exports_of(const std::string &dataset, const std::vector<int64_t> &ids,
 						const std::string &processed_dir)
 {
-	const pg::Rows rows =
-		pg::query("SELECT export_id, path, format, anonymized, exported_at FROM etl.export"
-				  " WHERE dataset = $1 AND export_id = ANY ($2) ORDER BY path",
-				  {pg::param(dataset), pg::param_array(ids)});
+	const pg::Rows rows = pg::query(read_exports_sql, {pg::param(dataset), pg::param_array(ids)});
 	for (uint64_t i = 0; i < rows.size(); ++i)
 	{
 		const Reading *const reading = readings_.of_export(dataset, rows.integer(i, 4));

@@ -66,17 +66,19 @@ Eraser::erase_files()
 	note_rewritten_exports();
 }
 
+constexpr char count_forgotten_records_sql[] = R"(
+SELECT count(*)
+  FROM etl.file f
+ WHERE f.dataset = $1 AND f.quarantined > 0 AND f.archived_path IS NOT NULL
+   AND f.quarantined > (SELECT count(*) FROM etl.quarantine q WHERE q.file_id = f.file_id))";
+
 /// Records that name nobody where they should are known from quarantine only, and retention, or
 /// somebody, may have removed them there.
 void
 Eraser::remark_forgotten_records(const std::string &dataset)
 {
 	const int64_t files =
-		pg::query("SELECT count(*) FROM etl.file f WHERE f.dataset = $1 AND f.quarantined > 0"
-				  " AND f.archived_path IS NOT NULL AND f.quarantined >"
-				  " (SELECT count(*) FROM etl.quarantine q WHERE q.file_id = f.file_id)",
-				  {pg::param(dataset)})
-			.integer(0, 0);
+		pg::query(count_forgotten_records_sql, {pg::param(dataset)}).integer(0, 0);
 	if (files > 0)
 		report_.remarks.emplace_back(
 			"archived", std::to_string(files) +
@@ -86,6 +88,12 @@ Eraser::remark_forgotten_records(const std::string &dataset)
 							"not name its person where it should is not searched for there; "
 							"etl_locate finds it");
 }
+
+constexpr char note_hashes_of_exports_sql[] = R"(
+UPDATE etl.export e
+   SET sha256 = r.hash
+  FROM unnest($1::bigint[], $2::bytea[]) r(id, hash)
+ WHERE e.export_id = r.id)";
 
 void
 Eraser::note_rewritten_exports()
@@ -100,8 +108,7 @@ Eraser::note_rewritten_exports()
 		hashes.push_back(hash);
 	}
 	const AsCatalogOwner owner;
-	pg::execute("UPDATE etl.export e SET sha256 = r.hash FROM unnest($1::bigint[], $2::bytea[])"
-				" r(id, hash) WHERE e.export_id = r.id",
+	pg::execute(note_hashes_of_exports_sql,
 				{pg::param_array(ids), pg::param_array(17 /* bytea */, hashes)});
 }
 
@@ -135,22 +142,28 @@ Eraser::find_files(const std::string &dataset, const std::vector<int64_t> &subje
 						std::span(ids).subspan(begin, std::min(at_once, ids.size() - begin)));
 }
 
+constexpr char read_files_with_duplicates_sql[] = R"(
+WITH held AS MATERIALIZED (SELECT f.*, r.defined_at
+                             FROM unnest($2::bigint[]) i(id)
+                             JOIN etl.file f ON f.file_id = i.id
+                             LEFT JOIN etl.run r USING (run_id))
+SELECT file_id, coalesce(processed_path, ''), coalesce(archived_path, ''), status = 'duplicate',
+       defined_at, file_id
+  FROM held
+ -- they were read by what the one was read by of which they are duplicates
+ UNION
+SELECT d.file_id, coalesce(d.processed_path, ''), coalesce(d.archived_path, ''), true,
+       held.defined_at, CASE WHEN d.sha256 = held.sha256 THEN held.file_id END
+  FROM held
+  JOIN etl.file d ON d.dataset = $1 AND d.path = held.path AND d.status = 'duplicate'
+ ORDER BY 1, 6)";
+
 void
 Eraser::find_some_files(const std::string &dataset, std::span<const int64_t> ids)
 {
 	const pg::MemoryScope memory_scope;
 	const pg::Rows rows = pg::query(
-		"WITH held AS MATERIALIZED (SELECT f.*, r.defined_at"
-		" FROM unnest($2::bigint[]) i(id) JOIN etl.file f ON f.file_id = i.id"
-		" LEFT JOIN etl.run r USING (run_id))"
-		" SELECT file_id, coalesce(processed_path, ''), coalesce(archived_path, ''),"
-		" status = 'duplicate', defined_at, file_id FROM held"
-		// they were read by what the one was read by of which they are duplicates
-		" UNION SELECT d.file_id, coalesce(d.processed_path, ''), "
-		"coalesce(d.archived_path, ''), true, held.defined_at,"
-		" CASE WHEN d.sha256 = held.sha256 THEN held.file_id END"
-		" FROM held JOIN etl.file d ON d.dataset = $1 AND d.path = held.path"
-		" AND d.status = 'duplicate' ORDER BY 1, 6",
+		read_files_with_duplicates_sql,
 		{pg::param(dataset), pg::param_array(std::vector<int64_t>(ids.begin(), ids.end()))});
 	std::vector<Copy> copies;
 	std::vector<std::string> paths;
@@ -348,6 +361,12 @@ Eraser::add_staged(const StagedFile &file)
 	add_copy(std::move(copy));
 }
 
+constexpr char note_hashes_of_archived_files_sql[] = R"(
+UPDATE etl.file f
+   SET archived_sha256 = r.hash
+  FROM unnest($1::bigint[], $2::bytea[]) r(id, hash)
+ WHERE f.file_id = r.id)";
+
 void
 Eraser::rewrite_files()
 {
@@ -424,8 +443,7 @@ Eraser::rewrite_files()
 	if (!rewritten_archives_.empty())
 	{
 		const AsCatalogOwner owner;
-		pg::execute("UPDATE etl.file f SET archived_sha256 = r.hash"
-					" FROM unnest($1::bigint[], $2::bytea[]) r(id, hash) WHERE f.file_id = r.id",
+		pg::execute(note_hashes_of_archived_files_sql,
 					{pg::param_array(rewritten_archives_),
 					 pg::param_array(17 /* bytea */,
 									 std::vector<std::string_view>(rewritten_hashes_.begin(),

@@ -48,6 +48,19 @@ without_names(const std::string &violations, const RefusedRecord &names)
 	return is_changed ? json.dump() : violations;
 }
 
+constexpr char write_treated_rows_sql[] = R"(
+UPDATE etl.quarantine q
+   SET record = r.record, record_bytes = NULL, violations = r.violations::jsonb,
+       status = CASE q.status WHEN 'open' THEN 'erased' ELSE q.status END,
+       key = CASE WHEN NOT $3 THEN q.key END, subject = CASE WHEN NOT $3 THEN q.subject END
+  FROM unnest($1::bigint[], $2::text[], $4::text[]) r(id, record, violations)
+ WHERE q.quarantine_id = r.id)";
+
+constexpr char delete_references_sql[] = R"(
+DELETE FROM etl.quarantine_reference r
+ USING unnest($1::bigint[]) g(id)
+ WHERE r.quarantine_id = g.id)";
+
 /// Records found, to be written back.
 struct Treated
 {
@@ -72,12 +85,7 @@ struct Treated
 		// a released record stays released: its line is in a processed file, and replay counts on
 		// that; what was given up by hand stays given up
 		pg::execute(
-			"UPDATE etl.quarantine q SET record = r.record, record_bytes = NULL,"
-			" violations = r.violations::jsonb,"
-			" status = CASE q.status WHEN 'open' THEN 'erased' ELSE q.status END,"
-			" key = CASE WHEN NOT $3 THEN q.key END, subject = CASE WHEN NOT $3 THEN q.subject END"
-			" FROM unnest($1::bigint[], $2::text[], $4::text[]) r(id, record, violations)"
-			" WHERE q.quarantine_id = r.id",
+			write_treated_rows_sql,
 			{pg::param_array(ids),
 			 pg::param_array(std::vector<std::string_view>(records.begin(), records.end())),
 			 pg::param(forget_key),
@@ -88,9 +96,7 @@ struct Treated
 			if (records[i] == erased_text)
 				gone.push_back(ids[i]);
 		if (!gone.empty())
-			pg::execute("DELETE FROM etl.quarantine_reference r USING unnest($1::bigint[]) g(id)"
-						" WHERE r.quarantine_id = g.id",
-						{pg::param_array(gone)});
+			pg::execute(delete_references_sql, {pg::param_array(gone)});
 		ids.clear();
 		records.clear();
 		violations.clear();
@@ -119,13 +125,16 @@ struct QuarantineEraser
 	}
 };
 
+constexpr char datasets_in_quarantine_sql[] = R"(
+SELECT DISTINCT dataset FROM etl.quarantine ORDER BY 1)";
+
 } // namespace
 
 void
 Eraser::erase_quarantine()
 {
 	std::set<std::string> datasets;
-	const pg::Rows rows = pg::query("SELECT DISTINCT dataset FROM etl.quarantine ORDER BY 1");
+	const pg::Rows rows = pg::query(datasets_in_quarantine_sql);
 	for (uint64_t i = 0; i < rows.size(); ++i)
 		datasets.insert(rows.text(i, 0));
 	// first all that name the people: the emails in them are looked for in what names nobody
@@ -244,17 +253,27 @@ Eraser::erase_quarantine_of(const std::string &dataset, const std::string &condi
 		report_.places.push_back(std::move(place));
 }
 
+constexpr char find_files_that_named_nobody_sql[] = R"(
+SELECT DISTINCT dataset, file_id
+  FROM etl.quarantine
+ WHERE named_nobody AND file_id IS NOT NULL)";
+
 /// Archived files hold records as they came. Of one that named nobody, or somebody else, and was
 /// then mended by hand, quarantine does not say any more whose it was.
 void
 Eraser::add_mended_files()
 {
 	add_mended_lines();
-	const pg::Rows rows = pg::query("SELECT DISTINCT dataset, file_id FROM etl.quarantine"
-									" WHERE named_nobody AND file_id IS NOT NULL");
+	const pg::Rows rows = pg::query(find_files_that_named_nobody_sql);
 	for (uint64_t i = 0; i < rows.size(); ++i)
 		quarantined_files_[rows.text(i, 0)].insert(rows.integer(i, 1));
 }
+
+constexpr char find_mended_lines_sql[] = R"(
+SELECT dataset, file_id, line, subject
+  FROM etl.quarantine
+ WHERE subject = ANY ($1) AND mended_at IS NOT NULL AND file_id IS NOT NULL
+   AND line IS NOT NULL)";
 
 /// What came of a record that was mended and is the people's now need not name them: its line says
 /// that it is theirs.
@@ -263,10 +282,7 @@ Eraser::add_mended_lines()
 {
 	if (texts_.empty())
 		return;
-	const pg::Rows rows = pg::query(
-		"SELECT dataset, file_id, line, subject FROM etl.quarantine WHERE subject = ANY ($1)"
-		" AND mended_at IS NOT NULL AND file_id IS NOT NULL AND line IS NOT NULL",
-		{texts()});
+	const pg::Rows rows = pg::query(find_mended_lines_sql, {texts()});
 	for (uint64_t i = 0; i < rows.size(); ++i)
 	{
 		const auto person = by_subject_.find(rows.text(i, 3));

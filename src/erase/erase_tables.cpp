@@ -73,14 +73,14 @@ rows_about(const Catalog &catalog, const Definition &definition, const TableDefi
 	return rows;
 }
 
+constexpr char has_rules_sql[] = R"(
+SELECT 1 FROM pg_rewrite WHERE ev_class = $1::oid AND ev_type <> '1' LIMIT 1)";
+
 /// Has it rules? (Those of its partitions and children do not count for a statement on it.)
 bool
 has_rules(const TableDefinition &table)
 {
-	return !pg::query(
-				"SELECT 1 FROM pg_rewrite WHERE ev_class = $1::oid AND ev_type <> '1' LIMIT 1",
-				{pg::param(static_cast<int64_t>(find_table(table)))})
-				.empty();
+	return !pg::query(has_rules_sql, {pg::param(static_cast<int64_t>(find_table(table)))}).empty();
 }
 
 /// What a statement that returns s.subject for each row returns: how many it was for each.

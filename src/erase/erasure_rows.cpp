@@ -80,6 +80,35 @@ untreated_places(const ErasureReport &report, size_t request)
 	return array.empty() ? array : array + "}";
 }
 
+constexpr char insert_erasures_sql[] = R"(
+INSERT INTO etl.erasure AS e (erasure_id, dataset, received_at, source, subject, email, status,
+                              completed_at, row_count, file_count, conflict, remarks, error,
+                              untreated)
+SELECT r.id, $1, coalesce(nullif(r.received, '')::timestamptz, now()), r.source,
+       nullif(r.subject, ''), nullif(r.email, ''), r.status,
+       CASE WHEN r.status IN ('completed', 'not_found') THEN clock_timestamp() END, r.row_count,
+       r.file_count, r.conflict <> 0, CASE WHEN r.treated <> 0 THEN nullif($11, '')::jsonb END,
+       CASE WHEN r.status = 'failed' THEN nullif(r.failure, '') END, nullif(r.untreated, '')::text[]
+  FROM unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[],
+              $8::bigint[], $9::bigint[], $10::text[], $12::text[], $13::bigint[], $14::text[])
+       r(id, source, subject, email, status, row_count, file_count, conflict, received, failure,
+         treated, untreated)
+ON CONFLICT (erasure_id) DO UPDATE SET status =
+       -- of one that was treated but for some places before, the rest may hold nothing
+       CASE WHEN excluded.status = 'not_found' AND e.untreated IS NOT NULL
+                 AND e.row_count + e.file_count > 0
+            THEN 'completed'
+            ELSE excluded.status END,
+       completed_at = excluded.completed_at,
+       row_count = greatest(excluded.row_count,
+                            CASE WHEN e.untreated IS NOT NULL THEN e.row_count END),
+       file_count = greatest(excluded.file_count,
+                             CASE WHEN e.untreated IS NOT NULL THEN e.file_count END),
+       remarks = excluded.remarks, error = excluded.error, waits_for = NULL,
+       untreated = excluded.untreated,
+       -- of one that waited: this transaction treats, and what it leaves is to be purged
+       xid = excluded.xid, purged_at = NULL)";
+
 /// from: the index of the first of them among all that were asked for.
 void
 insert_erasures(const std::string &dataset, Requests requests, size_t from,
@@ -106,32 +135,7 @@ insert_erasures(const std::string &dataset, Requests requests, size_t from,
 		failures.push_back(request.failure.empty() ? request.obstacle : request.failure);
 	}
 	pg::execute(
-		"INSERT INTO etl.erasure AS e (erasure_id, dataset, received_at, source, subject, email, "
-		"status,"
-		" completed_at, row_count, file_count, conflict, remarks, error, untreated)"
-		" SELECT r.id, $1, coalesce(nullif(r.received, '')::timestamptz, now()), r.source,"
-		" nullif(r.subject, ''), nullif(r.email, ''), r.status,"
-		" CASE WHEN r.status IN ('completed', 'not_found') THEN clock_timestamp() END,"
-		" r.row_count, r.file_count, r.conflict <> 0,"
-		" CASE WHEN r.treated <> 0 THEN nullif($11, '')::jsonb END,"
-		" CASE WHEN r.status = 'failed' THEN nullif(r.failure, '') END,"
-		" nullif(r.untreated, '')::text[]"
-		" FROM unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[],"
-		" $8::bigint[], $9::bigint[], $10::text[], $12::text[], $13::bigint[], $14::text[])"
-		" r(id, source, subject, email, status, row_count, file_count, conflict, received,"
-		" failure, treated, untreated)"
-		" ON CONFLICT (erasure_id) DO UPDATE SET status ="
-		// of one that was treated but for some places before, the rest may hold nothing
-		"  CASE WHEN excluded.status = 'not_found' AND e.untreated IS NOT NULL"
-		"  AND e.row_count + e.file_count > 0 THEN 'completed' ELSE excluded.status END,"
-		" completed_at = excluded.completed_at,"
-		" row_count = greatest(excluded.row_count, CASE WHEN e.untreated IS NOT NULL"
-		"  THEN e.row_count END), file_count = greatest(excluded.file_count,"
-		"  CASE WHEN e.untreated IS NOT NULL THEN e.file_count END),"
-		" remarks = excluded.remarks, error = excluded.error,"
-		" waits_for = NULL, untreated = excluded.untreated,"
-		// of one that waited: this transaction treats, and what it leaves is to be purged
-		" xid = excluded.xid, purged_at = NULL",
+		insert_erasures_sql,
 		{pg::param(dataset), pg::param_array(ids), pg::param_array(sources),
 		 pg::param_array(subjects), pg::param_array(emails), pg::param_array(statuses),
 		 pg::param_array(rows), pg::param_array(files), pg::param_array(conflicts),
@@ -224,6 +228,13 @@ journal_status(const ErasureRequest &request)
 			   : request.status;
 }
 
+constexpr char note_awaited_paths_sql[] = R"(
+UPDATE etl.erasure e
+   SET waits_for = w.paths
+  FROM (SELECT id, array_agg(path) FROM unnest($1::bigint[], $2::text[]) u(id, path) GROUP BY id)
+       w(id, paths)
+ WHERE e.erasure_id = w.id)";
+
 /// Whom only files keep from being erased: what they are.
 void
 set_waits_for(Requests requests)
@@ -238,10 +249,7 @@ set_waits_for(Requests requests)
 				paths.push_back(*path);
 			}
 	if (!ids.empty())
-		pg::execute("UPDATE etl.erasure e SET waits_for = w.paths FROM (SELECT id, array_agg(path)"
-					" FROM unnest($1::bigint[], $2::text[]) u(id, path) GROUP BY id) w(id, paths)"
-					" WHERE e.erasure_id = w.id",
-					{pg::param_array(ids), pg::param_array(paths)});
+		pg::execute(note_awaited_paths_sql, {pg::param_array(ids), pg::param_array(paths)});
 }
 
 /// Says what became of the request, and by what it is known from now on.
@@ -308,26 +316,37 @@ warn_of_waiting(std::span<const ErasureRequest> requests)
 				  "next run completes them.");
 }
 
+constexpr char any_waiting_erasure_sql[] = R"(
+SELECT FROM etl.erasure WHERE waits_for IS NOT NULL LIMIT 1)";
+
+constexpr char complete_waiting_erasures_sql[] = R"(
+WITH done AS MATERIALIZED (SELECT e.erasure_id
+                             FROM etl.erasure e
+                            WHERE e.waits_for IS NOT NULL AND e.status = 'failed'
+                              AND NOT EXISTS (SELECT FROM etl.file_action a
+                                               WHERE a.from_path = ANY (e.waits_for)
+                                                  OR a.to_path = ANY (e.waits_for))
+                              FOR UPDATE SKIP LOCKED)
+UPDATE etl.erasure e
+   SET waits_for = NULL,
+       -- what could not be looked into is etl_erase_failed's
+       error = CASE WHEN e.untreated IS NOT NULL THEN e.error END,
+       completed_at = CASE WHEN e.untreated IS NULL THEN clock_timestamp() END,
+       status = CASE WHEN e.untreated IS NOT NULL THEN e.status
+                     WHEN e.row_count > 0 OR e.file_count > 0 THEN 'completed'
+                     ELSE 'not_found' END
+  FROM done
+ WHERE e.erasure_id = done.erasure_id
+RETURNING e.erasure_id, e.status)";
+
 std::vector<int64_t>
 complete_waiting_erasures()
 {
 	const AsCatalogOwner owner;
-	if (pg::query("SELECT FROM etl.erasure WHERE waits_for IS NOT NULL LIMIT 1").empty())
+	if (pg::query(any_waiting_erasure_sql).empty())
 		return {};
 	// one that another session completes is passed over
-	const pg::Rows rows = pg::query(
-		"WITH done AS MATERIALIZED (SELECT e.erasure_id FROM etl.erasure e"
-		"  WHERE e.waits_for IS NOT NULL AND e.status = 'failed' AND NOT EXISTS"
-		"   (SELECT FROM etl.file_action a"
-		"    WHERE a.from_path = ANY (e.waits_for) OR a.to_path = ANY (e.waits_for))"
-		"  FOR UPDATE SKIP LOCKED)"
-		" UPDATE etl.erasure e SET waits_for = NULL,"
-		// what could not be looked into is etl_erase_failed's
-		" error = CASE WHEN e.untreated IS NOT NULL THEN e.error END,"
-		" completed_at = CASE WHEN e.untreated IS NULL THEN clock_timestamp() END, status ="
-		"  CASE WHEN e.untreated IS NOT NULL THEN e.status WHEN e.row_count > 0 OR e.file_count > "
-		"0 THEN 'completed' ELSE 'not_found' END"
-		" FROM done WHERE e.erasure_id = done.erasure_id RETURNING e.erasure_id, e.status");
+	const pg::Rows rows = pg::query(complete_waiting_erasures_sql);
 	std::vector<int64_t> ids;
 	std::vector<AuditEntry> entries;
 	for (uint64_t i = 0; i < rows.size(); ++i)
@@ -340,6 +359,9 @@ complete_waiting_erasures()
 	append_audit(entries);
 	return ids;
 }
+
+constexpr char time_of_transaction_sql[] = R"(
+SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))";
 
 void
 record_erasures(const std::string &dataset, const std::string &secret,
@@ -378,9 +400,7 @@ record_erasures(const std::string &dataset, const std::string &secret,
 		set_tombstones(dataset, chunk, tombstones);
 		pg::check_for_interrupts();
 	}
-	const std::string now = pg::query("SELECT to_char(now() AT TIME ZONE 'UTC',"
-									  " 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')")
-								.text(0, 0);
+	const std::string now = pg::query(time_of_transaction_sql).text(0, 0);
 	// who locks both, journal and audit trail, locks them in this order
 	report.journal = append_journal(requests.size(),
 									[&](size_t i)

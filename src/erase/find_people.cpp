@@ -85,6 +85,12 @@ search_file(const Catalog &catalog, const Definition &definition, const std::str
 	}
 }
 
+constexpr char read_paths_of_files_sql[] = R"(
+SELECT coalesce(processed_path, ''), coalesce(archived_path, '')
+  FROM etl.file
+ WHERE file_id = ANY ($1)
+ ORDER BY file_id)";
+
 /// The same for the processed and archived files of a dataset.
 template <typename Visit>
 void
@@ -96,10 +102,8 @@ for_people_in_files(const Catalog &catalog, const Definition &definition, const 
 	std::sort(hashes.begin(), hashes.end());
 	const pg::Settings settings = pg::Settings::current();
 	const Identities identities(secret);
-	const pg::Rows rows =
-		pg::query("SELECT coalesce(processed_path, ''), coalesce(archived_path, '')"
-				  " FROM etl.file WHERE file_id = ANY ($1) ORDER BY file_id",
-				  {pg::param_array(files_of_subjects(definition.dataset, hashes))});
+	const pg::Rows rows = pg::query(
+		read_paths_of_files_sql, {pg::param_array(files_of_subjects(definition.dataset, hashes))});
 	bool more = true;
 	for (uint64_t i = 0; i < rows.size() && more; ++i)
 		for (const std::string &path :
@@ -109,6 +113,11 @@ for_people_in_files(const Catalog &catalog, const Definition &definition, const 
 				search_file(catalog, definition, path, hashes, identities, settings.max_record_size,
 							more, visit);
 }
+
+constexpr char read_long_records_sql[] = R"(
+SELECT record
+  FROM etl.quarantine
+ WHERE dataset = $1 AND subject IS NULL AND octet_length(record) > $2)";
 
 class Search
 {
@@ -194,8 +203,7 @@ class Search
 			return;
 		// a key that is too long for the index stands in the record only
 		pg::Cursor cursor(
-			"SELECT record FROM etl.quarantine WHERE dataset = $1"
-			" AND subject IS NULL AND octet_length(record) > $2",
+			read_long_records_sql,
 			{pg::param(definition.dataset), pg::param(static_cast<int64_t>(max_indexed_key))});
 		Document document;
 		for (;;)

@@ -124,16 +124,22 @@ plan_json(const std::string &dataset, const std::string &secret, const ErasureRe
 	return plan;
 }
 
+constexpr char planned_erasure_sql[] = R"(
+SELECT jsonb_populate_record(NULL::etl.erasure,
+                             jsonb_build_object(
+                                 'dataset', $1::text, 'received_at', now(), 'source', 'dry run',
+                                 'subject', nullif($2, ''), 'email', nullif($3, ''),
+                                 'status', $4::text, 'row_count', $5::bigint,
+                                 'file_count', $6::bigint, 'conflict', $7::boolean,
+                                 'plan', $8::jsonb)))";
+
 /// A row of etl.erasure that does not exist, for a dry run.
 Datum
 planned_row(const std::string &dataset, const ErasureRequest &request, bool untreated, int64_t rows,
 			int64_t files, const std::string &plan)
 {
 	const pg::Rows row = pg::query(
-		"SELECT jsonb_populate_record(NULL::etl.erasure, jsonb_build_object('dataset', $1,"
-		" 'received_at', now(), 'source', 'dry run', 'subject', nullif($2, ''), 'email',"
-		" nullif($3, ''), 'status', $4, 'row_count', $5, 'file_count', $6, 'conflict', $7,"
-		" 'plan', $8::jsonb))",
+		planned_erasure_sql,
 		{pg::param(dataset), pg::param(request.pseudonym), pg::param(request.email_pseudonym),
 		 pg::param(request.duplicate         ? "duplicate"
 				   : request.held            ? "held"
@@ -146,11 +152,12 @@ planned_row(const std::string &dataset, const ErasureRequest &request, bool untr
 	return pg::call([=] { return SPI_datumTransfer(value, false, -1); });
 }
 
+constexpr char read_erasure_sql[] = R"(SELECT e FROM etl.erasure e WHERE erasure_id = $1)";
+
 Datum
 erasure_row(int64_t erasure_id)
 {
-	const pg::Rows rows =
-		pg::query("SELECT e FROM etl.erasure e WHERE erasure_id = $1", {pg::param(erasure_id)});
+	const pg::Rows rows = pg::query(read_erasure_sql, {pg::param(erasure_id)});
 	bool null;
 	const Datum value = rows.datum(0, 0, null);
 	return pg::call([=] { return SPI_datumTransfer(value, false, -1); });
@@ -196,6 +203,8 @@ PG_ETL_ENTRY(etl_fold_email)
 {
 	return pg::text_datum(fold_email(pg::text_argument(fcinfo, 0)));
 }
+
+constexpr char note_plan_sql[] = R"(UPDATE etl.erasure SET plan = $2::jsonb WHERE erasure_id = $1)";
 
 PG_ETL_ENTRY(etl_erase)
 {
@@ -254,11 +263,41 @@ PG_ETL_ENTRY(etl_erase)
 	if (!plan.empty())
 	{
 		const AsCatalogOwner owner;
-		pg::execute("UPDATE etl.erasure SET plan = $2::jsonb WHERE erasure_id = $1",
-					{pg::param(requests[0].erasure_id), pg::param(plan)});
+		pg::execute(note_plan_sql, {pg::param(requests[0].erasure_id), pg::param(plan)});
 	}
 	return erasure_row(requests[0].erasure_id);
 }
+
+constexpr char reinstate_person_sql[] = R"(
+UPDATE etl.tombstone t
+   SET reinstated_at = now(), reinstated_by = session_user, reason = $4
+ WHERE t.dataset = $1 AND t.reinstated_at IS NULL
+   AND t.erasure_id IN (WITH named AS (SELECT s.erasure_id
+                                         FROM etl.tombstone s
+                                        WHERE s.dataset = $1 AND s.reinstated_at IS NULL
+                                          AND ((s.kind = 'subject' AND s.pseudonym = $2)
+                                               OR (s.kind = 'email' AND s.pseudonym = $3)))
+                        SELECT n.erasure_id
+                          FROM named n
+                         -- somebody who was erased by email first, and by key when they came
+                         UNION
+                        SELECT o.erasure_id
+                          FROM named n
+                          JOIN etl.erasure e ON e.erasure_id = n.erasure_id
+                          JOIN etl.tombstone x ON x.dataset = $1 AND x.kind = 'email'
+                               AND NOT x.weak AND x.reinstated_at IS NULL
+                               AND x.pseudonym = e.email
+                          JOIN etl.erasure o ON o.dataset = $1 AND o.email = e.email)
+   AND t.kind <> 'known_email'
+RETURNING t.erasure_id, t.kind = 'email', t.pseudonym,
+          to_char(t.reinstated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+          t.reinstated_by::text)";
+
+constexpr char reinstate_known_emails_sql[] = R"(
+UPDATE etl.tombstone t
+   SET reinstated_at = now(), reinstated_by = session_user, reason = $3
+ WHERE t.dataset = $1 AND t.reinstated_at IS NULL AND t.kind = 'known_email'
+   AND split_part(t.pseudonym, ':', 1) = ANY ($2))";
 
 PG_ETL_ENTRY(etl_reinstate)
 {
@@ -284,23 +323,9 @@ PG_ETL_ENTRY(etl_reinstate)
 		by_email = subject_pseudonym(secret, dataset, "email", email);
 	// with the subject, the email of the same request
 	const AsCatalogOwner owner;
-	const pg::Rows rows = pg::query(
-		"UPDATE etl.tombstone t SET reinstated_at = now(), reinstated_by = session_user,"
-		" reason = $4 WHERE t.dataset = $1 AND t.reinstated_at IS NULL AND t.erasure_id IN"
-		" (WITH named AS (SELECT s.erasure_id FROM etl.tombstone s WHERE s.dataset = $1"
-		" AND s.reinstated_at IS NULL AND ((s.kind = 'subject' AND s.pseudonym = $2)"
-		" OR (s.kind = 'email' AND s.pseudonym = $3)))"
-		" SELECT n.erasure_id FROM named n"
-		// somebody who was erased by email first, and by key when they came
-		" UNION SELECT o.erasure_id FROM named n JOIN etl.erasure e ON e.erasure_id = n.erasure_id"
-		"  JOIN etl.tombstone x ON x.dataset = $1 AND x.kind = 'email' AND NOT x.weak"
-		"   AND x.reinstated_at IS NULL AND x.pseudonym = e.email"
-		"  JOIN etl.erasure o ON o.dataset = $1 AND o.email = e.email)"
-		" AND t.kind <> 'known_email' RETURNING t.erasure_id, "
-		"t.kind = 'email',"
-		" t.pseudonym, to_char(t.reinstated_at AT TIME ZONE 'UTC',"
-		" 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), t.reinstated_by::text",
-		{pg::param(dataset), pg::param(by_subject), pg::param(by_email), pg::param(reason)});
+	const pg::Rows rows =
+		pg::query(reinstate_person_sql, {pg::param(dataset), pg::param(by_subject),
+										 pg::param(by_email), pg::param(reason)});
 	if (rows.empty())
 	{
 		pg::notice(NOTICE, "this person was not erased; nothing was changed");
@@ -312,9 +337,7 @@ PG_ETL_ENTRY(etl_reinstate)
 		if (!rows.boolean(i, 1))
 			subjects.push_back(rows.text(i, 2));
 	const uint64_t known = pg::execute(
-		"UPDATE etl.tombstone t SET reinstated_at = now(), reinstated_by = session_user,"
-		" reason = $3 WHERE t.dataset = $1 AND t.reinstated_at IS NULL"
-		" AND t.kind = 'known_email' AND split_part(t.pseudonym, ':', 1) = ANY ($2)",
+		reinstate_known_emails_sql,
 		{pg::param(dataset),
 		 pg::param_array(std::vector<std::string_view>(subjects.begin(), subjects.end())),
 		 pg::param(reason)});

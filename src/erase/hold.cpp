@@ -24,19 +24,24 @@
 namespace etl
 {
 
+constexpr char is_dataset_held_sql[] = R"(
+SELECT 1 FROM etl.hold WHERE dataset = $1 AND released_at IS NULL LIMIT 1)";
+
+constexpr char find_held_people_sql[] = R"(
+SELECT p.i
+  FROM unnest($2::text[]) WITH ORDINALITY p(subject, i)
+ WHERE EXISTS (SELECT FROM etl.hold h
+                WHERE h.dataset = $1 AND h.released_at IS NULL
+                  AND (h.subject IS NULL OR h.subject = p.subject)))";
+
 std::vector<bool>
 held(const std::string &dataset, const std::vector<std::string_view> &pseudonyms)
 {
 	std::vector<bool> result(pseudonyms.size(), false);
-	if (pg::query("SELECT 1 FROM etl.hold WHERE dataset = $1 AND released_at IS NULL LIMIT 1",
-				  {pg::param(dataset)})
-			.empty())
+	if (pg::query(is_dataset_held_sql, {pg::param(dataset)}).empty())
 		return result;
 	const pg::Rows rows =
-		pg::query("SELECT p.i FROM unnest($2::text[]) WITH ORDINALITY p(subject, i)"
-				  " WHERE EXISTS (SELECT FROM etl.hold h WHERE h.dataset = $1"
-				  " AND h.released_at IS NULL AND (h.subject IS NULL OR h.subject = p.subject))",
-				  {pg::param(dataset), pg::param_array(pseudonyms)});
+		pg::query(find_held_people_sql, {pg::param(dataset), pg::param_array(pseudonyms)});
 	for (uint64_t i = 0; i < rows.size(); ++i)
 		result[static_cast<size_t>(rows.integer(i, 0) - 1)] = true;
 	return result;
@@ -141,6 +146,15 @@ PG_ETL_ENTRY(etl_require_holdable)
 	return static_cast<Datum>(0);
 }
 
+constexpr char release_hold_sql[] = R"(
+UPDATE etl.hold
+   SET released_at = clock_timestamp(), released_by = session_user
+ WHERE dataset = $1 AND coalesce(subject, '') = $2 AND released_at IS NULL
+RETURNING to_char(released_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), released_by)";
+
+constexpr char read_erasures_sql[] = R"(
+SELECT * FROM etl.erasure WHERE erasure_id = ANY ($1) ORDER BY erasure_id)";
+
 PG_ETL_ENTRY(etl_release_hold)
 {
 	const ExclusiveCall exclusive_call(fcinfo);
@@ -161,12 +175,7 @@ PG_ETL_ENTRY(etl_release_hold)
 	std::string subject;
 	if (!PG_ARGISNULL(1))
 		subject = subject_pseudonym(secret, dataset, "subject", person);
-	const pg::Rows released = pg::query(
-		"UPDATE etl.hold SET released_at = clock_timestamp(), released_by = session_user"
-		" WHERE dataset = $1 AND coalesce(subject, '') = $2 AND released_at IS NULL"
-		" RETURNING to_char(released_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'),"
-		" released_by",
-		{pg::param(dataset), pg::param(subject)});
+	const pg::Rows released = pg::query(release_hold_sql, {pg::param(dataset), pg::param(subject)});
 	if (released.empty())
 		throw pg::Error(sqlstate::undefined_object,
 						std::string(PG_ARGISNULL(1) ? "no hold on dataset \""
@@ -190,9 +199,7 @@ PG_ETL_ENTRY(etl_release_hold)
 	std::vector<int64_t> ids;
 	for (const ErasureRequest &request : requests)
 		ids.push_back(request.erasure_id);
-	const pg::Rows rows =
-		pg::query("SELECT * FROM etl.erasure WHERE erasure_id = ANY ($1) ORDER BY erasure_id",
-				  {pg::param_array(ids)});
+	const pg::Rows rows = pg::query(read_erasures_sql, {pg::param_array(ids)});
 	for (uint64_t i = 0; i < rows.size(); ++i)
 		result.add_tuple(rows.tuple(i));
 	return static_cast<Datum>(0);

@@ -50,6 +50,48 @@ namespace etl
 namespace
 {
 
+constexpr char read_all_files_sql[] = R"(
+SELECT f.file_id, coalesce(f.archived_path, ''), coalesce(f.processed_path, ''), r.defined_at
+  FROM etl.file f
+  LEFT JOIN etl.run r USING (run_id)
+ WHERE f.dataset = $1 AND f.status <> 'failed')";
+
+constexpr char read_some_files_sql[] = R"(
+SELECT f.file_id, coalesce(f.archived_path, ''), coalesce(f.processed_path, ''), r.defined_at
+  FROM unnest($1::bigint[]) i(id)
+  JOIN etl.file f ON f.file_id = i.id
+  LEFT JOIN etl.run r USING (run_id)
+ ORDER BY 1)";
+
+constexpr char read_quarantine_sql[] = R"(
+SELECT q.quarantine_id, q.record, coalesce(q.subject, ''), r.defined_at
+  FROM etl.quarantine q
+  LEFT JOIN etl.file f USING (file_id)
+  LEFT JOIN etl.run r ON r.run_id = coalesce(f.run_id, q.run_id)
+ WHERE q.dataset = $1 AND q.record IS NOT NULL
+ ORDER BY q.quarantine_id)";
+
+constexpr char note_subjects_of_quarantine_sql[] = R"(
+UPDATE etl.quarantine q
+   SET subject = n.subject
+  FROM unnest($1::bigint[], $2::text[]) n(id, subject)
+ WHERE q.quarantine_id = n.id)";
+
+constexpr char note_processed_path_sql[] = R"(
+UPDATE etl.file SET processed_path = path WHERE file_id = $1)";
+
+constexpr char insert_found_file_sql[] = R"(
+INSERT INTO etl.file (file_id, run_id, dataset, path, record_date, record_hour, size_bytes, sha256,
+                      records, loaded, status, processed_path, archived_path, started_at,
+                      finished_at, error)
+SELECT $1, $2, $3, $4, date '2000-01-01' + $5::integer, $6::smallint, $7,
+       CASE WHEN $9 THEN $8::bytea END, $10::bigint, CASE WHEN $11 THEN 0 ELSE $10::bigint END,
+       CASE WHEN $11 THEN 'skipped' ELSE 'archived' END,
+       CASE WHEN NOT $9 THEN $4 END, CASE WHEN $9 THEN $4 END, now(), now(),
+       CASE WHEN $11
+            THEN 'it was loaded into a database that this one is behind, and left out by etl_reload'
+       END)";
+
 class ArchiveCatalog
 {
   public:
@@ -139,11 +181,7 @@ class ArchiveCatalog
 
 	void read_catalog()
 	{
-		const pg::Rows rows = pg::query(
-			"SELECT f.file_id, coalesce(f.archived_path, ''), coalesce(f.processed_path, ''),"
-			" r.defined_at FROM etl.file f LEFT JOIN etl.run r USING (run_id)"
-			" WHERE f.dataset = $1 AND f.status <> 'failed'",
-			{pg::param(definition_.dataset)});
+		const pg::Rows rows = pg::query(read_all_files_sql, {pg::param(definition_.dataset)});
 		for (uint64_t i = 0; i < rows.size(); ++i)
 		{
 			archived_[rows.text(i, 1)] = rows.integer(i, 0);
@@ -157,10 +195,7 @@ class ArchiveCatalog
 	void find_former(std::span<const int64_t> ids)
 	{
 		const pg::Rows rows = pg::query(
-			"SELECT f.file_id, coalesce(f.archived_path, ''), coalesce(f.processed_path, ''),"
-			" r.defined_at FROM unnest($1::bigint[]) i(id) JOIN etl.file f ON f.file_id = i.id"
-			" LEFT JOIN etl.run r USING (run_id) ORDER BY 1",
-			{pg::param_array(std::vector<int64_t>(ids.begin(), ids.end()))});
+			read_some_files_sql, {pg::param_array(std::vector<int64_t>(ids.begin(), ids.end()))});
 		std::vector<std::string> paths;
 		for (uint64_t i = 0; i < rows.size(); ++i)
 			for (const bool archived : {true, false})
@@ -239,12 +274,7 @@ class ArchiveCatalog
 	void name_quarantined()
 	{
 		const Identities people(pg::secret(pg::KeyUse::keep));
-		pg::Cursor cursor("SELECT q.quarantine_id, q.record, coalesce(q.subject, ''), r.defined_at"
-						  " FROM etl.quarantine q LEFT JOIN etl.file f USING (file_id)"
-						  " LEFT JOIN etl.run r ON r.run_id = coalesce(f.run_id, q.run_id)"
-						  " WHERE q.dataset = $1 AND q.record IS NOT NULL"
-						  " ORDER BY q.quarantine_id",
-						  {pg::param(definition_.dataset)});
+		pg::Cursor cursor(read_quarantine_sql, {pg::param(definition_.dataset)});
 		std::vector<int64_t> ids;
 		std::vector<std::string> subjects;
 		std::map<Definitions, Namer> namers;
@@ -269,9 +299,7 @@ class ArchiveCatalog
 				subjects.push_back(std::move(named));
 			});
 		const WritingQuarantine writing;
-		pg::execute("UPDATE etl.quarantine q SET subject = n.subject"
-					" FROM unnest($1::bigint[], $2::text[]) n(id, subject)"
-					" WHERE q.quarantine_id = n.id",
+		pg::execute(note_subjects_of_quarantine_sql,
 					{pg::param_array(ids), pg::param_array(std::vector<std::string_view>(
 											   subjects.begin(), subjects.end()))});
 	}
@@ -413,27 +441,19 @@ class ArchiveCatalog
 		// the archived copy came first: its processed one has the same name
 		if (const auto at = made_.find(found.path); !found.archived && at != made_.end())
 		{
-			pg::execute("UPDATE etl.file SET processed_path = path WHERE file_id = $1",
-						{pg::param(at->second)});
+			pg::execute(note_processed_path_sql, {pg::param(at->second)});
 			return at->second;
 		}
 		const int64_t id = allocate_ids("etl.file_file_id_seq", 1)[0];
 		const auto &hash = outcome.sha256;
-		pg::execute(
-			"INSERT INTO etl.file (file_id, run_id, dataset, path, record_date, record_hour,"
-			" size_bytes, sha256, records, loaded, status, processed_path, archived_path,"
-			" started_at, finished_at, error) SELECT $1, $2, $3, $4, date '2000-01-01' + $5,"
-			" $6::smallint, $7, CASE WHEN $9 THEN $8 END, $10, CASE WHEN $11 THEN 0 ELSE $10 END,"
-			" CASE WHEN $11 THEN 'skipped' ELSE 'archived' END, CASE WHEN NOT $9 THEN $4 END,"
-			" CASE WHEN $9 THEN $4 END, now(), now(), CASE WHEN $11 THEN"
-			" 'it was loaded into a database that this one is behind, and left out by etl_reload' "
-			"END",
-			{pg::param(id), pg::param(run.run_id), pg::param(definition_.dataset),
-			 pg::param(found.path), pg::param(found.file.partition->pg_date()),
-			 pg::param(found.file.partition->hour), pg::param(static_cast<int64_t>(outcome.size)),
-			 pg::param_bytes({reinterpret_cast<const char *>(hash.data()), hash.size()}),
-			 pg::param(found.archived), pg::param(static_cast<int64_t>(outcome.records)),
-			 pg::param(left_out_)});
+		pg::execute(insert_found_file_sql,
+					{pg::param(id), pg::param(run.run_id), pg::param(definition_.dataset),
+					 pg::param(found.path), pg::param(found.file.partition->pg_date()),
+					 pg::param(found.file.partition->hour),
+					 pg::param(static_cast<int64_t>(outcome.size)),
+					 pg::param_bytes({reinterpret_cast<const char *>(hash.data()), hash.size()}),
+					 pg::param(found.archived), pg::param(static_cast<int64_t>(outcome.records)),
+					 pg::param(left_out_)});
 		++run.files;
 		run.records += static_cast<int64_t>(outcome.records);
 		if (found.archived)

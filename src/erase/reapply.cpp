@@ -24,6 +24,13 @@ namespace etl
 namespace
 {
 
+constexpr char find_taken_ids_sql[] = R"(
+SELECT e.erasure_id
+  FROM unnest($1::bigint[], $2::text[], $3::text[]) l(id, subject, email)
+  JOIN etl.erasure e ON e.erasure_id = l.id
+ WHERE coalesce(e.subject, '') <> l.subject
+    OR coalesce(e.email, '') <> l.email)";
+
 /// Ids that another request has here: the two databases went on apart.
 std::map<int64_t, bool>
 taken_ids(const std::vector<JournalLine> &lines)
@@ -37,9 +44,7 @@ taken_ids(const std::vector<JournalLine> &lines)
 		emails.push_back(line.email);
 	}
 	const pg::Rows rows =
-		pg::query("SELECT e.erasure_id FROM unnest($1::bigint[], $2::text[], $3::text[])"
-				  " l(id, subject, email) JOIN etl.erasure e ON e.erasure_id = l.id"
-				  " WHERE coalesce(e.subject, '') <> l.subject OR coalesce(e.email, '') <> l.email",
+		pg::query(find_taken_ids_sql,
 				  {pg::param_array(ids), pg::param_array(subjects), pg::param_array(emails)});
 	std::map<int64_t, bool> taken;
 	for (uint64_t i = 0; i < rows.size(); ++i)
@@ -162,40 +167,60 @@ check_lines(const Catalog &catalog, const std::string &key, const std::vector<Jo
 	}
 }
 
+// The parameters of each are those of statement_of().
+constexpr char insert_hold_sql[] = R"(
+INSERT INTO etl.hold (dataset, subject, reason, placed_at, placed_by, file_hash)
+SELECT $1, nullif($2, ''), $6, $4::timestamptz, $5, nullif($8, 0)
+ WHERE $3::text IS NOT NULL AND $7::bigint IS NOT NULL
+ON CONFLICT (dataset, (coalesce(subject, '')))
+ WHERE released_at IS NULL DO NOTHING)";
+
+constexpr char release_hold_sql[] = R"(
+UPDATE etl.hold
+   SET released_at = $4::timestamptz, released_by = $5
+ WHERE dataset = $1 AND coalesce(subject, '') = $2 AND released_at IS NULL
+   AND placed_at <= $4::timestamptz AND $3::text IS NOT NULL AND $6::text IS NOT NULL
+   AND $7::bigint IS NOT NULL AND $8::bigint IS NOT NULL)";
+
+constexpr char reinstate_sql[] = R"(
+UPDATE etl.tombstone
+   SET reinstated_at = $4::timestamptz, reinstated_by = $5::name, reason = $6
+ WHERE dataset = $1 AND reinstated_at IS NULL
+   AND CASE kind
+            WHEN 'subject' THEN pseudonym = $2
+            WHEN 'email' THEN pseudonym = $3
+            ELSE starts_with(pseudonym, $2 || ':') END
+   AND $7::bigint IS NOT NULL AND $8::bigint IS NOT NULL)";
+
+constexpr char refuse_sql[] = R"(
+INSERT INTO etl.erasure_decision (erasure_id, decision, reason, at, actor)
+SELECT e.erasure_id, 'refused', $6, $4::timestamptz, $5
+  FROM etl.erasure e
+ WHERE e.erasure_id = $7 AND e.dataset = $1 AND coalesce(e.subject, '') = $2
+   AND coalesce(e.email, '') = $3 AND $8::bigint IS NOT NULL
+ON CONFLICT DO NOTHING)";
+
+constexpr char extend_sql[] = R"(
+INSERT INTO etl.erasure_decision (erasure_id, decision, reason, at, actor)
+SELECT e.erasure_id, 'extended', $6, $4::timestamptz, $5
+  FROM etl.erasure e
+ WHERE e.erasure_id = $7 AND e.dataset = $1 AND coalesce(e.subject, '') = $2
+   AND coalesce(e.email, '') = $3 AND $8::bigint IS NOT NULL
+ON CONFLICT DO NOTHING)";
+
 /// The statement that a decision was; $1 dataset, $2 subject, $3 email, $4 when, $5 by whom,
 /// $6 why, $7 the request, $8 the hash.
 const char *
 statement_of(const std::string &action)
 {
 	if (action == "hold")
-		return "INSERT INTO etl.hold (dataset, subject, reason, placed_at, placed_by, file_hash)"
-			   " SELECT $1, nullif($2, ''), $6, $4::timestamptz, $5, nullif($8, 0)"
-			   " WHERE $3 IS NOT NULL AND $7 IS NOT NULL"
-			   " ON CONFLICT (dataset, (coalesce(subject, ''))) WHERE released_at IS NULL"
-			   " DO NOTHING";
+		return insert_hold_sql;
 	if (action == "release")
-		return "UPDATE etl.hold SET released_at = $4::timestamptz, released_by = $5"
-			   " WHERE dataset = $1 AND coalesce(subject, '') = $2 AND released_at IS NULL"
-			   " AND placed_at <= $4::timestamptz"
-			   " AND $3 IS NOT NULL AND $6 IS NOT NULL AND $7 IS NOT NULL AND $8 IS NOT NULL";
+		return release_hold_sql;
 	if (action == "reinstate")
-		return "UPDATE etl.tombstone SET reinstated_at = $4::timestamptz, reinstated_by = $5::name,"
-			   " reason = $6 WHERE dataset = $1 AND reinstated_at IS NULL"
-			   " AND CASE kind WHEN 'subject' THEN pseudonym = $2 WHEN 'email' THEN pseudonym = $3"
-			   " ELSE starts_with(pseudonym, $2 || ':') END"
-			   " AND $7 IS NOT NULL AND $8 IS NOT NULL";
+		return reinstate_sql;
 	if (action == "refuse" || action == "extend")
-		return action == "refuse"
-				   ? "INSERT INTO etl.erasure_decision (erasure_id, decision, reason, at, actor)"
-					 " SELECT e.erasure_id, 'refused', $6, $4::timestamptz, $5 FROM etl.erasure e"
-					 " WHERE e.erasure_id = $7 AND e.dataset = $1"
-					 " AND coalesce(e.subject, '') = $2 AND coalesce(e.email, '') = $3"
-					 " AND $8 IS NOT NULL ON CONFLICT DO NOTHING"
-				   : "INSERT INTO etl.erasure_decision (erasure_id, decision, reason, at, actor)"
-					 " SELECT e.erasure_id, 'extended', $6, $4::timestamptz, $5 FROM etl.erasure e"
-					 " WHERE e.erasure_id = $7 AND e.dataset = $1"
-					 " AND coalesce(e.subject, '') = $2 AND coalesce(e.email, '') = $3"
-					 " AND $8 IS NOT NULL ON CONFLICT DO NOTHING";
+		return action == "refuse" ? refuse_sql : extend_sql;
 	throw pg::Error(sqlstate::feature_not_supported,
 					"the erasure journal has a decision \"" + action + "\"",
 					"It was written by a later version of pg_etl.");
@@ -225,6 +250,11 @@ reapply_decisions(const JournalState &state, const std::map<int64_t, int64_t> &r
 						 static_cast<int64_t>(rows)});
 	}
 }
+
+constexpr char advance_erasure_ids_sql[] = R"(
+SELECT setval('etl.erasure_erasure_id_seq',
+              greatest(max(erasure_id), (SELECT last_value FROM etl.erasure_erasure_id_seq)))
+  FROM etl.erasure)";
 
 std::vector<int64_t>
 reapply(const Catalog &catalog, const JournalState &state)
@@ -279,8 +309,7 @@ reapply(const Catalog &catalog, const JournalState &state)
 	}
 	{
 		const AsCatalogOwner owner;
-		pg::query("SELECT setval('etl.erasure_erasure_id_seq', greatest(max(erasure_id),"
-				  " (SELECT last_value FROM etl.erasure_erasure_id_seq))) FROM etl.erasure");
+		pg::query(advance_erasure_ids_sql);
 	}
 	std::vector<AuditEntry> audit;
 	reapply_decisions(state, renumbered, reinstated, audit);
@@ -300,6 +329,9 @@ reapply(const Catalog &catalog, const JournalState &state)
 } // namespace etl
 
 using namespace etl;
+
+constexpr char read_erasures_sql[] = R"(
+SELECT * FROM etl.erasure WHERE erasure_id = ANY ($1) ORDER BY erasure_id)";
 
 PG_ETL_ENTRY(etl_reapply)
 {
@@ -324,9 +356,7 @@ PG_ETL_ENTRY(etl_reapply)
 	if (!state.missing.empty() || !state.decisions.empty())
 	{
 		const std::vector<int64_t> ids = reapply(catalog, state);
-		const pg::Rows rows =
-			pg::query("SELECT * FROM etl.erasure WHERE erasure_id = ANY ($1) ORDER BY erasure_id",
-					  {pg::param_array(ids)});
+		const pg::Rows rows = pg::query(read_erasures_sql, {pg::param_array(ids)});
 		for (uint64_t i = 0; i < rows.size(); ++i)
 			result.add_tuple(rows.tuple(i));
 	}
@@ -383,15 +413,17 @@ PG_ETL_ENTRY(etl_journal_check)
 	return static_cast<Datum>(0);
 }
 
+constexpr char read_erasure_sql[] = R"(
+SELECT dataset, coalesce(subject, ''), coalesce(email, ''), status, row_count,
+       to_char(received_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+  FROM etl.erasure
+ WHERE erasure_id = $1)";
+
 PG_ETL_ENTRY(etl_journal_erasure)
 {
 	const int64_t erasure_id = PG_GETARG_INT64(0);
 	const pg::Spi spi;
-	const pg::Rows rows = pg::query("SELECT dataset, coalesce(subject, ''), coalesce(email, ''),"
-									" status, row_count, to_char(received_at AT TIME ZONE 'UTC',"
-									" 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
-									" FROM etl.erasure WHERE erasure_id = $1",
-									{pg::param(erasure_id)});
+	const pg::Rows rows = pg::query(read_erasure_sql, {pg::param(erasure_id)});
 	if (rows.empty())
 		throw pg::Error(sqlstate::undefined_object,
 						"there is no erasure request " + std::to_string(erasure_id));
@@ -405,6 +437,10 @@ PG_ETL_ENTRY(etl_journal_erasure)
 	line.received_at = rows.text(0, 5);
 	return BoolGetDatum(append_journal(1, [&](size_t) { return line; }));
 }
+
+constexpr char time_and_user_sql[] = R"(
+SELECT to_char($1::timestamptz AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+       session_user::text)";
 
 /// (action, dataset, subject, email, erasure_id, file_hash, reason, at): what etl_hold and its like
 /// have decided.
@@ -422,9 +458,7 @@ PG_ETL_ENTRY(etl_journal_decision)
 	decision.file_hash = PG_ARGISNULL(5) ? 0 : static_cast<uint64_t>(PG_GETARG_INT64(5));
 	decision.reason = text(6);
 	const pg::Rows rows = pg::query(
-		"SELECT to_char($1::timestamptz AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'),"
-		" session_user::text",
-		{{1184 /* timestamptz */, PG_GETARG_DATUM(7), bool(PG_ARGISNULL(7))}});
+		time_and_user_sql, {{1184 /* timestamptz */, PG_GETARG_DATUM(7), bool(PG_ARGISNULL(7))}});
 	decision.at = rows.text(0, 0);
 	decision.actor = rows.text(0, 1);
 	return BoolGetDatum(append_journal(std::vector<JournalDecision>{std::move(decision)}));

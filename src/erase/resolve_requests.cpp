@@ -30,6 +30,13 @@ namespace etl
 namespace
 {
 
+constexpr char read_records_of_keys_sql[] = R"(
+SELECT record, coalesce(subject, '')
+  FROM etl.quarantine
+ WHERE dataset = $1 AND record IS NOT NULL
+       -- a key that is too long for the index stands in the record only
+   AND (subject IS NOT NULL OR octet_length(record) > $2))";
+
 /// The subjects that have each of the emails, in the table and in quarantine.
 class Owners
 {
@@ -83,10 +90,7 @@ class Owners
 	void find_in_quarantine(const Definition &people)
 	{
 		Document document;
-		pg::Cursor cursor("SELECT record, coalesce(subject, '') FROM etl.quarantine"
-						  " WHERE dataset = $1 AND record IS NOT NULL"
-						  // a key that is too long for the index stands in the record only
-						  " AND (subject IS NOT NULL OR octet_length(record) > $2)",
+		pg::Cursor cursor(read_records_of_keys_sql,
 						  {pg::param(dataset_), pg::param(static_cast<int64_t>(max_indexed_key))});
 		cursor.for_each(
 			records_at_once,
@@ -249,6 +253,12 @@ name_people(const Owners &owners, std::vector<ErasureRequest> &requests)
 	return origins;
 }
 
+constexpr char find_held_requests_sql[] = R"(
+SELECT p.i
+  FROM unnest($2::text[]) WITH ORDINALITY p(subject, i)
+ WHERE EXISTS (SELECT FROM etl.erasure e
+                WHERE e.dataset = $1 AND e.subject = p.subject AND e.status = 'held'))";
+
 } // namespace
 
 std::vector<size_t>
@@ -291,10 +301,7 @@ resolve_requests(const Catalog &catalog, const std::string &dataset, const std::
 		requests[by_email[i]].duplicate = known_emails[i];
 	// one that waits for a hold to end is asked for already
 	const pg::Rows waiting =
-		pg::query("SELECT p.i FROM unnest($2::text[]) WITH ORDINALITY p(subject, i) WHERE EXISTS"
-				  " (SELECT FROM etl.erasure e WHERE e.dataset = $1 AND e.subject = p.subject"
-				  " AND e.status = 'held')",
-				  {pg::param(dataset), pg::param_array(subjects)});
+		pg::query(find_held_requests_sql, {pg::param(dataset), pg::param_array(subjects)});
 	for (uint64_t i = 0; i < waiting.size(); ++i)
 		requests[by_subject[static_cast<size_t>(waiting.integer(i, 0) - 1)]].duplicate = true;
 	return origins;
@@ -318,6 +325,14 @@ note_recognised(const Batch &batch, RecognisedPeople &recognised)
 namespace
 {
 
+constexpr char read_requests_of_subjects_sql[] = R"(
+SELECT t.pseudonym, coalesce(e.source, 'journal'), coalesce(e.email, ''),
+       coalesce(to_char(e.received_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), '')
+  FROM etl.tombstone t
+  LEFT JOIN etl.erasure e ON e.erasure_id = t.erasure_id
+ WHERE t.dataset = $1 AND t.kind = 'subject' AND (t.weak OR NOT $3)
+   AND t.reinstated_at IS NULL AND t.pseudonym = ANY ($2))";
+
 /// Requests of people who have tombstones, as they came. weak: only of those whose keys nobody was
 /// known to have.
 std::vector<ErasureRequest>
@@ -331,12 +346,7 @@ requests_of_erased(const std::string &dataset, const std::string &secret,
 			subjects.emplace(subject_pseudonym(secret, dataset, "subject", subject), subject)
 				.first->first);
 	const pg::Rows rows =
-		pg::query("SELECT t.pseudonym, coalesce(e.source, 'journal'), coalesce(e.email, ''),"
-				  " coalesce(to_char(e.received_at AT TIME ZONE 'UTC',"
-				  "  'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), '') FROM etl.tombstone t"
-				  " LEFT JOIN etl.erasure e ON e.erasure_id = t.erasure_id"
-				  " WHERE t.dataset = $1 AND t.kind = 'subject' AND (t.weak OR NOT $3)"
-				  " AND t.reinstated_at IS NULL AND t.pseudonym = ANY ($2)",
+		pg::query(read_requests_of_subjects_sql,
 				  {pg::param(dataset), pg::param_array(pseudonyms), pg::param(weak)});
 	std::vector<ErasureRequest> requests;
 	for (uint64_t i = 0; i < rows.size(); ++i)
@@ -405,6 +415,14 @@ erase_known_now(const Catalog &catalog, const std::string &dataset, const std::s
 	erase_words_of(catalog, dataset, secret, requests, pg::Settings::current());
 }
 
+constexpr char read_requests_of_emails_sql[] = R"(
+SELECT t.hash, t.pseudonym, coalesce(e.source, 'journal'),
+       coalesce(to_char(e.received_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), '')
+  FROM etl.tombstone t
+  LEFT JOIN etl.erasure e ON e.erasure_id = t.erasure_id
+ WHERE t.dataset = $1 AND t.kind = 'email' AND NOT t.weak AND t.reinstated_at IS NULL
+   AND t.hash = ANY ($2))";
+
 } // namespace
 
 void
@@ -421,14 +439,8 @@ erase_recognised(const Catalog &known_before, const std::string &dataset, const 
 				hashes.push_back(static_cast<int64_t>(person.erased_email));
 		if (hashes.empty())
 			return;
-		const pg::Rows rows = pg::query(
-			"SELECT t.hash, t.pseudonym, coalesce(e.source, 'journal'),"
-			" coalesce(to_char(e.received_at AT TIME ZONE 'UTC',"
-			"  'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), '') FROM etl.tombstone t"
-			" LEFT JOIN etl.erasure e ON e.erasure_id = t.erasure_id"
-			" WHERE t.dataset = $1 AND t.kind = 'email' AND NOT t.weak AND t.reinstated_at IS NULL"
-			" AND t.hash = ANY ($2)",
-			{pg::param(dataset), pg::param_array(hashes)});
+		const pg::Rows rows =
+			pg::query(read_requests_of_emails_sql, {pg::param(dataset), pg::param_array(hashes)});
 		std::map<uint64_t, uint64_t> by_hash;
 		for (uint64_t i = 0; i < rows.size(); ++i)
 			by_hash.emplace(static_cast<uint64_t>(rows.integer(i, 0)), i);

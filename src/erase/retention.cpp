@@ -35,13 +35,16 @@ struct Held
 	std::vector<int64_t> hashes;
 };
 
+constexpr char read_held_hashes_sql[] = R"(
+SELECT subject IS NULL, coalesce(file_hash, 0)
+  FROM etl.hold
+ WHERE dataset = $1 AND released_at IS NULL)";
+
 Held
 held_hashes(const std::string &people)
 {
 	Held held;
-	const pg::Rows rows = pg::query("SELECT subject IS NULL, coalesce(file_hash, 0) FROM etl.hold"
-									" WHERE dataset = $1 AND released_at IS NULL",
-									{pg::param(people)});
+	const pg::Rows rows = pg::query(read_held_hashes_sql, {pg::param(people)});
 	for (uint64_t i = 0; i < rows.size(); ++i)
 		if (rows.boolean(i, 0))
 			held.all = true;

@@ -20,7 +20,7 @@ namespace
 
 /// The view, and what removes all statements: one that is removed alone stays in the extension's
 /// file of texts. The function's arguments became more over time.
-constexpr const char *facts_sql = R"(
+constexpr char facts_sql[] = R"(
 SELECT format('%I.pg_stat_statements', n.nspname),
        format('SELECT %I.pg_stat_statements_reset(%s)', n.nspname,
               CASE r.pronargs WHEN 0 THEN ''
@@ -40,15 +40,18 @@ struct Erased
 	std::optional<KeyForm> form;
 };
 
+constexpr char read_unpurged_people_sql[] = R"(
+SELECT t.dataset, t.kind = 'subject', t.hash
+  FROM etl.tombstone t
+  JOIN etl.erasure e USING (erasure_id)
+ WHERE t.reinstated_at IS NULL AND e.purged_at IS NULL AND e.xid IS NOT NULL)";
+
 /// Of requests whose purge is not done, by the dataset whose people they are.
 std::map<std::string, Erased>
 erased_people(const Catalog &catalog)
 {
 	std::map<std::string, Erased> erased;
-	pg::Cursor cursor(
-		"SELECT t.dataset, t.kind = 'subject', t.hash FROM etl.tombstone t"
-		" JOIN etl.erasure e USING (erasure_id)"
-		" WHERE t.reinstated_at IS NULL AND e.purged_at IS NULL AND e.xid IS NOT NULL");
+	pg::Cursor cursor(read_unpurged_people_sql);
 	cursor.for_each(
 		10'000,
 		[&](const pg::Rows &rows, uint64_t i)

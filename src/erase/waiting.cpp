@@ -24,21 +24,33 @@
 namespace etl
 {
 
+constexpr char lock_waiting_requests_sql[] = R"(
+SELECT erasure_id, coalesce(subject, ''), coalesce(email, ''), source,
+       to_char(received_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+       -- by which their records are recognised where their key stands nowhere any more
+       untreated IS NOT NULL,
+       coalesce((SELECT t.hash
+                   FROM etl.tombstone t
+                  WHERE t.erasure_id = e.erasure_id AND t.kind = 'subject'
+                    AND e.untreated IS NOT NULL
+                  LIMIT 1),
+                0)
+  FROM etl.erasure e
+ WHERE dataset = $1 AND status = $2 AND waits_for IS NULL
+ ORDER BY erasure_id
+   FOR UPDATE OF e)";
+
+constexpr char read_held_subjects_sql[] = R"(
+SELECT subject, file_hash
+  FROM etl.hold
+ WHERE dataset = $1 AND subject IS NOT NULL AND file_hash IS NOT NULL)";
+
 std::vector<ErasureRequest>
 waiting_requests(const Catalog &catalog, const std::string &dataset, const std::string &secret,
 				 const std::string &status)
 {
 	const pg::Rows rows =
-		pg::query("SELECT erasure_id, coalesce(subject, ''), coalesce(email, ''), source,"
-				  " to_char(received_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'),"
-				  // by which their records are recognised where their key stands nowhere any more
-				  " untreated IS NOT NULL, coalesce((SELECT t.hash FROM etl.tombstone t"
-				  "  WHERE t.erasure_id = e.erasure_id AND t.kind = 'subject'"
-				  "  AND e.untreated IS NOT NULL LIMIT 1), 0)"
-				  " FROM etl.erasure e"
-				  " WHERE dataset = $1 AND status = $2 AND waits_for IS NULL"
-				  " ORDER BY erasure_id FOR UPDATE OF e",
-				  {pg::param(dataset), pg::param(status)});
+		pg::query(lock_waiting_requests_sql, {pg::param(dataset), pg::param(status)});
 	std::vector<std::string> pseudonyms;
 	for (uint64_t i = 0; i < rows.size(); ++i)
 		pseudonyms.push_back(rows.text(i, 1));
@@ -54,9 +66,7 @@ waiting_requests(const Catalog &catalog, const std::string &dataset, const std::
 				wanted.emails.insert(rows.text(i, 2));
 		}
 	// of somebody of whom only files are left, the hold knows the hash
-	const pg::Rows hashes = pg::query("SELECT subject, file_hash FROM etl.hold WHERE dataset = $1"
-									  " AND subject IS NOT NULL AND file_hash IS NOT NULL",
-									  {pg::param(dataset)});
+	const pg::Rows hashes = pg::query(read_held_subjects_sql, {pg::param(dataset)});
 	for (uint64_t i = 0; i < hashes.size(); ++i)
 		if (wanted.subjects.count(hashes.text(i, 0)) > 0)
 			wanted.file_hashes[hashes.text(i, 0)] = static_cast<uint64_t>(hashes.integer(i, 1));
@@ -122,6 +132,9 @@ mark_erased_since(const std::string &dataset, std::vector<ErasureRequest> &reque
 
 using namespace etl;
 
+constexpr char read_erasures_sql[] = R"(
+SELECT * FROM etl.erasure WHERE erasure_id = ANY ($1) ORDER BY erasure_id)";
+
 PG_ETL_ENTRY(etl_erase_failed)
 {
 	const ExclusiveCall exclusive_call(fcinfo);
@@ -159,9 +172,7 @@ PG_ETL_ENTRY(etl_erase_failed)
 		for (const ErasureRequest &request : requests)
 			ids.push_back(request.erasure_id);
 	}
-	const pg::Rows rows =
-		pg::query("SELECT * FROM etl.erasure WHERE erasure_id = ANY ($1) ORDER BY erasure_id",
-				  {pg::param_array(ids)});
+	const pg::Rows rows = pg::query(read_erasures_sql, {pg::param_array(ids)});
 	for (uint64_t i = 0; i < rows.size(); ++i)
 		result.add_tuple(rows.tuple(i));
 	return static_cast<Datum>(0);

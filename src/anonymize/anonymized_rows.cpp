@@ -43,14 +43,18 @@ namespace etl
 namespace
 {
 
+constexpr char read_attributes_sql[] = R"(
+SELECT CASE WHEN attisdropped THEN '' ELSE attname::text END
+  FROM pg_attribute
+ WHERE attrelid = $1::oid AND attnum > 0
+ ORDER BY attnum)";
+
 /// The names of a table's columns, in order; "" in the place of one that was dropped.
 std::vector<std::string>
 attributes_of(Oid relation)
 {
 	const pg::Rows rows =
-		pg::query("SELECT CASE WHEN attisdropped THEN '' ELSE attname::text END FROM pg_attribute"
-				  " WHERE attrelid = $1::oid AND attnum > 0 ORDER BY attnum",
-				  {pg::param(static_cast<int64_t>(relation))});
+		pg::query(read_attributes_sql, {pg::param(static_cast<int64_t>(relation))});
 	std::vector<std::string> names;
 	for (uint64_t i = 0; i < rows.size(); ++i)
 		names.push_back(rows.text(i, 0));

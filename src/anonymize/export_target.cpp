@@ -42,6 +42,15 @@ relative_to(const std::string &resolved, const std::string &directory)
 	return directory.empty() ? "" : path_inside(resolved, directory).value_or("");
 }
 
+constexpr char find_dataset_of_path_sql[] = R"(
+SELECT f.dataset
+  FROM etl.dataset d
+  JOIN etl.file f ON f.dataset = d.name
+ WHERE f.path IN ($4, $5)
+   AND (($1 <> '' AND f.path = $1) OR ($2 <> '' AND f.processed_path = $2)
+        OR ($3 <> '' AND f.archived_path = $3))
+ LIMIT 1)";
+
 /// A file that runs have made or read must stay what the catalog says it is: an erasure rewrites
 /// it, etl.file has its hash.
 void
@@ -56,12 +65,9 @@ refuse_known(const std::string &resolved, const std::string &path, const pg::Set
 	// the index is by dataset and the path that a file came under: the second file of a name has a
 	// number in it (name.2.json)
 	const pg::RunAs owner(pg::extension_owner(), SECURITY_LOCAL_USERID_CHANGE);
-	const pg::Rows rows = pg::query(
-		"SELECT f.dataset FROM etl.dataset d JOIN etl.file f ON f.dataset = d.name"
-		" WHERE f.path IN ($4, $5) AND (($1 <> '' AND f.path = $1)"
-		" OR ($2 <> '' AND f.processed_path = $2) OR ($3 <> '' AND f.archived_path = $3)) LIMIT 1",
-		{pg::param(raw), pg::param(processed), pg::param(archived), pg::param(known),
-		 pg::param(path_without_count(known))});
+	const pg::Rows rows = pg::query(find_dataset_of_path_sql,
+									{pg::param(raw), pg::param(processed), pg::param(archived),
+									 pg::param(known), pg::param(path_without_count(known))});
 	if (!rows.empty())
 		throw pg::Error(sqlstate::object_not_in_prerequisite_state,
 						"cannot write over \"" + storable_text(path) + "\"",

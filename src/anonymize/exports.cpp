@@ -28,6 +28,14 @@ extern "C"
 namespace etl
 {
 
+constexpr char current_snapshot_sql[] = R"(SELECT pg_current_snapshot()::text)";
+
+constexpr char any_erasure_since_sql[] = R"(
+SELECT FROM etl.erasure
+ WHERE NOT pg_visible_in_snapshot(xid, $1::pg_snapshot)
+   AND pg_visible_in_snapshot(xid, pg_current_snapshot())
+ LIMIT 1)";
+
 void
 lock_exports(bool erases)
 {
@@ -35,20 +43,20 @@ lock_exports(bool erases)
 						true);
 	if (erases || !pg::call([] { return bool(IsolationUsesXactSnapshot()); }))
 		return;
-	const std::string seen = pg::query("SELECT pg_current_snapshot()::text").text(0, 0);
+	const std::string seen = pg::query(current_snapshot_sql).text(0, 0);
 	const AsCatalogOwner owner;
 	// a dump brings numbers of another server's transactions
-	if (!pg::query_now(
-			 "SELECT FROM etl.erasure WHERE NOT pg_visible_in_snapshot(xid, $1::pg_snapshot)"
-			 " AND pg_visible_in_snapshot(xid, pg_current_snapshot()) LIMIT 1",
-			 {pg::param(seen)})
-			 .empty())
+	if (!pg::query_now(any_erasure_since_sql, {pg::param(seen)}).empty())
 		throw pg::Error(sqlstate::serialization_failure,
 						"cannot export rows as they were before an erasure",
 						"The transaction began before an erasure that has committed since, and "
 						"would write whom it erased.",
 						"Try the transaction again.");
 }
+
+constexpr char insert_export_sql[] = R"(
+INSERT INTO etl.export (dataset, path, sha256, format, anonymized, row_count)
+VALUES ($1, $2, $3, $4, $5, $6))";
 
 void
 note_export(const Definition &definition, ExportIntent &intent, const std::string &part,
@@ -74,8 +82,7 @@ note_export(const Definition &definition, ExportIntent &intent, const std::strin
 		path_inside(path, pg::Settings::lasting().processed_dir).value_or(path);
 	intent.complete(known, hash, identity);
 	const AsCatalogOwner owner;
-	pg::execute("INSERT INTO etl.export (dataset, path, sha256, format, anonymized, row_count)"
-				" VALUES ($1, $2, $3, $4, $5, $6)",
+	pg::execute(insert_export_sql,
 				{pg::param(definition.dataset), pg::param(known),
 				 pg::param_bytes({reinterpret_cast<const char *>(hash.data()), hash.size()}),
 				 pg::param(format), pg::param(anonymized), pg::param(rows)});

@@ -24,38 +24,49 @@ column_taking(const TableDefinition &table, const Path &path)
 	return nullptr;
 }
 
+constexpr char foreign_key_conditions_sql[] = R"(
+SELECT CASE WHEN k.confrelid = $1::oid
+            THEN format('EXISTS (SELECT FROM %I.%I r WHERE %s%s)', n.nspname, c.relname,
+                        string_agg(format('r.%I = t.%I', a.attname, f.attname), ' AND ' ORDER BY k.i),
+                        -- a row that refers to itself is no reason to stay
+                        CASE WHEN c.oid = k.confrelid
+                             THEN ' AND (r.tableoid, r.ctid) <> (t.tableoid, t.ctid)'
+                             ELSE '' END)
+            -- what refers to a child may do so by a column that the parent does not have
+            ELSE format('EXISTS (SELECT FROM ONLY %I.%I x JOIN %I.%I r ON %s'
+                        '   WHERE (x.tableoid, x.ctid) = (t.tableoid, t.ctid)%s)',
+                        xn.nspname, x.relname, n.nspname, c.relname,
+                        string_agg(format('r.%I = x.%I', a.attname, f.attname), ' AND ' ORDER BY k.i),
+                        CASE WHEN c.oid = k.confrelid
+                             THEN ' AND (r.tableoid, r.ctid) <> (x.tableoid, x.ctid)'
+                             ELSE '' END) END
+  FROM (SELECT o.oid, o.conrelid, o.confrelid, u.*
+          FROM pg_constraint o, unnest(o.conkey, o.confkey) WITH ORDINALITY u(con, conf, i)
+         WHERE o.contype = 'f' AND o.conparentid = 0
+           AND o.confrelid IN (WITH RECURSIVE tree (oid)
+                                    AS (SELECT $1::oid
+                                         UNION
+                                        SELECT i.inhrelid
+                                          FROM tree
+                                          JOIN pg_inherits i ON i.inhparent = tree.oid)
+                               SELECT oid
+                                 FROM tree)) k
+  JOIN pg_class c ON c.oid = k.conrelid
+  JOIN pg_namespace n ON n.oid = c.relnamespace
+  JOIN pg_class x ON x.oid = k.confrelid
+  JOIN pg_namespace xn ON xn.oid = x.relnamespace
+  JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = k.con
+  JOIN pg_attribute f ON f.attrelid = k.confrelid AND f.attnum = k.conf
+ GROUP BY k.oid, n.nspname, c.relname, c.oid, k.confrelid, xn.nspname, x.relname
+ ORDER BY n.nspname, c.relname, k.oid)";
+
 /// Conditions under which a foreign key refers to the row t of the relation, or of one of its
 /// partitions or children.
 void
 add_foreign_keys(Oid relation, std::vector<std::string> &conditions)
 {
-	const pg::Rows rows = pg::query(
-		"SELECT CASE WHEN k.confrelid = $1::oid THEN"
-		"  format('EXISTS (SELECT FROM %I.%I r WHERE %s%s)', n.nspname, c.relname,"
-		"   string_agg(format('r.%I = t.%I', a.attname, f.attname), ' AND ' ORDER BY k.i),"
-		// a row that refers to itself is no reason to stay
-		"   CASE WHEN c.oid = k.confrelid"
-		"    THEN ' AND (r.tableoid, r.ctid) <> (t.tableoid, t.ctid)' ELSE '' END)"
-		// what refers to a child may do so by a column that the parent does not have
-		" ELSE format('EXISTS (SELECT FROM ONLY %I.%I x JOIN %I.%I r ON %s"
-		"   WHERE (x.tableoid, x.ctid) = (t.tableoid, t.ctid)%s)', xn.nspname, x.relname,"
-		"   n.nspname, c.relname,"
-		"   string_agg(format('r.%I = x.%I', a.attname, f.attname), ' AND ' ORDER BY k.i),"
-		"   CASE WHEN c.oid = k.confrelid"
-		"    THEN ' AND (r.tableoid, r.ctid) <> (x.tableoid, x.ctid)' ELSE '' END) END"
-		" FROM (SELECT o.oid, o.conrelid, o.confrelid, u.*"
-		"  FROM pg_constraint o, unnest(o.conkey, o.confkey) WITH ORDINALITY u(con, conf, i)"
-		"  WHERE o.contype = 'f' AND o.conparentid = 0 AND o.confrelid IN"
-		"   (WITH RECURSIVE tree (oid) AS (SELECT $1::oid"
-		"     UNION SELECT i.inhrelid FROM tree JOIN pg_inherits i ON i.inhparent = tree.oid)"
-		"    SELECT oid FROM tree)) k"
-		" JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace"
-		" JOIN pg_class x ON x.oid = k.confrelid JOIN pg_namespace xn ON xn.oid = x.relnamespace"
-		" JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = k.con"
-		" JOIN pg_attribute f ON f.attrelid = k.confrelid AND f.attnum = k.conf"
-		" GROUP BY k.oid, n.nspname, c.relname, c.oid, k.confrelid, xn.nspname, x.relname"
-		" ORDER BY n.nspname, c.relname, k.oid",
-		{pg::param(static_cast<int64_t>(relation))});
+	const pg::Rows rows =
+		pg::query(foreign_key_conditions_sql, {pg::param(static_cast<int64_t>(relation))});
 	for (uint64_t i = 0; i < rows.size(); ++i)
 		conditions.push_back(rows.text(i, 0));
 }
@@ -94,6 +105,46 @@ add_references(const Catalog &catalog, const Definition &definition,
 		}
 }
 
+constexpr char emptying_assignments_sql[] = R"(
+SELECT format('%I = %s', a.attname,
+              CASE WHEN NOT a.attnotnull OR a.atthasdef OR a.attidentity <> '' THEN 'DEFAULT'
+                   ELSE format('%L::%s',
+                               CASE t.typcategory
+                                    WHEN 'S' THEN '[erased]'
+                                    WHEN 'N' THEN '0'
+                                    WHEN 'B' THEN 'false'
+                                    WHEN 'D' THEN '0001-01-01'
+                                    ELSE CASE t.typname
+                                              WHEN 'uuid'
+                                              THEN '00000000-0000-0000-0000-000000000000'
+                                              ELSE 'null' END END,
+                               format_type(a.atttypid, a.atttypmod)) END)
+  FROM pg_attribute a
+  JOIN pg_type t ON t.oid = a.atttypid
+ WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
+   AND a.attidentity <> 'a' AND NOT a.attname = ANY ($2)
+       -- a type that has no such constant keeps its value
+   AND (NOT a.attnotnull OR a.atthasdef OR t.typcategory IN ('S', 'N', 'B', 'D')
+        OR t.typname IN ('uuid', 'json', 'jsonb'))
+   AND NOT EXISTS (SELECT FROM pg_index i
+                    WHERE i.indrelid = a.attrelid AND i.indisprimary
+                      AND a.attnum = ANY (i.indkey))
+   AND NOT EXISTS (SELECT FROM pg_constraint o
+                    WHERE o.contype = 'f' AND o.confrelid = a.attrelid
+                      AND a.attnum = ANY (o.confkey))
+   AND NOT EXISTS (WITH RECURSIVE tree (oid)
+                        AS (SELECT a.attrelid
+                             UNION
+                            SELECT i.inhrelid
+                              FROM tree
+                              JOIN pg_inherits i ON i.inhparent = tree.oid)
+                   SELECT FROM tree
+                     JOIN pg_partitioned_table p ON p.partrelid = tree.oid
+                     JOIN pg_attribute k ON k.attrelid = p.partrelid
+                          AND k.attnum = ANY (p.partattrs)
+                    WHERE k.attname = a.attname)
+ ORDER BY a.attnum)";
+
 /// "column = …, …" for the relation, the table's own or one that inherits from it: everything but
 /// keys, what foreign keys refer to, what decides about the row's partition, and where the row came
 /// from takes its default; a column that takes no null and has no default takes a constant.
@@ -107,30 +158,9 @@ emptied(const TableDefinition &table, Oid relation, const std::vector<std::strin
 		if (column.source == Source::record_date || column.source == Source::record_hour ||
 			column.source == Source::run_time || column.source == Source::line)
 			names.push_back(column.name);
-	const pg::Rows rows = pg::query(
-		"SELECT format('%I = %s', a.attname, CASE WHEN NOT a.attnotnull OR a.atthasdef"
-		" OR a.attidentity <> '' THEN 'DEFAULT' ELSE format('%L::%s', CASE t.typcategory"
-		" WHEN 'S' THEN '[erased]' WHEN 'N' THEN '0' WHEN 'B' THEN 'false' WHEN 'D' THEN "
-		"'0001-01-01'"
-		" ELSE CASE t.typname WHEN 'uuid' THEN '00000000-0000-0000-0000-000000000000'"
-		" ELSE 'null' END END, format_type(a.atttypid, a.atttypmod)) END)"
-		" FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid"
-		" WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped"
-		" AND a.attgenerated = '' AND a.attidentity <> 'a' AND NOT a.attname = ANY ($2)"
-		// a type that has no such constant keeps its value
-		" AND (NOT a.attnotnull OR a.atthasdef OR t.typcategory IN ('S', 'N', 'B', 'D')"
-		"  OR t.typname IN ('uuid', 'json', 'jsonb'))"
-		" AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = a.attrelid AND i.indisprimary"
-		"  AND a.attnum = ANY (i.indkey))"
-		" AND NOT EXISTS (SELECT FROM pg_constraint o WHERE o.contype = 'f'"
-		"  AND o.confrelid = a.attrelid AND a.attnum = ANY (o.confkey))"
-		" AND NOT EXISTS (WITH RECURSIVE tree (oid) AS (SELECT a.attrelid"
-		"   UNION SELECT i.inhrelid FROM tree JOIN pg_inherits i ON i.inhparent = tree.oid)"
-		"  SELECT FROM tree JOIN pg_partitioned_table p ON p.partrelid = tree.oid"
-		"   JOIN pg_attribute k ON k.attrelid = p.partrelid AND k.attnum = ANY (p.partattrs)"
-		"  WHERE k.attname = a.attname)"
-		" ORDER BY a.attnum",
-		{pg::param(static_cast<int64_t>(relation)), pg::param_array(names)});
+	const pg::Rows rows =
+		pg::query(emptying_assignments_sql,
+				  {pg::param(static_cast<int64_t>(relation)), pg::param_array(names)});
 	std::string list;
 	for (uint64_t i = 0; i < rows.size(); ++i)
 		list += (list.empty() ? "" : ", ") + rows.text(i, 0);
@@ -143,19 +173,30 @@ struct Relation
 	std::string name;
 };
 
+constexpr char tables_of_tree_sql[] = R"(
+WITH RECURSIVE tree (oid)
+     AS (SELECT c.oid
+           FROM pg_class c
+          WHERE c.oid = $1::oid
+          UNION
+         SELECT i.inhrelid
+           FROM tree
+           JOIN pg_inherits i ON i.inhparent = tree.oid
+           JOIN pg_class p ON p.oid = tree.oid AND p.relkind IN ('r', 'f'))
+SELECT c.oid::bigint, format('%I.%I', n.nspname, c.relname),
+       c.relhassubclass AND c.relkind IN ('r', 'f')
+  FROM tree
+  JOIN pg_class c USING (oid)
+  JOIN pg_namespace n ON n.oid = c.relnamespace
+ ORDER BY c.oid <> $1::oid, 2)";
+
 /// What one statement empties: the table, or each table of a tree of inheritance, which may have
 /// columns of its own.
 std::vector<Relation>
 emptied_relations(const TableDefinition &table)
 {
 	const pg::Rows rows =
-		pg::query("WITH RECURSIVE tree (oid) AS (SELECT c.oid FROM pg_class c WHERE c.oid = $1::oid"
-				  " UNION SELECT i.inhrelid FROM tree JOIN pg_inherits i ON i.inhparent = tree.oid"
-				  "  JOIN pg_class p ON p.oid = tree.oid AND p.relkind IN ('r', 'f'))"
-				  " SELECT c.oid::bigint, format('%I.%I', n.nspname, c.relname), c.relhassubclass"
-				  " AND c.relkind IN ('r', 'f') FROM tree JOIN pg_class c USING (oid)"
-				  " JOIN pg_namespace n ON n.oid = c.relnamespace ORDER BY c.oid <> $1::oid, 2",
-				  {pg::param(static_cast<int64_t>(find_table(table)))});
+		pg::query(tables_of_tree_sql, {pg::param(static_cast<int64_t>(find_table(table)))});
 	std::vector<Relation> relations;
 	for (uint64_t i = 0; i < rows.size(); ++i)
 		relations.push_back({static_cast<Oid>(rows.integer(i, 0)),
@@ -210,6 +251,12 @@ is_own(const Definition &definition)
 		   definition.key == definition.subject->path;
 }
 
+constexpr char find_awaited_people_sql[] = R"(
+SELECT DISTINCT q.subject
+  FROM etl.quarantine q
+ WHERE q.dataset = ANY ($1) AND q.subject = ANY ($2) AND q.code = 'reference'
+   AND q.record IS NOT NULL AND q.status IN ('open', 'erased'))";
+
 } // namespace
 
 std::vector<std::string>
@@ -228,10 +275,7 @@ awaited_people(const Catalog &catalog, const Definition &definition, const pg::P
 	if (referring.empty())
 		return people;
 	const pg::Rows rows =
-		pg::query("SELECT DISTINCT q.subject FROM etl.quarantine q WHERE q.dataset = ANY ($1)"
-				  " AND q.subject = ANY ($2) AND q.code = 'reference' AND q.record IS NOT NULL"
-				  " AND q.status IN ('open', 'erased')",
-				  {pg::param_array(referring), subjects});
+		pg::query(find_awaited_people_sql, {pg::param_array(referring), subjects});
 	for (uint64_t i = 0; i < rows.size(); ++i)
 		people.push_back(rows.text(i, 0));
 	return people;

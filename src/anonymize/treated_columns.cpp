@@ -176,6 +176,40 @@ treatment_secret(const Definition &definition)
 	return {};
 }
 
+constexpr char read_generated_columns_sql[] = R"(
+WITH RECURSIVE tree (oid)
+     AS (SELECT $1::oid
+          UNION
+         SELECT i.inhrelid
+           FROM tree
+           JOIN pg_inherits i ON i.inhparent = tree.oid),
+     edge AS (SELECT g.attname AS name, s.attname AS source
+                FROM tree
+                JOIN pg_attribute g ON g.attrelid = tree.oid AND g.attgenerated <> ''
+                JOIN pg_attrdef e ON e.adrelid = g.attrelid AND e.adnum = g.attnum
+                JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass
+                     AND d.refobjid = g.attrelid
+                     AND (d.classid = 'pg_attrdef'::regclass AND d.objid = e.oid
+                          OR d.classid = 'pg_class'::regclass AND d.objid = g.attrelid
+                          AND d.objsubid = g.attnum)
+                JOIN pg_attribute s ON s.attrelid = d.refobjid AND s.attnum = d.refobjsubid
+               WHERE s.attnum <> g.attnum),
+     found (name, origin)
+     AS (SELECT n::name COLLATE "C", n
+           FROM unnest($2::text[]) n
+          UNION
+         SELECT edge.name, found.origin
+           FROM found
+           JOIN edge ON edge.source = found.name)
+SELECT f.name::text, f.origin,
+       coalesce((SELECT format_type(a.atttypid, a.atttypmod)
+                   FROM pg_attribute a
+                  WHERE a.attrelid = $1::oid AND a.attname = f.name),
+                '')
+  FROM found f
+ WHERE f.name IN (SELECT name FROM edge)
+ ORDER BY 1, 2)";
+
 std::vector<GeneratedColumn>
 generated_from(const std::vector<PersonalColumn> &personal, Oid relation)
 {
@@ -186,24 +220,9 @@ generated_from(const std::vector<PersonalColumn> &personal, Oid relation)
 		return {};
 	// By name, because a partition may compute a column in a way of its own. The columns that an
 	// expression uses are those of the default since PostgreSQL 15, and of the column before.
-	const pg::Rows rows = pg::query(
-		"WITH RECURSIVE tree (oid) AS (SELECT $1::oid"
-		"  UNION SELECT i.inhrelid FROM tree JOIN pg_inherits i ON i.inhparent = tree.oid),"
-		" edge AS (SELECT g.attname AS name, s.attname AS source FROM tree"
-		"  JOIN pg_attribute g ON g.attrelid = tree.oid AND g.attgenerated <> ''"
-		"  JOIN pg_attrdef e ON e.adrelid = g.attrelid AND e.adnum = g.attnum"
-		"  JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = g.attrelid"
-		"   AND (d.classid = 'pg_attrdef'::regclass AND d.objid = e.oid"
-		"    OR d.classid = 'pg_class'::regclass AND d.objid = g.attrelid"
-		"     AND d.objsubid = g.attnum)"
-		"  JOIN pg_attribute s ON s.attrelid = d.refobjid AND s.attnum = d.refobjsubid"
-		"  WHERE s.attnum <> g.attnum),"
-		" found (name, origin) AS (SELECT n::name COLLATE \"C\", n FROM unnest($2::text[]) n"
-		"  UNION SELECT edge.name, found.origin FROM found JOIN edge ON edge.source = found.name)"
-		" SELECT f.name::text, f.origin, coalesce((SELECT format_type(a.atttypid, a.atttypmod)"
-		"  FROM pg_attribute a WHERE a.attrelid = $1::oid AND a.attname = f.name), '')"
-		" FROM found f WHERE f.name IN (SELECT name FROM edge) ORDER BY 1, 2",
-		{pg::param(static_cast<int64_t>(relation)), pg::param_array(names)});
+	const pg::Rows rows =
+		pg::query(read_generated_columns_sql,
+				  {pg::param(static_cast<int64_t>(relation)), pg::param_array(names)});
 	std::vector<GeneratedColumn> generated;
 	for (uint64_t i = 0; i < rows.size(); ++i)
 		generated.push_back({rows.text(i, 0), rows.text(i, 2), rows.text(i, 1)});

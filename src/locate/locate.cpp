@@ -36,13 +36,14 @@ constexpr int min_characters = 3;
 constexpr size_t max_bytes = 4096;
 constexpr size_t max_details = 20;
 
+constexpr char normal_forms_sql[] = R"(SELECT normalize($1, NFC), normalize($1, NFD))";
+
 /// The text, and as Unicode writes it otherwise: é is one character or two.
 std::vector<std::string>
 spellings(const std::string &identifier)
 {
 	std::vector<std::string> all{identifier};
-	const pg::Rows forms =
-		pg::query("SELECT normalize($1, NFC), normalize($1, NFD)", {pg::param(identifier)});
+	const pg::Rows forms = pg::query(normal_forms_sql, {pg::param(identifier)});
 	for (const int form : {0, 1})
 		if (const std::string text = forms.text(0, form);
 			std::find(all.begin(), all.end(), text) == all.end())

@@ -37,18 +37,19 @@ namespace
 
 namespace fs = std::filesystem;
 
-constexpr const char *relations_sql =
-	"SELECT c.oid::bigint, c.relkind::text, pg_relation_filepath(c.oid),"
-	" format('%I.%I', n.nspname, c.relname)"
-	" || coalesce(' of ' || quote_ident(tn.nspname) || '.' || quote_ident(t.relname), ''),"
-	" coalesce(i.indrelid, t.oid, c.oid)::bigint, coalesce(it.oid, 0)::bigint"
-	" FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
-	" LEFT JOIN pg_index i ON i.indexrelid = c.oid"
-	" LEFT JOIN pg_class t ON t.reltoastrelid = c.oid AND c.relkind = 't'"
-	" LEFT JOIN pg_namespace tn ON tn.oid = t.relnamespace"
-	// the index of a TOAST table belongs to the table, too
-	" LEFT JOIN pg_class it ON it.reltoastrelid = i.indrelid"
-	" WHERE c.relkind IN ('r', 't', 'm', 'i', 'S') AND pg_relation_filepath(c.oid) IS NOT NULL";
+constexpr char relations_sql[] = R"(
+SELECT c.oid::bigint, c.relkind::text, pg_relation_filepath(c.oid),
+       format('%I.%I', n.nspname, c.relname)
+       || coalesce(' of ' || quote_ident(tn.nspname) || '.' || quote_ident(t.relname), ''),
+       coalesce(i.indrelid, t.oid, c.oid)::bigint, coalesce(it.oid, 0)::bigint
+  FROM pg_class c
+  JOIN pg_namespace n ON n.oid = c.relnamespace
+  LEFT JOIN pg_index i ON i.indexrelid = c.oid
+  LEFT JOIN pg_class t ON t.reltoastrelid = c.oid AND c.relkind = 't'
+  LEFT JOIN pg_namespace tn ON tn.oid = t.relnamespace
+       -- the index of a TOAST table belongs to the table, too
+  LEFT JOIN pg_class it ON it.reltoastrelid = i.indrelid
+ WHERE c.relkind IN ('r', 't', 'm', 'i', 'S') AND pg_relation_filepath(c.oid) IS NOT NULL)";
 
 /// "16384", "16384.1", "16384_fsm", "t3_16384_vm.2" → its parts; false for other names.
 bool

@@ -24,40 +24,56 @@ constexpr const char *separator = "E'\\x1f'";
 constexpr long rows_at_once = 16; // each may be as long as etl.max_record_size, or longer
 
 // Tables of the extension, and what a definition's table consists of.
-constexpr const char *member_tables =
-	"SELECT c.oid::bigint, c.relname::text FROM pg_class c"
-	" JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'"
-	" JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid"
-	" WHERE e.extname = 'pg_etl' AND c.relkind IN ('r', 'p', 'm') ORDER BY c.relname";
-constexpr const char *table_facts =
-	"SELECT format('%I.%I', n.nspname, c.relname), has_table_privilege(c.oid, 'SELECT'),"
-	" row_security_active(c.oid),"
-	// a cast of somebody's own type to text is a function of theirs, its output function is not
-	" (SELECT string_agg(format(CASE WHEN a.atttypid < 16384 THEN '%I::text'"
-	" ELSE 'concat_ws('''', %I)' END, a.attname), ', ' ORDER BY a.attnum)"
-	"    FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped"
-	"     AND a.atttypid <> 'bytea'::regtype),"
-	" (SELECT string_agg(format(', %I', a.attname), '' ORDER BY a.attnum)"
-	"    FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped"
-	"     AND a.atttypid = 'bytea'::regtype),"
-	" (SELECT count(*) FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0"
-	"     AND NOT a.attisdropped AND a.atttypid = 'bytea'::regtype)"
-	" FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = $1::oid";
-constexpr const char *statistics =
-	"SELECT format('pg_stats of %I.%I (%I)', schemaname, tablename, attname),"
-	" concat_ws(E'\\x1f', most_common_vals::text, histogram_bounds::text, most_common_elems::text)"
-	" FROM pg_stats"
-	" UNION ALL SELECT format('pg_stats_ext of %I.%I (%I)', schemaname, tablename, "
-	"statistics_name), most_common_vals::text FROM pg_stats_ext"
-	" UNION ALL SELECT format('pg_stats_ext_exprs of %I.%I (%I)', schemaname, tablename, "
-	"statistics_name),"
-	" concat_ws(E'\\x1f', most_common_vals::text, histogram_bounds::text, most_common_elems::text)"
-	" FROM pg_stats_ext_exprs";
-constexpr const char *statements_view =
-	"SELECT format('%I.pg_stat_statements', n.nspname),"
-	" pg_has_role('pg_read_all_stats', 'USAGE')"
-	" FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace"
-	" WHERE e.extname = 'pg_stat_statements'";
+constexpr char member_tables_sql[] = R"(
+SELECT c.oid::bigint, c.relname::text
+  FROM pg_class c
+  JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid
+       AND d.deptype = 'e'
+  JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
+ WHERE e.extname = 'pg_etl' AND c.relkind IN ('r', 'p', 'm')
+ ORDER BY c.relname)";
+
+constexpr char table_facts_sql[] = R"(
+SELECT format('%I.%I', n.nspname, c.relname), has_table_privilege(c.oid, 'SELECT'),
+       row_security_active(c.oid),
+       -- a cast of somebody's own type to text is a function of theirs, its output function is not
+       (SELECT string_agg(format(CASE WHEN a.atttypid < 16384 THEN '%I::text'
+                                      ELSE 'concat_ws('''', %I)' END,
+                                 a.attname),
+                          ', ' ORDER BY a.attnum)
+          FROM pg_attribute a
+         WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+           AND a.atttypid <> 'bytea'::regtype),
+       (SELECT string_agg(format(', %I', a.attname), '' ORDER BY a.attnum)
+          FROM pg_attribute a
+         WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+           AND a.atttypid = 'bytea'::regtype),
+       (SELECT count(*)
+          FROM pg_attribute a
+         WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+           AND a.atttypid = 'bytea'::regtype)
+  FROM pg_class c
+  JOIN pg_namespace n ON n.oid = c.relnamespace
+ WHERE c.oid = $1::oid)";
+
+constexpr char statistics_sql[] = R"(
+SELECT format('pg_stats of %I.%I (%I)', schemaname, tablename, attname),
+       concat_ws(E'\x1f', most_common_vals::text, histogram_bounds::text, most_common_elems::text)
+  FROM pg_stats
+ UNION ALL
+SELECT format('pg_stats_ext of %I.%I (%I)', schemaname, tablename, statistics_name),
+       most_common_vals::text
+  FROM pg_stats_ext
+ UNION ALL
+SELECT format('pg_stats_ext_exprs of %I.%I (%I)', schemaname, tablename, statistics_name),
+       concat_ws(E'\x1f', most_common_vals::text, histogram_bounds::text, most_common_elems::text)
+  FROM pg_stats_ext_exprs)";
+
+constexpr char statements_view_sql[] = R"(
+SELECT format('%I.pg_stat_statements', n.nspname), pg_has_role('pg_read_all_stats', 'USAGE')
+  FROM pg_extension e
+  JOIN pg_namespace n ON n.oid = e.extnamespace
+ WHERE e.extname = 'pg_stat_statements')";
 
 /// Calls visit(rows) for a query's rows, some at a time.
 template <typename Visit>
@@ -98,7 +114,7 @@ guarded(const std::string &what, Located &located, F &&f)
 void
 locate_table(Oid table, const char *kind, const Needle &needle, Located &located)
 {
-	const pg::Rows facts = pg::query(table_facts, {pg::param(static_cast<int64_t>(table))});
+	const pg::Rows facts = pg::query(table_facts_sql, {pg::param(static_cast<int64_t>(table))});
 	if (facts.empty())
 		return;
 	const std::string name = facts.text(0, 0);
@@ -131,15 +147,21 @@ locate_table(Oid table, const char *kind, const Needle &needle, Located &located
 	located.alive = located.alive || count > 0;
 }
 
+constexpr char populated_materialized_views_sql[] = R"(
+SELECT v.view::bigint
+  FROM etl.materialized_views(ARRAY(SELECT unnest($1::bigint[])::oid)) v
+  JOIN pg_class c ON c.oid = v.view
+ WHERE c.relispopulated
+ ORDER BY 1)";
+
 /// Materialized views that may hold copies of the relations.
 std::vector<Oid>
 materialized_views(const std::set<Oid> &relations)
 {
 	const AsCatalogOwner owner;
-	const pg::Rows rows = pg::query(
-		"SELECT v.view::bigint FROM etl.materialized_views(ARRAY(SELECT unnest($1::bigint[])::oid))"
-		" v JOIN pg_class c ON c.oid = v.view WHERE c.relispopulated ORDER BY 1",
-		{pg::param_array(std::vector<int64_t>(relations.begin(), relations.end()))});
+	const pg::Rows rows =
+		pg::query(populated_materialized_views_sql,
+				  {pg::param_array(std::vector<int64_t>(relations.begin(), relations.end()))});
 	std::vector<Oid> views;
 	for (uint64_t i = 0; i < rows.size(); ++i)
 		views.push_back(static_cast<Oid>(rows.integer(i, 0)));
@@ -166,7 +188,7 @@ locate_rows(const Needle &needle, Located &located)
 	for (const Oid oid : materialized_views(done))
 		if (done.insert(oid).second)
 			locate_table(oid, "table", needle, located);
-	const pg::Rows members = pg::query(member_tables);
+	const pg::Rows members = pg::query(member_tables_sql);
 	for (uint64_t i = 0; i < members.size(); ++i)
 		if (const Oid oid = static_cast<Oid>(members.integer(i, 0)); done.insert(oid).second)
 			locate_table(oid, members.text(i, 1) == "quarantine" ? "quarantine" : "catalog", needle,
@@ -182,9 +204,9 @@ locate_rows(const Needle &needle, Located &located)
 							 located.add(rows.text(i, 0), kind, needle.count(rows.text(i, 1)));
 				 });
 	};
-	guarded("planner statistics", located, [&] { search(statistics, "statistics"); });
+	guarded("planner statistics", located, [&] { search(statistics_sql, "statistics"); });
 
-	const pg::Rows view = pg::query(statements_view);
+	const pg::Rows view = pg::query(statements_view_sql);
 	if (!view.empty())
 	{
 		if (!view.boolean(0, 1))

@@ -10,12 +10,15 @@ namespace
 
 /// Who has made the table is not known. A view, or a cast to text of somebody's own type, would run
 /// its owner's code.
-constexpr const char *unfit_sql =
-	"SELECT c.relkind NOT IN ('r', 'p') OR EXISTS"
-	" (SELECT FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid"
-	"   WHERE a.attrelid = c.oid AND t.typnamespace <> 'pg_catalog'::regnamespace AND a.attname IN"
-	"    ('transaction_id', 'customer_id', 'address', 'postcode', 'city', 'country'))"
-	" FROM pg_class c WHERE c.oid = to_regclass('data.transactions')";
+constexpr char unfit_sql[] = R"(
+SELECT c.relkind NOT IN ('r', 'p')
+       OR EXISTS (SELECT FROM pg_attribute a
+                    JOIN pg_type t ON t.oid = a.atttypid
+                   WHERE a.attrelid = c.oid AND t.typnamespace <> 'pg_catalog'::regnamespace
+                     AND a.attname IN ('transaction_id', 'customer_id', 'address', 'postcode',
+                                       'city', 'country'))
+  FROM pg_class c
+ WHERE c.oid = to_regclass('data.transactions'))";
 
 } // namespace
 

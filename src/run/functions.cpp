@@ -67,12 +67,13 @@ text_arg(FunctionCallInfo fcinfo, int n)
 	return pg::text_argument(fcinfo, n);
 }
 
+constexpr char row_of_run_sql[] = R"(SELECT r FROM etl.run r WHERE run_id = $1)";
+
 /// The row of etl.run as a composite value that outlives SPI.
 Datum
 run_row(const RunResult &result)
 {
-	const pg::Rows rows =
-		pg::query("SELECT r FROM etl.run r WHERE run_id = $1", {pg::param(result.run_id)});
+	const pg::Rows rows = pg::query(row_of_run_sql, {pg::param(result.run_id)});
 	bool null;
 	const Datum value = rows.datum(0, 0, null);
 	return pg::call([=] { return SPI_datumTransfer(value, false, -1); });
@@ -184,6 +185,8 @@ PG_ETL_ENTRY(etl_run_one)
 	return run_row(run_dataset(catalog, dataset, options));
 }
 
+constexpr char delete_run_sql[] = R"(DELETE FROM etl.run WHERE run_id = $1)";
+
 PG_ETL_ENTRY(etl_run_batch)
 {
 	const ExclusiveCall exclusive_call(fcinfo);
@@ -207,7 +210,7 @@ PG_ETL_ENTRY(etl_run_batch)
 	if (!PG_GETARG_BOOL(2) && result.files == 0 && result.status == "succeeded")
 	{
 		const AsCatalogOwner owner;
-		pg::execute("DELETE FROM etl.run WHERE run_id = $1", {pg::param(result.run_id)});
+		pg::execute(delete_run_sql, {pg::param(result.run_id)});
 	}
 	return row;
 }
@@ -229,6 +232,8 @@ PG_ETL_ENTRY(etl_run_order)
 	return static_cast<Datum>(0);
 }
 
+constexpr char read_run_sql[] = R"(SELECT * FROM etl.run WHERE run_id = $1)";
+
 PG_ETL_ENTRY(etl_run_all)
 {
 	const ExclusiveCall exclusive_call(fcinfo);
@@ -238,8 +243,7 @@ PG_ETL_ENTRY(etl_run_all)
 	const Catalog catalog = Catalog::load();
 	for (const RunResult &run : run_all(catalog))
 	{
-		const pg::Rows rows =
-			pg::query("SELECT * FROM etl.run WHERE run_id = $1", {pg::param(run.run_id)});
+		const pg::Rows rows = pg::query(read_run_sql, {pg::param(run.run_id)});
 		result.add_tuple(rows.tuple(0));
 	}
 	return static_cast<Datum>(0);
@@ -281,6 +285,14 @@ last_definition(const Catalog &catalog, const std::string &dataset)
 	return last;
 }
 
+constexpr char count_tombstones_and_holds_sql[] = R"(
+SELECT (SELECT count(*)
+          FROM etl.tombstone t
+         WHERE t.dataset = $1 AND t.kind = 'subject' AND t.reinstated_at IS NULL),
+       (SELECT count(*)
+          FROM etl.hold h
+         WHERE h.dataset = $1 AND h.subject IS NOT NULL AND h.released_at IS NULL))";
+
 /// Throws 55000 where people were erased, or are on hold, by keys of a type that spells them in
 /// another way: they would come back, or be erased, under the new keys.
 void
@@ -293,11 +305,7 @@ refuse_other_keys(const Catalog &catalog, const Definition &definition)
 	const auto counted = [&]
 	{
 		const AsCatalogOwner owner;
-		return pg::query("SELECT (SELECT count(*) FROM etl.tombstone t WHERE t.dataset = $1"
-						 "  AND t.kind = 'subject' AND t.reinstated_at IS NULL),"
-						 " (SELECT count(*) FROM etl.hold h WHERE h.dataset = $1"
-						 "  AND h.subject IS NOT NULL AND h.released_at IS NULL)",
-						 {pg::param(definition.dataset)});
+		return pg::query(count_tombstones_and_holds_sql, {pg::param(definition.dataset)});
 	};
 	const pg::Rows rows = counted();
 	const int64_t erased = rows.integer(0, 0), held = rows.integer(0, 1);
@@ -323,6 +331,18 @@ follow_renamed_table(const Catalog &catalog, const Definition &definition)
 		return;
 	move_row_partitions(last->tables[0], definition.tables[0]);
 }
+
+constexpr char update_definition_sql[] = R"(
+UPDATE etl.dataset
+   SET definition = $2::jsonb, schedule = nullif($3, ''), standard = $4,
+       defined_at = clock_timestamp()
+ WHERE name = $1)";
+
+constexpr char insert_definition_sql[] = R"(
+INSERT INTO etl.dataset (name, definition, schedule, standard, defined_at)
+VALUES ($1, $2::jsonb, nullif($3, ''), $4, clock_timestamp()))";
+
+constexpr char row_of_dataset_sql[] = R"(SELECT d FROM etl.dataset d WHERE name = $1)";
 
 } // namespace
 
@@ -359,13 +379,9 @@ PG_ETL_ENTRY(etl_define)
 	const pg::Param name = pg::param(definition.dataset), text = pg::param(json),
 					schedule = pg::param(definition.schedule),
 					standard = pg::param(bool(creating_extension));
-	if (pg::execute("UPDATE etl.dataset SET definition = $2::jsonb, schedule = nullif($3, ''),"
-					" standard = $4, defined_at = clock_timestamp() WHERE name = $1",
-					{name, text, schedule, standard}) == 0)
-		pg::execute("INSERT INTO etl.dataset (name, definition, schedule, standard, defined_at)"
-					" VALUES ($1, $2::jsonb, nullif($3, ''), $4, clock_timestamp())",
-					{name, text, schedule, standard});
-	const pg::Rows rows = pg::query("SELECT d FROM etl.dataset d WHERE name = $1", {name});
+	if (pg::execute(update_definition_sql, {name, text, schedule, standard}) == 0)
+		pg::execute(insert_definition_sql, {name, text, schedule, standard});
+	const pg::Rows rows = pg::query(row_of_dataset_sql, {name});
 	bool null;
 	const Datum value = rows.datum(0, 0, null);
 	return pg::call([=] { return SPI_datumTransfer(value, false, -1); });
@@ -374,13 +390,15 @@ PG_ETL_ENTRY(etl_define)
 namespace
 {
 
+constexpr char read_definition_sql[] = R"(
+SELECT definition::text FROM etl.dataset WHERE name = $1)";
+
 /// Tables, quarantine and files stay, and what they hold: an erasure must be able to name the ones
 /// and to read the others.
 void
 note_before_drop(const std::string &dataset)
 {
-	const pg::Rows rows =
-		pg::query("SELECT definition::text FROM etl.dataset WHERE name = $1", {pg::param(dataset)});
+	const pg::Rows rows = pg::query(read_definition_sql, {pg::param(dataset)});
 	std::optional<Definition> definition;
 	try
 	{
@@ -396,6 +414,8 @@ note_before_drop(const std::string &dataset)
 	note_former_definition(dataset);
 }
 
+constexpr char delete_dataset_sql[] = R"(DELETE FROM etl.dataset WHERE name = $1)";
+
 } // namespace
 
 PG_ETL_ENTRY(etl_drop)
@@ -404,8 +424,7 @@ PG_ETL_ENTRY(etl_drop)
 	const std::string dataset = pg::required_text(fcinfo, 0, "dataset");
 	const pg::Spi spi;
 	note_before_drop(dataset);
-	return BoolGetDatum(
-		pg::execute("DELETE FROM etl.dataset WHERE name = $1", {pg::param(dataset)}) > 0);
+	return BoolGetDatum(pg::execute(delete_dataset_sql, {pg::param(dataset)}) > 0);
 }
 
 PG_ETL_ENTRY(etl_require_dataset)

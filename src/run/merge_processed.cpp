@@ -84,6 +84,19 @@ ProcessedFileMerger::add(int64_t file_id, uint64_t line, std::string_view output
 	released_[file_id].push_back({line, texts_.add(output)});
 }
 
+constexpr char read_files_sql[] = R"(
+SELECT file_id, path, coalesce(processed_path, ''), coalesce(archived_path, ''), records,
+       coalesce(last_line, 0)
+  FROM etl.file
+ WHERE file_id = ANY ($1)
+ ORDER BY file_id)";
+
+constexpr char note_merged_files_sql[] = R"(
+UPDATE etl.file f
+   SET processed_path = r.path, loaded = f.loaded + r.count, quarantined = f.quarantined - r.count
+  FROM unnest($1::bigint[], $2::text[], $3::bigint[]) r(id, path, count)
+ WHERE f.file_id = r.id)";
+
 int32_t
 ProcessedFileMerger::complete(const std::function<bool(int64_t)> &is_complete)
 {
@@ -93,11 +106,7 @@ ProcessedFileMerger::complete(const std::function<bool(int64_t)> &is_complete)
 			ids.push_back(entry.first);
 	if (ids.empty())
 		return 0;
-	const pg::Rows rows = pg::query(
-		"SELECT file_id, path, coalesce(processed_path, ''), coalesce(archived_path, ''),"
-		" records, coalesce(last_line, 0) FROM etl.file WHERE file_id = ANY ($1) ORDER BY "
-		"file_id",
-		{pg::param_array(ids)});
+	const pg::Rows rows = pg::query(read_files_sql, {pg::param_array(ids)});
 	std::vector<std::string> names;
 	for (uint64_t i = 0; i < rows.size(); ++i)
 	{
@@ -149,10 +158,7 @@ ProcessedFileMerger::complete(const std::function<bool(int64_t)> &is_complete)
 		texts_.clear();
 	{
 		const AsCatalogOwner owner;
-		pg::execute("UPDATE etl.file f SET processed_path = r.path, loaded = f.loaded + r.count,"
-					" quarantined = f.quarantined - r.count"
-					" FROM unnest($1::bigint[], $2::text[], $3::bigint[]) r(id, path, count)"
-					" WHERE f.file_id = r.id",
+		pg::execute(note_merged_files_sql,
 					{pg::param_array(file_ids),
 					 pg::param_array(std::vector<std::string_view>(paths.begin(), paths.end())),
 					 pg::param_array(counts)});
@@ -180,6 +186,9 @@ ProcessedFileMerger::present_name(const std::string &path) const
 	const auto found = pending_.find(path);
 	return found == pending_.end() ? path : found->second;
 }
+
+constexpr char unreleased_lines_sql[] = R"(
+SELECT line FROM etl.quarantine WHERE file_id = $1 AND status <> 'released')";
 
 /// The lines whose records are in the processed file already, in order: those of the raw file
 /// that are not quarantined and were not released just now.
@@ -218,9 +227,7 @@ ProcessedFileMerger::record_lines(int64_t file_id, const std::string &archived, 
 			lines.erase(lines.begin(), lines.end() - records);
 	}
 	std::set<uint64_t> out;
-	const pg::Rows rows =
-		pg::query("SELECT line FROM etl.quarantine WHERE file_id = $1 AND status <> 'released'",
-				  {pg::param(file_id)});
+	const pg::Rows rows = pg::query(unreleased_lines_sql, {pg::param(file_id)});
 	for (uint64_t i = 0; i < rows.size(); ++i)
 		out.insert(static_cast<uint64_t>(rows.integer(i, 0)));
 	for (const Released &record : released_[file_id])
@@ -266,6 +273,14 @@ ProcessedFileMerger::released_earlier(int64_t file_id, const std::string &existi
 	return earlier;
 }
 
+constexpr char is_known_path_sql[] = R"(
+SELECT FROM etl.file
+ WHERE processed_path = $1
+ UNION ALL
+SELECT FROM etl.export
+ WHERE path = $1
+ LIMIT 1)";
+
 /// Is there a file of that name which the catalog does not know, with nothing in it but records
 /// that were released just now?
 bool
@@ -273,10 +288,7 @@ ProcessedFileMerger::is_of_lost_run(int64_t file_id, const std::string &path) co
 {
 	const std::string full = settings_.processed_dir + "/" + path;
 	if (!is_there(full) || destination_taken(full) ||
-		!pg::query("SELECT FROM etl.file WHERE processed_path = $1 UNION ALL"
-				   " SELECT FROM etl.export WHERE path = $1 LIMIT 1",
-				   {pg::param(path)})
-			 .empty())
+		!pg::query(is_known_path_sql, {pg::param(path)}).empty())
 		return false;
 	const std::vector<bool> earlier = released_earlier(file_id, full, is_gzip(path), 0);
 	return std::find(earlier.begin(), earlier.end(), false) == earlier.end();

@@ -242,6 +242,28 @@ PG_ETL_ENTRY(etl_note_mended)
 	return PointerGetDatum(changed_row(data->tg_relation, data->tg_newtuple, names, named_nobody));
 }
 
+constexpr char dataset_of_row_sql[] = R"(
+SELECT dataset FROM etl.quarantine WHERE quarantine_id = $1)";
+
+constexpr char state_of_row_sql[] = R"(
+SELECT q.status,
+       EXISTS (SELECT FROM etl.quarantine_reference r WHERE r.quarantine_id = q.quarantine_id)
+  FROM etl.quarantine q
+ WHERE q.quarantine_id = $1)";
+
+constexpr char is_request_sql[] = R"(
+SELECT FROM etl.quarantine q
+  JOIN etl.dataset d ON d.name = q.dataset
+ WHERE q.quarantine_id = $1 AND d.definition #> '{x-etl,erases}' IS NOT NULL)";
+
+constexpr char discard_references_sql[] = R"(
+DELETE FROM etl.quarantine_reference WHERE quarantine_id = $1)";
+
+constexpr char discard_row_sql[] = R"(
+UPDATE etl.quarantine SET status = 'discarded', reason = $2 WHERE quarantine_id = $1)";
+
+constexpr char read_row_sql[] = R"(SELECT q FROM etl.quarantine q WHERE quarantine_id = $1)";
+
 /// etl_discard(quarantine_id bigint, reason text)
 PG_ETL_ENTRY(etl_discard)
 {
@@ -253,36 +275,24 @@ PG_ETL_ENTRY(etl_discard)
 	const pg::Param number = pg::param(id);
 	// runs and replays of the dataset have the record in hand
 	{
-		const pg::Rows rows =
-			pg::query("SELECT dataset FROM etl.quarantine WHERE quarantine_id = $1", {number});
+		const pg::Rows rows = pg::query(dataset_of_row_sql, {number});
 		if (!rows.empty())
 			lock_dataset(rows.text(0, 0), true);
 	}
-	require_discardable(id,
-						pg::query("SELECT q.status, EXISTS (SELECT FROM etl.quarantine_reference r"
-								  " WHERE r.quarantine_id = q.quarantine_id)"
-								  " FROM etl.quarantine q WHERE q.quarantine_id = $1",
-								  {number}));
+	require_discardable(id, pg::query(state_of_row_sql, {number}));
 	// a request is a person's, and its time runs: to make it go away is to refuse it
-	if (!pg::query("SELECT FROM etl.quarantine q JOIN etl.dataset d ON d.name = q.dataset"
-				   " WHERE q.quarantine_id = $1 AND d.definition #> '{x-etl,erases}' IS NOT NULL",
-				   {number})
-			 .empty() &&
-		!may_call("etl_refuse"))
+	if (!pg::query(is_request_sql, {number}).empty() && !may_call("etl_refuse"))
 		throw pg::Error(sqlstate::insufficient_privilege,
 						"permission denied to discard a request for erasure",
 						"Quarantined record " + std::to_string(id) +
 							" is one; only who may call etl_refuse may discard it.");
 	{
 		const WritingQuarantine writing;
-		pg::execute("DELETE FROM etl.quarantine_reference WHERE quarantine_id = $1", {number});
-		pg::execute("UPDATE etl.quarantine SET status = 'discarded', reason = $2"
-					" WHERE quarantine_id = $1",
-					{number, pg::param(reason)});
+		pg::execute(discard_references_sql, {number});
+		pg::execute(discard_row_sql, {number, pg::param(reason)});
 	}
 	append_audit({{0, "discard", "etl.quarantine", {}, 1}});
-	const pg::Rows rows =
-		pg::query("SELECT q FROM etl.quarantine q WHERE quarantine_id = $1", {number});
+	const pg::Rows rows = pg::query(read_row_sql, {number});
 	bool null;
 	const Datum value = rows.datum(0, 0, null);
 	return pg::call([=] { return SPI_datumTransfer(value, false, -1); });

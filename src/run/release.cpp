@@ -30,11 +30,11 @@ namespace
 constexpr int64_t most_own = 1'000'000;
 
 /// Keys of dataset $1 that records of any dataset wait for. $2: ''.
-const char *const awaited_sql = R"(
+constexpr char awaited_sql[] = R"(
 SELECT DISTINCT r.key FROM etl.quarantine_reference r WHERE r.dataset = $1 AND $2 = '')";
 
 /// Those that records of dataset $2 wait for.
-const char *const awaited_by_sql = R"(
+constexpr char awaited_by_sql[] = R"(
 SELECT DISTINCT r.key
   FROM etl.quarantine_reference r
   JOIN etl.quarantine q USING (quarantine_id)
@@ -43,7 +43,7 @@ SELECT DISTINCT r.key
 /// Who waits for the keys $2 of dataset $1: records of dataset $3 ('': of any) but those of $4, and
 /// but those of $5 that were mended: who mends a request says who is to be erased, and that is
 /// carried out by a replay of somebody who may erase.
-const char *const waiting_sql = R"(
+constexpr char waiting_sql[] = R"(
 SELECT q.dataset, q.quarantine_id
   FROM unnest($2::text[]) k(key)
   JOIN etl.quarantine_reference r ON r.dataset = $1 AND r.key = k.key
@@ -53,7 +53,7 @@ SELECT q.dataset, q.quarantine_id
    AND (q.mended_at IS NULL OR q.dataset <> ALL ($5::text[])))";
 
 /// Records of dataset $1 that wait for nothing but keys of their own dataset, and those keys.
-const char *const own_waiting_sql = R"(
+constexpr char own_waiting_sql[] = R"(
 SELECT q.quarantine_id, coalesce(q.key, ''), r.key
   FROM etl.quarantine q
   JOIN etl.quarantine_reference r USING (quarantine_id)
@@ -307,12 +307,14 @@ class Release
 	int64_t records_ = 0;
 };
 
+constexpr char any_reference_sql[] = R"(SELECT FROM etl.quarantine_reference LIMIT 1)";
+
 } // namespace
 
 void
 release_waiting(const Catalog &catalog, const Definition &definition)
 {
-	if (pg::query("SELECT FROM etl.quarantine_reference LIMIT 1").empty())
+	if (pg::query(any_reference_sql).empty())
 		return;
 	Release(catalog, definition).run(definition);
 }

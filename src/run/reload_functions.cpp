@@ -64,6 +64,8 @@ reload_dataset(const Catalog &catalog, const Definition &definition, const pg::S
 
 using namespace etl;
 
+constexpr char read_run_sql[] = R"(SELECT * FROM etl.run WHERE run_id = $1)";
+
 /// etl_reload(since timestamptz, dataset text)
 PG_ETL_ENTRY(etl_reload)
 {
@@ -98,8 +100,7 @@ PG_ETL_ENTRY(etl_reload)
 			continue;
 		any = true;
 		const RunResult run = reload_dataset(catalog, catalog.get(dataset), settings, since);
-		const pg::Rows rows =
-			pg::query("SELECT * FROM etl.run WHERE run_id = $1", {pg::param(run.run_id)});
+		const pg::Rows rows = pg::query(read_run_sql, {pg::param(run.run_id)});
 		result.add_tuple(rows.tuple(0));
 	}
 	if (was_behind)

@@ -48,12 +48,36 @@ namespace
 
 /// Records that a replay takes up, by number: those that are open, and those that were treated
 /// while they waited for a key. $1: the dataset.
-const char *const all_open_sql = R"(
+constexpr char all_open_sql[] = R"(
 SELECT q.quarantine_id
   FROM etl.quarantine q
  WHERE q.dataset = $1
    AND (q.status = 'open' OR q.status = 'erased' AND EXISTS (
            SELECT FROM etl.quarantine_reference r WHERE r.quarantine_id = q.quarantine_id)))";
+
+constexpr char read_rows_of_batch_sql[] = R"(
+SELECT q.quarantine_id,
+       -- of one that is too long the beginning says so
+       CASE WHEN octet_length(q.record) > $2 THEN substr(q.record, 1, 1024) ELSE q.record END,
+       CASE WHEN octet_length(q.record) <= $2 THEN q.record_bytes END, coalesce(q.line, 0),
+       coalesce(q.file_id, 0), f.record_date - date '2000-01-01', f.record_hour,
+       q.code = 'duplicate', coalesce(q.key, ''), coalesce(q.subject, ''),
+       octet_length(q.record) > $2, i.n, q.status = 'erased',
+       CASE WHEN q.code = 'duplicate' THEN q.violations -> 0 ->> 'message' END,
+       -- when it was delivered, in microseconds since 2000
+       (extract(epoch FROM least(q.quarantined_at,
+                                 (f.record_date + make_interval(hours => f.record_hour))
+                                 AT TIME ZONE 'UTC') - timestamptz '2000-01-01 00:00:00+00')
+        * 1000000)::bigint,
+       q.mended_at IS NOT NULL
+  FROM unnest($1::bigint[]) WITH ORDINALITY i(id, n)
+       -- an erasure since may have taken the whole record
+  JOIN etl.quarantine q ON q.quarantine_id = i.id
+       AND (q.status = 'open' OR q.status = 'erased'
+            AND EXISTS (SELECT FROM etl.quarantine_reference r
+                         WHERE r.quarantine_id = q.quarantine_id))
+  LEFT JOIN etl.file f USING (file_id)
+ ORDER BY i.n)";
 
 /// Replays records of one dataset.
 class Replay
@@ -184,27 +208,7 @@ class Replay
 							people_ ? &*people_ : nullptr, &type_input_);
 		{
 			const pg::Rows rows = pg::query(
-				"SELECT q.quarantine_id,"
-				// of one that is too long the beginning says so
-				" CASE WHEN octet_length(q.record) > $2 THEN substr(q.record, 1, 1024)"
-				" ELSE q.record END, CASE WHEN octet_length(q.record) <= $2 THEN q.record_bytes "
-				"END,"
-				" coalesce(q.line, 0),"
-				" coalesce(q.file_id, 0), f.record_date - date '2000-01-01', f.record_hour,"
-				" q.code = 'duplicate', coalesce(q.key, ''), coalesce(q.subject, ''),"
-				" octet_length(q.record) > $2, i.n, q.status = 'erased',"
-				" CASE WHEN q.code = 'duplicate' THEN q.violations -> 0 ->> 'message' END,"
-				// when it was delivered, in microseconds since 2000
-				" (extract(epoch FROM least(q.quarantined_at, (f.record_date"
-				" + make_interval(hours => f.record_hour)) AT TIME ZONE 'UTC')"
-				" - timestamptz '2000-01-01 00:00:00+00') * 1000000)::bigint,"
-				" q.mended_at IS NOT NULL"
-				" FROM unnest($1::bigint[]) WITH ORDINALITY i(id, n)"
-				// an erasure since may have taken the whole record
-				" JOIN etl.quarantine q ON q.quarantine_id = i.id AND (q.status = 'open'"
-				" OR q.status = 'erased' AND EXISTS (SELECT FROM etl.quarantine_reference r"
-				" WHERE r.quarantine_id = q.quarantine_id))"
-				" LEFT JOIN etl.file f USING (file_id) ORDER BY i.n",
+				read_rows_of_batch_sql,
 				{pg::param_array(ids), pg::param(static_cast<int64_t>(settings_.max_record_size))});
 			for (uint64_t i = 0; i < rows.size(); ++i)
 			{

@@ -32,18 +32,23 @@ ImmediateConstraints::ImmediateConstraints()
 	++depth;
 }
 
+constexpr char read_deferrable_constraints_sql[] = R"(
+SELECT count(*) > 0,
+       string_agg(DISTINCT format('%I.%I', n.nspname, c.conname), ', ')
+       FILTER (WHERE c.condeferred AND has_schema_privilege(n.oid, 'USAGE')
+               AND NOT EXISTS (SELECT FROM pg_constraint o
+                                WHERE o.connamespace = n.oid AND o.conname = c.conname
+                                  AND NOT o.condeferred))
+  FROM pg_constraint c
+  JOIN pg_namespace n ON n.oid = c.connamespace
+ WHERE c.condeferrable)";
+
 /// Is there any constraint that may wait? Notes those that wait by themselves.
 bool
 ImmediateConstraints::find_deferrable()
 {
 	// (a name is a constraint's of any table in its schema)
-	const Rows rows = query(
-		"SELECT count(*) > 0, string_agg(DISTINCT format('%I.%I', n.nspname, c.conname), ', ')"
-		" FILTER (WHERE c.condeferred AND has_schema_privilege(n.oid, 'USAGE')"
-		"  AND NOT EXISTS (SELECT FROM pg_constraint o WHERE o.connamespace = n.oid"
-		"   AND o.conname = c.conname AND NOT o.condeferred))"
-		" FROM pg_constraint c JOIN pg_namespace n ON n.oid = c.connamespace"
-		" WHERE c.condeferrable");
+	const Rows rows = query(read_deferrable_constraints_sql);
 	deferred_ = rows.text(0, 1);
 	return rows.boolean(0, 0);
 }

@@ -87,6 +87,16 @@ require_known_key(const std::string &secret, const std::vector<etl::KeyFingerpri
 				"from its backup.");
 }
 
+constexpr char insert_fingerprint_sql[] = R"(
+INSERT INTO etl.key_fingerprint (erasures, treatments) VALUES ($1, $2))";
+
+constexpr char delete_other_fingerprints_sql[] = R"(
+DELETE FROM etl.key_fingerprint
+ WHERE ctid = ANY (ARRAY(SELECT k.ctid
+                           FROM etl.key_fingerprint k
+                          WHERE (k.erasures, k.treatments) <> ($1, $2)
+                            FOR UPDATE SKIP LOCKED)))";
+
 void
 note_key(const std::string &secret, const std::vector<etl::KeyFingerprint> &known)
 {
@@ -97,14 +107,10 @@ note_key(const std::string &secret, const std::vector<etl::KeyFingerprint> &know
 		return;
 	const Spi spi;
 	const RunAs owner(extension_owner(), SECURITY_LOCAL_USERID_CHANGE);
-	execute("INSERT INTO etl.key_fingerprint (erasures, treatments) VALUES ($1, $2)",
-			{param(key.erasures), param(key.treatments)});
+	execute(insert_fingerprint_sql, {param(key.erasures), param(key.treatments)});
 	// keys before a rotation; what another session is about to remove need not be waited for
 	if (!known.empty())
-		execute("DELETE FROM etl.key_fingerprint WHERE ctid = ANY (ARRAY(SELECT k.ctid"
-				" FROM etl.key_fingerprint k WHERE (k.erasures, k.treatments) <> ($1, $2)"
-				" FOR UPDATE SKIP LOCKED))",
-				{param(key.erasures), param(key.treatments)});
+		execute(delete_other_fingerprints_sql, {param(key.erasures), param(key.treatments)});
 }
 
 } // namespace pg

@@ -47,18 +47,20 @@ lock_name(std::string_view name, LockKind kind, bool wait)
 		});
 }
 
+constexpr char find_holder_sql[] = R"(
+SELECT pid
+  FROM pg_locks
+ WHERE locktype = 'object' AND granted AND mode = 'ExclusiveLock' AND database::bigint = $1
+   AND classid::bigint = $2 AND objid::bigint = $3 AND objsubid::bigint = $4)";
+
 int32_t
 holder_of_name(std::string_view name)
 {
 	const LOCKTAG tag = call([=] { return tag_of(name.data(), name.size()); });
-	const Rows rows =
-		query("SELECT pid FROM pg_locks WHERE locktype = 'object' AND granted"
-			  " AND mode = 'ExclusiveLock' AND database::bigint = $1 AND classid::bigint = $2"
-			  " AND objid::bigint = $3 AND objsubid::bigint = $4",
-			  {param(static_cast<int64_t>(tag.locktag_field1)),
-			   param(static_cast<int64_t>(tag.locktag_field2)),
-			   param(static_cast<int64_t>(tag.locktag_field3)),
-			   param(static_cast<int64_t>(tag.locktag_field4))});
+	const Rows rows = query(find_holder_sql, {param(static_cast<int64_t>(tag.locktag_field1)),
+											  param(static_cast<int64_t>(tag.locktag_field2)),
+											  param(static_cast<int64_t>(tag.locktag_field3)),
+											  param(static_cast<int64_t>(tag.locktag_field4))});
 	return rows.empty() ? 0 : rows.int4(0, 0);
 }
 

@@ -245,6 +245,12 @@ Settings::current()
 	return s;
 }
 
+constexpr char read_settings_of_database_sql[] = R"(
+SELECT lower(split_part(c.text, '=', 1)), substr(c.text, strpos(c.text, '=') + 1)
+  FROM pg_db_role_setting s, unnest(s.setconfig) c(text)
+ WHERE s.setrole = 0 AND s.setdatabase IN (0, $1::oid)
+ ORDER BY s.setdatabase)";
+
 Settings
 Settings::lasting()
 {
@@ -264,10 +270,7 @@ Settings::lasting()
 			directory.value = folder(reset);
 	// the options of a connection, or of its role, hide what the database says
 	const Rows rows =
-		query("SELECT lower(split_part(c.text, '=', 1)), substr(c.text, strpos(c.text, '=') + 1)"
-			  " FROM pg_db_role_setting s, unnest(s.setconfig) c(text) WHERE s.setrole = 0"
-			  " AND s.setdatabase IN (0, $1::oid) ORDER BY s.setdatabase",
-			  {param(static_cast<int64_t>(MyDatabaseId))});
+		query(read_settings_of_database_sql, {param(static_cast<int64_t>(MyDatabaseId))});
 	for (uint64_t i = 0; i < rows.size(); ++i)
 		for (const auto &directory : directories)
 			if (rows.text(i, 0) == directory.name && !rows.text(i, 1).empty())

@@ -17,6 +17,7 @@ COMMENT ON FUNCTION etl.wal_segments_before(pg_lsn)
 -- Not dumped: a restored database has new files.
 CREATE TABLE etl.purge_pending (
     xid      xid8 NOT NULL,
+    last_xid xid8 NOT NULL,
     relation oid NOT NULL,
     filenode oid,
     wal_lsn  pg_lsn,
@@ -26,6 +27,9 @@ COMMENT ON TABLE etl.purge_pending
     IS 'Tables in which an erasure left old row versions that may still be on disk: of a partitioned table or a tree '
     'of inheritance each one, of a view those that it selects from; and those whose planner statistics hold their rows';
 COMMENT ON COLUMN etl.purge_pending.xid IS 'The transaction that erased';
+COMMENT ON COLUMN etl.purge_pending.last_xid
+    IS 'The last transaction id of the server when the data had been treated: that of no subtransaction that treated '
+    'them is later';
 COMMENT ON COLUMN etl.purge_pending.relation IS 'The table';
 COMMENT ON COLUMN etl.purge_pending.filenode
     IS 'Its file at that time: a rewrite gives it another; null: a partitioned or foreign table, of which this '
@@ -153,7 +157,8 @@ BEGIN
            AND EXISTS (SELECT FROM pg_class m WHERE m.relkind = 'm'
                           AND NOT EXISTS (SELECT FROM etl.purge_pending o WHERE o.xid = q.xid AND o.relation = m.oid))
     ), pending AS MATERIALIZED (
-        SELECT q.xid, q.relation FROM unfinished u JOIN etl.purge_pending q USING (xid)
+        SELECT q.xid, max(q.last_xid::text::numeric) OVER (PARTITION BY q.xid)::text::xid8 AS last_xid, q.relation
+          FROM unfinished u JOIN etl.purge_pending q USING (xid)
           JOIN pg_class c ON c.oid = q.relation AND c.oid <> ALL (catalogs) AND c.relkind <> 'm'
     ), copy AS MATERIALIZED (
         -- looked for once for each table, whatever the number of erasures
@@ -161,8 +166,8 @@ BEGIN
           FROM (SELECT DISTINCT w.relation FROM pending w) r
          CROSS JOIN LATERAL etl.materialized_views(ARRAY[r.relation]) v
     )
-    INSERT INTO etl.purge_pending (xid, relation, filenode)
-    SELECT DISTINCT w.xid, c.view, 0 FROM pending w JOIN copy c USING (relation)
+    INSERT INTO etl.purge_pending (xid, last_xid, relation, filenode)
+    SELECT DISTINCT w.xid, w.last_xid, c.view, 0::oid FROM pending w JOIN copy c USING (relation)
     ON CONFLICT DO NOTHING;
 
     -- tables: rewritten when there is another file that keeps no row version the erasure replaced;
@@ -171,11 +176,11 @@ BEGIN
         SELECT q.relation, format('%I.%I', n.nspname, c.relname) AS name, c.relkind, c.relkind = 'm' AS is_view,
             c.relispopulated AS has_rows,
                coalesce(v.depth, 0) AS depth, c.xmin AS made_by,
-                   max(q.xid::text::numeric)::text::xid8::xid AS erased_by,
+                   max(q.last_xid::text::numeric)::text::xid8::xid AS erased_by,
                bool_or(q.filenode = 0) AS is_new,
                c.relkind IN ('r', 'm', 't')
                    AND bool_or(q.filenode IS NOT NULL AND (q.filenode = pg_relation_filenode(c.oid)
-                       OR (c.relkind <> 'm' AND NOT etl.older(q.xid::xid, c.relfrozenxid)))) AS rewrite,
+                       OR (c.relkind <> 'm' AND NOT etl.older(q.last_xid::xid, c.relfrozenxid)))) AS rewrite,
                -- only its statistics are of rows that were erased
                bool_and(q.filenode IS NULL) AND c.relkind IN ('r', 'p', 'f') AS is_only_sampled
           FROM etl.purge_pending q JOIN pg_class c ON c.oid = q.relation JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -278,7 +283,7 @@ BEGIN
     FOR p IN
         SELECT q.xid, q.relation,
                (analyses > 0 OR q.filenode = pg_relation_filenode(q.relation)
-                   OR NOT etl.older(q.xid::xid, c.relfrozenxid)
+                   OR NOT etl.older(q.last_xid::xid, c.relfrozenxid)
                 OR EXISTS (SELECT FROM etl.purge_pending o CROSS JOIN LATERAL etl.statistics_of(o.relation) s
                             WHERE o.xid = q.xid AND s.catalog = q.relation
                                 AND etl.older(c.relfrozenxid, s.made_by))) AS rewrite

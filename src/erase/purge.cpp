@@ -17,6 +17,7 @@
 
 extern "C"
 {
+#include "access/transam.h"
 #include "access/xlog_internal.h"
 #include "utils/pg_lsn.h"
 }
@@ -40,25 +41,34 @@ note_purge(const std::vector<Oid> &relations)
 		") UNION SELECT i.inhparent FROM above a JOIN pg_inherits i ON i.inhrelid = a.oid)"
 		" SELECT oid FROM above WHERE oid NOT IN (" +
 		behind + ")";
-	pg::execute("INSERT INTO etl.purge_pending (xid, relation, filenode)"
-				" SELECT pg_current_xact_id(), c.oid, pg_relation_filenode(c.oid) FROM pg_class c"
-				" WHERE (c.relkind IN ('r', 'p', 'f') AND c.oid IN (" +
-					behind +
-					"))"
-					// planner statistics hold values of every table
-					" OR c.oid = 'pg_catalog.pg_statistic'::regclass"
-					" OR (c.oid = 'pg_catalog.pg_statistic_ext_data'::regclass AND EXISTS"
-					" (SELECT FROM pg_statistic_ext e WHERE e.stxrelid IN (" +
-					behind + ") OR e.stxrelid IN (" + above +
-					")))"
-					" UNION ALL SELECT pg_current_xact_id(), a.oid, NULL FROM (" +
-					above + ") a ON CONFLICT DO NOTHING",
-				{pg::param_array(oids)});
+	// Subtransactions have treated the rows, with later ids than the erasure's own. One that
+	// another transaction has got between the two keeps their old versions, too.
+	FullTransactionId last = ReadNextFullTransactionId();
+	FullTransactionIdRetreat(&last);
+	const std::string last_xid = std::to_string(U64FromFullTransactionId(last));
+	const std::string on_conflict =
+		" ON CONFLICT (xid, relation) DO UPDATE SET last_xid = excluded.last_xid";
+	pg::execute(
+		"INSERT INTO etl.purge_pending (xid, last_xid, relation, filenode)"
+		" SELECT pg_current_xact_id(), $2::xid8, c.oid, pg_relation_filenode(c.oid) FROM pg_class c"
+		" WHERE (c.relkind IN ('r', 'p', 'f') AND c.oid IN (" +
+			behind +
+			"))"
+			// planner statistics hold values of every table
+			" OR c.oid = 'pg_catalog.pg_statistic'::regclass"
+			" OR (c.oid = 'pg_catalog.pg_statistic_ext_data'::regclass AND EXISTS"
+			" (SELECT FROM pg_statistic_ext e WHERE e.stxrelid IN (" +
+			behind + ") OR e.stxrelid IN (" + above +
+			")))"
+			" UNION ALL SELECT pg_current_xact_id(), $2::xid8, a.oid, NULL FROM (" +
+			above + ") a" + on_conflict,
+		{pg::param_array(oids), pg::param(last_xid)});
 	// copies: whether one was refreshed after this transaction is known when it is committed
-	pg::execute("INSERT INTO etl.purge_pending (xid, relation, filenode)"
-				" SELECT pg_current_xact_id(), v.view, 0 FROM etl.materialized_views(ARRAY(" +
-					behind + ")) v ON CONFLICT DO NOTHING",
-				{pg::param_array(oids)});
+	pg::execute("INSERT INTO etl.purge_pending (xid, last_xid, relation, filenode)"
+				" SELECT pg_current_xact_id(), $2::xid8, v.view, 0"
+				" FROM etl.materialized_views(ARRAY(" +
+					behind + ")) v" + on_conflict,
+				{pg::param_array(oids), pg::param(last_xid)});
 }
 
 constexpr char oid_of_quarantine_sql[] = R"(SELECT 'etl.quarantine'::regclass::oid::bigint)";

@@ -88,5 +88,31 @@ is(kinds(), '', 'etl_locate finds nothing');
 is(unpurged(), '0', 'and only then it is purged');
 is($sql->('SELECT count(*) FROM public.b_first'), '151', 'the copies are what the table is');
 is($sql->(q{SELECT relispopulated FROM pg_class WHERE relname = 'c_empty'}), 'f', 'and what was empty is');
+
+# ---- whoever keeps what a subtransaction replaced
+# A subtransaction treats the rows. A transaction of another database that has its id between those of the
+# erasure and of the subtransaction, and is open while the table is rewritten, keeps their old versions.
+stage($node, 'date=2020-01-01/hour=02/customers.json', customer(55502, 'AAAPerson', 'aaa.person@example.com'));
+$sql->(q{SELECT etl_run('customers')});
+my ($erasure, $between) = (session($node), session($node, 'template1'));
+ask($erasure, 'BEGIN; SELECT pg_current_xact_id()');
+ask($between, 'BEGIN; SELECT pg_current_xact_id()');
+like(ask($erasure, q{SELECT status FROM etl_erase('customers', '55502')}), qr/^completed$/m, 'erased while another transaction is open that began after it');
+ask($erasure, 'COMMIT');
+for my $round (1 .. 6)
+{
+	$sql->($_) for commands();
+}
+like(kinds(), qr/dead/, 'the rewritten table keeps the old version of the row');
+is(unpurged(), '1', 'and the erasure is not purged');
+ask($between, 'COMMIT');
+$rounds = 0;
+while (my @commands = commands())
+{
+	last if ++$rounds > 8;
+	$sql->($_) for @commands;
+}
+is(kinds(), '', 'when that transaction has ended, a rewrite leaves nothing');
+is(unpurged(), '0', 'and it is purged');
 $node->stop;
 done_testing();

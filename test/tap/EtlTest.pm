@@ -242,9 +242,9 @@ sub start_sql
 # A session that stays open.
 sub session
 {
-	my ($node) = @_;
+	my ($node, $database) = @_;
 	my %s = (in => '', out => '', err => '');
-	$s{run} = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('postgres') ], '<', \$s{in}, '>', \$s{out}, '2>', \$s{err}, IPC::Run::timeout(180));
+	$s{run} = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr($database // 'postgres') ], '<', \$s{in}, '>', \$s{out}, '2>', \$s{err}, IPC::Run::timeout(180));
 	return \%s;
 }
 

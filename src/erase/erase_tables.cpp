@@ -328,6 +328,34 @@ Eraser::erase_rows()
 		add_people(); // the others
 }
 
+/// What a table held before anything was treated.
+struct Eraser::HeldBefore
+{
+	const Definition *definition;
+	const TableDefinition *table;
+	OldValues values;
+};
+
+/// Of all tables, where one of them has code; nothing otherwise.
+std::vector<Eraser::HeldBefore>
+Eraser::held_before(const std::vector<const Definition *> &definitions)
+{
+	std::vector<HeldBefore> before;
+	bool any_code = false;
+	for (const Definition *definition : definitions)
+		for (const TableDefinition &table : definition->tables)
+			if (const Oid relation = find_table(table); OidIsValid(relation))
+			{
+				before.push_back({definition, &table, {}});
+				any_code = interferes(relation) || any_code;
+			}
+	if (!any_code || before.size() == 1) // erase_table() looks at a single one itself
+		return {};
+	for (HeldBefore &held : before)
+		held.values = values_of(*held.definition, *held.table, true);
+	return before;
+}
+
 void
 Eraser::erase_rows_of(std::vector<std::string_view> subjects,
 					  const std::vector<const Definition *> &definitions)
@@ -343,8 +371,12 @@ Eraser::erase_rows_of(std::vector<std::string_view> subjects,
 		error = pg::subtransaction(
 			[&]
 			{
+				const std::vector<HeldBefore> before = held_before(definitions);
 				for (const Definition *definition : definitions)
 					erase_tables(*definition);
+				// code on one table may have written into another that was treated before it
+				for (const HeldBefore &held : before)
+					verify(*held.definition, *held.table, held.values);
 			});
 		if (!error)
 			return;

@@ -84,6 +84,8 @@ class Eraser
 	OldValues values_at(const Definition &definition, const TableDefinition &table,
 						const std::string &from, const std::string &where, const pg::Param &first,
 						const pg::Param &second, bool to_go);
+	struct HeldBefore;
+	std::vector<HeldBefore> held_before(const std::vector<const Definition *> &definitions);
 	void verify(const Definition &definition, const TableDefinition &table, const OldValues &old);
 	struct RecordKeys;
 	RecordKeys record_keys(const Definition &definition);

@@ -244,10 +244,7 @@ ErasureRun::end_of(size_t k) const
 bool
 ErasureRun::full() const
 {
-	const size_t memory = pg::Settings::current().batch_memory;
-	const size_t room = memory - std::min(memory, limits::erased_sets);
-	return requests_.size() >= std::clamp(room / limits::request_bytes, limits::least_request_slice,
-										  limits::request_slice);
+	return requests_.size() >= requests_at_a_time();
 }
 
 /// A request names the person itself: its file must be able to go.

@@ -20,6 +20,7 @@
 #include "erase/resolve_requests.h"
 #include "load/claim.h"
 #include "load/quarantine.h"
+#include "pg/limits.h"
 #include "pg/settings.h"
 #include "pg/spi.h"
 #include "pg/table_statement.h"
@@ -423,14 +424,12 @@ SELECT t.hash, t.pseudonym, coalesce(e.source, 'journal'),
  WHERE t.dataset = $1 AND t.kind = 'email' AND NOT t.weak AND t.reinstated_at IS NULL
    AND t.hash = ANY ($2))";
 
-} // namespace
-
+/// erase_recognised() for as many as are answered together.
 void
-erase_recognised(const Catalog &known_before, const std::string &dataset, const std::string &secret,
-				 const RecognisedPeople &recognised)
+erase_slice(const Catalog &catalog, const std::string &dataset, const std::string &secret,
+			const RecognisedPeople &recognised)
 {
 	std::vector<ErasureRequest> requests;
-	const Catalog catalog = lock_people(known_before);
 	erase_known_now(catalog, dataset, secret, recognised);
 	{
 		std::vector<int64_t> hashes;
@@ -467,6 +466,32 @@ erase_recognised(const Catalog &known_before, const std::string &dataset, const 
 		if (!known[i])
 			fresh.push_back(std::move(requests[i]));
 	erase_subjects(catalog, dataset, secret, fresh, pg::Settings::current());
+}
+
+} // namespace
+
+size_t
+requests_at_a_time()
+{
+	const size_t memory = pg::Settings::current().batch_memory;
+	const size_t room = memory - std::min(memory, limits::erased_sets);
+	return std::clamp(room / limits::request_bytes, limits::least_request_slice,
+					  limits::request_slice);
+}
+
+void
+erase_recognised(const Catalog &known_before, const std::string &dataset, const std::string &secret,
+				 RecognisedPeople recognised)
+{
+	const Catalog catalog = lock_people(known_before);
+	const size_t at_a_time = requests_at_a_time();
+	while (!recognised.empty())
+	{
+		RecognisedPeople slice;
+		while (!recognised.empty() && slice.size() < at_a_time)
+			slice.insert(recognised.extract(recognised.begin()));
+		erase_slice(catalog, dataset, secret, slice);
+	}
 }
 
 void

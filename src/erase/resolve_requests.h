@@ -22,6 +22,10 @@ std::vector<size_t> resolve_requests(const Catalog &catalog, const std::string &
 									 const std::string &secret,
 									 std::vector<ErasureRequest> &requests, KeySet &seen);
 
+/// How many requests, or people, are answered together: as many as etl.batch_memory has room for
+/// beside the sets of who has been erased, within limits.
+size_t requests_at_a_time();
+
 /// What records tell of somebody who was erased before they came.
 struct Recognised
 {
@@ -37,9 +41,10 @@ void note_recognised(const Batch &batch, RecognisedPeople &recognised);
 /// Erases people who were erased by their email before their key was known, and who have come now
 /// with one: whatever came about them by key is held in clear. Of people who were erased by a key
 /// that nobody was known to have the words are looked for now; of all who were erased by key, the
-/// emails that are known to be theirs only now, which are remembered.
+/// emails that are known to be theirs only now, which are remembered. Takes requests_at_a_time() of
+/// them up.
 void erase_recognised(const Catalog &catalog, const std::string &dataset, const std::string &secret,
-					  const RecognisedPeople &recognised);
+					  RecognisedPeople recognised);
 
 /// Records about people who were erased were mended since, and name them only now: what archived
 /// files hold of them is treated. subjects: their keys.

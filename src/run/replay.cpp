@@ -128,7 +128,7 @@ class Replay
 		add_subject_emails(definition_.dataset, emails_);
 		if (!recognised_.empty())
 			erase_recognised(catalog_, definition_.subject->dataset, pg::secret(pg::KeyUse::keep),
-							 recognised_);
+							 std::move(recognised_));
 		if (!mended_people_.empty())
 			erase_mended(catalog_, definition_.subject->dataset, pg::secret(pg::KeyUse::keep),
 						 mended_people_);
@@ -231,6 +231,8 @@ class Replay
 				if (raw.text.size() > long_record_bytes)
 					stager.release(piece);
 				StagedRecord &record = piece.records.back();
+				if (record.violations)
+					piece.violation_bytes += memory_of(*record.violations);
 				record.quarantine_id = rows.integer(i, 0);
 				// where repeats update, a duplicate repeats a key within its file, and the first
 				// record with the key has the row

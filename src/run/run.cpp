@@ -279,7 +279,8 @@ class Run
 		if (!recognised_.empty())
 		{
 			result_.times.begin(StageTimes::erase);
-			erase_recognised(catalog_, definition_.subject->dataset, secret_, recognised_);
+			erase_recognised(catalog_, definition_.subject->dataset, secret_,
+							 std::move(recognised_));
 			ETL_FAULT("recognised_erased");
 		}
 		result_.times.begin(StageTimes::archive);

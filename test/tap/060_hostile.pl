@@ -227,6 +227,22 @@ is($result, 'succeeded|1|2|0|2', 'two records with very many reasons to refuse t
 within_memory($kb, 'very many reasons', 7);
 is_sql($node, q{SELECT code, jsonb_array_length(violations) FROM etl.quarantine WHERE dataset = 'wrong' ORDER BY line}, "reference|100\ntype|100", 'a hundred are kept of each');
 
+# ---- a replay of records with many reasons each to refuse them
+$node->safe_psql('postgres', <<'SQL');
+SELECT etl_define('{"type": "object", "properties": {"a": {"type": "array", "items": {"type": "string"}}}, "x-etl": {"dataset": "reasons", "files": ["reasons.json"],
+  "max_rejected": {"bytes": 1000000000000}, "key": "/id", "tables": [{"schema": "data", "name": "reasons", "primary_key": ["id"], "columns": [{"name": "id", "type": "bigint", "from": "/id"}]}]}}');
+SQL
+my $reasons = $soak ? 20_000 : 6_000;
+my $numbers = join ',', (1) x 110;
+stage($node, 'date=2500-01-01/hour=0/reasons.json.gz', join '', map { qq({"id":$_,"a":[$numbers]}\n) } 1 .. $reasons);
+($result, $kb) = run_measured("etl_run('reasons')");
+is($result, "succeeded|1|$reasons|0|$reasons", 'records with many reasons each');
+within_memory($kb, 'many reasons each');
+($result, $kb) = run_measured("etl_replay('reasons')");
+is($result, "succeeded|0|$reasons|0|$reasons", 'a replay of them');
+within_memory($kb, 'a replay of many reasons each');
+$node->safe_psql('postgres', q{DELETE FROM etl.quarantine WHERE dataset = 'reasons'; SELECT etl_drop('reasons')});
+
 # ---- very many requests for erasure: in one file, and each in one of its own
 my $many_requests = $ENV{ETL_MANY_REQUESTS} // ($soak ? 1_000_000 : 300);
 my ($first, $last) = (10**9 + 1, 10**9 + $many_requests); # nobody whom other parts of the test ask for
@@ -242,6 +258,17 @@ stage($node, 'date=3000-01-01/hour=1/customers.json', join '', map { qq({"id": "
 is($result, 'succeeded|1|3|3|0', 'a run that knows so many people who have been erased');
 is_sql($node, q{SELECT count(*) FROM data.customers WHERE last_name = 'Comer'}, '1', 'and treats two of its three');
 within_memory($kb, "$many_requests people who have been erased");
+# of whom it is known only then which emails they have
+my $late = $soak ? 150_000 : 30_000;
+stage($node, 'date=3000-01-02/hour=0/erasure-requests.json', join '', map { qq({"customer-id": "$_"}\n) } 2 * 10**9 + 1 .. 2 * 10**9 + $late);
+($result, $kb) = run_measured("etl_run('erasure_requests')");
+is($result, "succeeded|1|$late|$late|0", "$late requests by key");
+within_memory($kb, "$late requests by key", 7); # the two records with many reasons are looked through
+stage($node, 'date=3000-01-02/hour=1/customers.json', join '', map { qq({"id": "$_", "first_name": "Late", "last_name": "Comer", "email": "later$_\@example.org"}\n) } 2 * 10**9 + 1 .. 2 * 10**9 + $late);
+($result, $kb) = run_measured("etl_run('customers')");
+is($result, "succeeded|1|$late|$late|0", 'a run in which they come');
+within_memory($kb, "$late people who come after they were erased");
+is_sql($node, q{SELECT count(*) FROM data.customers WHERE id > 2000000000 AND last_name = 'Comer'}, '0', 'and treats all of them');
 $node->safe_psql('postgres', <<"SQL");
 SELECT etl_drop('tiny');
 SELECT etl_define(jsonb_set(jsonb_set(definition, '{x-etl,dataset}', '"tiny_requests"'), '{x-etl,files}', '[@{[ join ', ', map { qq("$_") } @tiny_names ]}]')) FROM etl.dataset WHERE name = 'erasure_requests';
@@ -254,7 +281,7 @@ note('seconds: ', time - $began);
 is($result, "succeeded|$many|$many|$many|0", "$many files with a request");
 within_memory($kb, "$many files with a request");
 # the two of them who came have told their emails, which are remembered
-is_sql($node, q{SELECT status, count(*) FROM etl.erasure GROUP BY 1 ORDER BY 1}, "completed|2\nnot_found|" . ($many + $many_requests), 'each is answered');
+is_sql($node, q{SELECT status, count(*) FROM etl.erasure GROUP BY 1 ORDER BY 1}, "completed|" . (2 + $late) . "\nnot_found|" . ($many + $many_requests + $late), 'each is answered');
 
 # ---- JSON that is made to be slow
 my @slow = (

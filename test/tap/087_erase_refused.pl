@@ -221,6 +221,25 @@ $sql->('ALTER TABLE data.bound DROP CONSTRAINT not_five');
 is($sql->(q{SELECT status FROM etl_erase_failed()  WHERE dataset = 'bound'}), 'completed', 'mended, it is carried out by what is known of it');
 is($sql->('SELECT phone FROM data.bound WHERE id = 5'), '[erased]', 'in the table');
 
+# ---- code on one table that writes into another one, in both orders of the tables
+people('written', $all);
+$sql->(q{SELECT etl_define('{"x-etl": {"dataset": "written_calls", "files": ["written_calls.json"], "tables": [{"schema": "data", "name": "written_calls", "columns": [{"name": "who", "type": "bigint", "from": "/who"}, {"name": "ip", "from": "/ip"}]}], "subject": {"dataset": "written", "field": "/who"}, "personal": [{"field": "/ip", "treatment": "null"}]}}')});
+stage($node, "$hour/written_calls.json", join '', map { qq({"who": $_, "ip": "192.0.2.$_"}\n) } 1 .. 4);
+is($sql->(q{SELECT loaded FROM etl_run('written_calls')}), '4', 'calls are loaded');
+for my $case (
+	[1, 'written', q{UPDATE data.written_calls SET ip = '192.0.2.1' WHERE who = OLD.id}, 'completed'], # which is treated after it
+	[2, 'written_calls', q{UPDATE data.written SET phone = '0702' WHERE id = OLD.who}, 'failed'])
+{
+	my ($who, $on, $write, $status) = @$case;
+	$sql->("CREATE FUNCTION data.back() RETURNS trigger LANGUAGE plpgsql AS \$\$ BEGIN $write; RETURN NULL; END \$\$; CREATE TRIGGER back AFTER UPDATE ON data.$on FOR EACH ROW EXECUTE FUNCTION data.back()");
+	is($sql->("SELECT status FROM etl_erase('written', '$who')"), $status, "a trigger on $on that writes into the other table");
+	is($sql->("SELECT phone FROM data.written WHERE id = $who"), $status eq 'failed' ? "070$who" : '[erased]', 'nothing is done by halves');
+	$sql->("DROP TRIGGER back ON data.$on; DROP FUNCTION data.back()");
+	like($sql->("SELECT error FROM etl.erasure WHERE dataset = 'written' AND status = 'failed'"), qr/table data\.written still holds/, 'it is told') if $status eq 'failed';
+	is($sql->(q{SELECT string_agg(status, ',') FROM etl_erase_failed() WHERE dataset = 'written'}), $status eq 'failed' ? 'completed' : '', 'without it the person is erased');
+	is($sql->("SELECT ip IS NULL, phone FROM data.written_calls JOIN data.written ON id = who WHERE who = $who"), 't|[erased]', 'in both tables');
+}
+
 # ---- tables and columns that are gone
 people('moved', $all);
 $sql->(q{SELECT etl_define('{"x-etl": {"dataset": "visits", "files": ["visits.json"], "tables": [{"schema": "data", "name": "visits", "columns": [{"name": "who", "type": "bigint", "from": "/who"}, {"name": "ip", "from": "/ip"}]}], "subject": {"dataset": "moved", "field": "/who"}, "personal": [{"field": "/ip", "treatment": "null"}]}}')});

@@ -74,7 +74,9 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                ('etl.audit_head', 'only_forward', 1 + 2 + 8 + 16, 'etl.guard_audit_head()',
                 '4d2699c90a59b135270a922889a226542601479c5392dc30da66afca01fb2c75'),
                ('etl.audit_head', 'only_forward_truncate', 2 + 32, 'etl.guard_audit_head()',
-                '4d2699c90a59b135270a922889a226542601479c5392dc30da66afca01fb2c75')
+                '4d2699c90a59b135270a922889a226542601479c5392dc30da66afca01fb2c75'),
+               ('etl.tombstone', 'stays_as_it_is', 1 + 2 + 16, 'etl.guard_tombstone()',
+                '5dc40695a28272161e46f9f4449a7c7db05a3921a1058f8d589564f76165dd35')
     ), found AS (
         SELECT format('trigger %s on %s', g.name, g.relation) AS guard,
                t.oid IS NOT NULL AND t.tgenabled = 'A' AND t.tgqual IS NULL AND cardinality(t.tgattr::int2[]) = 0
@@ -92,20 +94,34 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         UNION SELECT f.function FROM found f WHERE f.guards IS NOT TRUE
         -- a rule stands before the triggers
         UNION SELECT format('rule %s on %s', r.rulename, r.ev_class::regclass) FROM pg_rewrite r
-               WHERE r.ev_class IN ('etl.audit'::regclass, 'etl.audit_head'::regclass)
+               WHERE r.ev_class IN ('etl.audit'::regclass, 'etl.audit_head'::regclass, 'etl.tombstone'::regclass)
     )
     SELECT 'audit guard',
            CASE WHEN count(*) = 0 THEN 'ok' ELSE 'error' END,
-           CASE WHEN count(*) = 0 THEN 'etl.audit is append-only'
-                ELSE format('%s of what keeps etl.audit append-only are missing, switched off or not what they were: '
-                    '%s',
+           CASE WHEN count(*) = 0 THEN 'etl.audit is append-only, and tombstones stay as they are'
+                ELSE format('%s of what keeps etl.audit append-only and tombstones as they are are missing, switched '
+                    'off or not what they were: %s',
                             count(*), string_agg(b.what, ', ' ORDER BY b.what)) END,
            CASE WHEN count(*) > 0
-               THEN 'Check the trail with SELECT * FROM etl_audit_verify(<stored head>), then make them again as the '
-               'extension''s script does.' END
+               THEN 'Check the trail with SELECT * FROM etl_audit_verify(<stored head>), compare '
+               'etl.tombstone with a backup, then make them again as the extension''s script does.' END
       FROM bad b
 $$;
-COMMENT ON FUNCTION etl.audit_check() IS 'Are the guards of the audit trail in place?';
+COMMENT ON FUNCTION etl.audit_check() IS 'Are the guards of the audit trail and of tombstones in place?';
+
+-- a view: who may read etl.health may not read pseudonyms
+CREATE VIEW etl.changed_tombstone AS
+    SELECT t.tombstone_id, t.erasure_id
+      FROM etl.tombstone t JOIN etl.erasure e USING (erasure_id)
+     WHERE t.dataset <> e.dataset
+        OR CASE t.kind
+            WHEN 'subject' THEN t.pseudonym IS DISTINCT FROM e.subject
+            WHEN 'email' THEN t.pseudonym IS DISTINCT FROM e.email
+            ELSE t.pseudonym IS DISTINCT FROM e.subject || ':' || lpad(to_hex(t.hash), 16, '0') END;
+COMMENT ON VIEW etl.changed_tombstone
+    IS 'Tombstones whose dataset, kind or pseudonym is not that of their request, or whose pseudonym has another hash';
+COMMENT ON COLUMN etl.changed_tombstone.tombstone_id IS 'The tombstone';
+COMMENT ON COLUMN etl.changed_tombstone.erasure_id IS 'The request';
 
 CREATE FUNCTION etl.tombstone_check(OUT check_name text, OUT status text, OUT message text, OUT hint text)
     RETURNS SETOF record
@@ -124,26 +140,34 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                - (SELECT coalesce(sum(a.row_count), 0) FROM etl.audit a WHERE a.action = 'reinstate') AS tombstones
     ), problem AS (
         SELECT (SELECT coalesce(sum(m.tombstones), 0) FROM missing m) AS missing,
+               (SELECT count(*) FROM etl.changed_tombstone) AS changed,
+               (SELECT string_agg(c.erasure_id::text, ', ' ORDER BY c.erasure_id)
+                   FROM (SELECT DISTINCT o.erasure_id FROM etl.changed_tombstone o ORDER BY 1 LIMIT 10) c)
+                   AS of_requests,
                (SELECT string_agg(m.erasure_id::text, ', ' ORDER BY m.erasure_id)
                    FROM (SELECT * FROM missing ORDER BY erasure_id LIMIT 10) m) AS requests,
                (SELECT greatest(l.tombstones, 0) FROM lifted l) AS lifted
     )
     SELECT 'tombstones',
-           CASE WHEN p.missing > 0 OR p.lifted > 0 THEN 'error' ELSE 'ok' END,
-           CASE WHEN p.missing > 0
-               THEN format('%s tombstones that etl.audit knows are gone, of erasure requests %s%s: records about these '
-               'people come in as they are', p.missing, p.requests,
-                                               CASE WHEN p.lifted > 0
-                                                   THEN format('; and %s were lifted by no call of etl_reinstate',
-                                                   p.lifted) ELSE '' END)
-                WHEN p.lifted > 0 THEN format('%s tombstones were lifted by no call of etl_reinstate', p.lifted)
-                ELSE 'every tombstone that etl.audit knows is there' END,
-           CASE WHEN p.missing > 0 OR p.lifted > 0
+           CASE WHEN p.missing > 0 OR p.changed > 0 OR p.lifted > 0 THEN 'error' ELSE 'ok' END,
+           CASE WHEN p.missing > 0 OR p.changed > 0 OR p.lifted > 0
+               THEN concat_ws('; ',
+                   CASE WHEN p.missing > 0
+                       THEN format('%s tombstones that etl.audit knows are gone, of erasure requests %s: records about '
+                       'these people come in as they are', p.missing, p.requests) END,
+                   CASE WHEN p.changed > 0
+                       THEN format('%s tombstones are not about whom their erasure requests are, of erasure requests '
+                       '%s: records about these people come in as they are', p.changed, p.of_requests) END,
+                   CASE WHEN p.lifted > 0
+                       THEN format('%s tombstones were lifted by no call of etl_reinstate', p.lifted) END)
+               ELSE 'every tombstone that etl.audit knows is there' END,
+           CASE WHEN p.missing > 0 OR p.changed > 0 OR p.lifted > 0
                THEN 'Restore the rows of etl.tombstone from a backup, or erase the people again by key and email, and '
                'find out who changed the table.' END
       FROM problem p
 $$;
-COMMENT ON FUNCTION etl.tombstone_check() IS 'Is every tombstone still there that the audit trail knows?';
+COMMENT ON FUNCTION etl.tombstone_check()
+    IS 'Is every tombstone still there that the audit trail knows, and about whom it was?';
 
 CREATE FUNCTION etl.journal_erasure(erasure_id bigint) RETURNS boolean
 LANGUAGE c STRICT VOLATILE AS 'MODULE_PATHNAME', 'etl_journal_erasure';

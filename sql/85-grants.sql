@@ -107,7 +107,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
          WHERE kind = 'auditor'
            AND m.relname IN ('dataset', 'run', 'file', 'quarantine', 'file_action', 'erasure', 'audit', 'audit_head',
                 'tombstone', 'unclaimed', 'waiting', 'personal_column', 'hold', 'erasure_decision', 'erasure_report',
-                'erasure_overdue', 'erasure_held', 'health', 'purge_pending', 'setting')
+                'erasure_overdue', 'erasure_held', 'health', 'changed_tombstone', 'purge_pending', 'setting')
         UNION ALL
         SELECT 4, format('GRANT USAGE%s ON SCHEMA %I TO %s', CASE kind WHEN 'operator' THEN ', CREATE' ELSE '' END,
             s.schema_name, role)

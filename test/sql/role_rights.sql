@@ -94,9 +94,21 @@ SELECT matches(after(d, 'audit guard'), '^error: 1 of .*' || what, 'told: ' || d
     ('CREATE OR REPLACE FUNCTION etl.refuse_audit_change() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS ''BEGIN RETURN OLD; END''', 'function etl.refuse_audit_change'),
     ('CREATE OR REPLACE FUNCTION etl.guard_audit_head() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS ''BEGIN RETURN NEW; END''', 'function etl.guard_audit_head'),
     ('ALTER FUNCTION etl.guard_audit_head() RESET ALL', 'function etl.guard_audit_head'),
-    ('CREATE RULE quiet AS ON INSERT TO etl.audit DO INSTEAD NOTHING', 'rule quiet on etl.audit')) x(d, what);
+    ('CREATE RULE quiet AS ON INSERT TO etl.audit DO INSTEAD NOTHING', 'rule quiet on etl.audit'),
+    ('ALTER TABLE etl.tombstone DISABLE TRIGGER stays_as_it_is', 'trigger stays_as_it_is on etl.tombstone'),
+    ('ALTER TABLE etl.tombstone ENABLE TRIGGER stays_as_it_is', 'trigger stays_as_it_is on etl.tombstone'),
+    ('CREATE OR REPLACE FUNCTION etl.guard_tombstone() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS ''BEGIN RETURN NEW; END''', 'function etl.guard_tombstone'),
+    ('CREATE RULE quiet AS ON INSERT TO etl.tombstone DO INSTEAD NOTHING', 'rule quiet on etl.tombstone')) x(d, what);
 SELECT matches(after('DELETE FROM etl.tombstone', 'tombstones'), '^error: 2 tombstones that etl.audit knows are gone, of erasure requests 1:', 'told: a tombstone that is gone');
 SELECT matches(after('UPDATE etl.tombstone SET reinstated_at = now()', 'tombstones'), '^error: 2 tombstones were lifted by no call', 'told: one that was lifted by hand');
+-- one that is about somebody else is as good as gone
+SELECT throws_ok('UPDATE etl.tombstone SET ' || c, '42501', 'whom a tombstone is about does not change', 'refused to a superuser: ' || c)
+  FROM unnest('{"dataset = ''products''", "pseudonym = ''x''", "hash = 1", "kind = ''email''", "erasure_id = 2", "tombstone_id = tombstone_id + 10", "erased_at = now() - interval ''1 day''", "weak = true"}'::text[]) c;
+SELECT matches(after(format('ALTER TABLE etl.tombstone DISABLE TRIGGER stays_as_it_is; UPDATE etl.tombstone SET %s; ALTER TABLE etl.tombstone ENABLE ALWAYS TRIGGER stays_as_it_is', c), 'tombstones'),
+    '^error: ' || n || ' tombstones are not about whom their erasure requests are, of erasure requests 1:', 'told, with the guard in place again: ' || c)
+  FROM (VALUES ('dataset = ''products''', 2), ('pseudonym = kind', 2), ('kind = ''email'' WHERE kind = ''subject''', 1), ('hash = 1 WHERE kind = ''known_email''', 1)) x(c, n);
+SELECT matches(after('UPDATE etl.tombstone SET reinstated_at = now(); ALTER TABLE etl.tombstone DISABLE TRIGGER stays_as_it_is; UPDATE etl.tombstone SET dataset = ''products''', 'tombstones'),
+    '^error: 2 tombstones are not about .*; 2 tombstones were lifted by no call', 'told: both');
 SELECT ok(etl_reinstate('customers', '7', 'came back') = 1, 'one that is lifted by etl_reinstate');
 SELECT is(health('tombstones'), '(ok)', 'is in order');
 SELECT is((SELECT status FROM etl_erase('customers', '7')), 'completed', 'erased again');

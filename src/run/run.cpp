@@ -80,6 +80,18 @@ struct FileChanged
 	std::string path, error;
 };
 
+constexpr char forget_failed_sql[] = R"(
+DELETE FROM etl.file
+ WHERE dataset = $1 AND status = 'failed' AND path = ANY ($2))";
+
+/// What is known of files that failed in earlier runs.
+void
+forget_failed(const std::string &dataset, const std::vector<std::string_view> &paths)
+{
+	const AsCatalogOwner owner;
+	pg::execute(forget_failed_sql, {pg::param(dataset), pg::param_array(paths)});
+}
+
 /// One run of a dataset over its staged files.
 class Run
 {
@@ -545,12 +557,7 @@ class Run
 		}
 		if (paths.empty())
 			return;
-		{
-			const AsCatalogOwner owner;
-			pg::execute(
-				"DELETE FROM etl.file WHERE dataset = $1 AND status = 'failed' AND path = ANY ($2)",
-				{pg::param(definition_.dataset), pg::param_array(paths)});
-		}
+		forget_failed(definition_.dataset, paths);
 		if (failed.empty())
 			return;
 		const std::vector<int64_t> ids = allocate_ids("etl.file_file_id_seq", failed.size());
@@ -583,12 +590,7 @@ class Run
 				plan_file(file, actions);
 		}
 		if (!failed.empty())
-		{
-			const AsCatalogOwner owner;
-			pg::execute(
-				"DELETE FROM etl.file WHERE dataset = $1 AND status = 'failed' AND path = ANY ($2)",
-				{pg::param(definition_.dataset), pg::param_array(failed)});
-		}
+			forget_failed(definition_.dataset, failed);
 		insert_files(definition_.dataset, result_.run_id, files_);
 		record_grown(files_);
 		ETL_FAULT("files_recorded");

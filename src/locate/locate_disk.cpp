@@ -1,9 +1,9 @@
 // The part of a search that reads the server's own files.
 //
 // Worker threads find bytes; here it is decided whose they are. A hit in a table's row version is
-// `disk` when that version is visible and `dead` otherwise; bytes outside row versions (a page's
-// hole) are dead. Indexes and the write-ahead log hold copies: theirs are `disk` as long as a live
-// row explains them.
+// `disk` when that version is visible (`table` where the table is none whose rows were read) and
+// `dead` otherwise; bytes outside row versions (a page's hole) are dead. Indexes and the
+// write-ahead log hold copies: theirs are `disk` as long as a live row explains them.
 #include "locate/locate_disk.h"
 
 #include "core/base/utf8.h"
@@ -20,6 +20,7 @@ extern "C"
 {
 #include "access/relation.h"
 #include "access/tableam.h"
+#include "access/transam.h"
 #include "access/xlog_internal.h"
 #include "catalog/pg_am.h"
 #include "executor/tuptable.h"
@@ -344,7 +345,10 @@ DiskSearch::take(const SearchJob &job, const SearchResult &result, Located &loca
 		if (rows.visible(hit.block, hit.item))
 			visible += hit.count;
 	}
-	located.add(where, "disk", visible);
+	// nobody has read the rows of a table that no definition names: here is where they are told
+	const bool is_other_table = relation.kind != 't' && relation.oid >= FirstNormalObjectId &&
+								located.searched.count(relation.oid) == 0;
+	located.add(where, is_other_table ? "table" : "disk", visible);
 	located.add(where, "dead", noted - visible);
 	if (visible > 0)
 	{

@@ -9,6 +9,7 @@
 
 #include "catalog/citus.h"
 #include "catalog/definitions.h"
+#include "catalog/table_tree.h"
 #include "erase/held_relations.h"
 #include "pg/catalog_owner.h"
 #include "pg/table_statement.h"
@@ -193,6 +194,12 @@ locate_rows(const Needle &needle, Located &located)
 		if (const Oid oid = static_cast<Oid>(members.integer(i, 0)); done.insert(oid).second)
 			locate_table(oid, members.text(i, 1) == "quarantine" ? "quarantine" : "catalog", needle,
 						 located);
+
+	const pg::Rows behind =
+		pg::query("SELECT oid::bigint FROM (" + std::string(relations_behind_sql) + ") b",
+				  {pg::param_array(std::vector<int64_t>(done.begin(), done.end()))});
+	for (uint64_t i = 0; i < behind.size(); ++i)
+		located.searched.insert(static_cast<uint32_t>(behind.integer(i, 0)));
 
 	const auto search = [&](const std::string &sql, const char *kind)
 	{

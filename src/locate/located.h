@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -23,6 +24,9 @@ struct Located
 		if (count > 0)
 			findings[{place, kind}] += count;
 	}
+	/// Relations whose rows were read, and those behind them: what their files hold is told apart
+	/// from what the files of other tables do.
+	std::set<uint32_t> searched;
 	/// Is it found where only live data can be?
 	bool alive = false;
 };

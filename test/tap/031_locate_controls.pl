@@ -38,7 +38,7 @@ for my $method (qw(off pglz lz4 zstd))
 		my $literal = () = $bytes =~ /\Q$text\E/g;
 		$method eq 'off' ? cmp_ok($literal, '>=', 1, 'where its letters stand') : is($literal, 0, 'where its letters do not stand');
 		is(sql("SELECT coalesce(sum(occurrences), 0) FROM etl_locate('never.$method\@example.org') WHERE place LIKE 'pg_wal/%$segment%'"), '0', 'who is not there is not found');
-		is(sql("SELECT count(*) FROM etl_locate('$text') WHERE kind = 'disk' AND place LIKE '%(public.page_$method)'"), '1', 'and in the table\'s file');
+		is(sql("SELECT count(*) FROM etl_locate('$text') WHERE kind = 'table' AND place LIKE '%(public.page_$method)'"), '1', 'and in the table\'s file');
 	}
 }
 

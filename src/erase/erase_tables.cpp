@@ -76,6 +76,15 @@ rows_about(const Catalog &catalog, const Definition &definition, const TableDefi
 constexpr char has_rules_sql[] = R"(
 SELECT 1 FROM pg_rewrite WHERE ev_class = $1::oid AND ev_type <> '1' LIMIT 1)";
 
+/// The first table, by which all others find their people, is there and has the column that names
+/// them.
+bool
+finds_people(const Definition &definition)
+{
+	return !definition.tables.empty() && find_table(definition.tables[0]) &&
+		   column_of(definition.tables[0], definition.subject->path) != nullptr;
+}
+
 /// Has it rules? (Those of its partitions and children do not count for a statement on it.)
 bool
 has_rules(const TableDefinition &table)
@@ -343,12 +352,16 @@ Eraser::held_before(const std::vector<const Definition *> &definitions)
 	std::vector<HeldBefore> before;
 	bool any_code = false;
 	for (const Definition *definition : definitions)
+	{
+		if (!finds_people(*definition))
+			continue;
 		for (const TableDefinition &table : definition->tables)
 			if (const Oid relation = find_table(table); OidIsValid(relation))
 			{
 				before.push_back({definition, &table, {}});
 				any_code = interferes(relation) || any_code;
 			}
+	}
 	if (!any_code || before.size() == 1) // erase_table() looks at a single one itself
 		return {};
 	for (HeldBefore &held : before)
@@ -420,8 +433,7 @@ Eraser::forget_places(size_t from)
 void
 Eraser::erase_tables(const Definition &definition)
 {
-	if (definition.tables.empty() || texts_.empty() || !find_table(definition.tables[0]) ||
-		column_of(definition.tables[0], definition.subject->path) == nullptr)
+	if (texts_.empty() || !finds_people(definition))
 		return;
 	if (mode_ == Mode::erase && definition.subject->on_erasure == OnErasure::remove)
 	{

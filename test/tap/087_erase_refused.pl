@@ -240,6 +240,15 @@ for my $case (
 	is($sql->("SELECT ip IS NULL, phone FROM data.written_calls JOIN data.written ON id = who WHERE who = $who"), 't|[erased]', 'in both tables');
 }
 
+# ---- code on one table, and another dataset whose parent table is gone and whose child table is not
+people('kept', $all);
+$sql->(q{SELECT etl_define('{"x-etl": {"dataset": "kept_trips", "files": ["kept_trips.json"], "key": "/id", "tables": [{"schema": "data", "name": "kept_trips", "primary_key": ["id"], "columns": [{"name": "id", "type": "bigint", "from": "/id"}, {"name": "who", "type": "bigint", "from": "/who"}]}, {"schema": "data", "name": "kept_stops", "each": "/stops", "columns": [{"name": "id", "type": "bigint", "from": "/id"}, {"name": "place", "from": "./place"}]}], "subject": {"dataset": "kept", "field": "/who"}, "personal": [{"field": "/stops/*/place", "treatment": "null"}]}}')});
+stage($node, "$hour/kept_trips.json", qq({"id": 1, "who": 1, "stops": [{"place": "Home"}]}\n));
+is($sql->(q{SELECT loaded FROM etl_run('kept_trips')}), '1', 'trips are loaded');
+$sql->('DROP TABLE data.kept_trips CASCADE; CREATE FUNCTION data.nothing() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$; CREATE TRIGGER nothing AFTER UPDATE ON data.kept FOR EACH ROW EXECUTE FUNCTION data.nothing()');
+like($errors->(q{SELECT etl_erase('kept', '1')}), qr/NOTICE:.*data\.kept_trips.*does not exist/, 'the table that is gone is told');
+is($sql->(q{SELECT status FROM etl.erasure WHERE dataset = 'kept'}), 'completed', 'and stops nothing');
+
 # ---- tables and columns that are gone
 people('moved', $all);
 $sql->(q{SELECT etl_define('{"x-etl": {"dataset": "visits", "files": ["visits.json"], "tables": [{"schema": "data", "name": "visits", "columns": [{"name": "who", "type": "bigint", "from": "/who"}, {"name": "ip", "from": "/ip"}]}], "subject": {"dataset": "moved", "field": "/who"}, "personal": [{"field": "/ip", "treatment": "null"}]}}')});

@@ -48,6 +48,8 @@ TEST(MallocTuning, FreedMemoryIsGivenBackBeyondALimit)
 	GTEST_SKIP() << "malloc is not glibc's";
 #endif
 	const size_t before = resident();
+	if (before == 0)
+		GTEST_SKIP() << "there is no /proc";
 	const KeepFreedMemory keep;
 	const auto last = take_and_free(64 * mb);
 	ASSERT_GT(resident(), before + 48 * mb) << "malloc keeps what is freed";

@@ -1,4 +1,4 @@
-// Bump allocation for what lives as long as a batch: keys, rewritten texts, row bytes.
+// Bump allocation for data that lives as long as a batch: keys, rewritten texts, bytes of rows.
 #pragma once
 
 #include <cstring>
@@ -14,10 +14,11 @@ namespace etl
 class Arena
 {
   public:
-	/// Copies bytes; the copy stays where it is until the arena goes.
+	/// Copies the bytes. The copy does not move and is valid until the arena is destroyed.
 	std::string_view copy(std::string_view bytes)
 	{
-		// of nothing as well: a null pointer says that there is no text, not that it is empty
+		// Empty text has a pointer that is not null too: a null pointer means that there is no
+		// text.
 		if (bytes.empty())
 			return {"", 0};
 		char *to = allocate(bytes.size());
@@ -32,7 +33,7 @@ class Arena
 			const size_t block = size > block_size / 4 ? size : block_size;
 			blocks_.push_back(std::make_unique_for_overwrite<char[]>(block));
 			memory_ += block;
-			if (blocks_.size() > 1) // the first may stay nearly empty
+			if (blocks_.size() > 1) // the first block may stay nearly empty
 				prefault(blocks_.back().get(), block);
 			if (block != block_size)
 				return blocks_.back().get();
@@ -45,7 +46,7 @@ class Arena
 		return to;
 	}
 
-	/// Bytes held.
+	/// Bytes of memory that the arena has allocated.
 	size_t memory() const { return memory_; }
 
   private:

@@ -1,4 +1,4 @@
-// Classes of ASCII characters, whatever the locale.
+// Classes of ASCII characters, independent of the locale.
 #pragma once
 
 #include <cstddef>
@@ -7,7 +7,7 @@
 namespace etl
 {
 
-/// White space of JSON (RFC 8259 section 2) but the line feed, which has its own role.
+/// White space of JSON (RFC 8259, section 2) without the line feed, which separates records.
 constexpr bool
 is_blank(char c)
 {
@@ -35,8 +35,8 @@ is_hex(char c)
 	return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
 }
 
-/// The text without the blanks at both ends that PostgreSQL's input functions skip (isspace() in
-/// the C locale).
+/// The text without the white space at both ends that PostgreSQL's input functions skip (isspace()
+/// in the C locale).
 constexpr std::string_view
 trim_ascii(std::string_view text)
 {

@@ -1,4 +1,4 @@
-// Big-endian integers, as PostgreSQL's wire formats have them.
+// Big-endian integers, as in PostgreSQL's wire formats.
 #pragma once
 
 #include <cstdint>
@@ -28,7 +28,7 @@ append_int64(std::string &out, int64_t v)
 	out.append(reinterpret_cast<const char *>(&u), 8);
 }
 
-/// The integer that begins at offset; what the bytes lack counts as zero bits at its end.
+/// The integer that begins at `offset`. If the bytes end early, the missing low bits are zero.
 template <typename T>
 inline T
 load_be(std::string_view bytes, size_t offset = 0)

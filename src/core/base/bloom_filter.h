@@ -1,5 +1,5 @@
 // A Bloom filter (Bloom 1970) whose bits for one key lie in one cache line (Putze, Sanders and
-// Singler 2007): says of most keys that were never added that they were not.
+// Singler 2007). For most keys that were never added, the filter says that they were not.
 #pragma once
 
 #include <cstddef>
@@ -11,12 +11,12 @@
 namespace etl
 {
 
-/// 8 MB once something is added: at 13 bits a key good for 5 million keys; for more it only says
-/// "maybe" more often.
+/// Takes 8 MB from the first add() on. With 13 bits for a key this suits 5 million keys; with more
+/// keys the filter answers "maybe" more often.
 class BloomFilter
 {
   public:
-	/// hash: 64 random bits.
+	/// `hash` consists of 64 random bits.
 	void add(uint64_t hash)
 	{
 		if (words_.empty())
@@ -32,7 +32,7 @@ class BloomFilter
 					 return true;
 				 });
 	}
-	/// False: it was not added. True: it may have been.
+	/// False: the hash was certainly not added. True: the hash may have been added.
 	bool may_contain(uint64_t hash) const
 	{
 		return !words_.empty() &&
@@ -44,7 +44,7 @@ class BloomFilter
   private:
 	static constexpr size_t word_count = (8 << 20) / 8;
 
-	/// Four bits of a 64-byte block, while visit returns true.
+	/// Visits the four bits of the hash in its 64-byte block, until `visit` returns false.
 	template <typename Visit>
 	static bool for_bits(uint64_t hash, Visit &&visit)
 	{

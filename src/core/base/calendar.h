@@ -10,8 +10,8 @@ namespace etl
 constexpr std::chrono::sys_days postgres_epoch =
 	std::chrono::sys_days(std::chrono::year(2000) / std::chrono::January / 1);
 
-/// Whether the calendar has that day; any month and day may be asked about. year: -32767 to 32767,
-/// 0 is 1 BC.
+/// Whether the calendar has this day. Any month and day are allowed as arguments; `year` is -32767
+/// to 32767, where 0 is 1 BC.
 constexpr bool
 is_date(int year, int month, int day)
 {
@@ -21,7 +21,7 @@ is_date(int year, int month, int day)
 			   .ok();
 }
 
-/// Days since 2000-01-01 of a day for which is_date() is true.
+/// Days from 2000-01-01 to a day for which is_date() is true.
 constexpr int64_t
 days_from_date(int year, int month, int day)
 {
@@ -38,8 +38,9 @@ struct CalendarDate
 	int month, day;
 };
 
-/// The date of a day. std::chrono's years end at 32767 and PostgreSQL's at 5874897: the calendar
-/// repeats itself every 400 years, which have 146097 days.
+/// The date of a day, which is given in days since 2000-01-01. The years of std::chrono end at
+/// 32767 and those of PostgreSQL at 5874897, so this uses that the calendar repeats every 400
+/// years, which have 146097 days.
 constexpr CalendarDate
 date_from_days(int64_t days)
 {

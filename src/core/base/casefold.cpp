@@ -15,7 +15,8 @@ namespace etl
 namespace
 {
 
-/// Characters by the first one that they fold to, without those that nothing else folds to.
+/// Maps a character to all characters whose folding begins with it. Characters to which only they
+/// themselves fold are left out.
 const std::unordered_map<char32_t, std::vector<char32_t>> &
 foldings()
 {

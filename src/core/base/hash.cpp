@@ -1,5 +1,5 @@
-// SHA-256 and HMAC-SHA-256 through libcrypto; SipHash, which libcrypto has only behind a slow
-// interface.
+// SHA-256 and HMAC-SHA-256 through libcrypto. SipHash is written here, because libcrypto offers it
+// only through a slow interface.
 
 #include <bit>
 #include <climits>
@@ -28,7 +28,8 @@ sha256(std::string_view bytes)
 std::array<uint8_t, 32>
 hmac_sha256(std::string_view key, std::string_view bytes)
 {
-	// libcrypto takes the key's length as int; RFC 2104 hashes a key longer than a block anyway
+	// libcrypto takes the length of the key as int. RFC 2104 hashes a key longer than a block
+	// anyway.
 	std::array<uint8_t, 32> hashed_key;
 	if (key.size() > 64)
 	{
@@ -37,7 +38,7 @@ hmac_sha256(std::string_view key, std::string_view bytes)
 	}
 	std::array<uint8_t, 32> mac{};
 	unsigned size = 0;
-	// a null key means "the key of the call before"
+	// for libcrypto a null key means the key of the previous call
 	const char *key_data = key.empty() ? "" : key.data();
 	if (HMAC(EVP_sha256(), key_data, static_cast<int>(key.size()),
 			 reinterpret_cast<const unsigned char *>(bytes.data()), bytes.size(), mac.data(),

@@ -1,4 +1,4 @@
-// Cryptographic and keyed hashes, and their text form.
+// Cryptographic and keyed hashes, and their hexadecimal form.
 #pragma once
 
 #include <array>
@@ -11,7 +11,7 @@ namespace etl
 
 using Sha256 = std::array<uint8_t, 32>;
 
-/// SHA-256 (FIPS 180-4) and HMAC-SHA-256 (RFC 2104) through libcrypto.
+/// SHA-256 (FIPS 180-4) and HMAC-SHA-256 (RFC 2104), computed by libcrypto.
 std::array<uint8_t, 32> sha256(std::string_view bytes);
 std::array<uint8_t, 32> hmac_sha256(std::string_view key, std::string_view bytes);
 std::string to_hex(std::string_view bytes);

@@ -11,7 +11,7 @@
 namespace etl
 {
 
-/// Reads a spill file's hashes in their order.
+/// Reads the hashes of a spill file in their order.
 class KeySet::Reader
 {
   public:
@@ -127,7 +127,7 @@ KeySet::grow()
 			places_[place_of(before[i])] = before[i];
 }
 
-/// Merges what is in memory and what is in the file into a new one.
+/// Merges the hashes in memory and in the file into a new file.
 void
 KeySet::spill()
 {
@@ -141,7 +141,7 @@ KeySet::spill()
 	Reader reader(file_.get(), spilled_);
 	for (const Hash *hash = begin; hash != end || !reader.at_end();)
 	{
-		// a key that was added again after it had been written is in both
+		// a key that was added again after its hash was written is in memory and in the file
 		const bool from_file = hash == end || (!reader.at_end() && reader.front() <= *hash);
 		if (from_file && hash != end && reader.front() == *hash)
 			++hash;

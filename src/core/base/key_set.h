@@ -1,12 +1,13 @@
-// The keys that a file had so far, in 16 bytes each.
+// The set of keys that occurred in a file so far, in 16 bytes each.
 //
-// A file of a gigabyte has millions of keys, and all of them are needed until its end to find the
-// one that comes twice. Held are 128 bits of SipHash with a secret of this set's own: two keys of a
-// billion are taken for one with a chance of 1 in 10^20, and nobody can bring that about.
+// A file of a gigabyte has millions of keys, and all of them are needed until its end to find a key
+// that occurs twice. The set holds 128 bits of SipHash of each key, with a random secret of its
+// own: among a billion keys, two different keys have the same hash with a probability of 1 in
+// 10^20, and the author of a file cannot choose keys for which this happens.
 //
-// Memory is bounded: what exceeds it goes to a file, sorted. Every 512th hash of it stays in memory
-// (32 bytes for 1,000 keys), so that looking a key up takes one read of a block; and a filter,
-// which says of most keys that are not in the file that they are not.
+// Memory is bounded: when it is full, the hashes go to a sorted file. Every 512th hash of the file
+// stays in memory (32 bytes for 1,000 keys), so that a lookup reads one block. A Bloom filter
+// avoids this read for most keys that are not in the file.
 #pragma once
 
 #include <array>
@@ -29,7 +30,8 @@ class KeySet
 	KeySet() : KeySet({}, 0) {}
 	/// Keys beyond `memory` bytes go to a file that open_file makes.
 	KeySet(OpenSpillFile open_file, size_t memory);
-	/// Both throw what the file throws; a set whose add() has thrown must not be used any more.
+	/// Both functions throw what the spill file throws. A set whose add() has thrown must not be
+	/// used any more.
 	void add(std::string_view key);
 	bool contains(std::string_view key) const;
 	bool empty() const { return size_ == 0 && spilled_ == 0; }
@@ -43,7 +45,7 @@ class KeySet
   private:
 	struct Hash
 	{
-		uint64_t a = 0, b = 0; ///< both 0: free
+		uint64_t a = 0, b = 0; ///< both 0: the slot is free
 		auto operator<=>(const Hash &) const = default;
 	};
 	static constexpr size_t block_hashes = 512; ///< 8 kB
@@ -51,7 +53,7 @@ class KeySet
 	class Writer;
 
 	Hash hash_of(std::string_view key) const;
-	/// Where the hash is, or the free place for it.
+	/// Index of the slot that has the hash, or of the free slot for it.
 	size_t place_of(const Hash &hash) const;
 	void make_room();
 	void grow();
@@ -64,8 +66,8 @@ class KeySet
 	std::unique_ptr<Hash[]> places_;
 	size_t capacity_ = 0, size_ = 0;
 	std::unique_ptr<SpillFile> file_; ///< sorted, each hash once
-	uint64_t spilled_ = 0;            ///< hashes in it
-	std::vector<Hash> block_firsts_;  ///< the first hash of each of its blocks
+	uint64_t spilled_ = 0;            ///< number of hashes in the file
+	std::vector<Hash> block_firsts_;  ///< the first hash of each block of the file
 	BloomFilter spilled_keys_;
 };
 

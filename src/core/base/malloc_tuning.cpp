@@ -22,11 +22,12 @@ namespace etl
 namespace
 {
 
-/// The defaults of mallopt(3).
+/// The default values of mallopt(3).
 constexpr int default_threshold = 128 * 1024;
 
 std::mutex mutex;
-int keepers = 0, givers = 0; // of the process; the settings are its as well
+// numbers of objects in the process, because the settings are the process's too
+int keepers = 0, givers = 0;
 
 void
 keep()
@@ -45,7 +46,7 @@ give_back()
 	malloc_trim(0);
 }
 
-/// Adds to the numbers and sets what they ask for.
+/// Changes the numbers of objects and applies the settings that follow from them.
 void
 change(int more_keepers, int more_givers)
 {
@@ -104,7 +105,8 @@ GiveBackFreedMemory::~GiveBackFreedMemory() = default;
 namespace
 {
 
-/// Of this process, in bytes; nothing where the system does not tell.
+/// Resident memory of this process without shared memory, in bytes. Nothing if the system does not
+/// say.
 std::optional<size_t>
 resident_alone()
 {

@@ -1,4 +1,4 @@
-// What malloc does with the memory that a run frees.
+// How malloc treats the memory that a run frees.
 #pragma once
 
 #include <cstddef>
@@ -6,10 +6,10 @@
 namespace etl
 {
 
-/// While it lives, malloc keeps what is freed instead of giving it back to the system. A run frees
-/// a batch as large as the one that it allocates next; fetched from the system anew, every page of
-/// it would be faulted in and zeroed again (that was a tenth of a run's CPU time). Gives all back
-/// at the end. glibc only; elsewhere it does nothing.
+/// While an object of this class exists, malloc keeps freed memory instead of returning it to the
+/// system. A run frees a batch and then allocates the next one of the same size. If the memory came
+/// from the system each time, every page would be faulted in and zeroed again, which takes a tenth
+/// of a run's CPU time. The destructor returns all memory. Has an effect with glibc only.
 class KeepFreedMemory
 {
   public:
@@ -19,16 +19,18 @@ class KeepFreedMemory
 	KeepFreedMemory &operator=(const KeepFreedMemory &) = delete;
 };
 
-/// Gives back what malloc keeps that was freed, of all threads.
+/// Returns the memory that malloc keeps after it was freed, of all threads, to the system.
 void give_back_freed_memory();
 
-/// Does so where the process has more than so many bytes of its own resident, without what it
-/// shares (Linux: /proc/self/statm; elsewhere always). What one thread has freed another one does
-/// not allocate from: where their work changes, each keeps as much as it ever needed.
+/// Like give_back_freed_memory(), but only if more than `bytes` of the process are resident, shared
+/// memory not counted (Linux: /proc/self/statm; on other systems always). A thread does not
+/// allocate from the memory that another thread has freed: when the threads change their work, each
+/// of them would keep as much memory as it ever needed.
 void give_back_freed_memory_beyond(size_t bytes);
 
-/// While it lives, beside a KeepFreedMemory, everything large that is freed is given back at once:
-/// for long records, whose blocks nothing else fits into. Any thread may make one.
+/// While an object of this class exists, large blocks are returned to the system as soon as they
+/// are freed, even if a KeepFreedMemory exists. This is for long records, because nothing else fits
+/// into their blocks. Any thread may create one.
 class GiveBackFreedMemory
 {
   public:

@@ -13,7 +13,7 @@ void
 prefault(const void *memory, size_t size) noexcept
 {
 #ifdef MADV_POPULATE_WRITE
-	// below that the call costs what it saves
+	// below this size the call costs as much as it saves
 	constexpr size_t worth_it = 32 * 1024;
 	static const uintptr_t page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
 	const uintptr_t begin = (reinterpret_cast<uintptr_t>(memory) + page - 1) & ~(page - 1);
@@ -21,7 +21,7 @@ prefault(const void *memory, size_t size) noexcept
 	if (end < begin + worth_it)
 		return;
 	const int error = errno;
-	// whatever it says, the pages come when they are touched
+	// if this fails, the pages are mapped when they are first accessed
 	(void)madvise(reinterpret_cast<void *>(begin), end - begin, MADV_POPULATE_WRITE);
 	errno = error;
 #else

@@ -1,4 +1,4 @@
-// Memory that is about to be filled, brought in by the thousand pages and not one page fault each.
+// Maps memory that is about to be filled in one call, instead of one page fault for each page.
 #pragma once
 
 #include <cstddef>
@@ -6,12 +6,12 @@
 namespace etl
 {
 
-/// Has the kernel put memory behind the whole pages that lie in size bytes, for writing
-/// (madvise(2), MADV_POPULATE_WRITE, Linux 5.14). Contents stay as they are; pages that are there
-/// already cost next to nothing. A page that is touched first costs a page fault: 25 microseconds
-/// where a hypervisor keeps its own page tables, of which this saves more than half
-/// (docs/explanation/performance.md). Where the kernel can't, nothing happens. For memory that will
-/// be written in any case.
+/// Makes the kernel map the whole pages inside `size` bytes at `memory` for writing (madvise(2),
+/// MADV_POPULATE_WRITE, Linux 5.14). The contents do not change, and pages that are mapped already
+/// cost almost nothing. Without this call the first access to a page costs a page fault: 25
+/// microseconds under a hypervisor with page tables of its own, of which this call saves more than
+/// half (docs/explanation/performance.md). Does nothing if the kernel does not support it. Use it
+/// only for memory that will certainly be written.
 void prefault(const void *memory, size_t size) noexcept;
 
 } // namespace etl

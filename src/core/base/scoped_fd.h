@@ -1,4 +1,4 @@
-// A file descriptor that is closed with its scope.
+// A file descriptor that is closed at the end of its scope.
 #pragma once
 
 #include <cerrno>
@@ -12,9 +12,9 @@ namespace etl
 class ScopedFd
 {
   public:
-	/// fd may be -1: none.
+	/// `fd` may be -1, which means no descriptor.
 	explicit ScopedFd(int fd = -1) : fd_(fd) {}
-	/// Leaves errno as it is.
+	/// Does not change errno.
 	~ScopedFd()
 	{
 		if (fd_ < 0)

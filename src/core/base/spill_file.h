@@ -1,4 +1,4 @@
-// Where what does not fit in memory goes.
+// The interface of a temporary file for data that does not fit in memory.
 #pragma once
 
 #include <cstddef>
@@ -9,17 +9,17 @@
 namespace etl
 {
 
-/// Bytes that are written once, one after the other, and then read anywhere.
+/// A file whose bytes are written once, in order, and then read at any position.
 class SpillFile
 {
   public:
 	virtual ~SpillFile() = default;
-	/// Both throw when it can't be done.
+	/// Both functions throw if they fail.
 	virtual void append(const void *bytes, size_t size) = 0;
 	virtual void read(uint64_t at, void *to, size_t size) = 0;
 };
 
-/// Makes a new one.
+/// Creates a new, empty file.
 using OpenSpillFile = std::function<std::unique_ptr<SpillFile>()>;
 
 } // namespace etl

@@ -1,4 +1,5 @@
-// Texts that are put aside one after the other and read again later, most of them in a file.
+// A store of texts that are added one after the other and read later. Most of the texts are in a
+// file.
 #pragma once
 
 #include <cstdint>
@@ -25,17 +26,17 @@ class TextStore
 		uint64_t size = 0;
 	};
 	Place add(std::string_view text);
-	/// Into `to`, in place of what is in it.
+	/// Replaces the contents of `to` with the text.
 	void read(const Place &place, std::string &to) const;
-	/// Forgets all of them, and the file.
+	/// Removes all texts and the file.
 	void clear();
 
   private:
 	const OpenSpillFile open_file_;
 	const size_t memory_;
 	std::unique_ptr<SpillFile> file_;
-	uint64_t spilled_ = 0; ///< bytes in it
-	std::string last_;     ///< those after them
+	uint64_t spilled_ = 0; ///< bytes in the file
+	std::string last_;     ///< the texts after those in the file
 };
 
 } // namespace etl

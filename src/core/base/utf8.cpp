@@ -20,8 +20,7 @@ take_character(std::string_view &text, char32_t &c)
 		text.remove_prefix(1);
 		return true;
 	}
-	// no character is longer than 4 bytes: the rest of a text of any size need not be counted in
-	// int32_t
+	// A character has at most 4 bytes, so the size of a long text need not fit in int32_t.
 	const auto *const bytes = reinterpret_cast<const uint8_t *>(text.data());
 	const int32_t size = static_cast<int32_t>(std::min<size_t>(text.size(), U8_MAX_LENGTH));
 	int32_t at = 0;

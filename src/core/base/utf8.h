@@ -1,4 +1,4 @@
-// UTF-8 (RFC 3629), by ICU's macros.
+// UTF-8 (RFC 3629), implemented with ICU's macros.
 #pragma once
 
 #include <cstddef>
@@ -8,18 +8,19 @@
 namespace etl
 {
 
-/// Takes one character off the text's beginning. False, and nothing is taken, where the text is
-/// empty or does not begin with a character: overlong forms, surrogates and what lies beyond
-/// U+10FFFF are none.
+/// Removes one character from the beginning of the text and stores it in `c`. Returns false and
+/// removes nothing if the text is empty or does not begin with a character. Overlong forms,
+/// surrogates and numbers above U+10FFFF are not characters.
 bool take_character(std::string_view &text, char32_t &c);
 
 /// Appends a character, which must not be a surrogate.
 void append_character(std::string &out, char32_t c);
 
-/// How many characters a valid text has.
+/// The number of characters of a text that is valid UTF-8.
 size_t count_characters(std::string_view text);
 
-/// A record's text as PostgreSQL's text can hold it: invalid UTF-8 and NUL become U+FFFD.
+/// The text of a record in a form that PostgreSQL's type text can store: invalid UTF-8 and NUL are
+/// replaced with U+FFFD.
 std::string storable_text(std::string_view bytes);
 
 } // namespace etl

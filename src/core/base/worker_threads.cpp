@@ -10,7 +10,7 @@ namespace etl
 namespace
 {
 
-/// Threads that are started while it lives inherit that all signals are blocked.
+/// Blocks all signals while it exists. Threads that are started meanwhile inherit this.
 class SignalsBlocked
 {
   public:

@@ -1,4 +1,4 @@
-// Threads beside a server's main thread.
+// Threads that work beside the main thread of a server process.
 #pragma once
 
 #include <cstddef>
@@ -9,24 +9,24 @@
 namespace etl
 {
 
-/// Threads that run with all signals blocked: signals are the main thread's, and the server's
-/// handlers must not run anywhere else.
+/// Threads that run with all signals blocked. Signals are for the main thread, and the server's
+/// signal handlers must not run in any other thread.
 class WorkerThreads
 {
   public:
 	WorkerThreads() = default;
-	/// Joins. The owner tells the threads to end before.
+	/// Joins the threads. The owner must have told the threads to end before.
 	~WorkerThreads() { join(); }
 	WorkerThreads(const WorkerThreads &) = delete;
 	WorkerThreads &operator=(const WorkerThreads &) = delete;
 
-	/// Starts threads that run work(0) to work(count - 1), beside those that were started before;
-	/// as many as the system gives, the first ones first. Returns how many. Throws
-	/// std::system_error where it gives none of several, and nothing was started then. work must
-	/// not throw.
+	/// Starts up to `count` threads that run work(0), work(1) and so on, in addition to the threads
+	/// that were started before. Returns how many were started, which is less than `count` if the
+	/// system has no more. Throws std::system_error if not one could be started. `work` must not
+	/// throw.
 	size_t start(size_t count, const std::function<void(size_t)> &work);
 	bool empty() const { return threads_.empty(); }
-	/// Waits until all have ended; callable more than once.
+	/// Waits until all threads have ended. May be called more than once.
 	void join() noexcept;
 
   private:

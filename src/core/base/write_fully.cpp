@@ -13,10 +13,11 @@ namespace etl
 namespace
 {
 
-/// Linux takes at most 2 GB at a time.
+/// Linux writes at most 2 GB in one call.
 constexpr size_t most_at_once = size_t{1} << 30;
 
-/// write: called with the rest and how much is written already.
+/// Calls `write` with the rest of the bytes and the number of bytes written so far, until all are
+/// written.
 template <typename Write>
 bool
 write_rest(std::string_view bytes, Write &&write)

@@ -1,4 +1,4 @@
-// Writing all of some bytes to a descriptor.
+// Writes a whole text to a file descriptor.
 #pragma once
 
 #include <cstdint>
@@ -7,12 +7,12 @@
 namespace etl
 {
 
-/// Writes all bytes at the descriptor's position, whatever write(2) takes at a time. False with
-/// errno where that cannot be done; a write that takes nothing means a full disk (ENOSPC), as for
-/// PostgreSQL.
+/// Writes all bytes at the position of the descriptor, with as many calls of write(2) as needed.
+/// Returns false with errno if that fails. A write of zero bytes counts as a full disk (ENOSPC), as
+/// in PostgreSQL.
 bool write_fully(int fd, std::string_view bytes);
 
-/// The same from that position of the file on, which leaves the descriptor's own as it is.
+/// Like write_fully(), but writes at `position` and does not move the position of the descriptor.
 bool write_fully_at(int fd, std::string_view bytes, uint64_t position);
 
 } // namespace etl

@@ -18,7 +18,7 @@ using u128 = unsigned __int128;
 constexpr int small_digits = 18;
 constexpr int64_t max_exponent = 1'000'000'000'000'000'000;
 constexpr int64_t max_result_digits = 1000;
-/// Zeros that to_string() writes rather than an exponent.
+/// With more zeros than this, to_string() writes an exponent instead.
 constexpr int64_t max_written_zeros = 40;
 
 constexpr uint64_t powers[] = {1u,
@@ -81,8 +81,9 @@ remainder(std::string_view digits, uint64_t m)
 	return r;
 }
 
-/// Whether the integer digits followed by zeros zeros is a multiple of divisor, by long division
-/// in limbs of 9 digits. Only a schema's multipleOf of more than 18 digits comes here.
+/// Whether the integer that is written as `digits` and then `zeros` zeros is a multiple of
+/// `divisor`. Divides by hand in limbs of 9 digits. Used only if the multipleOf of a schema has
+/// more than 18 digits.
 bool
 divides(std::string_view divisor, std::string_view digits, int64_t zeros)
 {
@@ -97,7 +98,7 @@ divides(std::string_view divisor, std::string_view digits, int64_t zeros)
 		d.push_back(limb);
 		end = begin;
 	}
-	d.push_back(0); // room for ten times the remainder
+	d.push_back(0); // space for ten times the remainder
 	std::vector<uint32_t> r(d.size(), 0);
 	const int64_t total = static_cast<int64_t>(digits.size()) + zeros;
 	for (int64_t i = 0; i < total; ++i)
@@ -136,7 +137,7 @@ Decimal::parse(std::string_view text)
 		result.negative_ = *p++ == '-';
 
 	uint64_t magnitude = 0;
-	int64_t significant = 0; // digits from the first that is not 0 on
+	int64_t significant = 0; // number of digits from the first one that is not 0
 	auto scan = [&]
 	{
 		for (; p != end && is_digit(*p); ++p)
@@ -274,7 +275,7 @@ Decimal::compare(const Decimal &other) const
 		const int b = other.is_zero() ? 0 : other.negative_ ? -1 : 1;
 		return (a > b) - (a < b);
 	}
-	int order = 0; // of the magnitudes
+	int order = 0; // the order of the magnitudes
 	if (small_ && other.small_ && exponent_ == other.exponent_)
 		order = (magnitude_ > other.magnitude_) - (magnitude_ < other.magnitude_);
 	else
@@ -288,7 +289,7 @@ Decimal::compare(const Decimal &other) const
 			order = top > other_top ? 1 : -1;
 		else if (small_ && other.small_)
 		{
-			// Equal tops: the exponents differ by at most 17.
+			// The highest digits have the same place, so the exponents differ by at most 17.
 			const int64_t d = exponent_ - other.exponent_;
 			const u128 a = static_cast<u128>(magnitude_) * powers[d > 0 ? d : 0];
 			const u128 b = static_cast<u128>(other.magnitude_) * powers[d < 0 ? -d : 0];
@@ -327,13 +328,14 @@ Decimal::is_multiple_of(const Decimal &other) const
 	int64_t zeros = shift;
 	if (shift < 0)
 	{
-		// b 10^-shift divides a only if a ends in that many zeros.
+		// b 10^-shift divides a only if a ends in at least -shift zeros.
 		if (static_cast<int64_t>(trailing_zeros(a)) < -shift)
 			return false;
 		a.remove_suffix(static_cast<size_t>(-shift));
 		zeros = 0;
 	}
-	// More powers of ten than b can have factors 2 or 5 change nothing: 2^4 > 10.
+	// Powers of ten beyond this number change nothing, because b cannot have that many factors 2 or
+	// 5 (2^4 > 10).
 	zeros = std::min(zeros, static_cast<int64_t>(b.size()) * 4);
 	if (!other.small_)
 		return divides(b, a, zeros);

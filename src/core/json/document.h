@@ -1,8 +1,8 @@
 // A JSON text (RFC 8259) as a flat array of nodes.
 //
-// Validation, extraction and rewriting all walk this one representation. simdjson does the
-// parsing; numbers stay as they were written, so that an integer of 40 digits or a decimal that a
-// double can't hold loses nothing on the way to PostgreSQL.
+// Validation, extraction and rewriting all use this representation. simdjson parses the text.
+// Numbers stay as they were written, so that an integer of 40 digits, or a decimal that a double
+// cannot hold, reaches PostgreSQL without loss.
 #pragma once
 
 #include <cstdint>
@@ -24,24 +24,25 @@ enum class Kind : uint8_t
 	object
 };
 
-/// "null", "boolean", "number", "string", "array", "object": JSON Schema's names.
+/// "null", "boolean", "number", "string", "array" or "object", the names of JSON Schema.
 const char *kind_name(Kind kind);
 
-/// One value, or one member name. A container's contents follow it in the array: the elements, or
-/// a string node with the name before each member's value.
+/// One value, or the name of one member. The contents of an array or object follow its node in the
+/// array: the elements, or for each member a string node with its name and then its value.
 struct Node
 {
-	const char *data;  ///< string: its UTF-8 bytes, unescaped; number: as written
-	const char *raw;   ///< where it begins in the text
+	const char *data;  ///< string: its UTF-8 bytes, unescaped; number: its text
+	const char *raw;   ///< where the value begins in the text
 	uint32_t size;     ///< bytes at data
 	uint32_t raw_size; ///< bytes at raw, quotes and brackets included
-	uint32_t count;    ///< elements or members
-	uint32_t span;     ///< nodes of this value, itself included: this + span is the next sibling
+	uint32_t count;    ///< number of elements or members
+	/// number of nodes of this value with its contents: this + span is the next sibling
+	uint32_t span;
 	Kind kind;
 	bool truth; ///< a boolean's value
 };
 
-/// The nodes of a document; keeps its memory from one to the next.
+/// The nodes of a document. Clearing it keeps the memory for the next document.
 class NodeList
 {
   public:
@@ -69,7 +70,8 @@ class NodeList
 	size_t size_ = 0;
 };
 
-/// A value inside a Document. As cheap to copy as a pointer; valid until the next parse.
+/// A value inside a Document. Copying a Value is as cheap as copying a pointer. A Value is valid
+/// until the Document parses the next text.
 class Value
 {
   public:
@@ -80,25 +82,25 @@ class Value
 	Kind kind() const { return node_->kind; }
 	bool is(Kind kind) const { return node_->kind == kind; }
 	bool truth() const { return node_->truth; }
-	/// A string's bytes unescaped, or a number as written.
+	/// The unescaped bytes of a string, or a number as it was written.
 	std::string_view text() const { return {node_->data, node_->size}; }
-	/// The value as it stands in the text.
+	/// The bytes of the value in the text.
 	std::string_view raw() const { return {node_->raw, node_->raw_size}; }
-	/// Elements of an array, members of an object.
+	/// The number of elements of an array or of members of an object.
 	uint32_t count() const { return node_->count; }
 	const Node *node() const { return node_; }
 
-	/// First element; walk on with next(), count() times.
+	/// The first element. To visit all elements, call next() count() times.
 	Value first() const { return Value(node_ + 1); }
 	Value next() const { return Value(node_ + node_->span); }
-	/// The member of that name, or an empty Value (also when this is no object).
+	/// The value of the member `name`. An empty Value if there is none or if this is not an object.
 	Value member(std::string_view name) const;
 
   private:
 	const Node *node_ = nullptr;
 };
 
-/// Iterates over an object's members: for (Member m(value); m; m.advance()) …
+/// Iterates over the members of an object: for (Member m(value); m; m.advance()) …
 class Member
 {
   public:
@@ -117,24 +119,27 @@ class Member
 	uint32_t left_;
 };
 
-/// Why a text is no record. Messages say at which byte, from 1, and hold nothing of the record.
+/// Why a text is not a record. The message gives the byte, counted from 1, and contains nothing of
+/// the record.
 struct ParseError
 {
 	std::string message;
-	std::string pointer;  ///< of the value that is wrong, cut off or missing; JsonFault has more
-	std::string sqlstate; ///< what PostgreSQL would say: 22P02, 22021 (not UTF-8)
+	std::string pointer; ///< of the value that is wrong, cut off or missing; see JsonFault
+	/// what PostgreSQL would raise: 22P02, or 22021 for text that is not UTF-8
+	std::string sqlstate;
 };
 
-/// A parsed JSON text. Reuse one Document for many texts: it keeps its buffers.
-/// Refuses what different readers would read differently: a member name that appears twice in one
-/// object, and nesting deeper than max_depth; and more than max_values values.
+/// A parsed JSON text. One Document can parse many texts and reuses its buffers. It refuses texts
+/// that different readers would read differently: a member name that occurs twice in one object,
+/// and nesting deeper than max_depth. It also refuses more than max_values values.
 class Document
 {
   public:
 	static constexpr uint32_t max_depth = 1000;
-	/// Values of one text: each takes 40 bytes here, and more in what becomes of it.
+	/// Largest number of values in one text. Each value takes 40 bytes here, and more when it is
+	/// processed.
 	static constexpr uint32_t max_values = 1'000'000;
-	/// Bytes after a text that must be readable for it to be parsed in place.
+	/// Number of readable bytes that must follow a text so that it is parsed in place.
 	static constexpr size_t padding = 64;
 
 	Document();
@@ -142,19 +147,20 @@ class Document
 	Document(const Document &) = delete;
 	Document &operator=(const Document &) = delete;
 
-	/// Parses text. readable: bytes that may be read from text.data() on; when there is less than
-	/// text.size() + padding, the text is copied first and raw() points into the copy (see text()).
+	/// Parses the text. `readable` is the number of bytes that may be read from text.data() on. If
+	/// this is less than text.size() + padding, the text is copied first, and raw() points into the
+	/// copy (see text()). Returns false and fills `error` if the text is not a valid record.
 	bool parse(std::string_view text, size_t readable, ParseError &error);
 	bool parse(std::string_view text, ParseError &error) { return parse(text, text.size(), error); }
 
 	Value root() const { return Value(nodes_.data()); }
 	/// The text that raw() points into.
 	std::string_view text() const { return text_; }
-	/// Turns the string at value into a number written as digits (which are copied).
+	/// Turns the string at `value` into a number with these digits, which are copied.
 	void replace_with_number(Value value, std::string_view digits);
-	/// Bytes held.
+	/// Bytes of memory that the document uses.
 	size_t memory() const;
-	/// Gives up what is held for long texts. There is no document afterwards.
+	/// Frees the memory that long texts needed. The document is empty afterwards.
 	void release();
 
   private:
@@ -166,33 +172,33 @@ class Document
 	std::string_view text_;
 };
 
-/// Appends text as a JSON string, quotes included (RFC 8259 section 7, nothing but the mandatory
-/// escapes).
+/// Appends the text as a JSON string with quotes. Escapes only what RFC 8259, section 7 requires.
 void append_json_string(std::string &out, std::string_view text);
 
-/// Serialises a value compactly (numbers as written).
+/// Appends the value as compact JSON. Numbers stay as they were written.
 void append_json(std::string &out, Value value);
 
-/// A JSON Pointer (RFC 6901), split into unescaped steps. "*" is the wildcard of definitions and
-/// no part of the RFC; callers decide whether they allow it.
+/// The unescaped steps of a JSON Pointer (RFC 6901). The step "*" is the wildcard of definitions
+/// and not part of the RFC. The callers decide whether they allow it.
 using Path = std::vector<std::string>;
 
-/// Splits a pointer; false when it is neither empty nor begins with '/' or has a bad '~' escape.
+/// Splits a pointer into its steps. Returns false if the pointer has a wrong '~' escape, or is not
+/// empty and does not begin with '/'.
 bool parse_pointer(std::string_view pointer, Path &path);
-/// Appends "/" and the escaped step. A NUL, which no text of PostgreSQL's holds, becomes U+FFFD, as
-/// it does in a record.
+/// Appends "/" and the escaped step. A NUL becomes U+FFFD, as in a record, because no text in
+/// PostgreSQL can contain it.
 void append_pointer(std::string &pointer, std::string_view step);
 
-/// Digits: such a step may mean an element of an array.
+/// Whether the step consists of digits. Such a step may be the index of an array element.
 bool is_index(std::string_view step);
 
-/// The value at path, or an empty Value.
+/// The value at `path`, or an empty Value if there is none.
 Value find(Value from, const Path &path);
-/// The same for one step.
+/// The value one step below `from`, or an empty Value if there is none.
 Value step_into(Value from, const std::string &step);
 
-/// Calls visit(Value, pointer) for every value that path matches, "*" standing for each element of
-/// an array or member of an object.
+/// Calls visit(Value, pointer) for every value that `path` matches. "*" matches each element of an
+/// array and each member of an object.
 template <typename Visit>
 void
 find_all(Value from, const Path &path, size_t step, std::string &pointer, Visit &&visit)

@@ -16,7 +16,7 @@ using nlohmann::json;
 namespace
 {
 
-/// Of binary values that are numbers.
+/// Subtype of the binary values that are numbers.
 constexpr uint64_t number_subtype = 1;
 
 template <typename Integer>

@@ -1,9 +1,9 @@
-// A JSON text as nlohmann::json without rounding its numbers.
+// A JSON text as nlohmann::json without rounding of its numbers.
 //
-// nlohmann::json holds 64-bit integers and doubles, and refuses a number that is larger than a
-// double. A definition's numbers mean what they say, so those that neither can hold are kept as
-// they are written, in a value of kind binary with a subtype of its own (JSON has no binary). They
-// are copied with the tree, whatever becomes of it.
+// nlohmann::json holds 64-bit integers and doubles, and refuses numbers that are larger than a
+// double. The numbers of a definition must stay exact. A number that neither an integer nor a
+// double holds is therefore kept as text, in a value of kind binary with a subtype of its own (JSON
+// has no binary values). Such values are copied with the tree like any other.
 #pragma once
 
 #include <string>
@@ -16,11 +16,11 @@
 namespace etl
 {
 
-/// Throws std::invalid_argument with the parser's message where the text is no JSON.
+/// Throws std::invalid_argument with the parser's message if the text is not JSON.
 nlohmann::json parse_exact(std::string_view text);
 bool is_number(const nlohmann::json &value);
-/// As JSON text; numbers as they were written, or as short as they can be. Bytes that are no UTF-8
-/// (of a tree that was not parsed) are replaced.
+/// The value as JSON text. Numbers are written as they were read, or in the shortest form. Bytes
+/// that are not UTF-8 (in a tree that was not parsed) are replaced.
 std::string dump_exact(const nlohmann::json &value);
 
 } // namespace etl

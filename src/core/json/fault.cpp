@@ -16,9 +16,9 @@ namespace
 using namespace std::string_view_literals;
 
 constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
-constexpr size_t most_steps = 1000; ///< of a pointer: more help nobody
+constexpr size_t most_steps = 1000; ///< longest pointer in steps; a longer one helps nobody
 
-/// Bytes at the beginning of text that are UTF-8 (RFC 3629).
+/// Number of bytes at the beginning of the text that are valid UTF-8 (RFC 3629).
 size_t
 valid_utf8_size(std::string_view text)
 {
@@ -29,7 +29,7 @@ valid_utf8_size(std::string_view text)
 	return text.size() - rest.size();
 }
 
-/// Whether more bytes could make a character of these.
+/// Whether the bytes are the beginning of a character that needs more bytes.
 bool
 begins_character(std::string_view bytes)
 {
@@ -47,7 +47,8 @@ begins_character(std::string_view bytes)
 	return false;
 }
 
-/// What another encoding shows itself by: its byte-order mark, or a NUL beside an ASCII byte.
+/// The name of another encoding that the text seems to have, by its byte-order mark or by a NUL
+/// beside an ASCII byte. Null if there is none.
 const char *
 other_encoding(std::string_view text)
 {
@@ -83,17 +84,17 @@ class Reader
 	}
 
   private:
-	/// Where in an array or object that is open.
+	/// The position of the reader in an array or object that is not closed yet.
 	struct Step
 	{
-		bool in_value = false; ///< a value of it is being read, or should stand here
-		size_t index = 0;      ///< of that value, in an array
-		size_t name_from = 0;  ///< where its name stands, with quotes, in an object
+		bool in_value = false; ///< a value of the array or object is being read, or is expected
+		size_t index = 0;      ///< in an array: index of that value
+		size_t name_from = 0;  ///< in an object: where the value's name begins, with its quotes
 		size_t name_to = 0;
 	};
 
 	void fail(const char *message) { fault_ = {message, at_, pointer(), false}; }
-	/// Of the innermost that is open.
+	/// The step of the innermost open array or object.
 	Step &step()
 	{
 		const size_t i = std::min(open_.size() - 1, most_steps);
@@ -106,13 +107,13 @@ class Reader
 		std::string pointer;
 		if (open_.size() > most_steps)
 			return pointer;
-		// only the innermost may be between two values
+		// only the innermost array or object may be between two values
 		for (size_t i = 0; i < open_.size(); ++i)
 			if (const Step &step = steps_[i]; step.in_value)
 				append_pointer(pointer, open_[i] == '{' ? name(step) : std::to_string(step.index));
 		return pointer;
 	}
-	/// The name without quotes and escapes, which have been read and are right.
+	/// The name without quotes and escapes. The name has been read before and is valid.
 	std::string name(const Step &step) const
 	{
 		std::string name;
@@ -157,7 +158,7 @@ class Reader
 			++at_;
 	}
 
-	/// What comes after a value, or after an opening bracket.
+	/// Reads what follows a value or an opening bracket.
 	void next()
 	{
 		const bool is_object = open_.back() == '{';
@@ -193,7 +194,7 @@ class Reader
 		value("expected a value");
 	}
 
-	/// A value has been read.
+	/// Called when a value has been read.
 	void ended()
 	{
 		begins_ = false;
@@ -263,7 +264,7 @@ class Reader
 		}
 	}
 
-	/// "\u" and four digits; the number, or -1.
+	/// Reads "\u" and four digits. Returns the number, or -1.
 	int code_unit(size_t at) const
 	{
 		if (text_.size() - at < 6 || text_[at] != '\\' || text_[at + 1] != 'u')
@@ -331,9 +332,10 @@ class Reader
 
 	std::string_view text_;
 	size_t at_ = 0;
-	std::string open_;    ///< brackets
-	bool begins_ = false; ///< the last thing read is a bracket that opens
-	/// For each bracket; all that are deeper than a pointer leads share the last.
+	std::string open_;    ///< the brackets that are open
+	bool begins_ = false; ///< the last thing that was read is an opening bracket
+	/// One step for each bracket. All brackets that are deeper than the longest pointer share the
+	/// last step.
 	std::vector<Step> steps_ = std::vector<Step>(1);
 	JsonFault fault_;
 };

@@ -1,7 +1,7 @@
-// Where and why a text is no JSON, for people who have to mend it.
+// Finds where and why a text is not JSON, for the people who have to correct it.
 //
-// The parser is made for speed and knows of a fault hardly more than that it is there. This reads
-// the text once more, byte by byte, when it has been refused.
+// The fast parser reports hardly more than that a text has a fault. This module reads a refused
+// text a second time, byte by byte.
 #pragma once
 
 #include <cstddef>
@@ -14,18 +14,18 @@ namespace etl
 
 struct JsonFault
 {
-	std::string message; ///< what was expected, or what is wrong; holds nothing of the text
-	size_t at = 0;       ///< offset of the byte; the text's size where it ends too early
-	/// JSON Pointer (RFC 6901) of the value that is wrong, cut off or missing at that byte; of the
-	/// array or object where something is wrong between its contents. Empty for a text that is not
-	/// UTF-8, and where it would have more than a thousand steps.
+	std::string message; ///< what was expected, or what is wrong; contains nothing of the text
+	size_t at = 0;       ///< offset of the byte; the size of the text if it ends too early
+	/// JSON Pointer (RFC 6901) of the value that is wrong, cut off or missing at this byte. If the
+	/// fault is between the values of an array or object, the pointer of that array or object.
+	/// Empty for a text that is not UTF-8 and for a pointer of more than 1,000 steps.
 	std::string pointer;
 	bool is_encoding = false; ///< the text is not UTF-8
 };
 
-/// The first fault of the text; an empty message where none is found. Nesting is not limited.
-/// What is not UTF-8 anywhere is told first, unless the text only ends inside a character: then it
-/// was cut off, as texts are that end elsewhere.
+/// Returns the first fault of the text, with an empty message if there is none. Nesting is not
+/// limited. Invalid UTF-8 anywhere in the text is reported before any other fault. A text that ends
+/// in the middle of a character is instead reported like any other text that was cut off.
 JsonFault find_json_fault(std::string_view text);
 
 } // namespace etl

@@ -1,4 +1,4 @@
-// Changes to a JSON text that leave the rest as it came.
+// Changes to a JSON text that leave the rest of its bytes as they are.
 #pragma once
 
 #include <string>
@@ -10,7 +10,7 @@
 namespace etl
 {
 
-/// Replaces size bytes at offset of the text.
+/// Replaces `size` bytes at `offset` of the text.
 struct Edit
 {
 	size_t offset;
@@ -18,15 +18,16 @@ struct Edit
 	std::string replacement;
 };
 
-/// Edits that set the member at path (no "*") to a JSON text: replaces the value, or adds the
-/// member to its object. Nothing when the object that would hold it is missing.
+/// Appends the edits that set the member at `path` (without "*") to the JSON text `json`. The edits
+/// replace the value, or add the member to its object. Appends nothing if this object is missing.
 void set_member(const Document &document, const Path &path, std::string_view json,
 				std::vector<Edit> &edits);
 
-/// Of edits that lie in one another the outermost stays, of several of one place the first.
+/// Removes edits that lie inside another edit. Of several edits of the same bytes the first one is
+/// kept.
 void keep_outermost(std::vector<Edit> &edits);
 
-/// The text with the edits made. Edits must not overlap.
+/// Returns the text with the edits applied. The edits must not overlap.
 std::string apply_edits(std::string_view text, std::vector<Edit> edits);
 
 } // namespace etl

@@ -25,7 +25,7 @@ struct Name
 	std::string_view name;
 	TypeId id;
 	Arguments arguments;
-	std::string_view sql; ///< as format_type() has it
+	std::string_view sql; ///< as format_type() writes it
 };
 
 constexpr Name names[] = {
@@ -65,7 +65,7 @@ constexpr Name names[] = {
 	{"jsonb", TypeId::jsonb, Arguments::none, "jsonb"},
 };
 
-/// Lower case, one blank between words.
+/// The text in lower case, with one blank between words.
 std::string
 normalized(std::string_view s)
 {
@@ -138,7 +138,7 @@ ColumnType::parse(std::string_view sql, ColumnType &type)
 	if (name.rfind("pg_catalog.", 0) == 0)
 		name.erase(0, 11);
 
-	// timestamp(3) with time zone has its argument in the middle.
+	// In "timestamp(3) with time zone" the argument is in the middle.
 	int count = 0;
 	int argument[2] = {0, 0};
 	const size_t open = name.find('(');
@@ -157,7 +157,7 @@ ColumnType::parse(std::string_view sql, ColumnType &type)
 		std::string joined(trim_ascii(std::string_view(name).substr(0, open)));
 		if (!rest.empty())
 		{
-			if (joined != "timestamp") // no numeric(3) varying
+			if (joined != "timestamp") // "numeric(3) varying" is not a type
 				return false;
 			joined.append(1, ' ').append(rest);
 		}
@@ -170,7 +170,7 @@ ColumnType::parse(std::string_view sql, ColumnType &type)
 		return false;
 	if (count == 0 && found->sql == "character")
 	{
-		if (name == "bpchar") // of any length, which format_type() can't tell from char
+		if (name == "bpchar") // bpchar has any length, and format_type() writes it like char
 			return false;
 		count = 1; // char is char(1)
 		argument[0] = 1;

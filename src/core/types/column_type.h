@@ -26,7 +26,6 @@ enum class TypeId : uint8_t
 	jsonb
 };
 
-/// A column's type.
 struct ColumnType
 {
 	TypeId id = TypeId::text;
@@ -35,15 +34,15 @@ struct ColumnType
 	int scale = 0;
 	std::string sql = "text"; ///< as format_type() would write it, e.g. "numeric(10,2)"
 
-	/// Reads an SQL type name as PostgreSQL's documentation spells it, aliases included (int8,
-	/// "double precision", "timestamp with time zone", "character varying(20)", decimal …), in any
-	/// case. False when it is none that this module encodes.
+	/// Reads the name of an SQL type as PostgreSQL's documentation writes it, in any case and with
+	/// aliases (int8, "double precision", "timestamp with time zone", "character varying(20)",
+	/// decimal …). Returns false if this module cannot encode the type.
 	static bool parse(std::string_view sql, ColumnType &type);
-	/// The names for a hint.
+	/// The names of the supported types, for a hint.
 	static const char *supported();
 };
 
-/// char(n), whose trailing blanks mean nothing.
+/// Whether the type is char(n), in which blanks at the end have no meaning.
 bool is_blank_padded(const ColumnType &type);
 
 } // namespace etl

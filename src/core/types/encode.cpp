@@ -47,7 +47,7 @@ with_article(Kind kind)
 	return "";
 }
 
-/// [+-] digits that fit 64 bits; the usual case, and the only one without allocation.
+/// The usual form of an integer: [+-] digits that fit 64 bits. Reading it allocates nothing.
 enum class Digits : uint8_t
 {
 	ok,
@@ -65,7 +65,7 @@ parse_digits(std::string_view s, int64_t &value)
 	if (i == s.size())
 		return Digits::none;
 	bool overflow = false;
-	int64_t v = 0; // negative, whose range is larger
+	int64_t v = 0; // kept negative, because the range of negative numbers is larger
 	for (; i < s.size(); ++i)
 	{
 		if (!is_digit(s[i]))
@@ -88,7 +88,7 @@ encode_integer(const ColumnType &type, Value value, std::string &out, TypeError 
 	Digits outcome = parse_digits(text, v);
 	if (outcome == Digits::none)
 	{
-		// 1.0 and 1e3 are integers as JSON numbers; as text they are none for PostgreSQL either.
+		// JSON numbers such as 1.0 and 1e3 are integers. As text they are not, as in PostgreSQL.
 		const auto decimal = number ? Decimal::parse(text) : std::nullopt;
 		if (!decimal)
 			return mismatch(type, "text that is no integer", error);
@@ -127,14 +127,14 @@ encode_integer(const ColumnType &type, Value value, std::string &out, TypeError 
 	return true;
 }
 
-/// Digits only: neither "NaN" nor "Infinity", which JSON has no numbers for. 0 and infinity where
-/// the text says otherwise are errors, as in PostgreSQL.
+/// Reads digits only. "NaN" and "Infinity" are refused, because JSON has no such numbers. A number
+/// that is not 0 but becomes 0 or infinity is an error, as in PostgreSQL.
 template <typename Float>
 bool
 encode_float(const ColumnType &type, std::string_view text, std::string &out, TypeError &error)
 {
 	std::string_view s = trim_ascii(text);
-	const bool plus = !s.empty() && s[0] == '+'; // which from_chars() doesn't know
+	const bool plus = !s.empty() && s[0] == '+'; // from_chars() does not accept a plus sign
 	s.remove_prefix(plus);
 	const size_t first = !plus && !s.empty() && s[0] == '-' ? 1 : 0;
 	if (s.size() <= first || !(is_digit(s[first]) || s[first] == '.'))
@@ -162,7 +162,8 @@ encode_float(const ColumnType &type, std::string_view text, std::string &out, Ty
 	return true;
 }
 
-/// boolin(): any case, and any beginning of a word that is no beginning of its opposite.
+/// As boolin(): in any case, any beginning of a word that is not also the beginning of its
+/// opposite.
 bool
 parse_bool(std::string_view text, bool &value)
 {
@@ -196,7 +197,7 @@ encode_text(const ColumnType &type, std::string_view text, std::string &out, Typ
 			if ((static_cast<unsigned char>(text[end]) & 0xc0) != 0x80 &&
 				characters++ == type.precision)
 				break;
-		// SQL lets blanks beyond the length be cut off silently, nothing else.
+		// SQL allows blanks beyond the length to be cut off silently, but no other characters.
 		if (text.find_first_not_of(' ', end) != std::string_view::npos)
 		{
 			error = {sqlstate::string_data_right_truncation, "value too long for type " + type.sql};
@@ -204,14 +205,14 @@ encode_text(const ColumnType &type, std::string_view text, std::string &out, Typ
 		}
 		text = text.substr(0, end);
 	}
-	// bpcharrecv() pads; without the blanks, equal keys are equal bytes.
+	// bpcharrecv() adds the blanks again. Without the blanks, equal keys have equal bytes.
 	if (padded)
 		text = text.substr(0, text.find_last_not_of(' ') + 1);
 	out.append(text);
 	return true;
 }
 
-/// What each character is as a hexadecimal digit; 0xff: none.
+/// The value of each character as a hexadecimal digit; 0xff if it is not a digit.
 constexpr std::array<uint8_t, 256> hex_digits = []
 {
 	std::array<uint8_t, 256> digits{};
@@ -224,7 +225,7 @@ constexpr std::array<uint8_t, 256> hex_digits = []
 	return digits;
 }();
 
-/// "01234567-89ab-cdef-0123-456789abcdef", as nearly all are written. False: it is not that.
+/// Reads the usual form "01234567-89ab-cdef-0123-456789abcdef". Returns false for any other form.
 bool
 read_usual_uuid(std::string_view text, char *bytes)
 {
@@ -243,7 +244,8 @@ read_usual_uuid(std::string_view text, char *bytes)
 	return all < 16;
 }
 
-/// uuid_in(): 32 hexadecimal digits, a hyphen allowed after every fourth, braces around.
+/// As uuid_in(): 32 hexadecimal digits, with an optional hyphen after every fourth digit and
+/// optional braces around them.
 bool
 encode_uuid(const ColumnType &type, std::string_view text, std::string &out, TypeError &error)
 {
@@ -281,7 +283,8 @@ encode_uuid(const ColumnType &type, std::string_view text, std::string &out, Typ
 	return true;
 }
 
-/// \u0000 in a JSON text; \\u0000 is a backslash and five letters.
+/// Whether a JSON text contains \u0000. The text \\u0000 is different: a backslash and five
+/// characters.
 bool
 has_escaped_nul(std::string_view json)
 {
@@ -294,7 +297,7 @@ has_escaped_nul(std::string_view json)
 bool
 encode_json(const ColumnType &type, Value value, std::string &out, TypeError &error)
 {
-	// A number's text may have been replaced (Document::replace_with_number).
+	// The text of a number may have been replaced (Document::replace_with_number).
 	const std::string_view raw = value.is(Kind::number) ? value.text() : value.raw();
 	if (type.id == TypeId::json)
 	{
@@ -306,7 +309,7 @@ encode_json(const ColumnType &type, Value value, std::string &out, TypeError &er
 		error = {sqlstate::untranslatable_character, "\\u0000 cannot be converted to text"};
 		return false;
 	}
-	// jsonb keeps numbers as numeric, names and strings of less than 256 MB.
+	// jsonb stores numbers as numeric, and limits names and strings to less than 256 MB.
 	const Node *const end = value.node() + value.node()->span;
 	for (const Node *node = value.node(); node != end; ++node)
 	{

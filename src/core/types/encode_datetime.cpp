@@ -21,7 +21,7 @@ namespace
 constexpr int64_t second = 1'000'000;
 constexpr int64_t day = 86'400 * second;
 
-/// What a text says; zone in seconds east of Greenwich.
+/// The fields of a date or timestamp in a text. `zone` is in seconds east of Greenwich.
 struct Moment
 {
 	int year = 0, month = 0, day = 0;
@@ -66,7 +66,7 @@ class Reader
 		at_ += word.size();
 		return true;
 	}
-	/// Exactly count digits.
+	/// Reads exactly `count` digits.
 	bool number(int count, int &value)
 	{
 		value = 0;
@@ -91,8 +91,8 @@ class Reader
 	size_t at_ = 0;
 };
 
-/// Microseconds of ".digits". More than six are rounded as PostgreSQL's ParseFractionalSecond()
-/// does it: through a double, rint().
+/// Microseconds of the digits after the decimal point. More than six digits are rounded as
+/// PostgreSQL's ParseFractionalSecond() does: with a double and rint().
 int64_t
 parse_fraction(std::string_view digits)
 {
@@ -166,7 +166,7 @@ parse(std::string_view text, Moment &m)
 	}
 	if (m.year < 1 || !is_date(m.year, m.month, m.day))
 		return Outcome::field;
-	// time_overflows(): a second of 60 is allowed, but not a day longer than 24:00:00.
+	// As time_overflows(): second 60 is allowed, but no time after 24:00:00.
 	if (m.hour > 24 || m.minute > 59 || m.second > 60 || time_of_day(m) > day)
 		return Outcome::field;
 	return Outcome::ok;
@@ -204,7 +204,7 @@ append_padded(std::string &out, int64_t v, int width)
 	out.append(buffer, static_cast<size_t>(n));
 }
 
-/// The date; true when it is before our era, which PostgreSQL writes last.
+/// Appends the date. Returns true if the date is before our era, which PostgreSQL writes last.
 bool
 append_date(std::string &out, int64_t days)
 {
@@ -239,7 +239,7 @@ encode_timestamp(const ColumnType &type, std::string_view text, std::string &out
 	if (!read(type, text, m, error))
 		return false;
 	int64_t v = days_from_date(m.year, m.month, m.day) * day + time_of_day(m);
-	// timestamp without time zone ignores a zone, as PostgreSQL's input function does.
+	// A timestamp without time zone ignores the zone, as in PostgreSQL's input function.
 	if (type.id == TypeId::timestamptz)
 		v -= m.zone * second;
 	if (type.precision >= 0 && type.precision < 6)

@@ -1,4 +1,4 @@
-// date and timestamps: days and microseconds since 2000-01-01.
+// Dates and timestamps, encoded as days and microseconds since 2000-01-01.
 #pragma once
 
 #include <cstdint>

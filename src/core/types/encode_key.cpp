@@ -16,7 +16,7 @@ namespace
 
 constexpr uint64_t top_bit = uint64_t{1} << 63;
 
-/// Bits that order as the number does, -0 as 0.
+/// The bits of the number, changed so that they sort as the number does. -0 is treated as 0.
 uint64_t
 ordered_double(double v)
 {
@@ -71,7 +71,7 @@ canonical_text(const ColumnType &type, std::string_view encoded)
 	case TypeId::bigint:
 		return std::to_string(static_cast<int64_t>(load_be<uint64_t>(encoded)));
 	case TypeId::numeric:
-		// Without a declared scale, 1.0 and 1.00 are equal and print differently.
+		// Without a declared scale, 1.0 and 1.00 are equal but printed differently.
 		return numeric_text(encoded, type.precision >= 0);
 	case TypeId::real:
 		return float_text(std::bit_cast<float>(load_be<uint32_t>(encoded)));
@@ -121,7 +121,7 @@ sort_prefix(const ColumnType &type, std::string_view encoded)
 		return load_be<uint64_t>(encoded);
 	case TypeId::text:
 	{
-		// A shorter text counts as padded with zero bytes.
+		// A shorter text is padded with zero bytes.
 		char first[8] = {};
 		encoded.copy(first, sizeof(first));
 		return load_be<uint64_t>({first, sizeof(first)});

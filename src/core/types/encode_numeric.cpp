@@ -1,6 +1,6 @@
-// numeric: numeric_recv() reads the number of base-10000 digits, the power of 10000 of the first,
-// the sign, the digits shown after the point, and the digits, all int16
-// (src/backend/utils/adt/numeric.c).
+// Values of type numeric. numeric_recv() reads the number of base-10000 digits, the weight (the
+// power of 10000) of the first digit, the sign, the number of decimal digits after the point, and
+// the digits, all as int16 (src/backend/utils/adt/numeric.c).
 #include "core/types/encode_numeric.h"
 
 #include <algorithm>
@@ -19,7 +19,7 @@ namespace
 constexpr int64_t max_whole_digits = 131072;
 constexpr int64_t max_scale = 16383;
 constexpr uint16_t sign_negative = 0x4000;
-/// Signs of the values that are no number (numeric.c: NUMERIC_NAN and so on).
+/// Signs of the special values that are not numbers (numeric.c: NUMERIC_NAN and so on).
 constexpr uint16_t sign_nan = 0xC000;
 constexpr uint16_t sign_infinity = 0xD000;
 constexpr uint16_t sign_minus_infinity = 0xF000;
@@ -55,7 +55,7 @@ encode_numeric(const ColumnType &type, std::string_view text, std::string &out, 
 	std::string_view digits = value->digits(buffer);
 	int64_t exponent = value->exponent();
 	int64_t scale = std::max<int64_t>(-exponent, 0);
-	// of the text itself: numeric_in() looks at it before it rounds
+	// numeric_in() checks the scale of the text before it rounds
 	if (scale > max_scale)
 		return out_of_range(type, error);
 	std::string rounded;
@@ -189,7 +189,7 @@ numeric_prefix(std::string_view encoded)
 		return 0;
 	if (count == 0)
 		return zero;
-	uint64_t digits = 0; // the first three whole, 7 bits of the fourth
+	uint64_t digits = 0; // the first three base-10000 digits, and 7 bits of the fourth
 	for (int i = 0; i < 3; ++i)
 		digits = digits * 10000 +
 				 (i < count ? load_be<uint16_t>(encoded, 8 + 2 * static_cast<size_t>(i)) : 0u);

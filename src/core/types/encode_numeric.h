@@ -1,4 +1,4 @@
-// numeric, as numeric_recv() reads it.
+// Values of type numeric in the format that numeric_recv() reads.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,7 @@ namespace etl
 
 bool encode_numeric(const ColumnType &type, std::string_view text, std::string &out,
 					TypeError &error);
-/// Whether numeric without precision holds the number (jsonb keeps its numbers so).
+/// Whether a numeric without precision can hold the number. jsonb stores its numbers this way.
 bool fits_numeric(std::string_view number);
 std::string numeric_text(std::string_view encoded, bool keep_scale);
 uint64_t numeric_prefix(std::string_view encoded);

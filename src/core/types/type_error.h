@@ -1,4 +1,4 @@
-// What is said of a value that does not fit its column. No value of the record stands in it.
+// The error for a value that does not fit its column.
 #pragma once
 
 #include <string>
@@ -10,17 +10,18 @@
 namespace etl
 {
 
-/// Why a value does not fit; no value of the record in it.
+/// Why a value does not fit its column. Contains no value of the record.
 struct TypeError
 {
 	const char *sqlstate; ///< 22P02, 22003, 22008, 22P05 (NUL), 22001 (too long)
-	std::string message;  ///< "expected bigint, got text that is no integer"
+	std::string message;  ///< e.g. "expected bigint, got text that is no integer"
 };
 
-/// "expected bigint, got text that is no integer". Always false, to be returned.
+/// Fills `error` with "expected bigint, got text that is no integer". Always returns false, so that
+/// the caller can return the result.
 bool mismatch(const ColumnType &type, std::string_view got, TypeError &error,
 			  const char *sqlstate = sqlstate::invalid_text_representation);
-/// "out of range for type bigint".
+/// Fills `error` with "out of range for type bigint". Always returns false.
 bool out_of_range(const ColumnType &type, TypeError &error);
 
 } // namespace etl

@@ -1,5 +1,5 @@
-// Which texts are worth asking the server about. The asking itself: pg/type_input.cpp for the main
-// thread, type_questions for other threads.
+// Decides which texts are worth asking the server about. The question itself is asked by
+// pg/type_input.cpp in the main thread and by type_questions.cpp in other threads.
 #include "core/types/type_input.h"
 
 #include <algorithm>
@@ -16,7 +16,7 @@ namespace etl
 namespace
 {
 
-/// No form of a date or of a special number is longer.
+/// No form of a date or of a special number is longer than this.
 constexpr size_t longest_input = 128;
 
 std::string
@@ -29,7 +29,7 @@ lower(std::string_view text)
 	return out;
 }
 
-/// "infinity", "-inf", "nan" and so on, without the sign.
+/// Whether the word is "infinity", "inf" or "nan". The sign has been removed before.
 bool
 is_special_number(std::string_view word)
 {
@@ -41,7 +41,7 @@ may_be_number(std::string_view text)
 {
 	if (!text.empty() && (text[0] == '+' || text[0] == '-'))
 		text.remove_prefix(1);
-	// blanks within: numeric_in() takes "1e 5" before PostgreSQL 16
+	// numeric_in() of PostgreSQL before 16 accepts blanks inside, as in "1e 5"
 	return is_special_number(text) ||
 		   text.find_first_of("_ \t\n\v\f\r") != std::string_view::npos ||
 		   (text.size() > 2 && text[0] == '0' && std::strchr("xob", text[1]) != nullptr);
@@ -55,7 +55,7 @@ may_be_date(std::string_view text)
 			return false;
 	if (std::any_of(text.begin(), text.end(), is_digit))
 		return true;
-	// with signs and punctuation around them
+	// these words may have signs and punctuation around them
 	return text.find("epoch") != std::string_view::npos ||
 		   text.find("infinity") != std::string_view::npos;
 }

@@ -28,7 +28,7 @@ TypeQuestions::ask(Question &question)
 	return question.accepted;
 }
 
-/// The threads wait, so that their questions stay where they are.
+/// The asking threads wait meanwhile, so their questions stay valid without the lock.
 void
 TypeQuestions::answer(std::unique_lock<std::mutex> &lock, TypeInput &server)
 {

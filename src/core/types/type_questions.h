@@ -1,4 +1,5 @@
-// What threads ask the main thread about texts that only the server's input functions can read.
+// Questions of threads to the main thread about texts that only the server's input functions can
+// read.
 #pragma once
 
 #include <condition_variable>
@@ -13,22 +14,24 @@
 namespace etl
 {
 
-/// Questions on their way to the main thread. Their owner has the mutex, and a condition on which
-/// its main thread waits for news: waits() is such news, and answer() is to be called then.
+/// Questions on their way to the main thread. The owner provides the mutex and the condition
+/// variable `news`, on which its main thread waits. `news` is notified when waits() becomes true.
+/// The main thread then has to call answer().
 class TypeQuestions
 {
   public:
 	TypeQuestions(std::mutex &mutex, std::condition_variable &news) : mutex_(mutex), news_(news) {}
 
-	/// Nobody answers any more. The mutex must be held.
+	/// From now on no question is answered. The mutex must be locked.
 	void stop();
-	/// Somebody has asked and waits. The mutex must be held.
+	/// Whether a thread has asked and waits for an answer. The mutex must be locked.
 	bool waits() const { return !questions_.empty(); }
-	/// Answers all that is asked, without the lock, for the server may take its time. Passes on
-	/// what `server` throws. Main thread only.
+	/// Answers all questions. Unlocks the mutex while the server reads, because this may take time.
+	/// Passes on exceptions of `server`. Call it in the main thread only.
 	void answer(std::unique_lock<std::mutex> &lock, TypeInput &server);
 
-	/// Asks, and remembers what was said: dates of one form repeat. One for each thread.
+	/// Asks, and remembers the last answers, because dates in the same form repeat. Each thread has
+	/// its own Asker.
 	class Asker;
 
   private:
@@ -45,14 +48,14 @@ class TypeQuestions
 	std::mutex &mutex_;
 	std::condition_variable &news_;
 	std::condition_variable answers_;
-	std::vector<Question *> questions_; ///< that nobody has taken up yet
+	std::vector<Question *> questions_; ///< questions that the main thread has not taken yet
 	bool stopping_ = false;
 };
 
 class TypeQuestions::Asker : public TypeInput
 {
   public:
-	/// Thrown by read() when nobody answers any more.
+	/// Thrown by read() after stop().
 	struct Stopped
 	{
 	};

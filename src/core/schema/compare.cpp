@@ -1,4 +1,4 @@
-// Comparing values: enum, const, uniqueItems, and the table of names.
+// Comparison of values for enum, const and uniqueItems, and the table of names.
 #include "core/schema/compare.h"
 
 #include <algorithm>
@@ -50,7 +50,8 @@ hash_bytes(uint64_t seed, std::string_view s)
 	return mix(h, byte(p[0]) | byte(p[s.size() / 2]) << 8 | byte(end[-1]) << 16);
 }
 
-/// Differs from process to process, so that no file can be made of colliding values.
+/// A seed that depends on the address at which the library is loaded, which the system chooses at
+/// random. So a file cannot be prepared whose values have equal hashes.
 uint64_t
 process_seed()
 {
@@ -58,7 +59,7 @@ process_seed()
 	return static_cast<uint64_t>(reinterpret_cast<uintptr_t>(&anchor)) * multiplier;
 }
 
-/// The same for equal numbers, however they are written.
+/// Equal numbers have equal hashes, however they are written.
 uint64_t
 hash_number(uint64_t seed, std::string_view text)
 {
@@ -97,7 +98,7 @@ hash_value(uint64_t seed, Value value)
 	}
 	case Kind::object:
 	{
-		uint64_t sum = 0; // the order of members means nothing
+		uint64_t sum = 0; // the order of members does not matter
 		for (Member m(value); m; m.advance())
 			sum += mix(hash_bytes(h, m.name()), hash_value(seed, m.value()));
 		return mix(h, sum);
@@ -204,7 +205,8 @@ find_repeated(Value array, uint32_t &first, uint32_t &second)
 	std::sort(entries.begin(), entries.end(),
 			  [](const Entry &a, const Entry &b)
 			  { return a.hash != b.hash ? a.hash < b.hash : a.index < b.index; });
-	// The pair whose second element comes first, whatever the seed.
+	// Choose the pair whose second element comes first, so that the result does not depend on the
+	// seed.
 	second = count;
 	for (size_t i = 0; i < entries.size(); ++i)
 		for (size_t j = i + 1; j < entries.size() && entries[j].hash == entries[i].hash; ++j)
@@ -297,7 +299,8 @@ NameTable::add(std::string_view name)
 		return known;
 	const uint32_t index = static_cast<uint32_t>(names_.size());
 	names_.push_back(name);
-	// A quarter full at most: a name that is not there is nearly always seen at the first slot.
+	// At most a quarter of the slots are used, so that the lookup of an unknown name nearly always
+	// ends at the first slot.
 	if (names_.size() * 4 > slots_.size())
 	{
 		slots_.assign(std::max<size_t>(8, slots_.size() * 2), Slot{});

@@ -1,4 +1,4 @@
-// Comparing values as JSON Schema does: enum, const, uniqueItems.
+// Comparison of values as in JSON Schema, for enum, const and uniqueItems.
 #pragma once
 
 #include <cstddef>
@@ -12,11 +12,14 @@ namespace etl
 
 struct Constants;
 
-/// 1.0 and 1e2 are integers (draft-07 section 6.1.1).
+/// Whether the number has no fraction: 1.0 and 1e2 are integers (draft-07, validation, section
+/// 6.1.1).
 bool is_integer(std::string_view number);
-/// Equal as JSON Schema says (core, 4.2.3): numbers by value, members in any order.
+/// Equality of JSON Schema (core, section 4.2.3): numbers are compared by value, and the order of
+/// members does not matter.
 bool equal(Value a, Value b);
-/// Two equal elements of an array, by position; false when there are none.
+/// Finds two equal elements of an array and stores their positions. Returns false if all elements
+/// differ.
 bool find_repeated(Value array, uint32_t &first, uint32_t &second);
 bool contains_value(const Constants &constants, Value value);
 

@@ -1,4 +1,4 @@
-// The keywords that belong together: if/then/else, items, and those about members.
+// Compiles the keywords that depend on each other: if/then/else, items, and those about members.
 #include <algorithm>
 
 #include "core/schema/compiler.h"
@@ -42,7 +42,7 @@ SchemaCompiler::items(Draft &draft, const json &schema)
 	const uint32_t additional_node =
 		additional == nullptr ? no_index : part(draft, *additional, {"additionalItems"});
 	if (items == nullptr)
-		return; // additionalItems means nothing then
+		return; // additionalItems has no meaning without items
 	if (!items->is_array())
 	{
 		emit(draft.array, Op::items, part(draft, *items, {"items"}));
@@ -147,7 +147,8 @@ SchemaCompiler::name_list(const Draft &draft, ObjectRules &rules,
 	return indices;
 }
 
-/// Schemas that lead back to themselves for the same value would never come to an end.
+/// Refuses schemas that refer back to themselves for the same value, because validation would never
+/// end.
 void
 SchemaCompiler::refuse_loops()
 {

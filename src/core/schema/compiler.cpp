@@ -1,4 +1,5 @@
-// Keywords to instructions. Which keyword means what: draft-07 validation, section 6.
+// Compiles keywords to instructions. Draft-07 validation, section 6, defines what each keyword
+// means.
 #include <algorithm>
 #include <cmath>
 
@@ -114,7 +115,8 @@ SchemaCompiler::compile(uint32_t index)
 	{
 		if (!ref->is_string())
 			SchemaRegistry::fail(draft.place, {"$ref"}, "expected a URI reference");
-		// What stands beside $ref is ignored (core, section 8.3) but for schemas kept there.
+		// Keywords beside $ref are ignored (core, section 8.3), except schemas that are defined
+		// there.
 		const SchemaPlace target = registry_.resolve(draft.place, ref->get<std::string>());
 		draft.node.target = node(target);
 		in_place_[index].push_back(draft.node.target);
@@ -288,7 +290,7 @@ SchemaCompiler::applicator(Draft &draft, const std::string &name, const json &va
 	else if (name == "propertyNames")
 		emit(draft.object, Op::property_names, part(draft, value, {name}));
 	else
-		// These belong together and are compiled after the others.
+		// These keywords depend on each other and are compiled after the others.
 		return name == "if" || name == "then" || name == "else" || name == "items" ||
 			   name == "additionalItems" || name == "properties" || name == "patternProperties" ||
 			   name == "additionalProperties" || name == "required" || name == "dependencies";
@@ -379,7 +381,7 @@ SchemaCompiler::count(const Draft &draft, const std::string &name, const json &v
 		return static_cast<uint64_t>(value.get<int64_t>());
 	else if (is_number(value))
 	{
-		// an integer that not even a double holds is more than any record has
+		// A count that even a double cannot hold is larger than any count in a record.
 		const auto number = Decimal::parse(dump_exact(value));
 		if (number && number->is_integer() && !number->is_negative())
 			return std::numeric_limits<uint64_t>::max();
@@ -470,7 +472,7 @@ SchemaCompiler::constants(Draft &draft, Op op, const json &list)
 void
 SchemaCompiler::finish_constants()
 {
-	// One document for all of them: its nodes don't move any more once it is parsed.
+	// All values are parsed as one document, because its nodes do not move once it is parsed.
 	ParseError error;
 	if (!program_->values.parse(dump_exact(values_), error))
 		throw SchemaError("", "a value of enum or const cannot be read: " + error.message);

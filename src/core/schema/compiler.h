@@ -1,4 +1,4 @@
-// Schema::compile at work: turns JSON into a Schema::Program.
+// The compiler behind Schema::compile: turns a JSON Schema into a Schema::Program.
 #pragma once
 
 #include <string>
@@ -23,7 +23,8 @@ class SchemaCompiler
   private:
 	using json = nlohmann::json;
 
-	/// One schema while its keywords are read: the instructions by what they apply to.
+	/// A schema whose keywords are being read. Its instructions are grouped by the kind of value
+	/// that they apply to.
 	struct Draft
 	{
 		SchemaPlace place;
@@ -35,7 +36,8 @@ class SchemaCompiler
 		std::vector<size_t> others; ///< indices in values_
 	};
 
-	/// The node of a schema: a new one is queued, so that schemas may refer to each other.
+	/// Returns the node of a schema. A new node is put in a queue and compiled later, so that
+	/// schemas may refer to each other.
 	uint32_t node(const SchemaPlace &place);
 	uint32_t part(const Draft &draft, const json &schema,
 				  std::initializer_list<std::string_view> steps);
@@ -65,8 +67,9 @@ class SchemaCompiler
 	SchemaRegistry registry_;
 	std::unique_ptr<Schema::Program> program_;
 	std::unordered_map<const json *, uint32_t> known_;
-	std::vector<SchemaPlace> places_;             ///< by node
-	std::vector<std::vector<uint32_t>> in_place_; ///< by node: those it applies to the same value
+	std::vector<SchemaPlace> places_; ///< indexed by node
+	/// indexed by node: the nodes that it applies to the same value
+	std::vector<std::vector<uint32_t>> in_place_;
 	json values_ = json::array();
 	std::vector<PendingConstants> pending_;
 };

@@ -43,7 +43,7 @@ constexpr std::array<const char *, 17> names{
 	"iri-reference", "uri-template", "json-pointer",  "relative-json-pointer",
 	"regex"};
 
-/// Exactly that many digits at the beginning, which are taken off.
+/// Takes exactly `digits` digits off the beginning of the text.
 bool
 take_number(std::string_view &s, size_t digits, int &value)
 {
@@ -114,7 +114,7 @@ is_time(std::string_view s)
 			return false;
 		offset = sign * (offset_hour * 60 + offset_minute);
 	}
-	// Leap seconds come at the end of a day, UTC.
+	// A leap second is at the end of a day in UTC.
 	constexpr int day = 24 * 60;
 	return second < 60 || (hour * 60 + minute - offset + day) % day == day - 1;
 }
@@ -209,7 +209,7 @@ format_detail::is_ipv4(std::string_view s)
 		if (part > 0 && !take(s, '.'))
 			return false;
 		const size_t end = std::min(s.find_first_not_of("0123456789"), s.size());
-		if (end == 0 || end > 3 || (end > 1 && s[0] == '0')) // 010 is 8 to some readers
+		if (end == 0 || end > 3 || (end > 1 && s[0] == '0')) // some readers take 010 for 8
 			return false;
 		int value = 0;
 		if (!take_number(s, end, value) || value > 255)

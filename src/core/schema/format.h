@@ -1,4 +1,4 @@
-// The formats of draft-07 (validation, section 7.3), where `format` is asserted.
+// The formats of draft-07 (validation, section 7.3), which `format` asserts.
 #pragma once
 
 #include <cstdint>
@@ -32,10 +32,11 @@ enum class Format : uint8_t
 std::optional<Format> format_by_name(std::string_view name);
 const char *format_name(Format format);
 
-/// Has the (valid UTF-8) text that format?
+/// Whether the text, which must be valid UTF-8, has the format.
 ///
-/// idn-hostname is IDNA 2008 but for what needs Unicode's normalization tables: the code points
-/// allowed are judged by general category and RFC 5892's exceptions and contextual rules.
+/// idn-hostname follows IDNA 2008, with the exception of what needs Unicode's normalization tables:
+/// the code points are checked by general category and by the exceptions and contextual rules of
+/// RFC 5892.
 bool has_format(Format format, std::string_view text);
 
 } // namespace etl

@@ -1,5 +1,5 @@
-// Host names: RFC 1123, and IDNA 2008 (RFC 5890 to 5893) by libidn2, which checks labels. What is
-// said of a name as a whole stands here: separators, length, and RFC 5893 over several labels.
+// Host names: RFC 1123, and IDNA 2008 (RFC 5890 to 5893). libidn2 checks the labels. This file
+// checks the rules for a whole name: separators, length, and RFC 5893 for all labels together.
 #include "core/schema/format_host.h"
 
 #include <algorithm>
@@ -24,7 +24,7 @@ namespace
 
 constexpr size_t max_label = 63, max_host = 253;
 constexpr std::string_view ace_prefix = "xn--";
-/// UTF-8 of a label that could still fit: nothing longer is looked at.
+/// Largest size of a label in UTF-8. A longer label cannot be valid and is not examined.
 constexpr size_t max_u_label = 4 * max_label;
 
 bool
@@ -55,7 +55,7 @@ matches(const Regex &regex, std::string_view text)
 	return regex.search(text) == Regex::Result::match;
 }
 
-/// RFC 5893 section 2, for every label of a name that has right-to-left characters.
+/// RFC 5893, section 2: every label of a name with right-to-left characters must match this.
 constexpr std::string_view right_to_left = "[\\p{bc:R}\\p{bc:AL}\\p{bc:AN}]";
 constexpr std::string_view bidi_label =
 	"\\A(?:(?=[\\p{bc:R}\\p{bc:AL}])(?!.*\\p{bc:EN}.*\\p{bc:AN})(?!.*\\p{bc:AN}.*\\p{bc:EN})"
@@ -76,8 +76,9 @@ bytes(const std::string &text)
 	return reinterpret_cast<const uint8_t *>(text.c_str());
 }
 
-/// The label as people read it, where it is a valid one. libidn2 checks it as RFC 5891 section 4
-/// wants it of a label that is registered: nothing is mapped, and the contextual rules hold.
+/// Returns the label in its Unicode form if it is valid. libidn2 checks it like a label that is to
+/// be registered (RFC 5891, section 4): nothing is mapped, and the contextual rules apply.
+/// `encoded_size` becomes the length of its ASCII form.
 std::optional<std::string>
 readable_label(const std::string &label, size_t &encoded_size)
 {
@@ -125,7 +126,7 @@ is_idn_hostname(std::string_view s)
 	{
 		const size_t begin = at;
 		const char32_t c = at < s.size() ? next_character(s, at) : (++at, U'.');
-		// RFC 3490 section 3.1: the full stops of other scripts separate labels, too.
+		// RFC 3490, section 3.1: the full stops of other scripts separate labels too.
 		if (c != '.' && c != 0x3002 && c != 0xff0e && c != 0xff61)
 		{
 			label.append(s.substr(begin, at - begin));

@@ -1,4 +1,4 @@
-// Characters as the formats see them. Nobody outside core/schema/format*.cpp includes it.
+// Reading of characters, for core/schema/format*.cpp only.
 #pragma once
 
 #include <string_view>
@@ -9,7 +9,7 @@ namespace etl
 namespace format_detail
 {
 
-/// Decodes the UTF-8 character at s[at] and moves on.
+/// Decodes the UTF-8 character at s[at] and moves `at` behind it.
 char32_t next_character(std::string_view s, size_t &at);
 
 } // namespace format_detail

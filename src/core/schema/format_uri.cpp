@@ -16,7 +16,7 @@ namespace etl::format_detail
 namespace
 {
 
-/// RFC 3987: ucschar, and iprivate in a query.
+/// RFC 3987: the characters ucschar, and in a query also iprivate.
 bool
 is_international(char32_t c, bool in_query)
 {
@@ -28,7 +28,8 @@ is_international(char32_t c, bool in_query)
 			(c < 0xe0000 || c >= 0xe1000));
 }
 
-/// Only unreserved characters, sub-delims, escapes and those of `also`.
+/// Whether the text consists only of unreserved characters, sub-delims, percent escapes and the
+/// characters in `also`.
 bool
 consists_of(std::string_view s, std::string_view also, bool international, bool in_query = false)
 {
@@ -156,7 +157,8 @@ is_uri(std::string_view s, bool international, bool needs_scheme)
 						 [](char c) {
 							 return is_alpha(c) || is_digit(c) || c == '+' || c == '-' || c == '.';
 						 }))
-			return false; // a relative reference's first segment may hold no colon either
+			return false; // the first segment of a relative reference must not contain a colon
+						  // either
 		s.remove_prefix(colon + 1);
 	}
 	else if (needs_scheme)

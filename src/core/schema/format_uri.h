@@ -9,7 +9,8 @@ namespace etl
 namespace format_detail
 {
 
-/// RFC 3986, or RFC 3987 with international; needs_scheme: no relative reference.
+/// Whether the text is a URI (RFC 3986), or an IRI (RFC 3987) if `international`. With
+/// `needs_scheme`, relative references are refused.
 bool is_uri(std::string_view s, bool international, bool needs_scheme);
 bool is_uri_template(std::string_view s);
 

@@ -1,4 +1,4 @@
-// What is said about a violation. No value of the record stands in it.
+// The messages of violations. They contain no value of the record.
 #pragma once
 
 #include <string>
@@ -9,9 +9,10 @@
 namespace etl::schema_run
 {
 
-/// The text of a violation, without where.
+/// The message for a value of the wrong type, without its position.
 std::string type_message(const SchemaNode &node, Value value);
-/// What a pattern asks for: in words, as the schema describes it, or by its place.
+/// What a pattern requires: in words, as the schema describes it, or by the position of the pattern
+/// in the schema.
 std::string pattern_message(const PatternText &pattern, const std::string &schema_pointer);
 std::string count_message(Op op, uint64_t bound, uint64_t count);
 std::string bound_message(Op op, const Bound &bound);

@@ -1,5 +1,4 @@
-// The schema stands in schemas/meta/draft-07.json, as http://json-schema.org/draft-07/schema has
-// it.
+// The text is in schemas/meta/draft-07.json, a copy of http://json-schema.org/draft-07/schema.
 #include "core/schema/metaschema.h"
 
 #include <nlohmann/json.hpp>

@@ -6,7 +6,6 @@
 namespace etl
 {
 
-/// The draft-07 meta-schema.
 const nlohmann::json &draft07_metaschema();
 
 } // namespace etl

@@ -10,7 +10,7 @@ namespace etl::pattern
 namespace
 {
 
-/// Texts of digits of one length, as the numbers that they are; first to last, sorted.
+/// A set of texts that consist of `width` digits, as numbers: sorted ranges from first to last.
 struct DigitTexts
 {
 	uint32_t width = 0;
@@ -33,7 +33,7 @@ merge(DigitTexts &texts)
 	texts.numbers = std::move(merged);
 }
 
-/// Each text of a followed by each of b.
+/// Each text of a followed by each text of b.
 std::optional<DigitTexts>
 concatenated(const DigitTexts &a, const DigitTexts &b)
 {
@@ -58,8 +58,8 @@ concatenated(const DigitTexts &a, const DigitTexts &b)
 	return both;
 }
 
-/// What a sequence of sets of digits and of such alternatives makes, when its texts are of one
-/// length and not of many digits.
+/// The texts that match the sequence. Nothing unless the sequence consists of sets of digits and of
+/// alternatives of such sequences, and all its texts have the same small number of digits.
 std::optional<DigitTexts>
 texts_of_digits(const Sequence &sequence)
 {
@@ -96,7 +96,7 @@ texts_of_digits(const Sequence &sequence)
 	return texts;
 }
 
-/// As one item, when it is all numbers between two.
+/// The sequence as one item, if it matches exactly the numbers of a range.
 std::optional<Item>
 number_of(const Sequence &sequence)
 {
@@ -110,7 +110,8 @@ number_of(const Sequence &sequence)
 	return item;
 }
 
-/// Between digits and others there is no doubt where a number begins or ends.
+/// Whether the item is a character other than a digit. Beside such a character it is clear where a
+/// number begins or ends.
 bool
 parts_digits(const Item &item)
 {
@@ -148,7 +149,7 @@ with_numbers(const Sequence &sequence)
 									   sequence.begin() + static_cast<ptrdiff_t>(to))))
 				number = found, end = to;
 		}
-		// a part of a longer run of digits would be told as if it stood alone
+		// a part of a longer run of digits must not be described as if it stood alone
 		if (number && restricted && (i == 0 || parts_digits(sequence[i - 1])) &&
 			(end == sequence.size() || parts_digits(sequence[end])) &&
 			(end > i + 1 || sequence[i].branches.size() > 1))

@@ -1,4 +1,4 @@
-// Numbers within a certain range, which regular expressions write digit by digit.
+// Finds ranges of numbers in regular expressions, which can only describe them digit by digit.
 #pragma once
 
 #include "core/schema/pattern_parse.h"
@@ -6,11 +6,11 @@
 namespace etl::pattern
 {
 
-/// Any digit, however often.
+/// Whether the item matches any digit, whatever its number of repetitions.
 bool is_any_digits(const Item &item);
 
-/// Runs of digits that are less than all numbers of their length, such as (0[1-9]|1[0-2]), become
-/// items of kind number.
+/// Replaces runs of digits with items of kind number if the runs match only some of the numbers of
+/// their length, as (0[1-9]|1[0-2]) does.
 Sequence with_numbers(const Sequence &sequence);
 
 } // namespace etl::pattern

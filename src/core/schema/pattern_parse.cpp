@@ -127,13 +127,13 @@ class Parser
 			return true;
 		case '\\':
 			return escape(item.set, false);
-		default: // "{", "}" and "]" that mean nothing else, too
+		default: // includes "{", "}" and "]" where they have no other meaning
 			item.set.ranges = {{c, c}};
 			return true;
 		}
 	}
 
-	/// What may follow a bracket that groups; false for look-around.
+	/// Reads what follows an opening parenthesis. Returns false for look-around.
 	bool group_begin()
 	{
 		if (!take('?'))
@@ -163,7 +163,7 @@ class Parser
 		if (anchor || item.min > largest_count ||
 			(item.max != unlimited && (item.max > largest_count || item.max < item.min)))
 			return false;
-		take('?'); // in which order is tried does not matter to what matches
+		take('?'); // the order in which repetitions are tried does not change what matches
 		return !next_is('*') && !next_is('+') && !next_is('?');
 	}
 
@@ -178,7 +178,7 @@ class Parser
 		return static_cast<uint32_t>(value);
 	}
 
-	/// {n}, {n,} or {n,m}; anything else stands for itself.
+	/// Reads {n}, {n,} or {n,m}. Any other "{" stands for itself.
 	bool counted(Item &item)
 	{
 		if (!next_is('{'))
@@ -214,7 +214,7 @@ class Parser
 				return false;
 			value = value * 16 + digit;
 		}
-		// half of a pair stands for no character of its own
+		// half of a surrogate pair is not a character
 		return value < 0xd800 || value > 0xdfff;
 	}
 
@@ -248,7 +248,7 @@ class Parser
 		return noun != nullptr;
 	}
 
-	/// What follows a backslash; in_set: between brackets.
+	/// Reads what follows a backslash. `in_set`: inside brackets.
 	bool escape(CharacterSet &set, bool in_set)
 	{
 		if (!more())
@@ -256,7 +256,7 @@ class Parser
 		char32_t c = text_[at_++];
 		if (c == 'D' || c == 'W' || c == 'S' || c == 'P')
 		{
-			if (in_set) // of a union with others there is no short word
+			if (in_set) // its union with other characters has no short description
 				return false;
 			set.negated = true;
 			return named_escape(c | 0x20, set);
@@ -269,7 +269,8 @@ class Parser
 		return true;
 	}
 
-	/// The character that an escape stands for; false for what is none, or not covered.
+	/// Replaces the letter of an escape with the character that it stands for. Returns false if the
+	/// escape is invalid or not covered.
 	bool character_escape(char32_t &c)
 	{
 		switch (c)
@@ -295,7 +296,7 @@ class Parser
 	bool set(CharacterSet &set)
 	{
 		set.negated = take('^');
-		if (next_is(']')) // everything, or nothing
+		if (next_is(']')) // "[]" matches nothing, and "[^]" everything
 			return false;
 		while (!take(']'))
 		{

@@ -1,4 +1,5 @@
-// The part of ECMA-262's regular expressions that can be told in words, as a tree.
+// Parses regular expressions of ECMA-262 into a tree. Only expressions are covered that can be
+// described in words.
 #pragma once
 
 #include <cstdint>
@@ -13,13 +14,13 @@ namespace etl::pattern
 
 constexpr uint32_t unlimited = std::numeric_limits<uint32_t>::max();
 
-/// Characters that may stand in one place.
+/// The characters that one position of the text may have.
 struct CharacterSet
 {
 	bool negated = false;
-	bool any = false; ///< a dot: all but the ends of lines
+	bool any = false; ///< a dot: all characters except line ends
 	std::vector<std::pair<char32_t, char32_t>> ranges;
-	std::vector<const char *> named; ///< plural nouns for what Unicode calls so: "letters"
+	std::vector<const char *> named; ///< plural nouns for Unicode's categories, such as "letters"
 
 	/// Sorts and merges the ranges.
 	void normalize();
@@ -28,7 +29,7 @@ struct CharacterSet
 		return !negated && !any && named.empty() && ranges.size() == 1 &&
 			   ranges[0].first == ranges[0].second;
 	}
-	/// Nothing but characters from first to last.
+	/// Whether all characters of the set are between `first` and `last`.
 	bool is_within(char32_t first, char32_t last) const;
 };
 
@@ -41,18 +42,18 @@ struct Item
 	{
 		characters,
 		group,
-		number, ///< made of digits: all numbers from low to high, in as many digits as width
+		number, ///< made of digits: all numbers from low to high, written with `width` digits
 		begin,
 		end
 	};
 	Kind kind = Kind::characters;
-	uint32_t min = 1, max = 1; ///< how often
+	uint32_t min = 1, max = 1; ///< smallest and largest number of repetitions
 	CharacterSet set;
 	std::vector<Sequence> branches = {};
 	uint32_t low = 0, high = 0, width = 0;
 };
 
-/// False for what is not covered.
+/// Returns false if the expression is not covered.
 bool parse(std::string_view pattern, std::vector<Sequence> &branches);
 
 } // namespace etl::pattern

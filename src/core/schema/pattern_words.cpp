@@ -21,7 +21,7 @@ using pattern::Sequence;
 using pattern::unlimited;
 using pattern::with_numbers;
 
-/// What is longer is no help to a reader.
+/// A longer description does not help a reader.
 constexpr size_t max_words = 240;
 constexpr size_t max_choices = 12;
 constexpr uint32_t max_literal_repeats = 16;
@@ -32,7 +32,7 @@ is_control(char32_t c)
 	return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x2028 || c == 0x2029 || c == 0xfeff;
 }
 
-/// A text between quotation marks; empty when it holds what cannot be shown.
+/// The text between quotation marks. Empty if it contains characters that cannot be shown.
 std::string
 quoted(const std::u32string &text)
 {
@@ -57,7 +57,7 @@ shown(char32_t c)
 	return code;
 }
 
-/// "a", "a or b", "a, b or c".
+/// "a", "a or b", or "a, b or c".
 std::string
 joined(const std::vector<std::string> &parts, const char *last)
 {
@@ -71,7 +71,7 @@ joined(const std::vector<std::string> &parts, const char *last)
 	return out;
 }
 
-/// The members of a set, as a list.
+/// The members of a set as a list.
 std::string
 members(const CharacterSet &set)
 {
@@ -103,7 +103,7 @@ is_set(const CharacterSet &set, std::initializer_list<std::pair<char32_t, char32
 		   std::equal(set.ranges.begin(), set.ranges.end(), ranges.begin(), ranges.end());
 }
 
-/// What the members of a set are called.
+/// A noun for the members of a set.
 std::string
 noun(const CharacterSet &set, bool plural)
 {
@@ -165,7 +165,8 @@ same_set(const CharacterSet &a, const CharacterSet &b)
 	return a.negated == b.negated && a.any == b.any && a.named == b.named && a.ranges == b.ranges;
 }
 
-/// Groups that only group are opened; neighbours of one kind are counted together.
+/// Replaces groups that have no effect with their contents, and joins neighbours with the same set
+/// of characters.
 Sequence
 flattened(const Sequence &sequence)
 {
@@ -218,7 +219,7 @@ padded(uint32_t value, uint32_t width)
 	return std::string(width > text.size() ? width - text.size() : 0, '0') + text;
 }
 
-/// The one text that an item stands for.
+/// The text that an item matches, if this is only one.
 std::optional<std::u32string>
 literal_of(const Item &item)
 {
@@ -242,7 +243,7 @@ literal_of(const Sequence &sequence)
 	return text;
 }
 
-/// The parts of a sequence in words; false where there are none.
+/// The parts of a sequence in words. Returns false if there are no words for it.
 bool list_of(const Sequence &sequence, std::vector<std::string> &parts);
 
 std::string
@@ -254,7 +255,7 @@ list(const Sequence &sequence)
 	return joined(parts, "and") + (parts.size() > 2 ? ", in this order" : "");
 }
 
-/// "a" or "b"; empty when a branch is something else than a text.
+/// "a" or "b". Empty if a branch is not a plain text.
 std::string
 choices(const std::vector<Sequence> &branches)
 {
@@ -357,7 +358,7 @@ list_of(const Sequence &sequence, std::vector<std::string> &parts)
 	return end_text();
 }
 
-/// For what everybody knows by its shape: the digits of a date, a time, a UUID.
+/// The shape of well-known forms: the digits of a date, a time or a UUID.
 std::string
 shape_of(const Sequence &sequence)
 {
@@ -384,7 +385,7 @@ shape_of(const Sequence &sequence)
 		for (size_t at; (at = shape.find(from)) != std::string::npos;)
 			shape.replace(at, from.size(), to);
 	};
-	// what dates and times are in any case says no more than that they are some
+	// these ranges hold for any date or time, so they add nothing to the description
 	for (const char *part : {"<0112>", "<0131>", "<0023>", "<0059>"})
 		replace(part, "<2>");
 	return shape;
@@ -414,7 +415,7 @@ well_known(const Sequence &sequence)
 	return {};
 }
 
-/// A branch of the whole pattern without its anchors.
+/// A branch of the whole pattern, with its anchors taken off.
 struct Branch
 {
 	bool begin = false, end = false;
@@ -485,7 +486,7 @@ pattern_words(std::string_view pattern)
 	}
 	else
 	{
-		// alternatives that are anchored alike are one group between the anchors
+		// alternatives with the same anchors become one group between these anchors
 		Item group;
 		group.kind = Item::Kind::group;
 		for (size_t i = 0; i < sequences.size(); ++i)

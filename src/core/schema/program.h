@@ -1,4 +1,5 @@
-// A compiled schema: flat tables with indices, no pointers between nodes and nothing virtual.
+// A compiled schema: flat tables with indices, without pointers between nodes and without virtual
+// functions.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +22,7 @@ namespace etl
 
 constexpr uint32_t no_index = std::numeric_limits<uint32_t>::max();
 
-/// One bit per Kind, and one for a number without fraction.
+/// One bit for each Kind, and one for a number without a fraction.
 namespace type_bit
 {
 constexpr uint8_t
@@ -33,11 +34,11 @@ constexpr uint8_t integer = 1u << 6;
 constexpr uint8_t all = 0x3f;
 } // namespace type_bit
 
-/// Names to dense indices, by open addressing. Built once; find() allocates nothing.
+/// Maps names to consecutive indices, by open addressing. find() allocates nothing.
 class NameTable
 {
   public:
-	/// The index of the name, which is added when it is new. The bytes must outlive the table.
+	/// Returns the index of the name. Adds the name if it is new; its bytes must outlive the table.
 	uint32_t add(std::string_view name);
 	uint32_t find(std::string_view name) const;
 	const std::vector<std::string_view> &names() const { return names_; }
@@ -61,7 +62,7 @@ class NameTable
 struct Bound
 {
 	Decimal value;
-	bool is_small = false; ///< an integer of at most 18 digits, in small
+	bool is_small = false; ///< an integer of at most 18 digits, whose value is in `small`
 	int64_t small = 0;
 	std::string text;
 };
@@ -73,7 +74,7 @@ struct Constants
 	NameTable strings;
 	std::vector<int64_t> integers; ///< sorted
 	std::vector<Value> others;
-	std::string expected; ///< for messages; values of the schema, never of a record
+	std::string expected; ///< for messages; contains values of the schema, never of a record
 };
 
 enum class Op : uint8_t
@@ -81,7 +82,7 @@ enum class Op : uint8_t
 	// any kind
 	enumeration, ///< a: constants
 	constant,    ///< a: constants
-	all_of,      ///< a: first in lists, n: how many
+	all_of,      ///< a: first in lists, n: number of nodes
 	any_of,
 	one_of,
 	negation,  ///< a: node
@@ -100,8 +101,8 @@ enum class Op : uint8_t
 			   // array
 	min_items, ///< n
 	max_items,
-	items,    ///< a: node
-	tuple,    ///< a: first in lists, n: how many; the node of additionalItems follows or no_index
+	items, ///< a: node
+	tuple, ///< a: first in lists, n: number of nodes; then the node of additionalItems, or no_index
 	contains, ///< a: node
 	unique,
 	// object
@@ -120,22 +121,23 @@ struct Instruction
 	uint64_t n = 0;
 };
 
-/// A (sub)schema: the types that it takes, then instructions grouped by what they apply to.
+/// A schema or subschema: the types that it allows, then its instructions, grouped by the kind of
+/// value that they apply to.
 struct SchemaNode
 {
-	uint8_t types = type_bit::all; ///< 0: nothing (the schema false)
+	uint8_t types = type_bit::all; ///< 0: no value is valid (the schema false)
 	bool has_type = false;
-	/// Where $ref leads; the node is nothing else then.
+	/// The node that $ref refers to. Such a node has no instructions.
 	uint32_t target = no_index;
 	uint32_t begin = 0, number = 0, string = 0, array = 0, object = 0, end = 0;
 };
 
-/// What a regular expression is to people.
+/// Descriptions of a regular expression for people.
 struct PatternText
 {
 	std::string_view source; ///< as written
 	std::string words;       ///< what follows "must" or "must not"; empty: there are no short words
-	std::string described;   ///< what the schema says of itself: its description or title
+	std::string described;   ///< the description or title that the schema gives
 };
 
 struct PatternProperty
@@ -146,17 +148,19 @@ struct PatternProperty
 
 struct Dependency
 {
-	uint32_t name;                  ///< whose presence asks for the rest
+	uint32_t name;                  ///< if this member is present, the rest applies
 	uint32_t node = no_index;       ///< a schema …
 	std::vector<uint32_t> required; ///< … or names
 };
 
-/// properties, required, patternProperties, additionalProperties and dependencies: one pass.
+/// properties, required, patternProperties, additionalProperties and dependencies, which are
+/// checked in one pass over the members.
 struct ObjectRules
 {
 	NameTable names;
-	std::vector<uint32_t> nodes;    ///< by name; no_index for one that is only required
-	std::vector<uint64_t> required; ///< bits by name
+	/// indexed by name; no_index for a name that is only in "required"
+	std::vector<uint32_t> nodes;
+	std::vector<uint64_t> required; ///< one bit for each name
 	std::vector<PatternProperty> patterns;
 	std::vector<Dependency> dependencies;
 	uint32_t additional = no_index;
@@ -170,14 +174,15 @@ struct Schema::Program
 	std::vector<uint32_t> lists;
 	std::vector<Bound> bounds;
 	std::vector<Regex> regexes;
-	std::vector<PatternText> patterns; ///< by regex
+	std::vector<PatternText> patterns; ///< indexed by regex
 	std::vector<Constants> constants;
 	std::vector<ObjectRules> objects;
 	std::deque<std::string> strings; ///< owns names and patterns
 	Document values;                 ///< owns the values of constants
 };
 
-/// An integer of at most 18 digits, written without fraction or exponent.
+/// Reads an integer of at most 18 digits without fraction and exponent. Returns false for any other
+/// text.
 inline bool
 small_integer(std::string_view text, int64_t &value)
 {

@@ -14,20 +14,21 @@ namespace etl
 namespace
 {
 
-/// Enough for any pattern that is meant, some ten milliseconds for one that backtracks for ever.
+/// Enough for any sensible pattern, and about ten milliseconds for a pattern that backtracks
+/// without end.
 constexpr uint32_t match_limit = 1'000'000;
 /// In KiB.
 constexpr uint32_t heap_limit = 32 * 1024;
 constexpr size_t max_pattern_bytes = 64 * 1024;
 
-/// The match limit counts from each starting position anew. On a long text even a harmless looking
-/// pattern (\s+$) can then take quadratic time, so long texts are searched piece by piece with an
-/// eye on the clock.
+/// PCRE2 counts the match limit from each starting position anew. On a long text even a harmless
+/// pattern such as \s+$ can then take quadratic time. Long texts are therefore searched from some
+/// starting positions at a time, with a limit on the time.
 constexpr size_t long_text = 256 * 1024;
 constexpr size_t starts_at_once = 4096;
 constexpr std::chrono::seconds long_text_limit{5};
 
-/// What one thread needs to match; made once.
+/// PCRE2's data for matching, which each thread creates once.
 struct Scratch
 {
 	pcre2_match_data *data = pcre2_match_data_create(1, nullptr);
@@ -55,7 +56,7 @@ search_from(const pcre2_code *code, std::string_view text, size_t from, Scratch 
 	const auto subject = reinterpret_cast<PCRE2_SPTR>(text.data());
 	int rc = pcre2_match(code, subject, text.size(), from, PCRE2_NO_UTF_CHECK, scratch.data,
 						 scratch.context);
-	// The JIT's stack is small; the interpreter uses the heap.
+	// The stack of the JIT is small; the interpreter uses the heap.
 	if (rc == PCRE2_ERROR_JIT_STACKLIMIT)
 		rc = pcre2_match(code, subject, text.size(), from, PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT,
 						 scratch.data, scratch.context);
@@ -103,7 +104,7 @@ Regex::compile_native(std::string_view pattern, std::string &error, bool only_ch
 		error = message;
 		return std::nullopt;
 	}
-	// Where there is no JIT (or the system forbids it) the interpreter does the work.
+	// If there is no JIT, or the system forbids it, the interpreter runs the pattern.
 	if (!only_check)
 		pcre2_jit_compile(regex.code_.get(), PCRE2_JIT_COMPLETE);
 	return regex;

@@ -1,4 +1,4 @@
-// Regular expressions as ECMA-262 writes them (JSON Schema draft-07 section 4.3), run by PCRE2.
+// Regular expressions of ECMA-262 (JSON Schema draft-07, validation, section 4.3), run by PCRE2.
 #pragma once
 
 #include <memory>
@@ -11,7 +11,7 @@ struct pcre2_real_code_8;
 namespace etl
 {
 
-/// A compiled pattern. Immutable: any number of threads may search with it.
+/// A compiled pattern. It does not change, so any number of threads may search with it.
 class Regex
 {
   public:
@@ -19,17 +19,18 @@ class Regex
 	{
 		match,
 		no_match,
-		gave_up ///< more steps than the limit: the answer is not known
+		gave_up ///< reached the limit of steps, so the answer is not known
 	};
 
-	/// Nothing, with what is wrong, when it is no pattern. only_check: won't be run.
+	/// Compiles a pattern. Returns nothing and sets `error` if the pattern is invalid.
+	/// `only_check`: the pattern will not be run.
 	static std::optional<Regex> compile(std::string_view pattern, std::string &error,
 										bool only_check = false);
-	/// A pattern that is PCRE2's own already.
+	/// Like compile(), for a pattern in the syntax of PCRE2.
 	static std::optional<Regex> compile_native(std::string_view pattern, std::string &error,
 											   bool only_check = false);
 
-	/// Anywhere in the text, which must be valid UTF-8.
+	/// Searches for a match anywhere in the text, which must be valid UTF-8.
 	Result search(std::string_view text) const;
 
   private:

@@ -1,4 +1,4 @@
-// ECMA-262 patterns rewritten for PCRE2: see translate_pattern().
+// Translates patterns of ECMA-262 for PCRE2: see translate_pattern().
 #include "core/schema/regex_translate.h"
 
 #include <algorithm>
@@ -17,7 +17,7 @@ namespace etl
 namespace
 {
 
-/// ECMA-262's WhiteSpace and LineTerminator, and what is left, as parts of a class.
+/// ECMA-262's WhiteSpace and LineTerminator, and all other characters, as parts of a class.
 constexpr std::string_view spaces = "\\x{9}-\\x{d}\\x{20}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}"
 									"\\x{2028}\\x{2029}\\x{202f}\\x{205f}\\x{3000}\\x{feff}";
 constexpr std::string_view no_spaces =
@@ -25,7 +25,7 @@ constexpr std::string_view no_spaces =
 	"\\x{200b}-\\x{2027}\\x{202a}-\\x{202e}\\x{2030}-\\x{205e}\\x{2060}-\\x{2fff}"
 	"\\x{3001}-\\x{fefe}\\x{ff00}-\\x{10ffff}";
 
-/// General categories by their long names; PCRE2 knows the short ones.
+/// General categories by their long names, because PCRE2 knows only the short ones.
 constexpr std::array<std::pair<std::string_view, std::string_view>, 41> categories{{
 	{"Cased_Letter", "L&"},
 	{"Close_Punctuation", "Pe"},
@@ -86,7 +86,7 @@ class Translator
 		if (back_reference_ > groups_)
 			return fail("refers to group " + std::to_string(back_reference_) +
 						", which does not exist");
-		return true; // unbalanced parentheses are PCRE2's to report
+		return true; // PCRE2 reports unbalanced parentheses
 	}
 
   private:
@@ -150,7 +150,7 @@ class Translator
 		return true;
 	}
 
-	/// A whole UTF-8 character.
+	/// Copies a whole UTF-8 character.
 	bool literal()
 	{
 		do
@@ -170,7 +170,8 @@ class Translator
 			out_ += '?';
 			++at_;
 		}
-		repeatable_ = false; // a++ would be possessive, which ECMA-262 lacks
+		// a++ would be possessive in PCRE2, but ECMA-262 has no such quantifier
+		repeatable_ = false;
 		return true;
 	}
 
@@ -230,7 +231,7 @@ class Translator
 		return group_name();
 	}
 
-	/// Up to and with ">".
+	/// Copies the name up to and including ">".
 	bool group_name()
 	{
 		const size_t end = in_.find('>', at_);
@@ -245,7 +246,7 @@ class Translator
 		return true;
 	}
 
-	/// Outside of a class.
+	/// Translates an escape outside of a class.
 	bool escape()
 	{
 		const char c = peek(1);
@@ -304,7 +305,7 @@ class Translator
 		return true;
 	}
 
-	/// What follows \u.
+	/// Reads the digits after \u.
 	bool unicode(uint32_t &value)
 	{
 		if (peek() == '{')
@@ -371,7 +372,7 @@ class Translator
 		return true;
 	}
 
-	/// An escape that may stand in a class and outside.
+	/// Reads an escape that is allowed inside and outside of a class.
 	bool escaped_atom(Atom &atom)
 	{
 		++at_;
@@ -437,7 +438,7 @@ class Translator
 		return read_character(atom.character);
 	}
 
-	/// One UTF-8 character of the pattern.
+	/// Reads one UTF-8 character of the pattern.
 	bool read_character(uint32_t &value)
 	{
 		std::string_view rest = in_.substr(at_);
@@ -518,7 +519,7 @@ class Translator
 			if (!class_atom(to))
 				return false;
 			if (from.is_set || to.is_set)
-				out_ += "\\-"; // as browsers do
+				out_ += "\\-"; // a hyphen beside a set stands for itself, as in browsers
 			else if (to.character < from.character)
 				return fail("range out of order in a class");
 			else

@@ -1,4 +1,4 @@
-// Patterns of ECMA-262 rewritten for PCRE2.
+// Translates patterns of ECMA-262 for PCRE2.
 #pragma once
 
 #include <string>
@@ -7,12 +7,12 @@
 namespace etl
 {
 
-/// Rewrites an ECMA-262 pattern for PCRE2. False, with what is wrong, when it is none.
+/// Translates a pattern of ECMA-262 for PCRE2. Returns false and sets `error` if it is invalid.
 ///
-/// Unicode patterns (flag u) with the leniency that patterns in the wild need: any punctuation may
-/// be escaped, and "{", "}" and "]" stand for themselves where they can mean nothing else. Escapes
-/// that ECMA-262 lacks (\A, \Z, \Q …) and inline flags are refused rather than guessed at. Not
-/// covered: lookbehind of unlimited length, lone surrogates and v-flag classes.
+/// Patterns are read as Unicode patterns (flag u), but as leniently as many existing patterns need:
+/// any punctuation may be escaped, and "{", "}" and "]" stand for themselves where they have no
+/// other meaning. Escapes that ECMA-262 does not have (\A, \Z, \Q …) and inline flags are refused.
+/// Not supported: lookbehind of unlimited length, lone surrogates and classes of the flag v.
 bool translate_pattern(std::string_view pattern, std::string &out, std::string &error);
 
 } // namespace etl

@@ -15,7 +15,7 @@ using nlohmann::json;
 namespace
 {
 
-/// Deeper schemas are refused, so that recursion over them needs no further bound.
+/// Deeper schemas are refused, so that recursive functions need no further limit.
 constexpr size_t max_depth = 300;
 
 void
@@ -120,7 +120,7 @@ SchemaRegistry::name(const std::string &uri, const SchemaPlace &place)
 		fail(place, {"$id"}, "\"" + uri + "\" names another schema already");
 }
 
-/// Finds every $id, in the places only where a schema may stand: one in an enum is data.
+/// Finds every $id, but only where a schema may be: an $id inside an enum is data.
 void
 SchemaRegistry::scan(const SchemaPlace &given)
 {

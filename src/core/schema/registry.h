@@ -1,4 +1,4 @@
-// The documents that $ref may lead to, and the names of the schemas in them.
+// The documents that $ref may refer to, and the names of the schemas in them.
 #pragma once
 
 #include <cstdint>
@@ -14,13 +14,14 @@
 namespace etl
 {
 
-/// A place in a document.
+/// A schema and its position in a document.
 struct SchemaPlace
 {
 	const nlohmann::json *schema = nullptr;
-	uint32_t base = 0;                     ///< index of the base URI
-	std::string pointer;                   ///< from the document's root
-	const std::string *document = nullptr; ///< its URI; null for the schema that is compiled
+	uint32_t base = 0;   ///< index of the base URI
+	std::string pointer; ///< from the root of the document
+	/// URI of the document; null for the schema that is being compiled
+	const std::string *document = nullptr;
 };
 
 class SchemaRegistry
@@ -30,13 +31,13 @@ class SchemaRegistry
 	SchemaRegistry(const nlohmann::json &schema, const SchemaOptions &options);
 
 	SchemaPlace root() const { return root_; }
-	/// A part of a schema, with the base URI that holds there.
+	/// A part of a schema, with the base URI that applies to it.
 	SchemaPlace part(const SchemaPlace &of, const nlohmann::json &schema,
 					 std::initializer_list<std::string_view> steps) const;
-	/// Where $ref leads. Throws SchemaError.
+	/// The schema that $ref refers to. Throws SchemaError if there is none.
 	SchemaPlace resolve(const SchemaPlace &from, const std::string &reference);
 
-	/// Throws SchemaError; the pointer's steps are added to the place's.
+	/// Throws SchemaError with the pointer of `place`, followed by `steps`.
 	[[noreturn]] static void fail(const SchemaPlace &place,
 								  std::initializer_list<std::string_view> steps,
 								  const std::string &message);
@@ -52,7 +53,7 @@ class SchemaRegistry
 	const SchemaOptions &options_;
 	SchemaPlace root_;
 	std::deque<std::string> bases_, documents_;
-	std::unordered_map<std::string, SchemaPlace> named_; ///< by absolute URI
+	std::unordered_map<std::string, SchemaPlace> named_; ///< indexed by absolute URI
 	std::unordered_map<const nlohmann::json *, uint32_t> own_base_;
 };
 

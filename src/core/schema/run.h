@@ -1,4 +1,4 @@
-// Running a compiled schema over a value: what asking and explaining share.
+// What is_valid() and validate() share when they run a compiled schema on a value.
 #pragma once
 
 #include <optional>
@@ -11,17 +11,18 @@
 namespace etl::schema_run
 {
 
-/// Schemas within schemas, for one value or down into it. Bounds the stack.
+/// Largest number of schemas within each other, which limits the use of the stack.
 constexpr uint32_t max_depth = 2500;
 
-/// Work left. A schema that looks at the same part of a record again and again (anyOf in a
-/// recursive schema takes time exponential in the record's depth) must come to an end.
+/// The work that may still be done. A schema can examine the same part of a record again and again
+/// (anyOf in a recursive schema takes time exponential in the depth of the record), but validation
+/// must end.
 struct Budget
 {
 	uint64_t steps;
 	uint32_t depth = 0;
-	/// Why the answer is not known; the record is invalid then, whatever not, anyOf or oneOf
-	/// would make of it.
+	/// Why validation gave up, or null. The record is invalid then, even if not, anyOf or oneOf
+	/// would have accepted it.
 	const char *gave_up = nullptr;
 	const char *gave_up_keyword = "";
 
@@ -48,7 +49,7 @@ struct Budget
 	}
 };
 
-/// Where validation stands, in the record and in the schema, and what it found.
+/// The position of validation in the record and in the schema, and the violations found so far.
 class Trace
 {
   public:
@@ -56,7 +57,8 @@ class Trace
 
 	bool full() const { return violations_.size() - before_ >= max_violations; }
 
-	/// known: the schema names the member; else the name is data and kept out of messages.
+	/// `known`: the schema names the member. Otherwise the name is data and is left out of
+	/// messages.
 	void enter_member(std::string_view name, bool known)
 	{
 		instance_.push_back({name, 0, known, false});
@@ -76,13 +78,14 @@ class Trace
 	void leave_keyword() { schema_.pop_back(); }
 	const char *last_keyword() const { return schema_.empty() ? "false" : schema_.back().keyword; }
 
-	/// own: the keyword is a step of its own below the schema that is running. about_name: the
-	/// violation is about the last member, not about its value; the message names its object.
-	/// pattern: the regular expression that was broken.
+	/// Adds a violation. `own`: the keyword is a step of its own below the schema that is being
+	/// run. `about_name`: the violation is about the name of the last member and not its value, so
+	/// that the message names the object of the member. `pattern`: the regular expression that did
+	/// not match.
 	void add(const char *keyword, std::string message, bool own = true, bool about_name = false,
 			 std::string_view pattern = {});
 
-	/// Where the keyword stands in the schema.
+	/// The pointer of the keyword in the schema.
 	std::string schema_pointer(const char *keyword, bool own = true) const;
 
   private:
@@ -95,8 +98,8 @@ class Trace
 	struct SchemaStep
 	{
 		const char *keyword;
-		std::string_view name; ///< unless without bytes, a step below the keyword
-		uint32_t index;        ///< else this is, unless no_index
+		std::string_view name; ///< a step below the keyword, unless null
+		uint32_t index;        ///< otherwise this index is the step, unless it is no_index
 	};
 
 	Violations &violations_;
@@ -105,13 +108,13 @@ class Trace
 	std::vector<SchemaStep> schema_;
 };
 
-/// A number of the record, parsed only as far as it is needed.
+/// A number of the record, parsed only as far as needed.
 class Number
 {
   public:
 	explicit Number(std::string_view text) : text_(text), is_small_(small_integer(text, small_)) {}
 
-	/// Against the bound: <0, 0, >0.
+	/// Less than 0, 0 or greater than 0, as the order of the number and the bound.
 	int compare(const Bound &bound)
 	{
 		if (is_small_ && bound.is_small)
@@ -129,7 +132,8 @@ class Number
 	const Decimal &decimal()
 	{
 		if (!decimal_)
-			decimal_ = Decimal::parse(text_).value_or(Decimal()); // the parser let it through
+			decimal_ = Decimal::parse(text_).value_or(
+				Decimal()); // never empty, because the parser accepted the number
 		return *decimal_;
 	}
 
@@ -157,7 +161,7 @@ holds(Op op, const Bound &bound, Number &number)
 	}
 }
 
-/// One bit for each name of an ObjectRules, on the stack where they are few.
+/// One bit for each name of an ObjectRules, on the stack if there are few.
 class Seen
 {
   public:

@@ -1,5 +1,4 @@
-// The interpreter. Asking (is_valid) and explaining (validate) are one template, so that they
-// can't disagree.
+// The interpreter. is_valid() and validate() use the same template, so that they always agree.
 #include "core/base/utf8.h"
 #include "core/schema/compare.h"
 #include "core/schema/message.h"
@@ -15,7 +14,8 @@ using namespace schema_run;
 namespace
 {
 
-/// Every function says whether the value is valid. With explain they go on after a violation.
+/// Runs a program. Every function returns whether the value is valid. With `explain` the functions
+/// continue after a violation.
 template <bool explain>
 class Run
 {
@@ -53,7 +53,7 @@ class Run
 			trace_->add(trace_->last_keyword(), "no value is allowed here", false);
 	}
 
-	/// Nothing is left to find out: there is a violation, or no answer.
+	/// Whether nothing remains to be found out: there is a violation, or validation has given up.
 	bool stopped(bool valid) const
 	{
 		if constexpr (explain)
@@ -69,7 +69,7 @@ class Run
 		return false;
 	}
 
-	/// The same node without explaining.
+	/// Runs the node without explaining.
 	bool ask(uint32_t index, Value value)
 	{
 		return Run<false>(p_, budget_, nullptr).node(index, value);
@@ -193,7 +193,7 @@ class Run
 			   violated(keyword_of(i.op), [&] { return "expected " + constants.expected; });
 	}
 
-	/// A schema below a keyword, for the same value.
+	/// Runs a schema below a keyword on the same value.
 	bool below(const char *keyword, uint32_t step, uint32_t index, Value value)
 	{
 		if constexpr (explain)
@@ -254,11 +254,12 @@ class Run
 		return result == Regex::Result::match;
 	}
 
-	/// The pattern that is all that a schema asks of texts, where it can be told in words.
+	/// The pattern of a schema that restricts texts only by this pattern. Null if it cannot be
+	/// described in words.
 	const PatternText *only_pattern(uint32_t index) const
 	{
 		const SchemaNode *node = &p_.nodes[index];
-		// schemas that refer to one another in a circle are refused
+		// this loop ends, because schemas that refer to each other in a circle are refused
 		while (node->target != no_index)
 			node = &p_.nodes[node->target];
 		if (!(node->types & type_bit::of(Kind::string)) || node->begin != node->number ||
@@ -291,7 +292,8 @@ class Run
 		return result;
 	}
 
-	/// The bound of i against how many there are, which may be a cheap guess on the same side.
+	/// Compares a count with the limit of `i`. `count` may be an estimate on the same side of the
+	/// limit as the exact count.
 	template <typename Exact>
 	bool count(const Instruction &i, uint64_t count, Exact &&exact)
 	{
@@ -327,7 +329,7 @@ class Run
 		default: // unique
 		{
 			uint32_t first = 0, second = 0;
-			// The work grows with all that the array holds.
+			// The cost grows with everything that the array contains.
 			if (!budget_.spend(array.node()->span))
 				return false;
 			return !find_repeated(array, first, second) ||
@@ -340,7 +342,7 @@ class Run
 		}
 	}
 
-	/// The elements from a position on; node_for says which schema each has to follow.
+	/// Checks the elements from position `from` on. node_for returns the schema of each element.
 	template <typename NodeFor>
 	bool elements(Value array, uint32_t from, NodeFor &&node_for, const char *keyword, bool single)
 	{
@@ -406,7 +408,7 @@ class Run
 		bool valid = true;
 		for (Member m(object); m && !stopped(valid); m.advance())
 		{
-			if (ask(index, Value(m.value().node() - 1))) // the name's own node
+			if (ask(index, Value(m.value().node() - 1))) // the node of the name
 				continue;
 			valid = false;
 			if constexpr (explain)
@@ -482,7 +484,7 @@ class Run
 		return valid;
 	}
 
-	/// step: below the keyword, none for an empty view.
+	/// `step` is a step below the keyword; a null view means none.
 	bool member(const char *keyword, std::string_view step, bool known, std::string_view name,
 				uint32_t index, Value value)
 	{
@@ -579,7 +581,7 @@ Schema::validate(Value value, Violations &violations) const
 	Trace trace(violations);
 	const size_t before = violations.size();
 	const bool valid = Run<true>(*program_, budget, &trace).node(program_->root, value);
-	// Given up inside of anyOf, oneOf, not …
+	// Validation gave up inside anyOf, oneOf or not.
 	if (budget.gave_up != nullptr && violations.size() == before)
 		trace.add(budget.gave_up_keyword, budget.gave_up, false);
 	return valid && budget.gave_up == nullptr;

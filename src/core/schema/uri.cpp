@@ -6,7 +6,8 @@ namespace etl
 namespace
 {
 
-/// RFC 3986 appendix B. "has" tells an empty component from an absent one.
+/// A URI split as in RFC 3986, appendix B. The members has_… distinguish an empty component from a
+/// missing one.
 struct Uri
 {
 	std::string_view scheme, authority, path, query, fragment;
@@ -44,7 +45,7 @@ struct Uri
 	}
 };
 
-/// Section 5.2.4.
+/// RFC 3986, section 5.2.4.
 std::string
 remove_dot_segments(std::string_view in)
 {

@@ -7,14 +7,14 @@
 namespace etl
 {
 
-/// The reference resolved against the base (section 5.2). Without a base that has a scheme the
-/// result is relative itself, which is good enough as a name.
+/// Resolves the reference against the base (RFC 3986, section 5.2). If neither has a scheme, the
+/// result is a relative reference, which is sufficient as a name.
 std::string resolve_uri(std::string_view base, std::string_view reference);
 
-/// Splits off the fragment, without "#".
+/// Returns the URI without its fragment, and stores the fragment without "#".
 std::string_view without_fragment(std::string_view uri, std::string_view &fragment);
 
-/// False for a bad escape.
+/// Returns false if an escape is invalid.
 bool percent_decode(std::string_view text, std::string &out);
 
 } // namespace etl

@@ -25,7 +25,7 @@ at(const char *list, size_t index)
 	return std::string("/") + list + "/" + std::to_string(index);
 }
 
-/// <32 hex digits>@erased.invalid
+/// The length of a token: <32 hex digits>@erased.invalid.
 constexpr size_t token_length = 32 + sizeof("@erased.invalid") - 1;
 
 bool
@@ -190,7 +190,7 @@ is_primary_key(const TableDefinition &table, const std::string &column)
 		   table.primary_key.end();
 }
 
-/// Whether a text column takes that many characters.
+/// Whether a column of this type is a text column for at least `characters` characters.
 bool
 takes_text(const ColumnType &type, size_t characters)
 {
@@ -198,7 +198,7 @@ takes_text(const ColumnType &type, size_t characters)
 		   (type.precision < 0 || characters <= static_cast<size_t>(type.precision));
 }
 
-/// Whether the column's type takes the constant.
+/// Whether a column of this type can store the constant.
 bool
 takes_constant(const ColumnType &type, const std::string &value)
 {
@@ -212,7 +212,7 @@ takes_constant(const ColumnType &type, const std::string &value)
 	return document.parse(json, error) && encode(type, document.root(), encoded, type_error);
 }
 
-/// What a column must be for its treatment; empty when it is that.
+/// Why the column does not suit its treatment. Empty if it does.
 std::string
 missing_for(const PersonalDefinition &personal, const TableDefinition &table,
 			const ColumnDefinition &column)
@@ -272,7 +272,7 @@ missing_for(const PersonalDefinition &personal, const TableDefinition &table,
 				return "is " + type.sql + " and holds no postcodes";
 			break;
 		case Generalization::network:
-			// the longest: eight groups and "/128"
+			// the longest text: eight groups and "/128"
 			if (!takes_text(type, 43))
 				return "is " + type.sql +
 					   " and cannot take a network's text of up to 43 characters";
@@ -286,7 +286,7 @@ missing_for(const PersonalDefinition &personal, const TableDefinition &table,
 	return {};
 }
 
-/// Is one path the other, or a place inside it?
+/// Whether one path is equal to the other or a beginning of it.
 bool
 overlap(const Path &a, const Path &b)
 {
@@ -296,7 +296,7 @@ overlap(const Path &a, const Path &b)
 	return true;
 }
 
-/// A hint for the types that a column has most.
+/// A hint that suits the most frequent types of columns.
 const char *
 treatment_hint(const ColumnType &type)
 {
@@ -304,8 +304,8 @@ treatment_hint(const ColumnType &type)
 								   : "Use \"null\", or \"redact\" with a \"value\" of that type.";
 }
 
-/// A column that takes the field or a part of it must take what the treatment gives. Inside json
-/// anything may stand.
+/// A column that takes the field or a part of it must be able to store the result of the treatment.
+/// Inside json any value is allowed.
 void
 check_treatment(const PersonalDefinition &personal, const TableDefinition &table,
 				const ColumnDefinition &column, const std::string &place)

@@ -1,4 +1,4 @@
-// Do the parts of a definition fit each other?
+// Checks that the parts of a definition fit each other.
 #pragma once
 
 #include "core/definition/column_path.h"
@@ -6,13 +6,13 @@
 namespace etl
 {
 
-/// Throws DefinitionError, naming the place, when they do not: a key without a column, a primary
-/// key of unknown columns, a child table without its parent's key, a treatment that the column
-/// can't take …
+/// Throws DefinitionError with the pointer of a part that does not fit the others: a key without a
+/// column, a primary key of unknown columns, a child table without its parent's key, a treatment
+/// whose result does not fit the column …
 void check_definition(const Definition &definition);
 
-/// Calls visit(table, column) for the columns that take a field which may lie in elements: "/a/*/b"
-/// is "./b" of a table for each "/a".
+/// Calls visit(table, column) for each column that takes the field. The field may be inside
+/// elements: "/a/*/b" is "./b" of a table for each "/a".
 template <typename Visit>
 void
 columns_of_field(const Definition &d, const Path &field, Visit &&visit)

@@ -1,4 +1,4 @@
-// Where a column's value stands in the record, and how that lies to a field of the record.
+// The position of a column's value in the record, and its relation to a field of the record.
 #pragma once
 
 #include <optional>
@@ -8,24 +8,25 @@
 namespace etl
 {
 
-/// The place in the record that the column takes: of an element's field with "*" for the element.
-/// Nothing where the column takes no field ("$line", "$record_date" …).
+/// The path of the field that the column takes, with "*" for the element if the field is in an
+/// element. Nothing if the column takes no field ("$line", "$record_date" …).
 std::optional<Path> column_path(const TableDefinition &table, const ColumnDefinition &column);
 
-/// What a column has to do with a field.
+/// The relation of a column's value to a field.
 enum class Holds : uint8_t
 {
 	nothing,
-	field,  ///< it takes the field, or an element that the field's "*" means
-	inside, ///< it is json or jsonb, and the field lies inside its value
-	part,   ///< it takes a part of what the field is
-	around  ///< it is no json and takes what the field lies in: a value there has no such field
+	field,  ///< the column takes the field, or an element that "*" in the field stands for
+	inside, ///< the column is json or jsonb, and the field is inside its value
+	part,   ///< the column takes a part of the field
+	around  ///< the column is not json and takes a value around the field, so the field is not
+			///< stored in it
 };
 Holds holds(const ColumnDefinition &column, const Path &column_path, const Path &field);
 
-/// The column takes the record's key, its subject's or one that it refers to by.
+/// Whether the column takes the key of the record, of its subject or of a reference.
 bool takes_key(const Definition &definition, const ColumnDefinition &column);
-/// The column takes the time of the run, whatever stands in the record.
+/// Whether the column takes the time of the run, whatever the record contains.
 bool takes_run_time(const Definition &definition, const ColumnDefinition &column);
 
 } // namespace etl

@@ -29,8 +29,8 @@ schema_of_x_etl()
 	return schema;
 }
 
-/// What the part of x-etl's schema with a keyword that was broken says of itself in words: a
-/// regular expression is no message for people. Empty where it says nothing.
+/// Returns the description in x-etl's schema of the part whose keyword was violated, because people
+/// cannot be expected to read a regular expression in a message. Empty if there is no description.
 std::string
 described(const std::string &keyword_location)
 {
@@ -51,7 +51,7 @@ described(const std::string &keyword_location)
 	return part->is_object() ? part->value("description", std::string()) : std::string();
 }
 
-/// Throws for the first place where x-etl breaks its schema.
+/// Throws DefinitionError for the first violation of x-etl's schema.
 void
 check_shape(const json &x_etl)
 {
@@ -63,7 +63,7 @@ check_shape(const json &x_etl)
 	if (schema_of_x_etl().validate(document.root(), violations))
 		return;
 	const Violation &first = violations.front();
-	// the message begins with a place of its own
+	// the message begins with the pointer, which the DefinitionError has already
 	std::string message = first.message.substr(first.message.find(": ") + 2);
 	if (const std::string rule = described(first.schema_pointer); !rule.empty())
 		message = rule;
@@ -77,7 +77,7 @@ text(const json &object, const char *name, const std::string &otherwise = {})
 	return found == object.end() ? otherwise : found->get<std::string>();
 }
 
-/// Only used on texts that the schema has seen: they are pointers.
+/// The schema has accepted the text, so it is a valid pointer.
 Path
 path_of(const std::string &pointer)
 {
@@ -218,7 +218,7 @@ read_rules(const json &x, Definition &d)
 		d.max_rejected.records = limits->value("records", d.max_rejected.records);
 		d.max_rejected.bytes = limits->value("bytes", d.max_rejected.bytes);
 	}
-	// the spelling of the first definitions
+	// the first definitions used this spelling
 	d.normalize_member = x.contains("normalise") ? "normalise" : "normalize";
 	if (x.contains("normalise") && x.contains("normalize"))
 		throw DefinitionError("/x-etl/normalise", "stands beside \"normalize\", which is the same");
@@ -233,7 +233,7 @@ read_rules(const json &x, Definition &d)
 	}
 }
 
-/// The first table's column that takes the key, or -1.
+/// Index of the column of the first table that takes the key, or -1.
 int
 find_key_column(const Definition &d)
 {
@@ -246,8 +246,9 @@ find_key_column(const Definition &d)
 	return -1;
 }
 
-/// Of the schema and all those in it, wherever they stand. What only looks like a schema (in "enum"
-/// or "default") adds names that the definition's author has written as well.
+/// Collects the names in the schema and in all schemas inside it. A value that only looks like a
+/// schema (in "enum" or "default") adds names too, which is harmless: the author of the definition
+/// wrote them.
 void
 collect_member_names(const json &schema, std::set<std::string, std::less<>> &names)
 {

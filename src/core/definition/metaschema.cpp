@@ -1,5 +1,5 @@
-// The schema stands in schemas/meta/x-etl.json. What its parts must be to each other is checked in
-// check.cpp; docs/reference/definition.md explains both to people.
+// The schema is in schemas/meta/x-etl.json. check.cpp checks how its parts have to fit each other;
+// docs/reference/definition.md explains both.
 #include "core/definition/metaschema.h"
 
 namespace etl

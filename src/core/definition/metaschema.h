@@ -4,7 +4,7 @@
 namespace etl
 {
 
-/// The JSON Schema of the "x-etl" object itself, as text.
+/// The JSON Schema of the "x-etl" object as text.
 extern const char *const x_etl_schema;
 
 } // namespace etl

@@ -7,7 +7,7 @@
 namespace etl
 {
 
-/// Turns texts into the numbers that the definition wants them to be.
+/// Turns texts into numbers in the fields for which the definition asks for this.
 void normalize_numbers(const Definition &definition, Document &document);
 
 } // namespace etl

@@ -1,4 +1,4 @@
-// Treatments as definitions write them.
+// Reads treatments from definitions.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -9,11 +9,11 @@
 namespace etl
 {
 
-/// Reads an element of "personal" that its schema has seen: treatment and options without the
-/// field. place: where it stands, for errors.
+/// Reads the treatment and options, but not the field, of an element of "personal" that the schema
+/// has accepted. `place` is the pointer of the element, for errors.
 PersonalDefinition read_personal(const nlohmann::json &j, const std::string &place);
 
-/// The treatment's name as definitions write it.
+/// The name of the treatment in definitions.
 const char *treatment_name(Treatment treatment);
 
 } // namespace etl

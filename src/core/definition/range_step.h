@@ -1,4 +1,4 @@
-// The step of "generalize" to a range: as definitions write it, and as numbers are rounded by it.
+// The step of "generalize" to a range: reading it, for definitions and for rounding.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,8 @@ struct RangeStep
 	int64_t exponent = 0; ///< 0 or less
 };
 
-/// Nothing where the text is no decimal greater than 0 of at most 18 digits.
+/// Reads a decimal number that is greater than 0 and has at most 18 digits. Returns nothing for any
+/// other text.
 std::optional<RangeStep> read_range_step(std::string_view text);
 
 } // namespace etl

@@ -1,5 +1,5 @@
-// A definition's pointers against its JSON Schema; the parts of x-etl against each other are looked
-// at in check.cpp.
+// Compares the pointers of a definition with its JSON Schema. check.cpp compares the parts of x-etl
+// with each other.
 #include "core/definition/reach.h"
 
 #include <algorithm>
@@ -14,7 +14,7 @@ using nlohmann::json;
 namespace
 {
 
-/// More references in a row than this lead in a circle.
+/// A longer chain of references is a circle.
 constexpr int max_references = 32;
 
 bool
@@ -47,7 +47,7 @@ class Reach
 			return schema.get<bool>() || refuse(step);
 		if (!schema.is_object())
 			return true;
-		// next to $ref all else is ignored (draft-07, 8.3)
+		// everything beside $ref is ignored (draft-07, core, section 8.3)
 		if (const auto reference = schema.find("$ref"); reference != schema.end())
 			return follows(*reference, step, references);
 		for (const json &part : list(schema, "allOf"))
@@ -64,7 +64,7 @@ class Reach
 		return in_object(schema, step) || in_array(schema, step);
 	}
 
-	/// The steps up to the one that cannot be taken.
+	/// The pointer up to the step that the schema does not allow.
 	std::string where() const
 	{
 		std::string pointer;
@@ -93,14 +93,14 @@ class Reach
 			return true;
 		const std::string &uri = reference.get_ref<const std::string &>();
 		if (uri.empty() || uri[0] != '#' || uri.find('%') != std::string::npos)
-			return true; // another document, or one that an $id names
+			return true; // the reference is to another document or to an $id
 		try
 		{
 			return reaches(root_.at(json::json_pointer(uri.substr(1))), step, references + 1);
 		}
 		catch (const json::exception &)
 		{
-			return true; // a plain name; Schema::compile knows whether it is one
+			return true; // a plain name; Schema::compile checks whether it exists
 		}
 	}
 
@@ -145,7 +145,7 @@ class Reach
 	size_t deepest_ = 0;
 };
 
-/// The pointers of one definition.
+/// Checks the pointers of one definition.
 class Pointers
 {
   public:
@@ -156,7 +156,7 @@ class Pointers
 
 	void check(const Path &path, const std::string &place)
 	{
-		// what a run sets need not be in the record
+		// a field that a run sets need not be in the record
 		for (const NormalizeDefinition &rule : definition_.normalize)
 			if (rule.action == NormalizeDefinition::Action::set_run_time && rule.path == path)
 				return;

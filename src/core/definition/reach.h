@@ -1,4 +1,5 @@
-// Whether a pointer of a definition can match anything in a record that its JSON Schema accepts.
+// Checks whether a pointer of a definition can match a value in a record that the JSON Schema
+// accepts.
 #pragma once
 
 #include <string>
@@ -11,13 +12,13 @@ namespace etl
 {
 
 /// Throws DefinitionError for the first pointer of x-etl ("from", a reference, a check, a personal
-/// field …) that the schema leaves no place for: it steps into a property that a closed object does
-/// not have, or into a value that is neither object nor array. Such a column would be null for
-/// ever, such a reference never be looked at. What cannot be told (conditions, references to other
-/// documents) counts as possible.
+/// field …) that can never match: it steps into a property that a closed object does not have, or
+/// into a value that is neither object nor array. The column of such a pointer would always be
+/// null, and the reference would never be checked. Pointers that cannot be decided (conditions,
+/// references to other documents) are accepted.
 void check_pointers(const nlohmann::json &schema, const Definition &definition);
 
-/// The same for one path: empty, or why nothing can stand there.
+/// Checks one path. Returns an empty text if it can match, else why it cannot.
 std::string why_unreachable(const nlohmann::json &schema, const Path &path);
 
 } // namespace etl

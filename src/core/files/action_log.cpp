@@ -12,7 +12,7 @@ namespace etl
 namespace
 {
 
-/// Before an action's two paths.
+/// The fixed part of an entry in the log. The two paths of the action follow it.
 struct Entry
 {
 	int64_t file_id;

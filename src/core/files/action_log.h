@@ -1,5 +1,5 @@
-// File actions in the order in which they were planned, of any number: what exceeds some megabytes
-// of memory is in a file.
+// The planned file actions of a transaction, in their order and in any number. Beyond some
+// megabytes of memory the actions are in a file.
 #pragma once
 
 #include <memory>
@@ -15,10 +15,10 @@ namespace etl
 class ActionLog
 {
   public:
-	/// A place between two actions.
+	/// A position between two actions.
 	using Position = uint64_t;
 
-	/// Bytes beyond `memory` go to a file that open_file makes.
+	/// Actions beyond `memory` bytes go to a file that open_file makes.
 	ActionLog(OpenSpillFile open_file, size_t memory)
 		: open_file_(std::move(open_file)), memory_(memory)
 	{
@@ -27,8 +27,8 @@ class ActionLog
 	void add(const FileAction &action);
 	Position end() const { return spilled_ + buffer_.size(); }
 
-	/// Reads the actions between two places. Several threads may have one each, while nothing is
-	/// added. Throws what the file throws.
+	/// Reads the actions between two positions. Several threads may each have a cursor, while no
+	/// action is added. Throws what the file throws.
 	class Cursor
 	{
 	  public:
@@ -36,7 +36,8 @@ class ActionLog
 			: log_(log), next_(begin), end_(end)
 		{
 		}
-		/// False at the end. wanted(file_id): those that are not wanted cost little.
+		/// Reads the next action for which wanted(file_id) is true. Returns false at the end.
+		/// Actions that are not wanted are skipped at little cost.
 		template <typename Wanted>
 		bool next(FileAction &action, Wanted &&wanted)
 		{
@@ -61,13 +62,13 @@ class ActionLog
 		int64_t file_id() const;
 		void read_entry(FileAction &action) const;
 		void end_entry();
-		/// Sees to it that so many bytes of the entry are in the block.
+		/// Makes sure that `size` bytes of the entry are in the block.
 		void need(size_t size);
 
 		const ActionLog &log_;
 		Position next_, end_;
 		std::string block_;
-		size_t at_ = 0; ///< of the entry in the block
+		size_t at_ = 0; ///< position of the entry in the block
 	};
 
   private:
@@ -77,7 +78,7 @@ class ActionLog
 	size_t memory_;
 	std::unique_ptr<SpillFile> file_; ///< the first spilled_ bytes
 	uint64_t spilled_ = 0;
-	std::string buffer_; ///< those after them
+	std::string buffer_; ///< the bytes after those in the file
 };
 
 } // namespace etl

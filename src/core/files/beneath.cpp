@@ -30,7 +30,7 @@ has_parent_step(std::string_view path)
 	return false;
 }
 
-/// Folders that this thread keeps open, by path, the one that it needed last in front.
+/// Directories that this thread keeps open, by path. The last one that was used is in front.
 class KeptFolders
 {
   public:
@@ -40,7 +40,7 @@ class KeptFolders
 		if (--keepers_ == 0)
 			folders_.clear();
 	}
-	/// -1: it is not kept.
+	/// Returns the descriptor of the directory, or -1 if it is not kept.
 	int find(std::string_view path)
 	{
 		const auto at = std::find_if(folders_.begin(), folders_.end(),
@@ -50,7 +50,7 @@ class KeptFolders
 		std::rotate(folders_.begin(), at, at + 1);
 		return folders_.front().second.get();
 	}
-	/// Takes the folder over, if it is one and there is a keeper.
+	/// Takes over the directory if the descriptor is valid and a KeepOpen object exists.
 	void keep(std::string_view path, ScopedFd &folder)
 	{
 		if (keepers_ == 0 || !folder)
@@ -61,11 +61,11 @@ class KeptFolders
 	}
 
   private:
-	/// More than raw, processed, archive and journal, or those of an action, are not in use at a
-	/// time.
+	/// No more directories than this are in use at the same time: raw, processed, archive and
+	/// journal, or those of one action.
 	static constexpr size_t max_folders = 4;
 
-	int keepers_ = 0; ///< KeepOpen objects that live
+	int keepers_ = 0; ///< number of KeepOpen objects
 	std::vector<std::pair<std::string, ScopedFd>> folders_;
 };
 
@@ -76,10 +76,10 @@ kept(Folders which)
 	return which == Folders::roots ? roots : parents;
 }
 
-/// The folder that a path's last step is taken from, and that step.
+/// The directory in which the last step of a path is done, and the name of this step.
 struct Place
 {
-	ScopedFd own; ///< none: the folder is one of those that are kept
+	ScopedFd own; ///< empty if the directory is one of those that are kept open
 	int folder = -1;
 	std::string name;
 
@@ -91,13 +91,13 @@ struct Place
 	explicit operator bool() const { return folder >= 0; }
 };
 
-/// Known not to be there.
+/// True once the system has said that it does not have openat2().
 std::atomic<bool> no_openat2 = false;
 
 constexpr int folder_flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
 
-/// Opens a folder below another in one step, as openat2(2) of Linux 5.6 can. -1 with errno ENOSYS
-/// where it can't be had: before that, or where a container's filter of system calls does not know
+/// Opens a directory below another one with a single openat2(2) (Linux 5.6). Returns -1 with errno
+/// ENOSYS if the system does not have it, or if a container's filter of system calls does not allow
 /// it.
 int
 open_below(int folder, const std::string &path)
@@ -122,13 +122,14 @@ open_below(int folder, const std::string &path)
 	return fd;
 }
 
-/// Opens the folder of a path whose last step begins after `last`, no link being followed after
-/// `root`. With make, folders that are missing are made, and created tells whether there was one.
+/// Opens the directory of a path whose last step begins after `last`. No link is followed after
+/// `root` bytes of the path. With `make`, missing directories are created, and `created` becomes
+/// true if any was missing.
 void
 open_parent(Place &place, const std::string &path, size_t root, size_t last, bool make,
 			bool *created)
 {
-	// an absolute path with nothing trusted begins at "/"; a relative one where we are
+	// without a root, an absolute path begins at "/", and a relative one in the current directory
 	const std::string start = root > 0 ? path.substr(0, root) : path[0] == '/' ? "/" : ".";
 	place.folder = kept(Folders::roots).find(start);
 	if (!place)
@@ -141,7 +142,8 @@ open_parent(Place &place, const std::string &path, size_t root, size_t last, boo
 	if (first >= last)
 		return;
 	ScopedFd folder(open_below(place.folder, path.substr(first, last - first)));
-	// EAGAIN: something was renamed meanwhile; step by step that does not matter
+	// EAGAIN means that something was renamed meanwhile, which does not matter when going step by
+	// step
 	if (folder || (errno != ENOSYS && errno != EAGAIN && !(make && errno == ENOENT)))
 		return place.set(std::move(folder));
 	for (size_t at = root; place && at < last;)
@@ -162,7 +164,7 @@ open_parent(Place &place, const std::string &path, size_t root, size_t last, boo
 				return place.set(ScopedFd());
 		}
 		ScopedFd next(openat(place.folder, step.c_str(), folder_flags | O_NOFOLLOW));
-		// a link is told from what else is no directory, as openat2() does
+		// distinguish a link from other files that are not directories, as openat2() does
 		struct stat info;
 		if (const int error = errno; !next && error == ENOTDIR)
 			errno = fstatat(place.folder, step.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0 &&
@@ -188,7 +190,7 @@ find(const std::string &path, size_t root, bool make = false, bool *created = nu
 	const size_t last = path.rfind('/');
 	place.name = last == std::string::npos ? path : path.substr(last + 1);
 	if (place.name.empty())
-		place.name.assign(1, '.'); // "folder/"
+		place.name.assign(1, '.'); // the path ends in "/"
 	const bool is_below = root > 0 && last != std::string::npos && root < last;
 	const std::string_view parent = std::string_view(path).substr(0, last);
 	if (is_below)
@@ -280,7 +282,8 @@ rename_new(const std::string &from, const std::string &to)
 		return 0;
 	if (errno != EINVAL && errno != ENOSYS)
 		return -1;
-	// a file system without RENAME_NOREPLACE
+	// the file system does not have RENAME_NOREPLACE; a file that is created after this check is
+	// replaced
 	struct stat info;
 	if (fstatat(b.folder, b.name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0)
 	{
@@ -295,7 +298,7 @@ make_parents(const std::string &path, bool *created)
 {
 	size_t root = root_length(path);
 	if (root == path.rfind('/'))
-		root = 0; // no folder of ours that would have to exist
+		root = 0; // the path has no directory of pg_etl that must exist
 	if (root > 0)
 		return static_cast<bool>(find(path, root, true, created));
 	for (size_t slash = path.find('/', 1); slash != std::string::npos;
@@ -322,7 +325,7 @@ may_change(const std::string &path)
 		const Place place = find(at, root);
 		if (!place)
 		{
-			// its directory is made when the name is
+			// the directory is missing and will be created with the name, so check the one above
 			const size_t slash = at.rfind('/');
 			if (errno != ENOENT || slash == std::string::npos || slash <= root)
 				return -1;

@@ -1,10 +1,10 @@
-// Records' lines, compressed while they wait.
+// The lines of records, compressed while they wait in memory.
 //
-// Of what a batch holds in memory, the text of its records is the largest part, and it is needed
-// twice only: for the processed file, which gets it compressed, and for the few records that the
-// database's checks refuse. So it is compressed as soon as a record is staged, in the thread that
-// staged it; a batch holds about twice as many records then. Of a file with nothing but good
-// records, a line each, it is there already: the bytes that were read from disk.
+// The text of the records is the largest part of a batch in memory. It is needed only for the
+// processed file, which stores it compressed, and for the few records that the checks of the
+// database refuse. The thread that stages a record therefore compresses its text at once, so that a
+// batch can have about twice as many records. If all records of a gzip file are good and have a
+// line each, the compressed bytes that were read from disk are used as they are.
 #pragma once
 
 #include <cstdint>
@@ -18,20 +18,20 @@ namespace etl
 
 struct SealedText
 {
-	std::string deflated; ///< a part of a deflate stream (core/files/deflater.h), or a whole one
-	uint32_t crc = 0;     ///< CRC-32 of RFC 1952 of the lines
-	uint32_t size = 0;    ///< of the lines, newlines included
-	bool whole = false;   ///< nothing may come before or after it
+	std::string deflated; ///< a whole deflate stream or a part of one (core/files/deflater.h)
+	uint32_t crc = 0;     ///< CRC-32 (RFC 1952) of the lines
+	uint32_t size = 0;    ///< size of the lines in bytes, newlines included
+	bool whole = false;   ///< no other text may come before or after this one
 };
 
-/// Makes sealed texts, one after the other. One for each thread.
+/// Makes sealed texts one after the other. Each thread has its own TextSealer.
 class TextSealer
 {
   public:
-	/// Forgets what an exception may have left unfinished.
+	/// Discards what an exception may have left unfinished.
 	void begin();
-	/// A record, without its newline. It must stay where it is until finish(): records that lie one
-	/// after the other, a newline between them, are taken in one go.
+	/// Adds a record without its newline. The text must stay valid until finish(). Records that are
+	/// adjacent in memory, with a newline between them, are compressed together.
 	void add(std::string_view line);
 	SealedText finish();
 
@@ -41,10 +41,10 @@ class TextSealer
 	Deflater deflater_;
 	SealedText text_;
 	const char *begin_ = nullptr,
-			   *end_ = nullptr; ///< lines not taken yet, without the last newline
+			   *end_ = nullptr; ///< lines that are not compressed yet, without the last newline
 };
 
-/// The lines again, newlines included. Throws FileError (XX001) if that can't be.
+/// Returns the lines with their newlines. Throws FileError (XX001) if the text is damaged.
 std::string open_sealed(const SealedText &text);
 std::string open_sealed(std::string_view deflated, uint32_t size);
 

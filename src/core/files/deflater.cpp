@@ -23,14 +23,14 @@ Deflater::Deflater()
 
 Deflater::~Deflater() = default;
 
-/// Until the input is used up and nothing more comes out.
+/// Compresses until the input is used up and no more output comes.
 void
 Deflater::run(std::string &out)
 {
 	constexpr size_t step = 64 * 1024;
 	do
 	{
-		// JSON becomes a seventh
+		// JSON is compressed to about a seventh
 		const size_t room = std::clamp<size_t>(stream_->avail_in / 4, 512, step);
 		const size_t size = out.size();
 		out.resize(size + room);

@@ -1,4 +1,4 @@
-// Parts of a deflate stream (RFC 1951), each by itself.
+// Makes independent parts of a deflate stream (RFC 1951).
 #pragma once
 
 #include <memory>
@@ -10,21 +10,21 @@ struct isal_zstream;
 namespace etl
 {
 
-/// Compresses with ISA-L, level 1. Nothing goes from one part to the next, so that parts may be
-/// made by several threads and stand one after the other in any order; each but the last of a
-/// stream ends on a byte's border. One for each thread: it keeps buffers.
+/// Compresses with ISA-L, level 1. No part refers to another one, so several threads may make
+/// parts, and the parts may follow each other in any order. Each part but the last of a stream ends
+/// at a byte boundary. A Deflater keeps buffers; each thread has its own.
 class Deflater
 {
   public:
 	Deflater();
 	~Deflater();
 
-	/// Appends what the bytes become, which may be less than all until end_part().
-	/// Throws FileError (58030) if ISA-L fails.
+	/// Appends compressed bytes to `out`. Some bytes may remain inside the Deflater until
+	/// end_part(). Throws FileError (58030) if ISA-L fails.
 	void add(std::string_view bytes, std::string &out);
-	/// Gives up a part that has begun.
+	/// Discards a part that has begun.
 	void reset();
-	/// Ends the part; last: the stream ends with it.
+	/// Ends the part. `last`: the stream ends with this part.
 	void end_part(bool last, std::string &out);
 
   private:

@@ -1,4 +1,4 @@
-// What is done to a file once the transaction has committed.
+// What is done to a file after the transaction has committed.
 #pragma once
 
 #include <cstdint>
@@ -14,18 +14,18 @@ struct FileAction
 {
 	enum class Kind : uint8_t
 	{
-		publish, ///< rename a finished file to its final name, replacing what has it
+		publish, ///< rename a finished file to its final name and replace a file of that name
 		archive, ///< move a raw file
-		remove,  ///< unlink a raw file, once its copy `to` (if any) has gone to its place
-		replace  ///< publish over a raw file, if that still holds what was read
+		remove,  ///< unlink a raw file after its copy `to` (if any) has got its final name
+		replace  ///< publish over a raw file if this is still the file that was read
 	};
 	Kind kind = Kind::publish;
 	int64_t file_id = 0;
-	std::string from, to;  ///< absolute
-	Sha256 sha256{};       ///< archive, remove, replace: what the raw file must hold
-	FileIdentity identity; ///< of the same: what the raw file was when it was read
+	std::string from, to;  ///< absolute paths
+	Sha256 sha256{};       ///< archive, remove, replace: hash that the raw file must have
+	FileIdentity identity; ///< of the raw file when it was read
 
-	/// Whether the source is a file that the run has written, and not one that was delivered.
+	/// Whether the source is a file that the run has written, and not a delivered file.
 	bool moves_part() const { return kind == Kind::publish || kind == Kind::replace; }
 };
 

@@ -1,4 +1,4 @@
-// What went wrong with a file, with the SQLSTATE that PostgreSQL would report.
+// Errors of file operations, with the SQLSTATE that PostgreSQL would report.
 #pragma once
 
 #include <stdexcept>
@@ -7,7 +7,8 @@
 namespace etl
 {
 
-/// A file that can't be read to its end. The message names what is wrong and where, and no content.
+/// The error for a file that cannot be read or written. The message says what is wrong and where,
+/// and contains no content of the file.
 class FileError : public std::runtime_error
 {
   public:
@@ -21,14 +22,15 @@ class FileError : public std::runtime_error
 	std::string sqlstate_;
 };
 
-/// The SQLSTATE that PostgreSQL's errcode_for_file_access() has for it; 58030 for all others.
+/// The SQLSTATE that PostgreSQL's errcode_for_file_access() gives for the errno. 58030 for all
+/// others.
 const char *sqlstate_of_errno(int error);
 
-/// Whether it says that there is no such file. Any other error leaves open whether there is one, as
-/// a directory that may not be searched does.
+/// Whether the errno says that the file does not exist. After any other error it is unknown whether
+/// the file exists, for example if a directory must not be searched.
 bool means_gone(int error);
 
-/// what + ": " + the system's message.
+/// An error with the message `what`, ": " and the text of the errno.
 FileError system_error(const std::string &what, int error);
 
 } // namespace etl

@@ -14,7 +14,7 @@ struct Magic
 {
 	std::string_view bytes;
 	const char *name;
-	bool could_be_text = false; ///< then something else than text has to follow
+	bool could_be_text = false; ///< these bytes could be text, so control characters must follow
 	size_t at = 0;
 };
 
@@ -80,8 +80,8 @@ count_controls(std::string_view bytes)
 	return static_cast<size_t>(std::count_if(bytes.begin(), bytes.end(), is_control));
 }
 
-/// Text in 16 or 32 bits a character, with a byte-order mark or, where the first two are of ASCII,
-/// without.
+/// Recognises text with 16 or 32 bits for a character, by a byte-order mark or because the first
+/// two characters are ASCII.
 std::string
 wide_text(std::string_view head)
 {
@@ -101,7 +101,7 @@ wide_text(std::string_view head)
 	return {};
 }
 
-/// Does any of its lines look like a record, or the first one like one that is damaged?
+/// Whether any line looks like a record, or the first line like a damaged record.
 bool
 has_record(std::string_view head)
 {
@@ -128,7 +128,7 @@ has_record(std::string_view head)
 Compression
 compression_of(std::string_view head)
 {
-	// a stream may begin with frames to skip, 0x184D2A50 to 5F
+	// a zstd stream may begin with skippable frames (0x184D2A50 to 0x184D2A5F)
 	const bool skippable = head.size() >= 4 &&
 						   (static_cast<unsigned char>(head[0]) & 0xf0) == 0x50 &&
 						   has_at(head, 1, "\x2a\x4d\x18"sv);
@@ -147,8 +147,8 @@ foreign_format(std::string_view head)
 	for (const Magic &magic : magics)
 		if (has_at(head, magic.at, magic.bytes) && (!magic.could_be_text || controls > 0))
 			return magic.name;
-	// of random bytes one in ten is a control character; of damaged text few are, or a line is
-	// whole
+	// about a tenth of random bytes are control characters, while damaged text has few of them, or
+	// has an intact line
 	const bool begins_with_zeros = has_at(head, 0, "\0\0"sv);
 	if ((begins_with_zeros || controls * 16 > head.size()) && !has_record(head))
 		return "binary data";

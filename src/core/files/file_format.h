@@ -1,4 +1,4 @@
-// What a file is by its first bytes, whatever its name says.
+// Recognises the format of a file by its first bytes, whatever its name is.
 #pragma once
 
 #include <cstddef>
@@ -22,15 +22,16 @@ gzip_if(bool gzip)
 	return gzip ? Compression::gzip : Compression::none;
 }
 
-/// By the magic number that a file begins with.
+/// The compression, by the magic number at the beginning of the file.
 Compression compression_of(std::string_view head);
 
-/// How many bytes of the beginning foreign_format() looks at, where there are as many.
+/// The number of bytes at the beginning of a file that foreign_format() examines.
 constexpr size_t format_head_bytes = 4096;
 
-/// What data is that cannot be text in UTF-8: "bzip2 data", "text in UTF-16", "a PNG image",
-/// "binary data" where it is nothing known. Empty for text, also where some of its lines are
-/// damaged: these are for whoever reads the lines. head: the beginning, decompressed.
+/// A description of data that cannot be UTF-8 text: "bzip2 data", "text in UTF-16", "a PNG image",
+/// or "binary data" if the format is unknown. Empty for text, even if some of its lines are
+/// damaged, because reading the lines will report these. `head` is the decompressed beginning of
+/// the data.
 std::string foreign_format(std::string_view head);
 
 } // namespace etl

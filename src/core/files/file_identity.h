@@ -1,4 +1,4 @@
-// Whether a file is still the one that was read.
+// Recognises whether a file is still the one that was read.
 #pragma once
 
 #include <cstdint>
@@ -6,8 +6,8 @@
 namespace etl
 {
 
-/// What tells whether a file is still the one that was read. Without the device: its number may
-/// change when the machine starts again.
+/// Properties of a file that change when the file is replaced or modified. The device is not one of
+/// them, because its number may change when the machine is restarted.
 struct FileIdentity
 {
 	uint64_t inode = 0, size = 0;

@@ -27,7 +27,7 @@ identity_of(const struct stat &info)
 			static_cast<int64_t>(info.st_mtim.tv_sec) * 1000000000 + info.st_mtim.tv_nsec};
 }
 
-/// Copies what is left to read. False with errno.
+/// Copies the rest of the file. Returns false with errno on error.
 bool
 copy_bytes(int in, int out)
 {
@@ -105,7 +105,7 @@ sync_folder(const std::string &folder)
 	const int fd = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return false;
-	// a file system whose folders can't be synced says EINVAL: there is nothing to wait for
+	// EINVAL means that the file system cannot sync directories, and nothing can be done
 	const bool good = fsync(fd) == 0 || errno == EINVAL;
 	const int error = errno;
 	close(fd);
@@ -119,7 +119,7 @@ sync_parents(const std::string &path)
 	for (size_t slash = path.rfind('/'); slash != std::string::npos && slash > 0;
 		 slash = path.rfind('/', slash - 1))
 		if (!sync_folder(path.substr(0, slash)))
-			return errno == EACCES; // above our own folders there is nothing of ours
+			return errno == EACCES; // directories above pg_etl's own need no sync
 	return true;
 }
 
@@ -137,7 +137,7 @@ sync_parents_of_all(const std::vector<std::string> &paths)
 		for (size_t slash = path.rfind('/'); slash != std::string::npos && slash > 0;
 			 slash = path.rfind('/', slash - 1))
 			if (!folders.insert(path.substr(0, slash)).second)
-				break; // and so are those above it
+				break; // the directories above it are in the set, too
 	for (const std::string &folder : folders)
 		if (!sync_folder(folder) && errno != EACCES)
 			return false;

@@ -1,4 +1,4 @@
-// Writing files that nobody has seen before: new, private, gzipped with ISA-L, on disk when closed.
+// Creates new private files, compresses their contents and syncs them on close.
 
 #include <algorithm>
 #include <cerrno>
@@ -22,7 +22,7 @@ namespace etl
 namespace
 {
 
-/// Lines are collected up to this before they are compressed or written.
+/// Lines are collected up to this size before they are compressed or written.
 constexpr size_t pending_bytes = 256 * 1024;
 constexpr size_t output_bytes = 256 * 1024;
 
@@ -67,7 +67,7 @@ FileWriter::Impl::open(Compression compression)
 		stream->flush = NO_FLUSH;
 		stream->end_of_stream = 0;
 	}
-	// last: a file that exists after an exception would be nobody's
+	// the file is created last, because an exception after this point would leave it behind
 	do
 		fd = beneath::open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOCTTY, 0600);
 	while (fd < 0 && errno == EINTR);
@@ -89,7 +89,7 @@ FileWriter::Impl::write_raw(const void *bytes, size_t size)
 		fail("could not write to file", errno);
 }
 
-/// Compresses where asked to, and writes.
+/// Compresses the bytes if the file is compressed, and writes them.
 void
 FileWriter::Impl::put(std::string_view bytes, bool last)
 {
@@ -149,7 +149,7 @@ FileWriter::Impl::close()
 		fail("could not fsync file", errno);
 	const int closing = fd;
 	fd = -1;
-	// Linux has closed it even when a signal interrupted that
+	// Linux closes the descriptor even if a signal interrupts close()
 	if (::close(closing) != 0 && errno != EINTR)
 	{
 		const int error = errno;

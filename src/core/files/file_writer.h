@@ -1,4 +1,4 @@
-// A new file, written and synced.
+// Creates and syncs a new file.
 #pragma once
 
 #include <string>
@@ -10,9 +10,9 @@
 namespace etl
 {
 
-/// Writes bytes to a new file (O_EXCL, mode 0600), compressed (gzip: ISA-L level 1; zstd: level 3),
-/// and syncs it on close. Throws FileError: 58P02 when the name is taken, 58P01, 42501, 53100 (disk
-/// full), 58030.
+/// Writes bytes to a new file (O_EXCL, mode 0600), compressed with gzip (ISA-L, level 1) or zstd
+/// (level 3), and syncs it in close(). Throws FileError: 58P02 if the file exists, 58P01, 42501,
+/// 53100 (disk full) or 58030.
 class FileWriter
 {
   public:
@@ -23,12 +23,13 @@ class FileWriter
 	FileWriter &operator=(const FileWriter &) = delete;
 
 	void write(std::string_view bytes);
-	/// Flushes, fsyncs and closes.
+	/// Writes all buffered bytes, syncs and closes the file.
 	void close();
-	/// Writes what is collected: nothing more comes.
+	/// Writes all buffered bytes and ends the compressed stream. write() must not be called any
+	/// more.
 	void finish();
-	/// After finish(): hands the open file over to the caller, who syncs and closes it (GroupSync)
-	/// and removes it when that fails.
+	/// Call after finish(): gives the open file to the caller, who syncs and closes it (GroupSync)
+	/// and removes it if that fails.
 	int release();
 
   private:

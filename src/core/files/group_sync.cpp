@@ -14,7 +14,7 @@ namespace etl
 namespace
 {
 
-/// Files whose fsyncs are begun together, and how many of them wait at a time.
+/// The number of files whose sync is started together, and the number of threads that sync.
 constexpr size_t group_size = 64;
 constexpr size_t max_threads = 8;
 
@@ -56,7 +56,7 @@ void
 GroupSync::add(int fd, size_t file)
 {
 #ifdef SYNC_FILE_RANGE_WRITE
-	// begin: the file gets its blocks now, and one commit of the journal will serve many files
+	// the file system allocates blocks now, so that one commit of its journal serves many files
 	(void)sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
 #endif
 	std::unique_lock lock(mutex_);
@@ -66,7 +66,7 @@ GroupSync::add(int fd, size_t file)
 		close(fd);
 		return;
 	}
-	group_.push_back({fd, file}); // reserved: takes no memory
+	group_.push_back({fd, file}); // the capacity is reserved, so this does not allocate memory
 	++unsynced_;
 	if (group_.size() == group_size)
 		hand_over();
@@ -79,7 +79,7 @@ GroupSync::flush()
 	hand_over();
 }
 
-/// With the mutex held.
+/// The mutex must be locked.
 void
 GroupSync::hand_over()
 {
@@ -95,7 +95,7 @@ GroupSync::wait(std::chrono::milliseconds time)
 	return done_.wait_for(lock, time, [&] { return unsynced_ == 0; });
 }
 
-/// A syncing thread.
+/// The function that each syncing thread runs.
 void
 GroupSync::work()
 {
@@ -116,7 +116,7 @@ GroupSync::work()
 		} while (result != 0 && error == EINTR);
 		if (result != 0)
 			failed_(file.file, system_error("could not fsync file", error));
-		// Linux has closed it even when a signal interrupted that
+		// Linux closes the descriptor even if a signal interrupts close()
 		if (close(file.fd) != 0 && errno != EINTR && result == 0)
 			failed_(file.file, system_error("could not close file", errno));
 		lock.lock();

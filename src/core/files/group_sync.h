@@ -1,5 +1,5 @@
-// Threads that sync files many at a time, because that is what a journal is good at: 64 files whose
-// fsyncs wait together cost little more than one.
+// Syncs many files at the same time. The journal of a file system handles this well: 64 fsyncs that
+// wait together take little longer than one.
 #pragma once
 
 #include <chrono>
@@ -21,21 +21,24 @@ class GroupSync
 	/// Called in a syncing thread when a file could not be synced or closed.
 	using Failed = std::function<void(size_t file, const FileError &error)>;
 
-	/// files: how many there will be, as far as that is known; it takes no more threads than that.
+	/// `files` is the expected number of files, if known. There are not more threads than files.
 	explicit GroupSync(Failed failed, size_t files = SIZE_MAX);
-	/// stop()
+	/// Calls stop().
 	~GroupSync();
 	GroupSync(const GroupSync &) = delete;
 	GroupSync &operator=(const GroupSync &) = delete;
 
-	/// Takes over the descriptor of a file that is written, and begins to put it on the disk. Waits
-	/// while many files wait, because each holds a descriptor. Closes it unsynced after stop().
+	/// Takes over the descriptor of a written file and starts writing it to disk. Blocks while many
+	/// files wait, because each of them needs a descriptor. After stop() the file is closed without
+	/// sync.
 	void add(int fd, size_t file);
-	/// Nothing comes for now: those that wait for others are synced.
+	/// Syncs the files that wait for a group to become full. Call it when no more files come for
+	/// now.
 	void flush();
-	/// Waits up to that long; true when all that was added is synced, or has failed.
+	/// Waits at most `time`. Returns true if all added files are synced or have failed.
 	bool wait(std::chrono::milliseconds time);
-	/// Gives up what is not synced yet and joins the threads. True when there was none.
+	/// Gives up the files that are not synced yet and joins the threads. Returns true if there were
+	/// none.
 	bool stop();
 
   private:
@@ -50,7 +53,7 @@ class GroupSync
 		int fd;
 		size_t file;
 	};
-	std::vector<Waiting> group_; ///< not yet handed to the threads
+	std::vector<Waiting> group_; ///< not passed to the threads yet
 	std::deque<Waiting> to_sync_;
 	size_t unsynced_ = 0;
 	bool stopping_ = false;

@@ -59,7 +59,7 @@ GzipHeader::step_part(uint8_t byte)
 				return State::damaged;
 			flags_ = byte;
 		}
-		// time (4 bytes), extra flags and operating system tell us nothing
+		// the time (4 bytes), the extra flags and the operating system are not needed
 		return ++count_ == 10 ? go_to(Part::extra_length) : State::reading;
 	case Part::extra_length:
 		extra_ |= static_cast<uint32_t>(byte) << (8 * count_);

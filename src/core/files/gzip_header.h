@@ -1,4 +1,4 @@
-// A gzip member's header (RFC 1952 section 2.3), byte by byte.
+// Reads the header of a gzip member (RFC 1952, section 2.3).
 #pragma once
 
 #include <cstdint>
@@ -6,16 +6,16 @@
 namespace etl
 {
 
-/// Takes a header's bytes one at a time, wherever the buffers that hold them begin and end.
+/// Takes the bytes of a header one at a time, so that it may span several buffers.
 class GzipHeader
 {
   public:
 	enum class State
 	{
 		reading,
-		complete,    ///< the byte was the header's last one
+		complete,    ///< the byte was the last one of the header
 		not_gzip,    ///< wrong magic number
-		unsupported, ///< another compression method than deflate
+		unsupported, ///< a compression method other than deflate
 		damaged      ///< reserved flags, or a wrong header checksum
 	};
 	State step(uint8_t byte);
@@ -31,13 +31,13 @@ class GzipHeader
 		checksum,
 		end
 	};
-	/// The first part from `part` on that the flags announce.
+	/// The first part from `part` on that the flags say is present.
 	Part next_part(Part part) const;
 	State step_part(uint8_t byte);
 
 	Part part_ = Part::fixed;
 	uint8_t flags_ = 0;
-	uint32_t count_ = 0; ///< bytes of this part so far
+	uint32_t count_ = 0; ///< number of bytes of this part so far
 	uint32_t extra_ = 0, checksum_ = 0;
 	uint32_t crc_ = 0;
 };

@@ -1,8 +1,8 @@
-// path_inside() asks twice: whether some directory above the path is the very directory, which
-// answers for every spelling and for bind mounts of the directory itself; and whether both lie in
-// one file system, one below the other, which answers for bind mounts of a directory inside it: its
-// parents cannot be seen through the mount, but /proc/self/mountinfo says where in the file system
-// it is.
+// path_inside() makes two checks. First it compares each directory above the path with the given
+// directory, which recognises every way of writing it and bind mounts of it. Then it checks whether
+// both are in the same file system, one below the other. This recognises bind mounts of a directory
+// further down, whose parents cannot be seen through the mount: /proc/self/mountinfo says where in
+// the file system such a mount is.
 #include "core/files/inside.h"
 
 #include <cerrno>
@@ -20,7 +20,7 @@ namespace etl
 namespace
 {
 
-/// What is above the last step of an absolute path; empty above "/".
+/// An absolute path without its last step. Empty for "/".
 std::string
 parent_of(const std::string &path)
 {
@@ -30,7 +30,7 @@ parent_of(const std::string &path)
 	return slash == 0 ? "/" : path.substr(0, slash);
 }
 
-/// Both absolute and resolved.
+/// Whether the path is the directory or below it. Both must be absolute and resolved.
 bool
 is_below(const std::string &path, const std::string &directory)
 {
@@ -38,7 +38,7 @@ is_below(const std::string &path, const std::string &directory)
 	return path == directory || path.compare(0, prefix.size(), prefix) == 0;
 }
 
-/// What of a path is_below() the directory.
+/// The part of the path after the directory, if is_below() is true.
 std::string
 rest_below(const std::string &path, const std::string &directory)
 {
@@ -47,7 +47,7 @@ rest_below(const std::string &path, const std::string &directory)
 	return path.substr(directory == "/" || directory.empty() ? 1 : directory.size() + 1);
 }
 
-/// Where a path is in its file system.
+/// The position of a path in its file system.
 struct Location
 {
 	std::string file_system; ///< "major:minor"
@@ -71,8 +71,8 @@ unescaped(const std::string &text)
 	return out;
 }
 
-/// From the mount that is nearest above the path; of several on one point the last one covers the
-/// others.
+/// Uses the nearest mount point above the path. Of several mounts on one point, the last one hides
+/// the others.
 Location
 location_of(const std::string &path, const std::string &mounts)
 {

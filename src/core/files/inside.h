@@ -1,4 +1,4 @@
-// Whether a path lies in a directory, however either of them is spelled.
+// Determines whether a path is inside a directory, however the two are written.
 #pragma once
 
 #include <optional>
@@ -7,17 +7,18 @@
 namespace etl
 {
 
-/// The path with links, "." and ".." resolved; of a file that does not exist, its directory's with
-/// the name added. Empty with errno where even that directory does not exist or cannot be entered.
+/// The path with links, "." and ".." resolved. For a file that does not exist, the resolved path of
+/// its directory and the name. Empty with errno if the directory does not exist either or cannot be
+/// entered.
 std::string resolved_path(const std::string &path);
 
-/// Whether the path is the directory or lies below it. Directories are the same when device and
-/// inode are, so that links, double slashes, ".." and bind mounts (also of a directory further
-/// down) hide nothing. A path that does not exist is where it would be made. False when that cannot
-/// be told, because one of them cannot be reached.
+/// Whether the path is the directory or below it. Directories are compared by device and inode, so
+/// links, double slashes, ".." and bind mounts (also of a directory further down) are recognised. A
+/// path that does not exist counts as the place where it would be created. Also false if this
+/// cannot be determined because one of the two cannot be reached.
 bool is_inside(const std::string &path, const std::string &directory);
 
-/// Where in the directory the path lies, "" for the directory itself; nothing where is_inside() is
+/// The path relative to the directory; "" for the directory itself. Nothing if is_inside() is
 /// false.
 std::optional<std::string> path_inside(const std::string &path, const std::string &directory);
 

@@ -17,11 +17,11 @@ namespace etl
 namespace
 {
 
-/// What <linux/magic.h> does not have.
+/// Constants that <linux/magic.h> does not have.
 constexpr unsigned lustre_magic = 0x0BD00BD0, gfs2_magic = 0x01161970, gpfs_magic = 0x47504653;
 
-/// A file system that other machines write to, or whose leases mean something else: NFS and CIFS
-/// refuse a lease with EAGAIN where the server has not granted a delegation.
+/// Whether other machines may write to the file system, or its leases have another meaning: NFS and
+/// CIFS refuse a lease with EAGAIN if the server has not granted a delegation.
 bool
 is_shared(int fd)
 {
@@ -51,7 +51,8 @@ is_young(int64_t modified_ns, int64_t seconds)
 Writers
 writers_of(int fd)
 {
-	// a lease that is broken sends SIGIO, which ends a process: this one is ignored by default
+	// A broken lease sends SIGIO, which ends a process. SIGWINCH is sent instead, because it is
+	// ignored by default.
 	if (fcntl(fd, F_SETSIG, SIGWINCH) != 0)
 		return Writers::unknown;
 	const bool granted = fcntl(fd, F_SETLEASE, F_RDLCK) == 0;

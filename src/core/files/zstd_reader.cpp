@@ -45,7 +45,7 @@ ZstdReader::step(std::string_view &input, char *out, size_t size, size_t &done)
 	}
 	input.remove_prefix(in.pos);
 	done = to.pos;
-	// called once more behind the end of a frame, it asks for the next one's header
+	// after the end of a frame a further call returns the size of the next header, so it is ignored
 	if (in.pos > 0 || to.pos > 0)
 		hint_ = hint;
 	return true;
@@ -63,7 +63,7 @@ ZstdReader::feed(std::string_view input, const std::function<void(std::string_vi
 			return false;
 		if (out.pos > 0)
 			sink({buffer_.data(), out.pos});
-		// a full buffer may leave output behind
+		// if the output buffer is full, there may be more output
 		if (in.pos == in.size && out.pos < out.size)
 			return true;
 	}

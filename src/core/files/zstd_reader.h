@@ -1,4 +1,4 @@
-// Zstandard (RFC 8878), through libzstd.
+// Decompression of Zstandard (RFC 8878) with libzstd.
 #pragma once
 
 #include <cstdint>
@@ -14,28 +14,30 @@ namespace etl
 class ZstdReader
 {
   public:
-	/// Largest window that a stream may ask for, as a power of two: 128 MB.
+	/// The largest window that a stream may use, as a power of two: 128 MB.
 	static constexpr int max_window_log = 27;
 
-	/// The whole of a small block into out (cleared first); false when it is damaged or larger than
-	/// limit.
+	/// Decompresses a whole small block into `out`, which is cleared first. Returns false if the
+	/// block is damaged or larger than `limit`.
 	static bool decompress_block(std::string_view input, size_t limit, std::string &out);
 
-	/// window_log: the largest window that this stream may ask for. Throws std::bad_alloc.
+	/// `window_log` is the largest window that this stream may use, as a power of two. Throws
+	/// std::bad_alloc.
 	explicit ZstdReader(int window_log = max_window_log);
 	~ZstdReader();
 	ZstdReader(const ZstdReader &) = delete;
 	ZstdReader &operator=(const ZstdReader &) = delete;
 
-	/// Feeds compressed bytes; decompressed ones go to sink in pieces. False when they are damaged.
+	/// Decompresses `input` and passes the output to `sink` piecewise. Returns false if the input
+	/// is damaged.
 	bool feed(std::string_view input, const std::function<void(std::string_view)> &sink);
-	/// Takes of input what it needs to make at most size bytes, which go to out; done: how many
-	/// they are. False when it is damaged. Nothing taken and nothing made: all that came is
-	/// decompressed.
+	/// Decompresses at most `size` bytes to `out` and sets `done` to their number. Removes the
+	/// bytes that it has used from `input`. Returns false if the input is damaged. If no byte was
+	/// used and none was produced, all input so far is decompressed.
 	bool step(std::string_view &input, char *out, size_t size, size_t &done);
-	/// Was it refused because it asks for a larger window?
+	/// Whether the input was refused because it needs a larger window.
 	bool window_too_large() const { return window_too_large_; }
-	/// Did the input end at the end of a frame?
+	/// Whether the input ended at the end of a frame.
 	bool at_frame_end() const { return hint_ == 0; }
 
   private:

@@ -1,4 +1,4 @@
-// Writing Zstandard (RFC 8878): used where a file that came so is written anew.
+// Compression with Zstandard (RFC 8878), for rewriting files that were delivered in this format.
 #pragma once
 
 #include <functional>
@@ -19,8 +19,8 @@ class ZstdWriter
 	ZstdWriter(const ZstdWriter &) = delete;
 	ZstdWriter &operator=(const ZstdWriter &) = delete;
 
-	/// Compresses bytes into one frame with a checksum, which ends with the last ones. False when
-	/// that fails.
+	/// Compresses the bytes into one frame with a checksum, which ends when `last` is true. Returns
+	/// false on error.
 	bool put(std::string_view bytes, bool last, const std::function<void(std::string_view)> &sink);
 
   private:

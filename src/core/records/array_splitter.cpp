@@ -15,7 +15,7 @@ namespace etl
 namespace
 {
 
-/// Nothing that is nested deeper than this is a record; brackets beyond are only counted.
+/// A record is never nested deeper than this. Brackets beyond this depth are only counted.
 constexpr size_t told_apart = 2 * Document::max_depth;
 
 bool
@@ -24,7 +24,7 @@ is_structure(char c)
 	return c == '"' || c == ',' || c == '{' || c == '}' || c == '[' || c == ']';
 }
 
-/// Not 0 when a byte of word is c.
+/// Not 0 if a byte of `word` is `c`.
 uint64_t
 has_byte(uint64_t word, char c)
 {
@@ -33,7 +33,7 @@ has_byte(uint64_t word, char c)
 	return (x - ones) & ~x & (ones << 7);
 }
 
-/// Runs over bytes of a string that mean nothing, eight at a time.
+/// Skips bytes of a string that have no special meaning, eight at a time.
 size_t
 skip_plain(std::string_view text, size_t i)
 {
@@ -63,8 +63,8 @@ ArraySplitter::open(char c)
 	objects_ += c == '{';
 }
 
-/// Closes the innermost bracket of its kind with all that is open inside it; a closing bracket
-/// that nothing waits for is left to the parser.
+/// Closes the innermost open bracket of this kind and everything that is open inside it. A closing
+/// bracket without an open one is left to the parser.
 void
 ArraySplitter::close(char c)
 {
@@ -97,13 +97,13 @@ ArraySplitter::begin_element(size_t i)
 	deeper_ = 0;
 }
 
-/// The element's text ends at that offset of the file; chunk_end is how much of the chunk has been
-/// looked at.
+/// The text of the element ends at the offset `end` of the file. chunk_end is how much of the chunk
+/// has been read.
 void
 ArraySplitter::end_element(uint64_t end, size_t chunk_end)
 {
 	RawRecord record{"", ++elements_, false};
-	// however many in a row are missing, it is one thing that is wrong
+	// several empty elements in a row are reported as one
 	if (at_ != At::element && std::exchange(in_gap_, true))
 		return;
 	if (at_ == At::element)
@@ -133,7 +133,7 @@ ArraySplitter::end_element(uint64_t end, size_t chunk_end)
 	buffer_.clear();
 }
 
-/// A byte outside strings that is no white space.
+/// Handles a byte that is outside strings and not white space.
 void
 ArraySplitter::structure(char c, size_t i)
 {
@@ -146,7 +146,7 @@ ArraySplitter::structure(char c, size_t i)
 		in_string_ = true;
 		break;
 	case '{':
-		// where a name should be: the element before lost its closing bracket
+		// a '{' where a name should be means that the previous element has lost its closing bracket
 		if (in_element_object() && deeper_ == 0 &&
 			(previous_ == ',' || (line_begins_ && previous_ != ':')))
 		{
@@ -210,7 +210,7 @@ ArraySplitter::feed(std::string_view chunk)
 					in_string_ = false;
 				if (chunk[i] == '\n')
 				{
-					// no string of JSON goes on over a line feed: it was not closed
+					// a JSON string cannot contain a line feed, so the string was not closed
 					line_begins_ = true;
 					end_ = offset_ + i;
 					++i;
@@ -223,10 +223,10 @@ ArraySplitter::feed(std::string_view chunk)
 		if (is_space(c))
 			line_begins_ |= c == '\n';
 		else if (at_ == At::start)
-			at_ = At::between; // the array's own bracket
+			at_ = At::between; // the opening bracket of the array
 		else if (at_ == At::element && !is_structure(c))
 		{
-			// a number, true, false, null, or nonsense
+			// a number, true, false, null, or invalid text
 			previous_ = c;
 			line_begins_ = false;
 			end_ = offset_ + i + 1;

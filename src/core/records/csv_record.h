@@ -1,5 +1,5 @@
-// CSV as PostgreSQL's COPY writes it (RFC 4180, an empty field without quotes is null), record by
-// record.
+// Reads and writes records of CSV as PostgreSQL's COPY does (RFC 4180; an empty field without
+// quotes is null).
 #pragma once
 
 #include <functional>
@@ -17,13 +17,13 @@ struct CsvRecord
 	std::vector<std::optional<std::string>> fields;
 };
 
-/// Splits a stream. A line end within quotes belongs to its field.
+/// Splits a stream into records. A line end between quotes belongs to its field.
 class CsvSplitter
 {
   public:
 	explicit CsvSplitter(std::function<void(const CsvRecord &)> visit) : visit_(std::move(visit)) {}
 	void feed(std::string_view bytes);
-	/// What is left, where the last record has no line end.
+	/// Delivers the last record if it has no line end.
 	void finish();
 
   private:
@@ -34,11 +34,12 @@ class CsvSplitter
 	std::string raw_, field_;
 	CsvRecord record_;
 	bool quoted_ = false; ///< the field has quotes
-	bool inside_ = false; ///< and this is between them
-	bool quote_ = false;  ///< the last character was a quote between them: its end, or half of two
+	bool inside_ = false; ///< the current position is between the quotes
+	bool quote_ = false;  ///< the last character was a quote between quotes: the end of the field,
+						  ///< or the first of two
 };
 
-/// Appends a field, quoted where it must be; null is nothing.
+/// Appends a field, with quotes if it needs them. A null field appends nothing.
 void append_csv_field(std::string &out, const std::optional<std::string> &field);
 
 } // namespace etl

@@ -1,4 +1,4 @@
-// date=YYYY-MM-DD/hour=H: the partition folders of the raw folder.
+// Reads date=YYYY-MM-DD/hour=H, the partition directories of the raw directory.
 
 #include <chrono>
 
@@ -19,7 +19,7 @@ take(std::string_view &text, std::string_view expected)
 	return true;
 }
 
-/// Takes between least and most decimal digits.
+/// Takes at least `least` and at most `most` decimal digits.
 bool
 take_digits(std::string_view &text, size_t least, size_t most, int &value)
 {
@@ -56,7 +56,7 @@ parse_partition(std::string_view path)
 		!take_digits(path, 2, 2, p.month) || !take(path, "-") || !take_digits(path, 2, 2, p.day) ||
 		!take(path, "/hour=") || !take_digits(path, 1, 2, p.hour) || !take(path, "/"))
 		return std::nullopt;
-	// what is left is the file's name: in no deeper folder, and one that a file can have
+	// the rest is the name of the file, which is not in a deeper directory and must be a valid name
 	if (path.empty() || path == "." || path == ".." ||
 		path.find_first_of(std::string_view("/\0", 2)) != std::string_view::npos)
 		return std::nullopt;

@@ -1,4 +1,4 @@
-// The partition that a staged file stands in, as its path tells it.
+// The partition of a staged file, as its path gives it.
 #pragma once
 
 #include <cstdint>
@@ -8,16 +8,17 @@
 namespace etl
 {
 
-/// date=YYYY-MM-DD/hour=H[H] of a path relative to the raw folder.
+/// The date and hour in date=YYYY-MM-DD/hour=H[H], relative to the raw directory.
 struct Partition
 {
 	int year = 0, month = 0, day = 0, hour = 0;
-	/// Days since 2000-01-01, PostgreSQL's date epoch.
+	/// Days since 2000-01-01, the epoch of PostgreSQL's type date.
 	int32_t pg_date() const;
 };
 
-/// Reads "date=2020-01-31/hour=07/name" (hour=7 too; the file stands directly in the hour folder).
-/// nullopt when it is no partition: another shape, 2020-13-01, 30 February, hour 24.
+/// Reads "date=2020-01-31/hour=07/name" (also hour=7). The file must be directly in the directory
+/// of the hour. Returns nothing if the path has another form or an invalid date or hour
+/// (2020-13-01, 30 February, hour 24).
 std::optional<Partition> parse_partition(std::string_view relative_path);
 
 } // namespace etl

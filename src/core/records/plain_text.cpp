@@ -22,7 +22,7 @@ hex_digit(char c)
 								  : -1;
 }
 
-/// The four hexadecimal digits after "\u", -1 when there are none.
+/// The value of four hexadecimal digits at `at`, or -1.
 int32_t
 escaped_unit(std::string_view text, size_t at)
 {
@@ -69,7 +69,7 @@ without_escapes(std::string_view text)
 				i += 10;
 				continue;
 			}
-		// a line feed and the like part words; a quote or slash stands for itself
+		// an escaped control character separates words; an escaped quote or slash stands for itself
 		out += std::strchr("nrtbf", c) != nullptr ? ' ' : c;
 	}
 	return out;
@@ -98,7 +98,7 @@ without_percents(std::string_view text)
 namespace
 {
 
-/// Where the ten decimal digits of each script begin (general category Nd, Unicode 14).
+/// The first of the ten decimal digits of each script (general category Nd, Unicode 14).
 constexpr uint32_t zeros[] = {
 	0x660,   0x6f0,   0x7c0,   0x966,   0x9e6,   0xa66,   0xae6,   0xb66,   0xbe6,   0xc66,
 	0xce6,   0xd66,   0xde6,   0xe50,   0xed0,   0xf20,   0x1040,  0x1090,  0x17e0,  0x1810,
@@ -114,7 +114,7 @@ is_between(uint32_t c, uint32_t first, uint32_t last)
 	return c >= first && c <= last;
 }
 
-/// Zero-width characters, soft hyphens, marks of direction and variation, the byte order mark.
+/// Zero-width characters, soft hyphens, marks of direction and variation, and the byte order mark.
 bool
 is_unseen(uint32_t c)
 {
@@ -129,7 +129,7 @@ is_dash(uint32_t c)
 	return is_between(c, 0x2010, 0x2015) || c == 0x2212 || c == 0xfe58 || c == 0xfe63;
 }
 
-/// Blanks, and punctuation and signs that part words as a comma does.
+/// Blanks, and punctuation and signs that separate words.
 bool
 is_parting(uint32_t c)
 {
@@ -143,7 +143,7 @@ is_parting(uint32_t c)
 uint32_t
 plain(uint32_t c)
 {
-	// full-width ASCII, its digits included
+	// full-width ASCII with its digits
 	if (is_between(c, 0xff01, 0xff5e))
 		return c - 0xff01 + '!';
 	const uint32_t *const after = std::upper_bound(std::begin(zeros), std::end(zeros), c);

@@ -1,5 +1,5 @@
-// Text as a person reads it: in which an identifier may stand escaped, with digits of another
-// script or with blanks that are no spaces.
+// Text in the form in which a person reads it. An identifier in a text may be escaped, may have
+// digits of another script, or may contain blanks other than spaces.
 #pragma once
 
 #include <string>
@@ -8,20 +8,20 @@
 namespace etl
 {
 
-/// JSON's escapes (RFC 8259 section 7) undone once, as far as they can be told in a text that may
-/// be no JSON; lone surrogates are left alone.
+/// Decodes JSON escapes (RFC 8259, section 7) once, as far as they can be recognised in a text that
+/// may not be JSON. Lone surrogates are not changed.
 std::string without_escapes(std::string_view text);
 
-/// Percent-encoding (RFC 3986 section 2.1) undone.
+/// Decodes percent-encoding (RFC 3986, section 2.1).
 std::string without_percents(std::string_view text);
 
-/// Decimal digits of every script and full-width characters as ASCII has them, dashes as hyphens,
-/// blanks and punctuation of every kind as spaces; characters that nobody sees are left out.
+/// Replaces decimal digits of every script and full-width characters with ASCII, dashes with
+/// hyphens, and blanks and punctuation of every kind with spaces. Removes invisible characters.
 std::string plain_characters(std::string_view text);
 
-/// Calls found(reading) for the text as it is and for what it becomes when escapes are undone
-/// (thrice: JSON inside a JSON string inside a text that is no JSON), characters made plain and
-/// percents decoded, until it returns true; returns that.
+/// Calls found(reading) until it returns true, and returns whether it did. The readings are the
+/// text as it is and with escapes decoded up to three times (JSON in a JSON string in a text that
+/// is not JSON), each also with plain characters, and finally with percent-encoding decoded.
 template <typename Found>
 bool
 any_reading(std::string_view text, Found &&found)

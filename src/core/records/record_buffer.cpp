@@ -10,7 +10,7 @@ namespace
 
 constexpr size_t beginning_bytes = 1024;
 
-/// Bytes that the UTF-8 sequence wants that begins with lead; 0 when none begins with it.
+/// The number of bytes of a UTF-8 sequence that begins with `lead`. 0 if no sequence does.
 size_t
 sequence_size(uint8_t lead)
 {
@@ -45,7 +45,7 @@ RecordBuffer::append(std::string_view part)
 {
 	total_ += part.size();
 	part = part.substr(0, limit_ - bytes_.size());
-	// grows as strings do, but not beyond the limit
+	// the capacity doubles as for any string, but does not exceed the limit
 	const size_t need = bytes_.size() + part.size();
 	if (need > bytes_.capacity())
 		bytes_.reserve(std::max(need, std::min(limit_, bytes_.capacity() * 2)));
@@ -85,7 +85,7 @@ put_on_one_line(std::string &text)
 				from += 2;
 				continue;
 			}
-			// the array splitter, too, takes a string as ended with its line
+			// as in the array splitter, a string ends with its line
 			in_string = c != '"' && c != '\n';
 			text[to++] = c == '\n' ? '\t' : c;
 			++from;

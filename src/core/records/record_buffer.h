@@ -1,4 +1,4 @@
-// What the splitters hold of a record that is not wholly inside one chunk.
+// Holds the part of a record that is not inside the current chunk.
 #pragma once
 
 #include <algorithm>
@@ -9,10 +9,10 @@
 namespace etl
 {
 
-/// Bytes of a text up to its last non-blank one.
+/// The size of the text up to its last character that is not white space.
 size_t trimmed_size(std::string_view text);
 
-/// Takes a record's bytes as they come and keeps no more than a record may have.
+/// Collects the bytes of a record, and keeps at most as many as a record may have.
 class RecordBuffer
 {
   public:
@@ -25,7 +25,7 @@ class RecordBuffer
 		total_ = 0;
 	}
 	bool empty() const { return total_ == 0; }
-	/// Bytes appended, kept or not.
+	/// The number of bytes that were appended, including those that were not kept.
 	uint64_t total() const { return total_; }
 	std::string &bytes() { return bytes_; }
 
@@ -35,13 +35,14 @@ class RecordBuffer
 	std::string bytes_;
 };
 
-/// What is kept of a record that is too long: enough to recognise it by, cut between two
-/// characters.
+/// The beginning of a record that is too long, enough to recognise the record. The text is cut
+/// between two characters.
 std::string_view beginning(std::string_view text, size_t max_record_size);
 
-/// Puts a value that spans lines on one, in place: white space outside strings goes (one blank
-/// stays where it parts two tokens: 1 and 2 must not become 12). A raw line feed inside a string,
-/// which JSON forbids, becomes a tab, which it forbids too: the value stays as bad as it was.
+/// Puts a value that spans lines on one line, in place. White space outside strings is removed; one
+/// blank stays where it separates two tokens, because 1 and 2 must not become 12. A line feed
+/// inside a string, which JSON forbids, becomes a tab, which JSON forbids too, so the value stays
+/// invalid.
 void put_on_one_line(std::string &text);
 
 } // namespace etl

@@ -1,4 +1,4 @@
-// Staged bytes to records: JSON Lines, and telling the kinds of whole-JSON files apart.
+// Splits staged bytes into JSON Lines, and recognises the kind of a whole-JSON file.
 
 #include <cstring>
 
@@ -23,8 +23,8 @@ struct RecordSplitter::Impl
 	enum class Mode : uint8_t
 	{
 		mark,    ///< in what may be a byte-order mark
-		blank,   ///< before the first byte that is no white space
-		holding, ///< in what may be a whole value: bytes are held until it is told
+		blank,   ///< before the first byte that is not white space
+		holding, ///< in what may be a whole value: bytes are buffered until the kind is known
 		lines,
 		array
 	};
@@ -34,13 +34,13 @@ struct RecordSplitter::Impl
 	const Sink sink;
 
 	Mode mode = Mode::mark;
-	size_t mark_bytes = 0; ///< of the byte-order mark seen
-	uint64_t offset = 0;   ///< of the current chunk in the file
+	size_t mark_bytes = 0; ///< bytes of the byte-order mark so far
+	uint64_t offset = 0;   ///< offset of the current chunk in the file
 
 	// lines
 	uint64_t line = 1;
-	RecordBuffer partial;     ///< a line's part in earlier chunks, without leading blanks
-	uint64_t partial_end = 0; ///< bytes of it up to the last non-blank one
+	RecordBuffer partial;     ///< the part of a line in earlier chunks, without leading blanks
+	uint64_t partial_end = 0; ///< size of `partial` up to its last byte that is not blank
 
 	// holding
 	FirstValue first;
@@ -108,7 +108,7 @@ RecordSplitter::Impl::mark(std::string_view chunk)
 	{
 		if (chunk.empty())
 			return;
-		// it was none: those bytes are content
+		// this was not a byte-order mark, so its bytes are content
 		mode = Mode::blank;
 		feed(byte_order_mark.substr(0, mark_bytes));
 	}
@@ -138,13 +138,13 @@ RecordSplitter::Impl::blank(std::string_view chunk)
 	feed(chunk);
 }
 
-/// What the file turns out to be with this byte; holding when that is still open.
+/// The kind of the file after this byte; `holding` if it is not known yet.
 RecordSplitter::Impl::Mode
 RecordSplitter::Impl::told(char c)
 {
 	const FirstValue::State state = first.step(c);
-	// nothing but a value that ends the file can follow a complete first line, and the array that
-	// was no such line is one of records
+	// After a complete first line only one kind of file is not JSON Lines: an array on the only
+	// line of the file. An incomplete first line with '[' begins an array of records.
 	const Mode otherwise = first_bracket == '[' && !second_line ? Mode::array : Mode::lines;
 	if (state == FirstValue::State::bad)
 		return otherwise;

@@ -46,7 +46,7 @@ FirstValue::structure(char c)
 		if (!open_.empty() &&
 			(open_.back() == '{' ? previous_ != ':' : previous_ != '[' && previous_ != ','))
 			return State::bad;
-		// a Document refuses it anyway
+		// a Document would refuse a deeper value
 		if (open_.size() > Document::max_depth)
 			return State::bad;
 		open_ += c;

@@ -1,4 +1,4 @@
-// Finds out how far a value that begins with a bracket reaches, without parsing it.
+// Finds the end of a value that begins with a bracket, without parsing it.
 #pragma once
 
 #include <string>
@@ -6,17 +6,17 @@
 namespace etl
 {
 
-/// Follows brackets and strings. Stricter than counting: a container where none can stand is seen,
-/// too, so that the first line of a JSON Lines file that lost its end is told from the first line
-/// of a value over several lines by the very next line.
+/// Follows brackets and strings. It also notices an object or array in a position where none is
+/// allowed. So it recognises a truncated first line of a JSON Lines file already at the next line,
+/// and does not take it for the beginning of a value over several lines.
 class FirstValue
 {
   public:
 	enum class State
 	{
 		open,
-		complete, ///< all brackets closed, and only white space since
-		bad ///< brackets that don't match, a line feed in a string, or something after the end
+		complete, ///< all brackets are closed, and only white space followed
+		bad       ///< brackets that do not match, a line feed in a string, or a byte after the end
 	};
 	State step(char c);
 	State state() const { return state_; }
@@ -26,8 +26,8 @@ class FirstValue
 
 	State state_ = State::open;
 	bool in_string_ = false, escaped_ = false;
-	char previous_ = 0; ///< last byte that was no white space
-	std::string open_;  ///< brackets
+	char previous_ = 0; ///< last byte that was not white space
+	std::string open_;  ///< open brackets
 };
 
 } // namespace etl

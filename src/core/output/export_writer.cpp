@@ -22,9 +22,9 @@ namespace
 
 constexpr size_t buffer_size = 1 << 20;
 
-/// Takes COPY's binary framing off: signature, flags and extension length (19 bytes), then for each
-/// row a field count (2 bytes) and a length (4 bytes) with the field, then -1 as field count. A
-/// stream may hold several COPYs, one after the other.
+/// Removes the framing of COPY's binary format: signature, flags and extension length (19 bytes);
+/// then for each row a field count (2 bytes) and a length (4 bytes) with the field; then -1 as
+/// field count. A stream may contain the output of several COPY commands.
 class BinaryFraming
 {
   public:
@@ -152,8 +152,9 @@ ExportWriter::start(const std::string &path, bool gzip, Framing framing)
 	if (pipe2(ends, O_CLOEXEC) != 0)
 		throw FileError(sqlstate::io_error,
 						std::string("could not make a pipe: ") + std::strerror(errno));
-	(void)fcntl(ends[1], F_SETPIPE_SZ, buffer_size); // fewer switches; the default works too
-	(void)fcntl(ends[0], F_SETFL, O_NONBLOCK);       // the thread waits in poll(), see read_some()
+	// needs fewer context switches; the default size works too
+	(void)fcntl(ends[1], F_SETPIPE_SZ, buffer_size);
+	(void)fcntl(ends[0], F_SETFL, O_NONBLOCK); // the thread waits in poll(), see read_some()
 	{
 		const std::lock_guard lock(mutex_);
 		jobs_.push_back({ends[0], path, gzip, framing});
@@ -213,8 +214,8 @@ ExportWriter::work()
 	}
 }
 
-/// Bytes from a pipe, 0 at its end. Throws Stopped when there is no more use for them: the end may
-/// never come, when the backend is going and COPY still has the other side open.
+/// Reads bytes from a pipe. Returns 0 at its end. Throws Stopped after stop(), because the end may
+/// never come: when the backend exits, COPY may still have the other side open.
 size_t
 ExportWriter::read_some(int fd, char *buffer, size_t size)
 {
@@ -236,7 +237,7 @@ ExportWriter::read_some(int fd, char *buffer, size_t size)
 	}
 }
 
-/// Reads until the writing end is closed, so that COPY never blocks on a pipe that nobody empties.
+/// Reads until the writing end is closed, so that COPY never blocks on a pipe that is not read.
 void
 ExportWriter::drain(int fd)
 {
@@ -248,7 +249,7 @@ ExportWriter::drain(int fd)
 	}
 	catch (...)
 	{
-		// stopping, or a broken pipe: nobody waits for it
+		// the writer is stopping, or the pipe is broken: the data is not needed
 	}
 }
 

@@ -1,4 +1,4 @@
-// A thread that turns what COPY writes into a pipe into processed files.
+// A thread that reads what COPY writes to a pipe and writes processed files.
 #pragma once
 
 #include <atomic>
@@ -14,7 +14,7 @@ namespace etl
 
 enum class Framing
 {
-	plain,      ///< bytes as they come
+	plain,      ///< the bytes are written as they are
 	copy_binary ///< COPY BINARY of one bytea column: each field is a line
 };
 
@@ -22,22 +22,23 @@ class ExportWriter
 {
   public:
 	ExportWriter();
-	/// stop()
+	/// Calls stop().
 	~ExportWriter();
 	ExportWriter(const ExportWriter &) = delete;
 	ExportWriter &operator=(const ExportWriter &) = delete;
 
-	/// Gives up what is not written yet and joins the thread, even while somebody still holds the
-	/// writing end of a pipe. Files that were not complete are left to the caller to remove.
+	/// Gives up what is not written yet and joins the thread, even while the writing end of a pipe
+	/// is still open. The caller removes incomplete files.
 	void stop();
-	/// Opens a pipe whose bytes go to a new file. Returns the end to write to; closing it (and
-	/// every copy of it) ends the file. Several COPYs may write to it one after the other.
+	/// Opens a pipe whose bytes go to a new file. Returns the writing end. The file ends when this
+	/// descriptor and all its copies are closed. Several COPY commands may write to it, one after
+	/// the other.
 	int start(const std::string &path, bool gzip, Framing framing);
-	/// True when all files that were started are written and synced; waits up to 100 ms for it.
+	/// Returns true if all files are written and synced. Waits up to 100 ms.
 	bool finished();
-	/// Throws FileError when a file could not be written.
+	/// Throws FileError if a file could not be written.
 	void check();
-	/// Files started and not yet complete.
+	/// The number of files that are not complete yet.
 	size_t pending();
 
   private:
@@ -61,7 +62,7 @@ class ExportWriter
 	std::deque<Job> jobs_;
 	size_t pending_ = 0;
 	std::atomic<bool> stopping_ = false;
-	int wake_ = -1; ///< readable once it is stopping
+	int wake_ = -1; ///< readable when the thread has to stop
 	std::string error_, sqlstate_;
 	WorkerThreads thread_;
 };

@@ -19,7 +19,7 @@ namespace etl
 namespace
 {
 
-/// Bytes of texts that wait to be taken.
+/// Limit in bytes for the texts that wait to be taken.
 constexpr size_t max_texts = 8 << 20;
 
 } // namespace
@@ -53,7 +53,7 @@ FileRewriter::stop()
 	}
 	room_.notify_all();
 	if (sync_)
-		sync_->stop(); // nobody waits for it any more
+		sync_->stop(); // the result is not needed any more
 	threads_.join();
 }
 
@@ -161,20 +161,20 @@ FileRewriter::write(size_t number, const Transform &transform)
 	FileWriter writer(task.part, source.compression());
 	pass(source, number, transform, outcome, &writer);
 	if (!outcome.changed)
-		return; // the writer removes what it has written
+		return; // the destructor of the writer removes the new file
 	writer.finish();
-	// what is in the file now, read back: it is what the next delivery is compared with
+	// read the new file, because the next delivery is compared with its hash
 	FileReader reader(task.part, Content::stored, UINT64_MAX);
 	std::vector<char> buffer(256 * 1024);
 	while (reader.read(buffer.data(), buffer.size()) > 0)
 		;
 	outcome.new_sha256 = reader.sha256();
 	outcome.new_size = reader.size_on_disk();
-	// last: from here on the outcome is the syncing threads' affair
+	// must be last: from here on the syncing threads may change the outcome
 	sync_->add(writer.release(), number);
 }
 
-/// Waits for the files before this one, and until there is room.
+/// Waits until the files before this one are done and there is space for the text.
 void
 FileRewriter::hand_over(size_t number, std::string_view text)
 {
@@ -193,7 +193,8 @@ FileRewriter::hand_over(size_t number, std::string_view text)
 		texts_.emplace_back(number, text);
 		if (text.size() > long_record_bytes)
 		{
-			// what it is made into takes many times its size: this thread's next record waits
+			// the caller needs many times the size of the text, so this thread waits before its
+			// next record
 			news_.notify_one();
 			room_.wait(lock, [&] { return stopping_ || (texts_.empty() && !caller_has_texts_); });
 			return;
@@ -216,7 +217,7 @@ FileRewriter::take_texts()
 	return taken;
 }
 
-/// In a syncing thread.
+/// Called in a syncing thread.
 void
 FileRewriter::not_synced(size_t number, const FileError &error)
 {

@@ -29,24 +29,24 @@ namespace
 {
 
 constexpr size_t pipe_bytes = 1 << 20;
-/// Pieces that wait to be compressed; beyond that the pipe fills up and COPY waits.
+/// Limit for the bytes that wait to be compressed. Beyond it the pipe becomes full and COPY waits.
 constexpr size_t max_waiting_bytes = 16 << 20;
 
-/// Reads a pipe, many small rows at once and large ones where they belong.
+/// Reads a pipe: many small rows with one call, and large rows directly to their destination.
 class PipeReader
 {
   public:
-	/// wake: readable once nobody waits for the pipe's contents any more. The pipe's own end may
-	/// never come, when the backend is going and COPY still has the other side open.
+	/// `wake` becomes readable when the contents of the pipe are not needed any more. The end of
+	/// the pipe may never come: when the backend exits, COPY may still have the other side open.
 	PipeReader(int fd, int wake) : fd_(fd), wake_(wake), buffer_(256 * 1024) {}
 
-	/// Reads on until the end.
+	/// Reads the rest of the pipe and discards it.
 	void drain()
 	{
 		while (read_some(buffer_.data(), buffer_.size()) > 0)
 			;
 	}
-	/// False at the end of the pipe.
+	/// Returns false at the end of the pipe.
 	bool read(char *to, size_t size)
 	{
 		while (size > 0)
@@ -110,9 +110,9 @@ write_to_file(int fd, std::string_view bytes)
 
 } // namespace
 
-/// Makes one gzip member (RFC 1952) of a file's pieces. Each piece is compressed by itself (or was,
-/// before it came here), so that nothing but checksum and length goes from one to the next and a
-/// thread needs one set of buffers for all files.
+/// Makes one gzip member (RFC 1952) from the chunks of a file. Each chunk is compressed
+/// independently (or was compressed before), so only the checksum and the length are carried from
+/// one chunk to the next, and a thread needs one set of buffers for all files.
 class ProcessedWriter::Compressor
 {
   public:
@@ -198,7 +198,8 @@ ProcessedWriter::ProcessedWriter(unsigned threads)
 		close(read_end_);
 		throw system_error("could not make an eventfd", error);
 	}
-	(void)fcntl(pipe_, F_SETPIPE_SZ, pipe_bytes); // fewer switches; the default works too
+	// needs fewer context switches; the default size works too
+	(void)fcntl(pipe_, F_SETPIPE_SZ, pipe_bytes);
 	try
 	{
 		start_threads(1, &ProcessedWriter::read_pipe);
@@ -226,8 +227,8 @@ ProcessedWriter::stop()
 		abandoned_ = unwritten_ > 0;
 		stopping_ = true;
 	}
-	sync_.stop(); // what it has not synced is given up: nobody waits for it any more
-	close(pipe_); // the reader comes to the end of the pipe, or at least wakes up
+	sync_.stop(); // gives up files that are not synced yet, because they are not needed any more
+	close(pipe_); // the reader reaches the end of the pipe, or at least wakes up
 	pipe_ = -1;
 	(void)eventfd_write(wake_, 1);
 	ready_news_.notify_all();
@@ -276,7 +277,7 @@ ProcessedWriter::expect(std::vector<Chunk> chunks)
 void
 ProcessedWriter::end_file(uint32_t file)
 {
-	// chunks that are still in the pipe come first: COPY has returned, but the reader may be behind
+	// COPY has returned, but the reader may not have read all chunks of the file yet
 	{
 		const std::lock_guard lock(mutex_);
 		for (auto chunk = expected_.rbegin(); chunk != expected_.rend(); ++chunk)
@@ -301,8 +302,8 @@ ProcessedWriter::fail(const FileError &error)
 	}
 }
 
-/// The reader thread. After an error it reads on, so that COPY never waits for a pipe that nobody
-/// empties.
+/// The function of the reader thread. After an error it continues to read, so that COPY never waits
+/// for a pipe that is not read.
 void
 ProcessedWriter::read_pipe()
 {
@@ -325,11 +326,11 @@ ProcessedWriter::read_pipe()
 	}
 	catch (const std::exception &)
 	{
-		// a broken pipe: nobody waits for it
+		// the pipe is broken, and the data is not needed any more
 	}
 }
 
-/// What the row is that was just read, once there is room for it.
+/// Waits for free space and returns the announced chunk of the row that was just read.
 ProcessedWriter::Chunk
 ProcessedWriter::next_expected()
 {
@@ -342,9 +343,9 @@ ProcessedWriter::next_expected()
 	return chunk;
 }
 
-/// COPY's binary framing: signature, flags and extension length (19 bytes), then for each row a
-/// field count (2 bytes) and a length (4 bytes) with the field, then -1 as field count. The pipe
-/// carries several COPYs, one after the other.
+/// The framing of COPY's binary format: signature, flags and extension length (19 bytes); then for
+/// each row a field count (2 bytes) and a length (4 bytes) with the field; then -1 as field count.
+/// The pipe contains the output of several COPY commands, one after the other.
 void
 ProcessedWriter::read_chunks()
 {
@@ -385,7 +386,7 @@ ProcessedWriter::put(uint32_t index, Piece piece)
 	ready_news_.notify_one();
 }
 
-/// A writing thread.
+/// The function of a writing thread.
 void
 ProcessedWriter::write()
 {

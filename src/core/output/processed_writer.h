@@ -1,9 +1,9 @@
-// Threads that turn what COPY writes into one pipe into many processed files, on disk and synced.
+// Threads that read what COPY writes to one pipe and write many processed files.
 //
-// The main thread announces chunks of files and lets one COPY (FORMAT binary, one bytea column)
-// write them into the pipe, in that order: one row is one chunk. A reader thread takes the framing
-// off and hands each chunk to its file; workers compress and write, one at a time for each file;
-// what is complete is synced, many files at a time.
+// The main thread announces chunks of files. Then one COPY (FORMAT binary, one bytea column) writes
+// the chunks into the pipe in the same order, one row for each chunk. A reader thread removes the
+// framing and passes each chunk to its file. Worker threads compress and write, one thread at a
+// time for each file. Complete files are synced, many at the same time.
 #pragma once
 
 #include <condition_variable>
@@ -25,44 +25,44 @@ namespace etl
 class ProcessedWriter
 {
   public:
-	/// What a row is that holds a sealed text's deflated bytes (core/files/compressed_text.h). Its
-	/// file must be gzip.
+	/// For a row that contains the deflated bytes of a sealed text (core/files/compressed_text.h).
+	/// Its file must be gzip.
 	struct Sealed
 	{
 		uint32_t crc, size;
-		std::vector<uint32_t> without; ///< lines that the file does not get, from 0, in order
+		std::vector<uint32_t> without; ///< lines to leave out, counted from 0, in ascending order
 		bool whole = false;            ///< SealedText::whole: the file has no other chunk
 	};
-	/// A row of COPY's output.
+	/// A row in the output of COPY.
 	struct Chunk
 	{
 		uint32_t file;
-		bool last;                                   ///< the file ends with it
-		std::optional<Sealed> sealed = std::nullopt; ///< none: lines
+		bool last;                                   ///< the file ends with this chunk
+		std::optional<Sealed> sealed = std::nullopt; ///< empty: the row contains lines
 	};
 
-	/// threads: that compress.
+	/// `threads` is the number of threads that compress.
 	explicit ProcessedWriter(unsigned threads);
-	/// stop()
+	/// Calls stop().
 	~ProcessedWriter();
 	ProcessedWriter(const ProcessedWriter &) = delete;
 	ProcessedWriter &operator=(const ProcessedWriter &) = delete;
 
 	/// Gives up what is not written yet and joins the threads, even while COPY still has the
-	/// writing end of the pipe open. Files that are not complete are left to the caller to remove.
+	/// writing end of the pipe open. The caller removes incomplete files.
 	void stop();
-	/// Where COPY writes to.
+	/// The descriptor to which COPY writes.
 	int pipe() const { return pipe_; }
-	/// A new file (O_EXCL, mode 0600). It is created with its first chunk.
+	/// Adds a new file (O_EXCL, mode 0600), which is created with its first chunk.
 	uint32_t add_file(const std::string &path, bool gzip);
-	/// Announces what the next COPY writes.
+	/// Announces the chunks that the next COPY writes.
 	void expect(std::vector<Chunk> chunks);
-	/// Ends a file that has chunks, none of which was its last.
+	/// Ends a file that has chunks, the last of which was not announced as last.
 	void end_file(uint32_t file);
-	/// True when all that was announced is written, and synced where its file has ended. Waits up
-	/// to 100 ms for it.
+	/// Returns true if everything that was announced is written, and all files that have ended are
+	/// synced. Waits up to 100 ms.
 	bool finished();
-	/// Throws FileError when a file could not be written.
+	/// Throws FileError if a file could not be written.
 	void check();
 
   private:
@@ -77,10 +77,10 @@ class ProcessedWriter
 		std::string path;
 		bool gzip;
 		int fd = -1;
-		bool begun = false;         ///< has its gzip header
-		bool ended = false;         ///< its deflate stream has
-		uint32_t crc = 0, size = 0; ///< of the gzip trailer
-		std::list<Piece> pieces;    // an empty deque takes 600 bytes
+		bool begun = false;         ///< the gzip header is written
+		bool ended = false;         ///< the deflate stream has ended
+		uint32_t crc = 0, size = 0; ///< for the gzip trailer
+		std::list<Piece> pieces;    // a list, because an empty deque takes 600 bytes
 		bool busy = false;
 	};
 	class Compressor;
@@ -97,10 +97,10 @@ class ProcessedWriter
 	int pipe_ = -1, read_end_ = -1, wake_ = -1;
 	std::mutex mutex_;
 	std::condition_variable ready_news_, room_, done_;
-	std::deque<File> files_; ///< addresses stay
+	std::deque<File> files_; ///< a deque, because the addresses of files must not change
 	std::deque<Chunk> expected_;
-	std::deque<uint32_t> ready_; ///< files with pieces that no thread is at
-	size_t bytes_ = 0;           ///< of pieces not yet written
+	std::deque<uint32_t> ready_; ///< files that have chunks to write and no thread that writes them
+	size_t bytes_ = 0;           ///< size of the chunks that are not written yet
 	size_t unwritten_ = 0;
 	bool stopping_ = false, abandoned_ = false;
 	std::string error_, sqlstate_;

@@ -8,8 +8,8 @@ namespace etl
 namespace
 {
 
-/// Calls visit(value, whole) for what stands at the path from step on, and with whole for what
-/// stands in its way: something that is neither null nor of a kind that can hold the next step.
+/// Calls visit(value, false) for each value at the path from `step` on. Calls visit(value, true)
+/// for each value on the way that is not null and cannot contain the next step.
 template <typename Visit>
 void
 find_personal(Value from, const Path &path, size_t step, Visit &&visit)
@@ -38,8 +38,8 @@ find_personal(Value from, const Path &path, size_t step, Visit &&visit)
 	}
 }
 
-/// What stands in place of a text, a number or an array where an object with personal members is
-/// expected: of the same kind if it can be, because the schema may allow no other.
+/// The replacement for a text, a number or an array where an object with personal members is
+/// expected. It is of the same kind if possible, because the schema may allow no other kind.
 std::string_view
 instead_of_whole(Value value)
 {
@@ -81,7 +81,7 @@ anonymize(const Document &document, const std::vector<PersonalDefinition> &perso
 {
 	std::vector<Edit> edits;
 	add_personal_edits(document, personal, context, edits);
-	// several fields may meet the same text where they expect their object
+	// several fields may replace the same value, which is in the place of an object
 	keep_outermost(edits);
 	return apply_edits(document.text(), std::move(edits));
 }

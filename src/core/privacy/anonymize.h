@@ -1,4 +1,4 @@
-// A record's text with its personal fields treated.
+// Treats the personal fields of a record.
 #pragma once
 
 #include <string>
@@ -12,13 +12,14 @@
 namespace etl
 {
 
-/// The record's text with its personal fields treated. Fields that are absent or null stay so.
-/// Where a field is expected inside of something that can hold no members (its object is a text, an
-/// array or a number), that goes whole: nobody knows which part of it the field is.
+/// Returns the text of the record with its personal fields treated. Fields that are missing or null
+/// stay as they are. If the value around a field cannot have members (a text, an array or a number
+/// in place of an object), the whole value is replaced, because any part of it may be the field.
 std::string anonymize(const Document &document, const std::vector<PersonalDefinition> &personal,
 					  const TreatmentContext &context);
 
-/// The edits that treat them; some may lie in one another (keep_outermost).
+/// Appends the edits that treat the personal fields. An edit may lie inside another one; see
+/// keep_outermost().
 void add_personal_edits(const Document &document, const std::vector<PersonalDefinition> &personal,
 						const TreatmentContext &context, std::vector<Edit> &edits);
 

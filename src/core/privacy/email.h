@@ -1,4 +1,4 @@
-// How emails are compared.
+// The form of emails in which they are compared.
 #pragma once
 
 #include <string>
@@ -7,7 +7,7 @@
 namespace etl
 {
 
-/// Trimmed and case folded (Unicode): how emails are compared.
+/// Removes white space at both ends and folds case (Unicode). Emails are compared in this form.
 std::string fold_email(std::string_view email);
 
 } // namespace etl

@@ -21,7 +21,7 @@ struct Day
 {
 	int64_t year = 0; ///< 0 is 1 BC
 	int month = 0;
-	std::string_view infinite; ///< "infinity", "-infinity"
+	std::string_view infinite; ///< "infinity" or "-infinity"; else empty
 };
 
 bool
@@ -33,7 +33,8 @@ read_two(std::string_view s, size_t at, int &value)
 	return true;
 }
 
-/// Year and month of an ISO date; the rest only has to look like one.
+/// Reads year and month of an ISO date. The rest is only checked for the characters of a date or
+/// time.
 std::optional<Day>
 read_day(std::string_view text)
 {
@@ -51,7 +52,7 @@ read_day(std::string_view text)
 	while (digits < s.size() && is_digit(s[digits]))
 		++digits;
 	int number = 0;
-	// PostgreSQL's last year is 5874897
+	// the last year in PostgreSQL is 5874897
 	if (digits < 4 || digits > 7 || digits >= s.size() || s[digits] != '-')
 		return std::nullopt;
 	std::from_chars(s.data(), s.data() + digits, day.year);
@@ -71,7 +72,7 @@ read_day(std::string_view text)
 	return day;
 }
 
-/// As timestamp_trunc() of PostgreSQL counts decades: 1990 to 1999; before our era 0010 BC …
+/// Decades as in timestamp_trunc() of PostgreSQL: 1990 to 1999; before our era 0010 BC …
 int64_t
 decade_of(int64_t year)
 {
@@ -145,7 +146,7 @@ range_of(std::string_view number, std::string_view step_text)
 	const std::optional<Decimal> value = Decimal::parse(trim_ascii(number));
 	if (!step || !value)
 		return std::nullopt;
-	// the number in units of the step's last digit, rounded down: a whole number
+	// the number as a whole number of units of the step's last digit, rounded down
 	std::string digits = value->digits();
 	const bool negative = value->is_negative();
 	bool cut = false;
@@ -167,7 +168,8 @@ range_of(std::string_view number, std::string_view step_text)
 	unsigned __int128 rest = 0;
 	for (const char c : digits)
 		rest = (rest * 10 + static_cast<unsigned>(c - '0')) % step->units;
-	// down to a multiple: towards zero for positive numbers, away from it for negative ones
+	// round down to a multiple: towards zero for a positive number, away from zero for a negative
+	// one
 	uint64_t down = static_cast<uint64_t>(rest);
 	if (negative)
 		down = rest == 0 && !cut ? 0 : step->units - down;
@@ -188,7 +190,7 @@ range_of(std::string_view number, std::string_view step_text)
 namespace
 {
 
-/// 'A' a letter, '9' a digit, ' ' a blank, '-' a hyphen; anything else as it is.
+/// The text with 'A' for each letter and '9' for each digit. Other characters are unchanged.
 std::string
 shape_of(std::string_view text)
 {
@@ -212,7 +214,7 @@ is_outward_shape(std::string_view shape)
 std::optional<std::string>
 outward_part(std::string_view postcode)
 {
-	// capitals, blanks squeezed
+	// capital letters, and single blanks
 	std::string text;
 	for (const char c : trim_ascii(postcode))
 		if (c != ' ' || (!text.empty() && text.back() != ' '))
@@ -223,7 +225,7 @@ outward_part(std::string_view postcode)
 	if (shape.empty() || shape.find_first_not_of("A9-") != std::string::npos)
 		return std::nullopt;
 
-	if (shape == "A9A9A9") // Canada; also the shape of no other
+	if (shape == "A9A9A9") // Canada; no other country has this shape
 		return bare.substr(0, 3);
 	if (shape.size() == 7 && (shape.compare(0, 3, "A99") == 0 || bare.compare(0, 3, "D6W") == 0) &&
 		shape.compare(4, 3, "9AA") != 0 && shape.find('-') == std::string::npos)
@@ -232,7 +234,7 @@ outward_part(std::string_view postcode)
 		is_outward_shape(shape.substr(0, shape.size() - 3)))
 		return bare.substr(0, bare.size() - 3); // United Kingdom
 	if (is_outward_shape(shape))
-		return bare; // nothing more to leave out
+		return bare; // this is already the outward part
 	if (shape == "9999AA")
 		return bare.substr(0, 4); // Netherlands
 	if (shape == "99999-9999")
@@ -240,7 +242,7 @@ outward_part(std::string_view postcode)
 	const size_t gap = text.find_first_of(" -");
 	if (gap != std::string::npos && gap > 0 && gap + 1 < text.size())
 	{
-		// the part after the gap must hold something that is left out
+		// there must be something after the blank or hyphen that can be left out
 		const std::string first = text.substr(0, gap);
 		return first.size() <= 6 ? std::optional(first) : std::nullopt;
 	}
@@ -276,7 +278,7 @@ network_of(std::string_view address, int ipv4_bits, int ipv6_bits)
 		constexpr unsigned char mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 		if (std::memcmp(bytes, mapped, sizeof mapped) == 0)
 		{
-			// an IPv4 address in IPv6's clothes
+			// an IPv4 address that is mapped to IPv6
 			std::memmove(bytes, bytes + 12, 4);
 			given = given == 128 ? 128 : std::max(0, given - 96);
 		}

@@ -1,5 +1,6 @@
-// Values made coarser: a date's year, a number's range, a postcode's district, an address's
-// network. Everything here works on text and gives nullopt for text of another kind.
+// Generalizes values: to the year of a date, the range of a number, the district of a postcode, or
+// the network of an address. All functions take text, and return nothing if it is not of the
+// expected kind.
 #pragma once
 
 #include <optional>
@@ -11,29 +12,31 @@
 namespace etl
 {
 
-/// The first day of the date's month, year or decade as PostgreSQL's date_trunc() has it,
-/// "1980-01-01". Takes what PostgreSQL prints for dates and timestamps in ISO style, years past
-/// 9999, BC and infinity included; the time of day is dropped.
+/// The first day of the month, year or decade of the date, as PostgreSQL's date_trunc() computes
+/// it, e.g. "1980-01-01". Accepts dates and timestamps as PostgreSQL prints them in ISO style,
+/// including years after 9999, BC and infinity. The time of day is dropped.
 std::optional<std::string> first_day(Generalization to, std::string_view date);
 
-/// The same for people: "1985-06", "1985", "1980s".
+/// The month, year or decade of the date in a short form: "1985-06", "1985", "1980s".
 std::optional<std::string> period_name(Generalization to, std::string_view date);
 
-/// The multiples of step between which a number lies: lower <= number < upper.
+/// Two neighbouring multiples of a step with a number between them: lower <= number < upper.
 struct NumberRange
 {
 	std::string lower, upper;
 };
-/// step: a decimal greater than 0 (see core/definition/range_step.h).
+/// `step` is a decimal number greater than 0 (see core/definition/range_step.h).
 std::optional<NumberRange> range_of(std::string_view number, std::string_view step);
 
-/// The district of a postcode. United Kingdom: its outward part ("SW1A 1AA" and "sw1a1aa" give
-/// "SW1A"). Elsewhere the leading part that names an area: Ireland's routing key, Canada's forward
-/// sortation area, three of five or six digits, two of four, what comes before a blank or hyphen.
+/// The district of a postcode. For the United Kingdom its outward part ("SW1A 1AA" and "sw1a1aa"
+/// give "SW1A"). For other countries the first part, which names an area: Ireland's routing key,
+/// Canada's forward sortation area, three of five or six digits, two of four digits, or the part
+/// before a blank or hyphen.
 std::optional<std::string> outward_part(std::string_view postcode);
 
-/// The network of an IP address: "192.0.2.0/24", "2001:db8:1::/48". Takes a prefix length, a zone
-/// and brackets after and around the address; one that came with a shorter prefix keeps it.
+/// The network of an IP address: "192.0.2.0/24", "2001:db8:1::/48". The address may have a prefix
+/// length, a zone, and brackets around it. A prefix length that is shorter than `ipv4_bits` or
+/// `ipv6_bits` is kept.
 std::optional<std::string> network_of(std::string_view address, int ipv4_bits, int ipv6_bits);
 
 } // namespace etl

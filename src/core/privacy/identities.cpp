@@ -34,8 +34,8 @@ is_word(char c)
 {
 	return is_alnum(c) || c == '_';
 }
-/// What an email's local part may hold: RFC 5322 "atext" and dots; narrow leaves out what is more
-/// often punctuation around an address.
+/// Whether an email's local part may contain the character: "atext" of RFC 5322 and dots. `narrow`
+/// leaves out the characters that are more often punctuation around an address.
 bool
 is_local(char c, bool narrow)
 {
@@ -157,7 +157,7 @@ Identities::by_word(std::string_view word, const KeyForm &form, bool only_tellin
 	if (!form.read(word, canonical) || (only_telling && !form.is_telling(canonical)))
 		return nobody;
 	const uint32_t person = owner_of_word(canonical, form, only_telling);
-	// of a key that is a text the zeros before it may be of another hand
+	// if the key is a text, the zeros before it may have been added by another program
 	const size_t digit = word.find_first_not_of('0');
 	if (person != nobody || form.is_number() || digit == 0 ||
 		word.find_first_not_of("0123456789") != std::string_view::npos)
@@ -192,9 +192,8 @@ Identities::email_in(std::string_view text) const
 namespace
 {
 
-/// The key's member, and nothing but quotes, colons and blanks after its name, stands before at?
-/// Asked for each of a text's words: it looks back so far as such names and what follows them go,
-/// and no further.
+/// Whether the name of the key's member is before `at`, with only quotes, colons and blanks after
+/// it. Called for each word of a text, so it looks back only as far as such a name can be.
 bool
 follows_member(std::string_view text, size_t at, const KeyForm &form)
 {
@@ -226,7 +225,7 @@ is_uuid_at(std::string_view text, size_t at)
 	return true;
 }
 
-/// Where a number ends that begins at a digit, with its fraction and exponent.
+/// The end of a number that begins with a digit, including its fraction and exponent.
 size_t
 end_of_number(std::string_view text, size_t at)
 {
@@ -256,8 +255,8 @@ end_of_number(std::string_view text, size_t at)
 
 } // namespace
 
-/// Numbers that are no part of a word, and not joined to other digits by dots and hyphens, as those
-/// of dates, versions, addresses of computers, phone numbers and UUIDs are.
+/// Searches numbers. A number that is part of a word, or is joined to other digits by dots and
+/// hyphens, does not count: dates, versions, network addresses, phone numbers and UUIDs look so.
 uint32_t
 Identities::number_in(std::string_view text, const KeyForm &form) const
 {
@@ -295,7 +294,7 @@ Identities::number_in(std::string_view text, const KeyForm &form) const
 		}
 		if (!alone)
 			continue;
-		// a negative number, or what stands behind a decimal point
+		// a negative number, or digits after a decimal point
 		if (begin > 0 && (text[begin - 1] == '-' || text[begin - 1] == '.') &&
 			(begin == 1 || !is_word(text[begin - 2])))
 			continue;
@@ -307,7 +306,7 @@ Identities::number_in(std::string_view text, const KeyForm &form) const
 	return nobody;
 }
 
-/// Words, and words joined by hyphens (UUIDs).
+/// Searches words, and then words joined by hyphens, such as UUIDs.
 uint32_t
 Identities::word_in(std::string_view text, const KeyForm &form) const
 {
@@ -333,7 +332,7 @@ Identities::word_in(std::string_view text, const KeyForm &form) const
 	return nobody;
 }
 
-/// Whole strings: emails with unusual local parts, keys with blanks.
+/// Searches whole strings: emails with unusual local parts, and keys with blanks.
 uint32_t
 Identities::quoted_in(std::string_view text, const KeyForm *form) const
 {

@@ -1,4 +1,5 @@
-// People who are recognised in records without being known: by keyed hashes of their identifiers.
+// Recognises people in records by keyed hashes of their identifiers, without storing the
+// identifiers.
 #pragma once
 
 #include <array>
@@ -15,32 +16,35 @@
 namespace etl
 {
 
-/// A set of people, each a number that the caller gives. Emails are compared folded, keys in their
-/// canonical text.
+/// A set of people. The caller gives each person a number. Emails are compared case folded, and
+/// keys in their canonical text.
 class Identities
 {
   public:
 	static constexpr uint32_t nobody = UINT32_MAX;
 
-	/// secret: of etl.key_file.
+	/// `secret`: the bytes of etl.key_file.
 	explicit Identities(std::string_view secret);
-	/// For any number of people, who all are person 0: of each kind of identifier, what exceeds
-	/// `memory` bytes goes to files that open_file makes. Several threads may look people up if
-	/// they may read such a file; all that do then throw what reading it throws.
+	/// For any number of people, who are all person 0. For each kind of identifier, hashes beyond
+	/// `memory` bytes go to files that open_file makes. Several threads may look up people at the
+	/// same time if such a file may be read by several threads. Lookups throw what reading the file
+	/// throws.
 	Identities(std::string_view secret, const OpenSpillFile &open_file, size_t memory);
 
 	uint64_t subject_hash(std::string_view canonical) const;
 	uint64_t email_hash(std::string_view folded) const;
-	/// The first person to have an identifier keeps it.
+	/// If several people have the same identifier, the first one that was added keeps it.
 	void add_subject(uint64_t hash, uint32_t person) { subjects_.add(hash, person); }
-	/// A key that nobody is known to have: it is somebody's who is named where a record should name
-	/// them, or in a member of the key's name. As a word elsewhere it may be a word (1, "open"),
-	/// and counts only where its form tells that it is a key (KeyForm::is_specific).
+	/// Adds a key of which it is not known whether a person has it. The key is recognised where a
+	/// record should name a person, and in a member that has the name of the key. Elsewhere in a
+	/// text it may be an ordinary word (1, "open"), so there it counts only if its form shows that
+	/// it is a key (KeyForm::is_specific).
 	void add_unknown_subject(uint64_t hash, uint32_t person) { unknown_.add(hash, person); }
 	void add_email(uint64_t hash, uint32_t person) { emails_.add(hash, person); }
-	/// An email that others may have, too: it counts only in what names nobody otherwise.
+	/// Adds an email that other people may have too. It counts only in records that do not name a
+	/// person in another way.
 	void add_text_email(uint64_t hash, uint32_t person) { text_emails_.add(hash, person); }
-	/// From now on by_subject() knows nobody: only words are looked through.
+	/// From now on by_subject() finds no person. Only the words of texts are searched.
 	void look_at_words_only() { words_only_ = true; }
 	bool empty() const { return !has_subjects() && emails_.empty() && text_emails_.empty(); }
 	bool has_emails() const { return !emails_.empty(); }
@@ -48,22 +52,24 @@ class Identities
 
 	uint32_t by_subject(std::string_view canonical) const;
 	uint32_t by_email(std::string_view folded) const;
-	/// Was the email added, as whoever's?
+	/// Whether the email was added by add_email() or add_text_email().
 	bool is_anybodys_email(uint64_t hash) const
 	{
 		return emails_.of(hash) != nobody || text_emails_.of(hash) != nobody;
 	}
-	/// Was the key added as nobody's?
+	/// Whether the key was added by add_unknown_subject() and not by add_subject().
 	bool is_unknown(std::string_view canonical) const;
 
-	/// Whose identifier stands in a text that need not be JSON, in any of its readings (see
-	/// any_reading). An email counts between characters that no email has; a key, where keys are
-	/// looked for (form is not null), as a whole word (1234 is neither in 51234 nor in 1234.5 or
-	/// 2024-1234, 067318 and 67318.0 are 67318), and one of less than four characters only as the
-	/// value of a member of the key's name: "id": 7. So does a key that nobody is known to have.
+	/// The person whose identifier is in a text. The text need not be JSON, and all its readings
+	/// (see any_reading) are searched. An email must have characters on both sides that cannot
+	/// belong to an email. Keys are searched only if `form` is not null. A key must be a whole
+	/// word: 1234 is neither in 51234 nor in 1234.5 or 2024-1234, but 067318 and 67318.0 are the
+	/// key 67318. A key of less than four characters, and a key that was added by
+	/// add_unknown_subject(), must be the value of a member with the name of the key: "id": 7.
+	/// Returns nobody if there is none.
 	uint32_t named_in(std::string_view text, const KeyForm *form) const;
-	/// Whose key a whole word is, however it is written. only_telling: it is not the value of a
-	/// member of the key's name.
+	/// The person whose key is this word in any way of writing. `only_telling`: the word is not the
+	/// value of a member with the name of the key.
 	uint32_t by_word(std::string_view word, const KeyForm &form, bool only_telling) const;
 
   private:
@@ -75,7 +81,7 @@ class Identities
 	uint32_t word_in(std::string_view text, const KeyForm &form) const;
 	uint32_t quoted_in(std::string_view text, const KeyForm *form) const;
 
-	/// Whose a hash is.
+	/// Maps hashes to people.
 	class Owners
 	{
 	  public:
@@ -90,7 +96,7 @@ class Identities
 
 	  private:
 		std::unordered_map<uint64_t, uint32_t> people_;
-		std::optional<KeySet> set_; ///< of person 0's instead, where there may be any number
+		std::optional<KeySet> set_; ///< replaces people_ if all people are person 0
 	};
 
 	SipKey subject_key_, email_key_;

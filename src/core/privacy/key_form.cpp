@@ -62,7 +62,7 @@ KeyForm::read(std::string_view word, std::string &canonical) const
 		decimal = Decimal::parse(word);
 		if (!decimal)
 			return false;
-		// JSON's grammar, without the signs and zeros before it
+		// in JSON's grammar, without a sign and zeros before it
 		digits = decimal->to_string();
 		node.kind = Kind::number;
 		node.data = digits.data();
@@ -75,7 +75,7 @@ KeyForm::read(std::string_view word, std::string &canonical) const
 	canonical = canonical_text(type_, encoded);
 	if (!decimal)
 		return true;
-	// one that was rounded to fit is another number
+	// a number that was rounded to fit the type is a different number
 	const auto kept = Decimal::parse(canonical);
 	return kept && kept->compare(*decimal) == 0;
 }

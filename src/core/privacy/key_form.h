@@ -1,4 +1,4 @@
-// A person's key in texts that do not hold it where they should: how it may be written there.
+// The ways in which a person's key may be written in a text that is not the key's own member.
 #pragma once
 
 #include <string>
@@ -9,25 +9,29 @@
 namespace etl
 {
 
-/// Of a member's name, in small letters: what is left of it however it is spelt.
+/// The letters and digits of a member's name in lower case. Different spellings of the name give
+/// the same result.
 std::string letters_and_digits(std::string_view name);
 
 class KeyForm
 {
   public:
-	/// member: the name of the member that holds the key ("" for none); dataset: whose key it is.
+	/// `member`: name of the member that contains the key ("" if there is none). `dataset`: the
+	/// dataset whose key it is.
 	KeyForm(const ColumnType &type, std::string_view member, std::string_view dataset);
 
-	/// Keys are numbers: written with a fraction of zeros or an exponent they are the same.
+	/// Whether keys are numbers. A number is the same key if written with zeros as fraction or with
+	/// an exponent.
 	bool is_number() const { return number_; }
-	/// The canonical key that a whole word or text is; false: it is none.
+	/// Reads a whole word or text as a key and stores its canonical form. Returns false if it is
+	/// not a key.
 	bool read(std::string_view word, std::string &canonical) const;
-	/// Does a member of that name hold the key? Case and separators do not count, nor does the
-	/// beginning of the dataset's name before it: "ID", "customer_id" and "custId" for "id".
+	/// Whether a member of this name contains the key. Ignores case and separators, and a beginning
+	/// of the dataset's name before it: "ID", "customer_id" and "custId" match "id".
 	bool is_name(std::string_view member) const;
-	/// Long enough to mean somebody wherever it stands.
+	/// Whether the key is long enough to identify a person anywhere in a text.
 	bool is_telling(std::string_view canonical) const;
-	/// A UUID or an email: nobody writes it without meaning it.
+	/// Whether the key is a UUID or an email, which do not occur in texts by chance.
 	bool is_specific(std::string_view canonical) const;
 
   private:
@@ -35,7 +39,7 @@ class KeyForm
 
 	ColumnType type_;
 	bool number_;
-	std::string dataset_, name_; ///< letters and digits, in small letters
+	std::string dataset_, name_; ///< letters and digits, in lower case
 };
 
 } // namespace etl

@@ -14,9 +14,9 @@ namespace
 constexpr std::string_view header = "pg_etl key ring 1\n";
 constexpr std::string_view erasures = "erasures ";
 constexpr std::string_view treatments = "treatments ";
-/// A fingerprint of a treatment key of before; the latest one first.
+/// The fingerprint of an earlier treatment key. The latest one is first.
 constexpr std::string_view before = "before ";
-/// A key file is read up to 4096 bytes.
+/// At most 4096 bytes of a key file are read.
 constexpr size_t max_before = 64;
 
 int
@@ -27,7 +27,7 @@ hex_digit(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/// The key on the line with that name; empty when this is no ring.
+/// The key on the line with this name. Empty if the secret is not a key ring.
 std::string
 ring_key(std::string_view secret, std::string_view name)
 {
@@ -54,7 +54,7 @@ fingerprint_of(std::string_view key)
 	return to_hex({reinterpret_cast<const char *>(mac.data()), 16});
 }
 
-/// The fingerprints in a ring, as lines.
+/// The lines with fingerprints of earlier keys.
 std::vector<std::string_view>
 lines_before(std::string_view secret)
 {
@@ -80,7 +80,7 @@ erasure_key(std::string_view secret)
 	std::string key = ring_key(secret, erasures);
 	if (key.empty())
 	{
-		// derived, so that a ring which keeps this key does not keep the first treatment key
+		// derived, so that a ring with this key does not contain the first treatment key
 		const auto mac = hmac_sha256(secret, "etl.erasures");
 		key.assign(reinterpret_cast<const char *>(mac.data()), mac.size());
 	}

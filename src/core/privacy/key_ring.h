@@ -1,9 +1,10 @@
-// What etl.key_file holds: one secret, or after a rotation a ring of two keys.
+// The contents of etl.key_file: one secret, or after a rotation a ring of two keys.
 //
-// Two purposes, because only one of them can be rotated. Pseudonyms in etl.erasure, tombstones and
-// the hashes in etl.file are all that is left of an identifier, so nobody could compute them again
-// under another key: their key stays for good. Tokens, pseudonyms of values and whatever else
-// stands in data are made with the other key, and a rotation replaces that one.
+// There are two keys because only one of them can be rotated. The erasure key makes the pseudonyms
+// in etl.erasure, the tombstones and the hashes in etl.file. These are all that is left of an
+// identifier and cannot be computed again with another key, so the erasure key never changes. The
+// treatment key makes tokens, pseudonyms of values and everything else that is in data. A rotation
+// replaces it.
 #pragma once
 
 #include <string>
@@ -12,31 +13,33 @@
 namespace etl
 {
 
-/// The key by which erasures are recognised. Survives every rotation. secret: the key file's bytes.
+/// The key by which erasures are recognised. A rotation does not change it. `secret`: the bytes of
+/// the key file.
 std::string erasure_key(std::string_view secret);
 
-/// The key of tokens and pseudonyms in data. secret: the key file's bytes.
+/// The key of tokens and pseudonyms in data. `secret`: the bytes of the key file.
 std::string treatment_key(std::string_view secret);
 
-/// The key file's bytes after a rotation: the same key for erasures, fresh_key for treatments. The
-/// treatment key of before cannot be computed from them, but its fingerprint is among them, as are
-/// those of the sixty or so before it.
+/// The bytes of the key file after a rotation: the same key for erasures, and fresh_key for
+/// treatments. The previous treatment key cannot be computed from them. They contain its
+/// fingerprint and those of up to 63 earlier keys.
 std::string rotated_secret(std::string_view secret, std::string_view fresh_key);
 
-/// By what a database recognises its key without knowing it: keyed hashes of a constant, in hex.
+/// A fingerprint by which a database recognises its key without storing it: keyed hashes of a
+/// constant, in hexadecimal digits.
 struct KeyFingerprint
 {
 	std::string erasures, treatments;
 	bool operator==(const KeyFingerprint &) const = default;
 };
-/// secret: the key file's bytes.
+/// `secret`: the bytes of the key file.
 KeyFingerprint key_fingerprint(std::string_view secret);
 
-/// How a key file relates to a key that was known before.
+/// The relation of a key file to a key that was used before.
 enum class KeyDescent
 {
 	same,
-	rotated, ///< made from that one by rotations: another database of the server has done so
+	rotated, ///< made from that key by rotations, which another database of the server has done
 	other
 };
 KeyDescent key_descent(std::string_view secret, const KeyFingerprint &known);

@@ -13,17 +13,17 @@ namespace etl
 namespace
 {
 
-/// No place in particular: below a member that the definition does not know.
+/// Index of the place for all members that the definition does not know.
 constexpr size_t unknown = 1;
 
 } // namespace
 
-/// One look through a record.
+/// The state of a search through one record.
 struct KeySearch::Walk
 {
 	const Identities &people;
 	uint32_t person = Identities::nobody;
-	bool has_key = false; ///< something stands there that is somebody's key
+	bool has_key = false; ///< a member contains a text or number that has the form of a key
 	std::vector<std::string_view> known_texts;
 };
 
@@ -57,7 +57,7 @@ KeySearch::KeySearch(const Definition &definition, const Path &subject, const Ke
 		add(definition.erases->email, Place::Meaning::value, text);
 }
 
-/// The first to say something of a path is right.
+/// If several parts of the definition describe a path, the first one is used.
 void
 KeySearch::add(const Path &path, Place::Meaning meaning, const ColumnType &type)
 {
@@ -81,7 +81,7 @@ KeySearch::find(const Document &document, const Identities &people) const
 	return walk.person;
 }
 
-/// named: the value is the key, if it is one at all.
+/// `named`: the value must be the key if it has the form of a key.
 void
 KeySearch::visit(Walk &walk, Value value, size_t place, bool named) const
 {
@@ -107,7 +107,7 @@ KeySearch::visit(Walk &walk, Value value, size_t place, bool named) const
 								(places_[below].meaning == Place::Meaning::none &&
 								 ((named && value.count() == 1) || form_.is_name(m.name())));
 			visit(walk, m.value(), below, is_key);
-			// a map from keys to what they stand for
+			// the member may be in a map whose names are keys
 			if (below == unknown && walk.person == Identities::nobody)
 				walk.person = walk.people.by_word(m.name(), form_, true);
 		}

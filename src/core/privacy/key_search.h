@@ -1,5 +1,5 @@
-// Whose key stands in a record that does not name anybody where it should: because the member is
-// misnamed, mistyped, wrapped in an array or an object, or null.
+// Searches for a person's key in a record that does not have it in its member: because the member
+// has another name or type, is inside an array or object, or is null.
 #pragma once
 
 #include <map>
@@ -14,35 +14,36 @@
 namespace etl
 {
 
-/// Looks through the records of one definition. What its members are said to hold is believed: a
-/// price, a date, another dataset's key are nobody's. In the other members, and where the key
-/// should be, it stands as a value or as a word of a text; in texts that the definition knows (a
-/// name, a postcode) it is looked for only where none of the others holds any key.
+/// Searches the records of one definition. Values that the definition describes are not searched: a
+/// price, a date or the key of another dataset is not a person's key. The other members, and the
+/// member that should have the key, may contain it as their value or as a word of a text. Texts
+/// that the definition describes (a name, a postcode) are searched only if no other member contains
+/// any key.
 class KeySearch
 {
   public:
-	/// subject: where the key should be. in_known_texts: a text that the definition knows may hold
-	/// it, too. All must outlive it.
+	/// `subject`: path where the key should be. `in_known_texts`: whether texts that the definition
+	/// describes are searched. All arguments must outlive the object.
 	KeySearch(const Definition &definition, const Path &subject, const KeyForm &form,
 			  bool in_known_texts = true);
 
-	/// Identities::nobody when nobody is named.
+	/// Returns the person, or Identities::nobody.
 	uint32_t find(const Document &document, const Identities &people) const;
 
   private:
-	/// What the definition says of the values at a path.
+	/// What the definition says about the values at a path.
 	struct Place
 	{
 		enum class Meaning : uint8_t
 		{
 			none,
-			key, ///< the person's
+			key, ///< the person's key
 			value,
-			other ///< of another kind: a key of its own or of another dataset
+			other ///< a key of another kind: the record's own, or of another dataset
 		};
 		Meaning meaning = Meaning::none;
-		ColumnType type;                                    ///< of a value
-		std::map<std::string, size_t, std::less<>> members; ///< "*": the elements
+		ColumnType type;                                    ///< if `meaning` is `value`
+		std::map<std::string, size_t, std::less<>> members; ///< "*" stands for the elements
 	};
 	struct Walk;
 

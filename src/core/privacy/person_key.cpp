@@ -20,7 +20,7 @@ is_integer(const ColumnType &type)
 	return type.id == TypeId::smallint || type.id == TypeId::integer || type.id == TypeId::bigint;
 }
 
-/// Without a limit that would change what is stored.
+/// Whether the type is numeric without a limit that would change stored values.
 bool
 is_plain_numeric(const ColumnType &type)
 {
@@ -49,7 +49,7 @@ encode_person_key(const ColumnType &key, const ColumnType *column, Value value,
 		(column->id != TypeId::text && !is_plain_numeric(*column)))
 		return false;
 	auto decimal = Decimal::parse(trim_ascii(value.text()));
-	// digits of another script and blanks of every kind, as in records that are searched for a key
+	// accept digits of other scripts and blanks of every kind, as the search for keys does
 	if (!decimal && column->id == TypeId::text)
 		decimal = Decimal::parse(trim_ascii(plain_characters(value.text())));
 	if (!decimal || !decimal->is_integer())

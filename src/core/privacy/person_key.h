@@ -1,5 +1,5 @@
-// A person's key in a column of another type than the key's: the type of the key says which values
-// are the same person.
+// A person's key in a column whose type differs from the type of the key. The type of the key
+// decides which values are the same person.
 #pragma once
 
 #include <string>
@@ -11,20 +11,20 @@
 namespace etl
 {
 
-/// Encodes a record's value as the key of a person. column: that takes the value, null for none. A
-/// text of digits that is no integer's ("67318.0") is one where the column may have kept a JSON
-/// number as it was written.
+/// Encodes a value of a record as the key of a person. Returns false if the value is not a key.
+/// `column` is the column that takes the value, or null. A text such as "67318.0" is read as an
+/// integer if the column may contain JSON numbers as they were written.
 bool encode_person_key(const ColumnType &key, const ColumnType *column, Value value,
 					   std::string &encoded);
 
-/// The canonical key that a column's text means, for any column; false: it is nobody's.
+/// The canonical key for a text in any column. Returns false if the text is not a key.
 bool read_person_key(const ColumnType &key, std::string_view text, std::string &canonical);
 
-/// Do values of the column tell exactly whose they are? Not where the column changes what it takes
-/// (067318 in an integer, when keys are texts; a fraction that it rounds away).
+/// Whether a value of the column identifies the person exactly. False if the column changes values
+/// when it stores them (067318 in an integer column if keys are texts; a fraction that is rounded).
 bool tells_person(const ColumnType &column, const ColumnType &key);
 
-/// Do both have operators of the server that compare them, and use an index of the column?
+/// Whether the server can compare the column with the key directly and use an index of the column.
 bool compare_directly(const ColumnType &column, const ColumnType &key);
 
 } // namespace etl

@@ -1,5 +1,5 @@
-// Places of a definition by their paths, in a vector: the root is the first, and each has the
-// positions of its members by name in Place::members ("*": the elements).
+// A tree of the paths in a definition, in a vector. The first place is the root. Place::members
+// maps the names of a place's members to their indices ("*" stands for the elements).
 #pragma once
 
 #include <vector>
@@ -9,7 +9,7 @@
 namespace etl
 {
 
-/// Position of the place at the path, which is made where it is missing. places must hold the root.
+/// The index of the place at the path. Missing places are added. The vector must contain the root.
 template <typename Place>
 size_t
 place_at(std::vector<Place> &places, const Path &path)
@@ -18,7 +18,7 @@ place_at(std::vector<Place> &places, const Path &path)
 	for (const std::string &step : path)
 	{
 		const auto [member, is_new] = places[at].members.emplace(step, places.size());
-		at = member->second; // before the vector grows: it holds the map
+		at = member->second; // copied before the vector grows, because the vector contains the map
 		if (is_new)
 			places.emplace_back();
 	}

@@ -14,7 +14,7 @@ namespace
 std::string
 keyed(std::string_view key, std::initializer_list<std::string_view> parts)
 {
-	// each part with its length, so that no two lists give the same bytes
+	// each part with its length, so that different lists give different bytes
 	std::string message;
 	for (const std::string_view part : parts)
 	{

@@ -15,7 +15,7 @@ namespace etl
 namespace
 {
 
-/// Bytes of a text whose document is not kept for the next one.
+/// The document of a text that is longer than this is freed at once and not reused.
 constexpr size_t long_text = 1 << 20;
 
 } // namespace
@@ -96,7 +96,7 @@ RecordEraser::parse(std::string_view text)
 	ParseError error;
 	if (!document_.parse(text, error))
 		return false;
-	// as it was when it was tested
+	// the record was validated in this form
 	normalize_numbers(definition_, document_);
 	return true;
 }
@@ -118,8 +118,8 @@ RecordEraser::canonical(const Document &document)
 			   : std::string();
 }
 
-/// Is it refused because it does not name anybody as its definition wants it? One that may leave
-/// that out is about nobody.
+/// Whether the record was refused because it does not name a person as its definition requires.
+/// Otherwise a record without a name is not about a person.
 bool
 RecordEraser::lacks_name(const Document &document) const
 {
@@ -146,7 +146,7 @@ RecordEraser::find_key(const Document &document) const
 	return Identities::nobody;
 }
 
-/// Of a text that is no JSON.
+/// Searches a text that is not JSON.
 uint32_t
 RecordEraser::named_in(std::string_view text) const
 {
@@ -170,7 +170,7 @@ RecordEraser::find_person(const Document &document, std::string_view subject, By
 		if (email != nullptr && !email->empty())
 			person = people_.by_email(fold_email(text_at(document, *email)));
 	}
-	// a record that names nobody where it should may do so elsewhere
+	// a record without the identifier in its member may have it elsewhere
 	if (person == Identities::nobody && subject.data() == nullptr)
 	{
 		by = By::email;
@@ -201,10 +201,10 @@ RecordEraser::erase(const Document &document, std::string_view subject, std::str
 		out = is_refused ? refused_->treat(document, {secret_, {}})
 						 : pseudonymized_request(definition_, secret_, document);
 	else if (about_ && definition_.subject->on_erasure == OnErasure::remove)
-		out = erased_text; // a record that goes as a whole leaves the text that stands for one
+		out = erased_text; // the whole record is removed, and this text replaces it
 	else if (about_)
 	{
-		// without a key of its own the record still gets a token that agrees with itself
+		// a record without a key still gets a token that is the same in all its fields
 		const std::string email =
 			subject.data() != nullptr
 				? std::string()
@@ -215,7 +215,7 @@ RecordEraser::erase(const Document &document, std::string_view subject, std::str
 		out = is_refused ? refused_->treat(document, context)
 						 : anonymize(document, definition_.personal, context);
 	}
-	// what holds the key elsewhere may hold anything elsewhere
+	// if the key is in another place than its member, so may be any other value
 	if ((!about_ && !requests_) || by == By::key ||
 		(by == By::email && people_.named_in(out, nullptr) != Identities::nobody))
 		out = erased_text;
@@ -231,7 +231,8 @@ RecordEraser::recognised_by(const Document &document, std::string_view subject) 
 	return people_.email_hash(fold_email(text_at(document, definition_.subject->email)));
 }
 
-/// Of the person whom a record of their own dataset names; what has been treated holds a token.
+/// The email of the person that a record of their own dataset names. A record that was treated
+/// before has a token instead.
 uint64_t
 RecordEraser::email_of(const Document &document) const
 {
@@ -274,7 +275,7 @@ RecordEraser::erase(std::string_view text, std::string &out)
 		erase(document_, subject.empty() ? std::string_view() : std::string_view(subject), out);
 	note_email(person, subject);
 	if (text.size() > long_text)
-		document_.release(); // it takes many times the text
+		document_.release(); // the document takes many times the memory of the text
 	return person;
 }
 
@@ -297,7 +298,7 @@ RecordEraser::whose(std::string_view text)
 		document_, subject.empty() ? std::string_view() : std::string_view(subject), by);
 	note_email(person, subject);
 	if (text.size() > long_text)
-		document_.release(); // it takes many times the text
+		document_.release(); // the document takes many times the memory of the text
 	return person;
 }
 

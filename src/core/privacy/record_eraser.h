@@ -1,5 +1,5 @@
-// The one place where a record is recognised as somebody's and treated: quarantine, files and, for
-// those who were erased before, records on their way in.
+// Decides whether a record belongs to an erased person, and treats it. Used for the quarantine, for
+// files, and for new records about people who were erased before.
 #pragma once
 
 #include <memory>
@@ -18,41 +18,43 @@
 namespace etl
 {
 
-/// What stands in place of a record that can't be treated field by field: a JSON text, so that a
-/// file that begins with it is still told to be JSON Lines.
+/// Replaces a record that cannot be treated field by field. It is a JSON text, so that a file that
+/// begins with it is still recognised as JSON Lines.
 constexpr std::string_view erased_text = "\"[erased]\"";
 
-/// How a dataset's people are known: their keys may stand in refused records of datasets that are
-/// about nobody (a file that came under another's name).
+/// The keys of a dataset's people. They are searched in refused records of datasets that are not
+/// about people, because a file may have been delivered under the name of another dataset.
 struct PeopleKey
 {
-	std::string dataset, member; ///< the member of their own records that holds the key
+	std::string dataset, member; ///< the member of the dataset's own records that contains the key
 	ColumnType type;
 };
 
-/// Who has been erased, as far as it matters to a dataset's records.
+/// The erased people who matter to the records of a dataset.
 struct ErasedPeople
 {
 	const Identities &people;
 	std::string secret;
-	std::string dataset;         ///< whose people they are; "": anybody's
-	std::vector<PeopleKey> keys; ///< of these people, for a dataset that is about nobody
+	std::string dataset;         ///< the dataset of the people; "" for the people of any dataset
+	std::vector<PeopleKey> keys; ///< keys of these people, for a dataset that is not about people
 };
 
-/// Treats the records of one dataset. One for each thread: it keeps buffers.
+/// Treats the records of one dataset. It keeps buffers; each thread has its own.
 class RecordEraser
 {
   public:
 	struct Options
 	{
-		/// Requests for erasure get pseudonyms of their identifiers; else they are left alone.
+		/// Whether requests for erasure get pseudonyms in place of their identifiers. Otherwise
+		/// they are not changed.
 		bool requests = true;
-		/// The records were accepted: none of them is looked at as a refused one.
+		/// Whether the records were accepted. Otherwise each record is checked for being a refused
+		/// one.
 		bool accepted = false;
-		/// Is asked about texts that encode() cannot read; null for nobody.
+		/// Answers questions about texts that encode() cannot read. Null if there are no answers.
 		TypeInput *types = nullptr;
 	};
-	/// dataset: whose people these are. All must outlive it.
+	/// `dataset`: the dataset of the people. All arguments must outlive the object.
 	RecordEraser(const Definition &definition, const KeyTypes &key_types, const Identities &people,
 				 const std::string &secret, const std::string &dataset, const Options &options);
 	RecordEraser(const Definition &definition, const KeyTypes &key_types, const Identities &people,
@@ -61,42 +63,45 @@ class RecordEraser
 	{
 	}
 
-	/// Where the dataset has nothing to do with people: keys of these are looked for in records
-	/// that its schema refuses. Does nothing for others.
+	/// Searches the keys of these people in records that the schema refuses. Has an effect only for
+	/// a dataset whose records are not about the people and do not ask for their erasure.
 	void find_keys_of(const std::vector<PeopleKey> &keys);
 
-	/// Whose record it is, and what takes its place; Identities::nobody: it stays.
+	/// Returns the erased person to whom the record belongs, and the text that replaces it. Returns
+	/// Identities::nobody if the record does not change.
 	uint32_t erase(std::string_view text, std::string &out);
-	/// The same for a record that is parsed already; subject: canonical, data() null for none.
+	/// Like erase(text, out), for a record that is already parsed. `subject` is canonical; its
+	/// data() is null if the record has none.
 	uint32_t erase(const Document &document, std::string_view subject, std::string &out);
-	/// For one that is no JSON.
+	/// Like erase(text, out), for a text that is not JSON.
 	uint32_t erase_malformed(std::string_view text, std::string &out) const;
-	/// The hash of the email by which the record is somebody's who has a key that was not known; 0
-	/// for any other.
+	/// For a record that belongs to an erased person: the hash of its email if the person was
+	/// recognised by the email, and the record's key was not known to be theirs. Otherwise 0.
 	uint64_t recognised_by(const Document &document, std::string_view subject) const;
-	/// The hash of the email that a record says somebody has who was erased by their key, where no
-	/// erased person is known to have it; 0 for any other.
+	/// For a record whose person was erased by key: the hash of the email in the record if it is
+	/// not known to belong to an erased person. Otherwise 0.
 	uint64_t new_email(const Document &document, std::string_view subject) const;
-	/// Is the record somebody's whose erasure was asked for before anybody knew them?
+	/// Whether the record is about a person whose erasure was requested before any record had their
+	/// key.
 	bool makes_known(std::string_view subject) const
 	{
 		return subject.data() != nullptr && people_.is_unknown(subject);
 	}
-	/// Whose it is, without treating it.
+	/// Like erase(), without treating the record.
 	uint32_t whose(std::string_view text);
-	/// The canonical key of the person that a record names, "" for none.
+	/// The canonical key of the person that a record names, or "".
 	std::string subject_of(std::string_view text);
-	/// The hash of the email that the last text handed to subject_of() says they have; 0 for none.
+	/// The hash of the email in the last text that was given to subject_of(), or 0.
 	uint64_t email_of_subject() const { return known_email_; }
-	/// Hash of the email of the person whom the last text handed to erase() or whose() names by
-	/// key; 0 where it holds none.
+	/// The hash of the email in the last text that was given to erase() or whose(), if the text
+	/// names the person by key. Otherwise 0.
 	uint64_t known_email() const { return known_email_; }
 
   private:
-	/// By what a record is recognised.
+	/// How a record was recognised.
 	enum class By : uint8_t
 	{
-		name, ///< it names the person where it should
+		name, ///< the record has the key or email in the member for it
 		email,
 		key
 	};
@@ -116,11 +121,12 @@ class RecordEraser
 	const Identities &people_;
 	const std::string &secret_, &dataset_;
 	const ColumnType *key_type_ = nullptr;
-	const ColumnType *subject_type_ = nullptr; ///< of the column that names the person
-	bool about_ = false;                       ///< its records are about these people
-	bool asks_ = false;                        ///< its records ask for their erasure
-	bool requests_ = false;                    ///< and are to be treated
-	/// Of the people's keys; null where the dataset has nothing to do with them.
+	const ColumnType *subject_type_ = nullptr; ///< type of the column that names the person
+	bool about_ = false; ///< the records of the dataset are about these people
+	bool asks_ = false; ///< the records of the dataset are requests for the erasure of these people
+	bool requests_ = false; ///< requests are treated
+	/// The form of the people's keys. Empty if the dataset is neither about them nor about their
+	/// erasure.
 	std::optional<KeyForm> form_;
 	std::optional<KeySearch> search_;
 	struct Stranger
@@ -133,18 +139,18 @@ class RecordEraser
 		}
 	};
 	std::vector<std::unique_ptr<Stranger>> strangers_;
-	std::optional<RefusedRecord> refused_; ///< where a record may be one
+	std::optional<RefusedRecord> refused_; ///< present if records may be refused ones
 	Document document_;
 	std::string encoded_;
 	uint64_t known_email_ = 0;
 };
 
-/// A request for erasure with keyed pseudonyms in place of its identifiers, and its personal fields
-/// treated.
+/// The text of a request for erasure with keyed pseudonyms in place of its identifiers, and its
+/// personal fields treated.
 std::string pseudonymized_request(const Definition &definition, const std::string &secret,
 								  const Document &document);
 
-/// Text at a path: of a string or number, "" for anything else.
+/// The text of the string or number at a path. "" if there is none.
 std::string text_at(const Document &document, const Path &path);
 
 } // namespace etl

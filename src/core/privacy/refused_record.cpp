@@ -35,7 +35,7 @@ is_json_type(const ColumnType &type)
 	return type.id == TypeId::json || type.id == TypeId::jsonb;
 }
 
-/// A text that may hold an object or an array has members of which nobody knows what they are.
+/// Whether the text may contain an object or array, whose members could be anything.
 bool
 may_hold_json(std::string_view text)
 {
@@ -45,15 +45,15 @@ may_hold_json(std::string_view text)
 
 } // namespace
 
-/// One way through a record.
+/// The state of one pass through a record.
 struct RefusedRecord::Walk
 {
 	const Document &document;
 	const TreatmentContext &context;
-	std::set<std::string> broken = {}; ///< pointers of what the schema does not allow
+	std::set<std::string> broken = {}; ///< pointers of the values that violate the schema
 	std::string pointer = {};
-	/// The record's text as it becomes, and how much of it is read: values come in their order, and
-	/// a record may have a million.
+	/// The new text of the record, and how much of the old text has been copied. The values come in
+	/// their order, because a record may have a million of them.
 	std::string out = {};
 	size_t read = 0;
 
@@ -114,7 +114,7 @@ void
 RefusedRecord::add_personal(const PersonalDefinition &field)
 {
 	Place &place = places_[place_of(field.path)];
-	// a key that is personal is kept as every key
+	// a personal key that is to be kept stays like every other key
 	if (field.treatment == Treatment::keep && place.meaning == Place::Meaning::kept)
 		return;
 	place.meaning = Place::Meaning::personal;
@@ -160,7 +160,7 @@ RefusedRecord::add_columns(const TableDefinition &table)
 	}
 }
 
-/// As a record's columns are read: core/staging/staged_rows.cpp.
+/// Types are read as for the columns of a record: core/staging/staged_rows.cpp.
 bool
 RefusedRecord::fits(const ColumnType &type, bool is_key, Value value) const
 {
@@ -191,7 +191,7 @@ RefusedRecord::row_fits(const TableDefinition &table, Value record, Value elemen
 					   });
 }
 
-/// A request whose subject is no key, or that names nobody.
+/// Whether the subject of a request is not a valid key, or the request names no person.
 bool
 RefusedRecord::names_nobody(const Document &document) const
 {
@@ -267,7 +267,7 @@ std::string
 RefusedRecord::treat_pointer(std::string_view pointer) const
 {
 	Path steps;
-	// one that was cut may end in the middle of an escape
+	// a pointer that was shortened may end in the middle of an escape
 	if (!parse_pointer(pointer, steps))
 		return "/[erased]";
 	std::string out;
@@ -290,7 +290,8 @@ RefusedRecord::below(const Places &places, std::string_view step) const
 	return found;
 }
 
-/// A value that the definition keeps: does it fit all that is said of its place?
+/// Whether a value that the definition keeps fits everything that the definition says about its
+/// place.
 bool
 RefusedRecord::may_stay(const Walk &walk, Value value, const Places &places) const
 {
@@ -301,7 +302,7 @@ RefusedRecord::may_stay(const Walk &walk, Value value, const Places &places) con
 			is_kept = true;
 			if (!fits(type, is_key, value))
 				return false;
-			// of a text the type says nothing
+			// type text allows any text, so more is checked
 			if (type.id == TypeId::text && !is_key &&
 				(walk.broken.count(walk.pointer) > 0 || may_hold_json(value.text())))
 				return false;
@@ -340,7 +341,7 @@ RefusedRecord::visit(Walk &walk, Value value, const Places &places) const
 			return walk.replace(value.raw(), erased_json);
 		}
 	}
-	// what stands in a document of its own is not told member by member
+	// a value inside a JSON column is kept or replaced as a whole
 	if (takes_json && !has_personal && may_stay(walk, value, places))
 		return;
 	if (value.is(Kind::object) && is_inside)
@@ -377,7 +378,7 @@ RefusedRecord::visit_members(Walk &walk, Value object, const Places &places) con
 	}
 }
 
-/// A place that is told by its index is one of an array, too.
+/// A member whose name is an index also describes the element of an array.
 void
 RefusedRecord::visit_elements(Walk &walk, Value array, const Places &places) const
 {

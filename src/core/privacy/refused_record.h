@@ -1,6 +1,6 @@
-// What may stay of a refused record about somebody who was erased. It broke the schema or a type,
-// so that nobody knows what its members hold: a name may stand under "First_Name", an address as a
-// text where its object is expected.
+// Decides which parts of a refused record about an erased person may stay. The record violates the
+// schema or a type, so its members may contain anything: a name may be in "First_Name", or an
+// address may be a text in place of an object.
 #pragma once
 
 #include <map>
@@ -18,39 +18,41 @@
 namespace etl
 {
 
-/// Looks at the records of one definition. One for each thread.
+/// Treats refused records of one definition. Each thread has its own object.
 class RefusedRecord
 {
   public:
-	/// All must outlive it. types: is asked about texts that encode() cannot read; null for nobody.
+	/// All arguments must outlive the object. `types` answers questions about texts that encode()
+	/// cannot read; null if there are no answers.
 	RefusedRecord(const Definition &definition, const KeyTypes &key_types, TypeInput *types);
 
-	/// Does the record break the schema, or the type of a column? Of a record as it was validated
-	/// (core/definition/normalize.h). What the database's checks refuse has the shape that the
-	/// definition gives it.
+	/// Whether the record violates the schema or the type of a column. The record must be
+	/// normalized (core/definition/normalize.h). Records that the checks of the database refuse do
+	/// not count, because they have the structure of the definition.
 	bool is_refused(const Document &document) const;
 
-	/// The record's text with its personal fields treated and the identifiers of a request turned
-	/// into pseudonyms. Of the other values those stay that fit what the definition says of their
-	/// place, and which it does not call personal: keys, references, columns. "[erased]" stands in
-	/// place of every other value, of a container that is not where one is expected, and of member
-	/// names that the definition does not have in any spelling ("[erased 2]" for the next).
+	/// Returns the text of the record with its personal fields treated and the identifiers of a
+	/// request replaced with pseudonyms. Another value stays only if the definition has it as key,
+	/// reference or column, does not call it personal, and the value fits what the definition says.
+	/// "[erased]" replaces every other value, every array or object where none is expected, and
+	/// every member name that is not in the definition in any spelling ("[erased 2]" for the next
+	/// one).
 	std::string treat(const Document &document, const TreatmentContext &context) const;
 
-	/// A JSON Pointer into a record, with the names replaced that treat() replaces.
+	/// The JSON Pointer with the same names replaced as in treat().
 	std::string treat_pointer(std::string_view pointer) const;
 
   private:
-	/// What the definition says of the values at a path.
+	/// What the definition says about the values at a path.
 	struct Place
 	{
 		enum class Meaning : uint8_t
 		{
-			none, ///< or only of values below it
+			none, ///< nothing, or something only about values below this path
 			kept,
 			personal,
-			subject, ///< of a request
-			email    ///< the same
+			subject, ///< subject of a request
+			email    ///< email of a request
 		};
 		struct Type
 		{
@@ -58,10 +60,10 @@ class RefusedRecord
 			bool is_key;
 		};
 		Meaning meaning = Meaning::none;
-		std::vector<Type> types;                            ///< of what is kept
-		const PersonalDefinition *field = nullptr;          ///< of what is personal
-		bool has_personal = false;                          ///< below it
-		std::map<std::string, size_t, std::less<>> members; ///< "*": the elements
+		std::vector<Type> types;                   ///< types of a kept value
+		const PersonalDefinition *field = nullptr; ///< field of a personal value
+		bool has_personal = false;                 ///< below this path there is a personal field
+		std::map<std::string, size_t, std::less<>> members; ///< "*" stands for the elements
 	};
 	using Places = std::vector<size_t>;
 	struct Walk;
@@ -83,11 +85,13 @@ class RefusedRecord
 	const Definition &definition_;
 	const KeyTypes &key_types_;
 	TypeInput *types_;
-	std::vector<Place> places_;                    ///< the first is the record itself
-	std::set<std::string, std::less<>> spellings_; ///< letters and digits of known names
+	std::vector<Place> places_; ///< the first is the record itself
+	/// letters and digits of the names in the definition
+	std::set<std::string, std::less<>> spellings_;
 };
 
-/// What stands in place of an identifier in a request for erasure; "" when the value is none.
+/// The pseudonym of an identifier in a request for erasure, as a JSON text. "" if the value is
+/// neither text nor number.
 std::string pseudonymized_identifier(const ErasesDefinition &erases, std::string_view secret,
 									 bool is_email, Value value);
 

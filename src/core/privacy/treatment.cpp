@@ -40,7 +40,7 @@ is_number_type(TypeId type)
 	}
 }
 
-/// Bytes of the character at the beginning; of what is no UTF-8, 1.
+/// The number of bytes of the first character. 1 if it is not valid UTF-8.
 size_t
 character_size(std::string_view text)
 {
@@ -49,7 +49,7 @@ character_size(std::string_view text)
 	return take_character(rest, c) ? text.size() - rest.size() : 1;
 }
 
-/// The text, or as much of it as a varchar(n) takes.
+/// The text, cut to the length of a varchar(n).
 std::string_view
 cut_to(const ColumnType &type, std::string_view text)
 {
@@ -61,7 +61,8 @@ cut_to(const ColumnType &type, std::string_view text)
 	return text.substr(0, end);
 }
 
-/// The text as JSON: a number where the value was one and the column takes numbers, else a string.
+/// The text as JSON: a number if the value was a number and the column takes numbers, else a
+/// string.
 std::string
 as_json(const ColumnType &type, Value value, std::string_view text)
 {
@@ -76,7 +77,7 @@ as_json(const ColumnType &type, Value value, std::string_view text)
 std::array<uint8_t, 32>
 value_mac(std::string_view secret, std::string_view value)
 {
-	// labelled, so that no token or pseudonym of a subject is also that of a value
+	// with a label, so that the hash of a value differs from a subject's token or pseudonym
 	return hmac_sha256(treatment_key(secret), "value:" + std::string(value));
 }
 
@@ -95,7 +96,7 @@ random_bytes()
 	return bytes;
 }
 
-/// RFC 9562: version 4 is random, version 8 anything else.
+/// RFC 9562: version 4 is a random UUID, version 8 any other.
 std::string
 uuid_of(std::array<uint8_t, 32> bytes, uint8_t version)
 {
@@ -105,7 +106,7 @@ uuid_of(std::array<uint8_t, 32> bytes, uint8_t version)
 						  {reinterpret_cast<const char *>(bytes.data()), 16});
 }
 
-/// 63 bits: never negative.
+/// Uses 63 bits, so that the number is never negative.
 std::string
 bigint_of(const std::array<uint8_t, 32> &bytes)
 {
@@ -115,7 +116,7 @@ bigint_of(const std::array<uint8_t, 32> &bytes)
 	return std::to_string(v >> 1);
 }
 
-/// 32 bytes in the form that the column takes. digits: how many of the hexadecimal ones.
+/// 32 bytes as a UUID, a bigint, or the first `digits` hexadecimal digits, depending on the column.
 std::string
 in_form_of(const ColumnType &type, const std::array<uint8_t, 32> &bytes, uint8_t uuid_version,
 		   size_t digits)
@@ -127,7 +128,7 @@ in_form_of(const ColumnType &type, const std::array<uint8_t, 32> &bytes, uint8_t
 	return hex(bytes).substr(0, digits);
 }
 
-/// Does text fit the column?
+/// Returns the text if it fits the column.
 std::optional<std::string>
 fitted(const ColumnType &type, const std::string &text)
 {
@@ -153,7 +154,7 @@ generalize_number(const PersonalDefinition &personal, const ColumnType &type,
 		return std::nullopt;
 	if (!is_number_type(type.id))
 		return "[" + range->lower + "," + range->upper + ")";
-	// a column of numbers takes the lower end; the upper where only that is in its range
+	// a column of numbers takes the lower bound, or the upper one if only that is in its range
 	const std::optional<std::string> lower = fitted(type, range->lower);
 	return lower ? lower : fitted(type, range->upper);
 }
@@ -279,7 +280,7 @@ namespace
 
 constexpr std::string_view dots = "•••";
 
-/// Marks and joiners that belong to the character before them.
+/// Whether the character is a mark or joiner that belongs to the character before it.
 bool
 combines(char32_t c)
 {
@@ -288,7 +289,7 @@ combines(char32_t c)
 		   (c >= 0xfe00 && c <= 0xfe0f) || (c >= 0xfe20 && c <= 0xfe2f);
 }
 
-/// Does the text begin with a mark of the character before it?
+/// Whether the text begins with such a mark.
 bool
 begins_with_mark(std::string_view text)
 {
@@ -296,7 +297,7 @@ begins_with_mark(std::string_view text)
 	return take_character(text, c) && combines(c);
 }
 
-/// Characters without their marks.
+/// The number of characters, not counting their marks.
 size_t
 count_visible(std::string_view text)
 {
@@ -306,8 +307,8 @@ count_visible(std::string_view text)
 	return count;
 }
 
-/// The first character with its marks, then the dots; only the dots where more than half would
-/// show.
+/// The first character with its marks, then dots. Only dots if this would show more than half of
+/// the text.
 std::string
 first_and_dots(std::string_view text, size_t least)
 {

@@ -12,7 +12,7 @@ is_good(const StagedRecord &record)
 	return record.loadable && !record.violations;
 }
 
-/// Whether the buffer holds the records, a newline after each, and nothing else.
+/// Whether the buffer consists of good records with a newline after each.
 bool
 holds_lines_only(const Piece &piece)
 {

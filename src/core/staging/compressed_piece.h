@@ -1,4 +1,4 @@
-// Pieces whose records wait compressed (core/files/compressed_text.h).
+// Pieces whose records wait in compressed form (core/files/compressed_text.h).
 #pragma once
 
 #include <optional>
@@ -11,25 +11,24 @@
 namespace etl
 {
 
-/// Compresses the text of the records that nothing is wrong with so far, and lets the others keep
-/// theirs, so that the piece needs its buffer no more. False: it stays as it is, because its
-/// processed file gets something else than what came. stream: what the piece's buffer is
-/// compressed, where that is known; it is kept where the buffer holds nothing but good records, a
-/// line each.
+/// Compresses the text of the good records of the piece, copies the text of the others, and frees
+/// the buffer of the piece. Returns false and changes nothing if the processed file needs another
+/// text than the records have. `stream`, if known, is the compressed form of the whole buffer; it
+/// is used if the buffer contains only good records with a line each.
 bool seal(Piece &piece, TextSealer &sealer, std::optional<SealedText> stream = std::nullopt);
 
-/// The text of records whether they are sealed or not: best piece by piece, for each is
-/// decompressed whole.
+/// Returns the texts of sealed and other records. Read all records of a piece before those of the
+/// next one, because each piece is decompressed as a whole.
 class TextReader
 {
   public:
-	/// Stays until the next call.
+	/// The text is valid until the next call.
 	std::string_view text(const Piece &piece, const StagedRecord &record);
 
   private:
 	const Piece *open_ = nullptr;
 	std::string text_;
-	std::vector<std::string_view> lines_; ///< by record
+	std::vector<std::string_view> lines_; ///< indexed by record
 };
 
 } // namespace etl

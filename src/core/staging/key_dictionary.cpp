@@ -10,10 +10,10 @@ namespace etl
 namespace
 {
 
-/// Slots up to which half of them are in use at most; of more, three quarters.
+/// Up to this number of slots at most half of them are used, beyond it at most three quarters.
 constexpr size_t few_slots = 131072;
 
-/// Whoever writes the keys must not know where they fall.
+/// Random, so that the author of a file cannot choose keys that collide.
 const uint64_t seed = []
 {
 	std::random_device random;
@@ -30,7 +30,7 @@ hash_bytes(std::string_view bytes)
 
 KeyDictionary::KeyDictionary() : slots_(256) {}
 
-/// The finalizer of SplitMix64 (Steele, Lea and Flood, 2014).
+/// Uses the finalizer of SplitMix64 (Steele, Lea and Flood, 2014).
 size_t
 KeyDictionary::place_of(const Slot &slot)
 {
@@ -53,7 +53,7 @@ KeyDictionary::fill(std::vector<Slot> &slots, const Slot &slot) const
 void
 KeyDictionary::grow()
 {
-	if (slots_.empty()) // it was frozen
+	if (slots_.empty()) // freeze() has removed the slots
 	{
 		slots_.resize(std::bit_ceil(size_t{size_} * 2 + 256));
 		for (uint32_t number = 0; number < size_; ++number)
@@ -65,7 +65,8 @@ KeyDictionary::grow()
 		}
 		return;
 	}
-	// large ones more slowly: both are held at once
+	// a large table grows by a smaller factor, because the old and the new one exist at the same
+	// time
 	std::vector<Slot> larger(slots_.size() * (slots_.size() < few_slots ? 4 : 2));
 	for (const Slot &slot : slots_)
 		if (slot.number != 0)

@@ -36,7 +36,7 @@ PieceFiller::operator()(const RawRecord &raw)
 		next_piece_();
 	if (raw.text.size() <= long_record_bytes)
 		return stage(raw);
-	// by itself: what was staged before it need not wait with it
+	// in a piece of its own, so that the records before it do not wait with it
 	if (!piece_->records.empty())
 		next_piece_();
 	stage_long_(raw.text.size(),
@@ -66,7 +66,8 @@ PieceFiller::stage(const RawRecord &raw)
 		count_rejected(staged);
 }
 
-/// Into the piece; a long one with the padding that keeps it from being copied once more.
+/// Copies a text into the piece. A long text gets padding, so that the parser does not copy it
+/// again.
 std::string_view
 PieceFiller::copy(std::string_view text, size_t &readable)
 {
@@ -79,7 +80,7 @@ PieceFiller::copy(std::string_view text, size_t &readable)
 	return {to, text.size()};
 }
 
-/// Throws where a file has more of them than its definition allows.
+/// Throws if the file has more refused records than its definition allows.
 void
 PieceFiller::count_rejected(const StagedRecord &record)
 {

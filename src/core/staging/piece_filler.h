@@ -1,4 +1,4 @@
-// A file's records, as the splitter finds them, become the records of a piece.
+// Puts the records that a splitter finds in a file into pieces.
 #pragma once
 
 #include <cstdint>
@@ -13,23 +13,23 @@
 namespace etl
 {
 
-/// The sink of a RecordSplitter. It stages each record into the piece in hand, asks for another
-/// piece when that one is full, and throws FileError (54000) when more of the file is refused than
-/// its definition allows. Everything that it is given must outlive it.
+/// The sink of a RecordSplitter. It stages each record into the current piece and asks for a new
+/// piece when this one is full. It throws FileError (54000) when more of the file is refused than
+/// its definition allows. All arguments must outlive it.
 class PieceFiller
 {
   public:
 	using NextPiece = std::function<void()>;
 	using StageLong = std::function<void(size_t, const std::function<void()> &)>;
 
-	/// next_piece: is called when the records of a piece take more than `limit` bytes, and starts
-	/// another one. stage_long: calls what it is given when a record of that size may be staged.
-	/// rejected: how much of a file may be.
+	/// `next_piece` is called when the records of a piece take more than `limit` bytes, and starts
+	/// another piece. `stage_long(size, stage)` calls `stage` when a record of this size may be
+	/// staged. `rejected` has the limits for refused records of a file.
 	PieceFiller(RecordStager &stager, const FileTask &task, uint32_t file, FileOutcome &outcome,
 				const RejectedLimits &rejected, size_t limit, NextPiece next_piece,
 				StageLong stage_long);
-	/// Records in the buffer, whose last bytes are padding, are taken where they are, others are
-	/// copied.
+	/// Starts a piece. Records inside its buffer, which ends with padding, are used in place. Other
+	/// records are copied.
 	void start(Piece &piece, size_t buffer_size);
 	void operator()(const RawRecord &raw);
 

@@ -11,7 +11,7 @@ namespace etl
 void
 RestFinder::feed(std::string_view text)
 {
-	// of a gzipped file it is known as soon as a byte behind it is given
+	// for a gzip file the size is known as soon as the first byte after the loaded part is read
 	const uint64_t end = reader_.prefix_text_size().value_or(UINT64_MAX);
 	const size_t loaded =
 		static_cast<size_t>(std::min<uint64_t>(text.size(), end - std::min(end, fed_)));

@@ -29,7 +29,7 @@ namespace etl
 namespace
 {
 
-/// find_all without the pointers, which cost more than the walk.
+/// Like find_all(), but without pointers, whose cost is higher than that of the walk.
 template <typename Visit>
 void
 visit_all(Value from, const Path &path, size_t step, Visit &&visit)
@@ -54,7 +54,7 @@ visit_all(Value from, const Path &path, size_t step, Visit &&visit)
 			visit_all(m.value(), path, step + 1, visit);
 }
 
-/// Whether rows of the table take fields of its elements.
+/// Whether the rows of the table take fields of the elements.
 bool
 takes_fields(const TableDefinition &table)
 {
@@ -143,7 +143,7 @@ RecordStager::RecordStager(const Definition &definition, const KeyTypes &key_typ
 	rewrites_ = !definition.normalize.empty();
 	for (size_t i = 0; i < definition.references.size(); ++i)
 	{
-		// a dataset is known by the first rule that names it
+		// the index of the first rule with the same dataset stands for the dataset
 		size_t first = 0;
 		while (definition.references[first].dataset != definition.references[i].dataset)
 			++first;
@@ -169,7 +169,7 @@ RecordStager::reserve(Piece &piece, size_t bytes, size_t limit) const
 {
 	if (filled_bytes_ == 0)
 		return;
-	// a sixteenth more, for the pieces differ
+	// a sixteenth more, because pieces differ
 	double factor = static_cast<double>(bytes) / static_cast<double>(filled_bytes_) * 17 / 16;
 	size_t filled =
 		filled_records_ * sizeof(StagedRecord) + filled_references_ * sizeof(StagedReference);
@@ -224,7 +224,7 @@ RecordStager::stage(const RawRecord &raw, size_t readable, uint32_t file, const 
 		}
 		record.storable = simdjson::validate_utf8(record.text.data(), record.text.size()) &&
 						  record.text.find('\0') == std::string_view::npos;
-		// its names are gone with the record
+		// a treated record has no member names left that a pointer could refer to
 		const std::string pointer = record.treated ? std::string() : error.pointer;
 		record.add({Code::malformed, raw.too_long ? "maxRecordSize" : "json", pointer, "",
 					error.sqlstate, "(root): " + error.message});
@@ -254,7 +254,8 @@ RecordStager::stage(const RawRecord &raw, size_t readable, uint32_t file, const 
 		rows_before_.push_back(table.size());
 	encode_rows(record, index, context, piece);
 	record.loadable = record.violations == nullptr;
-	// also where it is refused already: whoever mends it sees all that is wrong with it
+	// also if the record is already refused, so that all its errors are known to whoever corrects
+	// it
 	run_checks(record);
 	if (!record.loadable)
 	{
@@ -266,9 +267,9 @@ RecordStager::stage(const RawRecord &raw, size_t readable, uint32_t file, const 
 		record.output = output_text(context, piece, raw.text);
 }
 
-/// A record about somebody who has been erased: staged again with its personal fields treated.
-/// Rows, output and what quarantine gets are then all of the treated text. Records that are about
-/// nobody are looked through only where they are refused anyway.
+/// Stages a record about an erased person again, with its personal fields treated. The rows, the
+/// output and the quarantined text all come from the treated text. Records of a dataset that is not
+/// about people are searched only if they are refused anyway.
 bool
 RecordStager::treat_erased(const RawRecord &raw, uint32_t file, const RowContext &context,
 						   Piece &piece)
@@ -297,7 +298,8 @@ RecordStager::treat_erased(const RawRecord &raw, uint32_t file, const RowContext
 	return true;
 }
 
-/// Of somebody whose records are deleted nothing is loaded, and nothing is left to be mended.
+/// The records of this person are deleted, so nothing of the record is loaded and nothing remains
+/// to be corrected.
 void
 RecordStager::refuse_erased(StagedRecord &record, Piece &piece)
 {
@@ -316,7 +318,7 @@ void
 RecordStager::stage_treated(const RawRecord &raw, size_t readable, uint32_t file,
 							const RowContext &context, Piece &piece)
 {
-	// as anybody's: its key is still an erased person's
+	// without the eraser, because the record still has the key of an erased person
 	std::unique_ptr<RecordEraser> eraser = std::move(eraser_);
 	stage(raw, readable, file, context, piece);
 	eraser_ = std::move(eraser);
@@ -387,7 +389,7 @@ RecordStager::collect_keys(StagedRecord &record, Piece &piece)
 		record.subject_hash = hashes_->subject_hash(record.subject);
 }
 
-/// Where a later record updates the row, the table forgets the emails of those before it.
+/// If later records update rows, the table loses the emails of earlier records.
 void
 RecordStager::note_email(const StagedRecord &record, Piece &piece) const
 {
@@ -396,7 +398,7 @@ RecordStager::note_email(const StagedRecord &record, Piece &piece) const
 		definition_.subject->email.empty())
 		return;
 	const std::string email = fold_email(text_at(document_, definition_.subject->email));
-	// what has been treated before holds a token
+	// a record that was treated before has a token instead
 	if (email.find('@') != std::string::npos && !email.ends_with(erased_domain))
 		piece.emails.push_back({record.subject_hash, hashes_->email_hash(email)});
 }
@@ -424,7 +426,7 @@ RecordStager::collect_references(StagedRecord &record, Piece &piece)
 						  if (reference.key >= named_.size())
 							  named_.resize(std::max<size_t>(reference.key + 1, named_.size() * 2));
 						  if (std::exchange(named_[reference.key], naming_) == naming_)
-							  return; // named already
+							  return; // this pair of record and rule has named the key before
 					  }
 					  piece.references.push_back({reference.rule, false, reference.key, place});
 				  });
@@ -438,7 +440,7 @@ void
 RecordStager::release(Piece &piece)
 {
 	document_.release();
-	named_ = std::vector<uint64_t>(); // = {} would keep its memory
+	named_ = std::vector<uint64_t>(); // assigning {} would keep its memory
 	piece.references.shrink_to_fit();
 	for (auto &rows : piece.rows)
 		rows.shrink_to_fit();
@@ -482,7 +484,7 @@ reference_pointers(const Definition &definition, const std::vector<StagedReferen
 						 shorten(pointers[i++] = at);
 					 ++place;
 				 });
-		// places that are not there: the record has changed
+		// these values are missing because the record has changed
 		while (i < references.size() && references[i].rule == rule)
 			++i;
 	}
@@ -496,7 +498,7 @@ RecordStager::run_checks(StagedRecord &record)
 	{
 		if (!value || (!value.is(Kind::number) && !value.is(Kind::string)))
 			return std::nullopt;
-		// blanks around a number are no part of it: its column takes it, too
+		// blanks around a number are allowed, as in its column
 		return Decimal::parse(trim_ascii(value.text()));
 	};
 	for (size_t i = 0; i < definition_.checks.size(); ++i)
@@ -527,7 +529,7 @@ RecordStager::run_checks(StagedRecord &record)
 		const auto total = decimal(equals);
 		if (sum && total && sum->compare(*total) == 0)
 			continue;
-		// what cannot be read breaks another rule, and says nothing about the sum
+		// a value that cannot be read violates another rule, and the sum is unknown
 		if (!record.loadable && (!sum || !total))
 			continue;
 		record.add({Code::check, check.name, check.equals_field,

@@ -1,4 +1,5 @@
-// From a record's text to what is loaded: the journey of one record before the database is asked.
+// Turns the text of a record into the rows that are loaded, as far as this is possible without the
+// database.
 #pragma once
 
 #include <array>
@@ -23,52 +24,54 @@
 namespace etl
 {
 
-/// One key that a record names in another dataset.
+/// A key of another dataset to which a record refers.
 struct StagedReference
 {
 	static constexpr uint32_t no_key = UINT32_MAX;
 	uint32_t rule : 31; ///< index into Definition::references
-	bool missing : 1;   ///< found to be so by the database's checks
-	uint32_t key;       ///< in the piece's dictionary; no_key when the value is no key of that type
-	uint32_t place;     ///< which of the values that the rule's path matches
+	bool missing : 1;   ///< the checks of the database did not find the key
+	uint32_t key;   ///< number in the piece's dictionary; no_key if the value is not a valid key
+	uint32_t place; ///< index among the values that the rule's path matches
 };
 
 struct StagedRecord
 {
-	std::string_view text;   ///< as it came, on one line; empty while it is sealed
-	std::string_view output; ///< normalized; what the processed file gets; empty when it is sealed
+	std::string_view text;   ///< the text of the record on one line; empty if it is sealed
+	std::string_view output; ///< the normalized text for the processed file; empty if it is sealed
 	uint64_t line = 0;
-	uint32_t file = 0; ///< index into the run's files
-	/// Canonical text and encoded form of the key; data() is null where the record has none (or one
-	/// that does not fit its type).
+	uint32_t file = 0; ///< index into the files of the run
+	/// Canonical text and encoded form of the key. data() is null if the record has no key or the
+	/// key does not fit its type.
 	std::string_view key, key_binary;
 	uint64_t key_hash = 0;
-	/// Canonical key of the person the record is about; data() is null where it is about nobody.
+	/// Canonical key of the person that the record is about. data() is null if there is none.
 	std::string_view subject;
-	uint64_t subject_hash = 0; ///< keyed; where the stager was given a key
+	uint64_t subject_hash = 0; ///< keyed hash; 0 unless the stager was given a key for it
 	uint32_t first_reference = 0, reference_count = 0;
-	int64_t quarantine_id = 0; ///< of a record that is replayed
-	/// A quarantine_id before all others: of one that may be any of them, mended.
+	int64_t quarantine_id = 0; ///< for a record that is loaded again from the quarantine
+	/// Sorts before every quarantine_id: the record may be the corrected form of any quarantined
+	/// one.
 	static constexpr int64_t any_quarantined = -1;
-	/// What is wrong with it so far; null when nothing is.
+	/// The violations found so far. Null if there are none.
 	std::unique_ptr<Violations> violations;
-	/// It can be loaded if the database agrees: no malformed, schema or type violation (check
-	/// violations are told after the database's own).
+	/// The record can be loaded if the database accepts it: it has no malformed, schema or type
+	/// violation. Violations of checks are reported after those that the database finds.
 	bool loadable = false;
-	/// PostgreSQL's text can hold it: valid UTF-8 without NUL.
+	/// PostgreSQL's type text can store the record: it is valid UTF-8 without NUL.
 	bool storable = true;
-	/// References that are missing stand in the piece's, beside the one that violations tell of.
+	/// The piece's references contain missing ones in addition to the one in `violations`.
 	bool has_more_missing = false;
-	/// It was about somebody who has been erased: text and output are treated.
+	/// The record was about an erased person, so text and output are treated.
 	bool treated = false;
-	/// It names somebody who was erased before it could be refused: there is nothing to be mended.
+	/// The record names a person who was erased before the record could be refused, so there is
+	/// nothing to correct.
 	bool answered = false;
-	/// Text and output, which are the same, are in the piece's sealed text.
+	/// Text and output are the same and are in the piece's sealed text.
 	bool sealed = false;
 
-	/// Of the reasons to refuse it so many are told that it need not be looked for more.
+	/// Whether the record has as many violations as are kept, so that no more need be searched.
 	bool has_many_violations() const { return violations && violations->size() >= max_violations; }
-	/// Only the first hundred are kept.
+	/// Adds a violation, unless max_violations are already kept.
 	void add(Violation violation)
 	{
 		if (has_many_violations())
@@ -82,60 +85,61 @@ struct StagedRecord
 	}
 };
 
-/// A row as COPY BINARY has it: the number of columns, then each with its length.
+/// A row in the format of COPY BINARY: the number of columns, then each column with its length.
 struct StagedRow
 {
-	uint64_t sort;   ///< order of the primary key's first column
-	uint32_t record; ///< index into the piece's records
+	uint64_t sort;   ///< sort_prefix() of the first column of the primary key
+	uint32_t record; ///< index into the records of the piece
 	uint32_t size;
 	const char *bytes;
 };
 
-/// Somebody who was erased, and of whom a record that has come since tells more.
+/// An erased person about whom a new record has further information.
 struct RecognisedPerson
 {
 	std::string_view subject; ///< canonical key
-	/// By which they were erased before anybody knew their key; 0 of one who was erased by key.
-	/// Emails are hashed as Identities does.
+	/// Hash of the email by which the person was erased before their key was known. 0 if the person
+	/// was erased by key. Emails are hashed as in Identities.
 	uint64_t erased_email;
-	bool was_unknown;   ///< erased by a key that nobody was known to have
-	uint64_t new_email; ///< that was not known to be an erased person's; 0: none
+	bool was_unknown;   ///< the person was erased by a key that no record had yet
+	uint64_t new_email; ///< hash of an email that was not known to be an erased person's; 0 if
+						///< there is none
 };
 
-/// An email that a record says a person has, both hashed as Identities does: a later record may
-/// replace it in the table.
+/// The email of a person in a record, both hashed as in Identities. A later record may replace the
+/// email in the table.
 struct PersonEmail
 {
 	uint64_t subject, email;
 };
 
-/// What one thread made of a file, or of a part of a large one.
+/// The staged records of a file, or of a part of a large file, made by one thread.
 struct Piece
 {
-	std::shared_ptr<char[]> buffer;   ///< decompressed bytes, with padding
-	size_t buffer_size = 0;           ///< 0 where another piece of the same bytes has it
-	std::optional<SealedText> sealed; ///< of the records that say so, in their order
+	std::shared_ptr<char[]> buffer;   ///< decompressed bytes of the file, with padding
+	size_t buffer_size = 0;           ///< 0 if another piece of the same buffer counts it
+	std::optional<SealedText> sealed; ///< text of the sealed records, in their order
 	Arena arena;
 	std::vector<StagedRecord> records;
 	std::vector<StagedReference> references;
-	std::shared_ptr<const KeyDictionary> dictionary; ///< of the references' keys
-	std::vector<RecognisedPerson> recognised;        ///< few: what they say stands in the arena
-	std::vector<PersonEmail> emails;                 ///< where records replace others'
-	std::vector<std::vector<StagedRow>> rows;        ///< by table
-	size_t violation_bytes = 0;                      ///< of the records' violations, about
-	size_t dictionary_bytes = 0; ///< by which the dictionary has grown with its records
-	/// Bytes; without the buffer: of what its records have become.
+	std::shared_ptr<const KeyDictionary> dictionary; ///< keys of the references
+	std::vector<RecognisedPerson> recognised;        ///< few people; their keys are in the arena
+	std::vector<PersonEmail> emails;                 ///< if records may replace earlier ones
+	std::vector<std::vector<StagedRow>> rows;        ///< indexed by table
+	size_t violation_bytes = 0;  ///< approximate size of the records' violations
+	size_t dictionary_bytes = 0; ///< growth of the dictionary by the records of this piece
+	/// Bytes of memory, with and without the buffer.
 	size_t memory() const { return buffer_size + memory_without_buffer(); }
 	size_t memory_without_buffer() const;
 };
 
-/// What the columns take that do not come from the record itself.
+/// Values of columns that do not come from the record itself.
 struct RowContext
 {
 	int32_t record_date = 0; ///< days since 2000-01-01
 	int16_t record_hour = 0;
 	int64_t run_time = 0; ///< microseconds since 2000-01-01 UTC
-	/// The partition as hours since 2000-01-01.
+	/// The partition as the number of hours since 2000-01-01.
 	int64_t partition() const { return int64_t{record_date} * 24 + record_hour; }
 };
 
@@ -144,59 +148,60 @@ struct ErasedPeople;
 class Identities;
 class TypeInput;
 
-/// What the rows of one record may take: a text of the record that is a column of each of a million
-/// elements would take terabytes.
+/// Limit in bytes for the rows of one record. Without it, a text of the record that is a column of
+/// each of a million elements would take terabytes.
 constexpr size_t max_row_bytes = 128 << 20;
 
-/// Takes records apart. One for each thread: it keeps buffers.
+/// Stages records. It keeps buffers; each thread has its own.
 class RecordStager
 {
   public:
-	/// All must outlive it. erased: people whose records are treated on their way in; null for
-	/// none. hashes: hashes people and their emails; null for none. type_input: is asked about
-	/// texts that encode() cannot read, but for keys, which everybody must read alike; null: they
-	/// are refused.
+	/// All arguments must outlive the object. `erased`: people whose records are treated when they
+	/// arrive; null for none. `hashes`: hashes people and their emails; null for none.
+	/// `type_input`: answers questions about texts that encode() cannot read; without it such texts
+	/// are refused. It is not used for keys, which must be read in the same way everywhere.
 	RecordStager(const Definition &definition, const KeyTypes &key_types,
 				 const ErasedPeople *erased = nullptr, const Identities *hashes = nullptr,
 				 TypeInput *type_input = nullptr);
 	~RecordStager();
 
-	/// Parses, validates, normalizes, types and encodes one record into the piece.
-	/// readable: see Document::parse. text must stay where it is as long as the piece,
-	/// or until it is sealed.
+	/// Parses, validates, normalizes, types and encodes one record into the piece. `readable`: see
+	/// Document::parse. The text must stay valid as long as the piece, or until the piece is
+	/// sealed.
 	void stage(const RawRecord &raw, size_t readable, uint32_t file, const RowContext &context,
 			   Piece &piece);
 
-	/// The same of a record that has been treated: it is not treated once more (the pseudonym of a
-	/// pseudonym is another).
+	/// Like stage(), for a record that was treated before. It is not treated again, because the
+	/// pseudonym of a pseudonym is a different one.
 	void stage_treated(const RawRecord &raw, size_t readable, uint32_t file,
 					   const RowContext &context, Piece &piece);
 	void refuse_erased(StagedRecord &record, Piece &piece);
 
-	/// Makes room for what `bytes` of text will be if they are like those of the piece filled last:
-	/// a vector that grows by doubling copies, and holds more than it needs. At most `limit` bytes.
+	/// Reserves memory for the records of `bytes` bytes of text, assuming that they are like those
+	/// of the last piece. A vector that grows by doubling copies its elements and takes more memory
+	/// than it needs. Reserves at most `limit` bytes.
 	void reserve(Piece &piece, size_t bytes, size_t limit) const;
 	void note_filled(const Piece &piece, size_t bytes);
 
-	/// Its references' keys are many: the next records had better begin another piece.
+	/// Whether the references have so many keys that the next record should begin a new piece.
 	bool dictionary_full() const { return dictionary_->full(); }
-	/// Gives up what is held for a long record, the last one of the piece, and what the piece has
-	/// room for beyond it.
+	/// Frees the memory that a long record needed, which must be the last one of the piece, and the
+	/// unused memory of the piece.
 	void release(Piece &piece);
 
 	/// Whether the output may differ from the text.
 	bool rewrites() const { return rewrites_; }
-	/// The document of the record staged last.
+	/// The document of the last staged record.
 	const Document &document() const { return document_; }
 
   private:
 	bool treat_erased(const RawRecord &raw, uint32_t file, const RowContext &context, Piece &piece);
-	/// What a column's value is taken from.
+	/// The element or record from which the values of columns are taken.
 	struct Element
 	{
 		Value value;
-		uint32_t line = 0;                      ///< from 1; 0: the record itself
-		const std::string *container = nullptr; ///< pointer of the array that holds it
+		uint32_t line = 0;                      ///< counted from 1; 0 for the record itself
+		const std::string *container = nullptr; ///< pointer of the array that contains the element
 		uint32_t index = 0;                     ///< in that array
 	};
 	void encode_rows(StagedRecord &record, uint32_t index, const RowContext &context, Piece &piece);
@@ -221,33 +226,35 @@ class RecordStager
 	Document document_;
 	const ColumnType *key_type_;
 	std::shared_ptr<KeyDictionary> dictionary_;
-	std::vector<uint32_t> reference_targets_; ///< by rule: what the dictionary calls its dataset
-	/// The rules of all records count up; by key of the dictionary: which of them has named it
-	/// last.
+	/// indexed by rule: number of its dataset in the dictionary
+	std::vector<uint32_t> reference_targets_;
+	/// Serial number of the current (record, rule) pair. `named_[key]` is the last pair that named
+	/// the key, so that a key is noted once if a pair names it twice.
 	uint64_t naming_ = 0;
 	std::vector<uint64_t> named_;
 	std::vector<const ColumnType *> reference_types_;
 	std::vector<size_t> rows_before_;
-	size_t row_bytes_ = 0;             ///< of the record's rows
-	std::vector<size_t> sort_columns_; ///< by table: the first column of its primary key
-	std::vector<char> fields_taken_;   ///< by table: its rows take fields of elements
+	size_t row_bytes_ = 0;             ///< size of the record's rows
+	std::vector<size_t> sort_columns_; ///< indexed by table: the first column of its primary key
+	std::vector<char> fields_taken_;   ///< indexed by table: its rows take fields of elements
 	bool rewrites_ = false;            ///< the output may differ from the text
-	size_t filled_bytes_ = 0;          ///< of the piece filled last, and what they became
+	size_t filled_bytes_ = 0; ///< bytes of the last piece; the next lines have the number of its
+							  ///< records, references and rows
 	size_t filled_records_ = 0, filled_references_ = 0;
 	std::vector<size_t> filled_rows_;
-	std::string row_; ///< buffers kept from record to record
+	std::string row_; ///< buffers that are reused for each record
 	std::string pointer_;
-	const ColumnType *subject_type_ = nullptr; ///< of the column that names the person
+	const ColumnType *subject_type_ = nullptr; ///< type of the column that names the person
 	void note_email(const StagedRecord &record, Piece &piece) const;
 	std::string value_;
 };
 
-/// The type of a dataset's key: its key column's, or where it has no tables and asks for erasure,
-/// that of the dataset whose subjects it erases.
+/// The type of a dataset's key: the type of its key column. For a dataset without tables whose
+/// records are requests for erasure, the type of the key of the dataset whose subjects are erased.
 const ColumnType *key_type(const Definition &definition, const KeyTypes &key_types);
 
-/// Where in the record (JSON Pointers) the references stand, which are in the order in which they
-/// were staged. Looks through the record once for each rule.
+/// The JSON Pointers of the references in the record. The references must be in the order in which
+/// they were staged. Walks through the record once for each rule.
 std::vector<std::string> reference_pointers(const Definition &definition,
 											const std::vector<StagedReference> &references,
 											const Document &record);

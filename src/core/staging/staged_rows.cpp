@@ -1,4 +1,4 @@
-// A record's rows, as COPY BINARY has them.
+// Encodes the rows of a record for COPY BINARY.
 #include <algorithm>
 #include <cstring>
 
@@ -18,7 +18,8 @@ namespace etl
 namespace
 {
 
-/// What the schema has told of a place need not be told again.
+/// Whether a violation for this pointer, usually of the schema, exists already. It need not be
+/// reported again.
 bool
 is_told(const StagedRecord &record, const std::string &pointer)
 {
@@ -34,7 +35,8 @@ is_index(const std::string &step)
 	return !step.empty() && step.find_first_not_of("0123456789") == std::string::npos;
 }
 
-/// What has the value at a step of a path must be to have it.
+/// Whether the value can have the step of a path. Returns null if it can, else the kind of value
+/// that is expected.
 const char *
 expected_at(Value value, const std::string &step)
 {
@@ -43,7 +45,8 @@ expected_at(Value value, const std::string &step)
 	return step == "*" ? "expected an array" : "expected an object";
 }
 
-/// Why an element has none of the fields that its table's rows take; null: it may have them.
+/// Returns null if an element can have the fields that its table's rows take, else the kind of
+/// value that is expected.
 const char *
 expected_of(const TableDefinition &table, Value element)
 {
@@ -56,8 +59,8 @@ expected_of(const TableDefinition &table, Value element)
 	return nullptr;
 }
 
-/// What holds a table's elements: find_all() which tells of what stands in the way. What is null
-/// holds none.
+/// Finds the arrays with the elements of a table. Like find_all(), but calls misfit() for a value
+/// on the path that is of the wrong kind. A null has no elements.
 template <typename Visit, typename Misfit>
 void
 find_holders(Value from, const Path &path, size_t step, std::string &pointer, Visit &&visit,
@@ -110,7 +113,8 @@ RecordStager::encode_rows(StagedRecord &record, uint32_t index, const RowContext
 		}
 		uint32_t line = 0;
 		pointer_.clear();
-		// taken for an empty array, it would delete the child rows that are there
+		// must be reported, because treating it as an empty array would delete the existing child
+		// rows
 		const auto misfit = [&](const std::string &pointer, const char *expected)
 		{
 			if (!is_told(record, pointer))
@@ -182,8 +186,8 @@ RecordStager::encode_row(size_t t, const Element &element, uint32_t index,
 	piece.rows[t].push_back({sort, index, static_cast<uint32_t>(bytes.size()), bytes.data()});
 }
 
-/// Appends the column's bytes to row_. An empty value that is not NULL clears the sign of the
-/// length word in front of it, which is how encode_row tells the two apart.
+/// Appends the value of the column to row_. For an empty value that is not NULL, the sign bit of
+/// the length word before it is cleared. encode_row() uses this to distinguish the two.
 bool
 RecordStager::encode_field(const ColumnDefinition &column, const Element &element,
 						   const RowContext &context, StagedRecord &record)
@@ -240,7 +244,7 @@ RecordStager::encode_field(const ColumnDefinition &column, const Element &elemen
 		if (encode(column.type, value, row_, error))
 		{
 			if (row_.size() == before)
-				row_[before - 4] = 0; // empty, not NULL
+				row_[before - 4] = 0; // an empty value, not NULL
 			return true;
 		}
 		row_.resize(before);

@@ -27,12 +27,12 @@ namespace etl
 namespace
 {
 
-/// Decompressed bytes up to which a file is staged as one piece; larger ones are read twice, first
-/// to see that they are whole, then in pieces of this size.
+/// A file of up to this many decompressed bytes is read into memory at once. A larger file is read
+/// twice: first to check that it is intact, then in pieces of this size.
 constexpr size_t piece_bytes = 8 << 20;
-/// What a long record is taken apart into takes so many times its text, about.
+/// A long record takes about this many times the size of its text when it is parsed.
 constexpr size_t long_record_factor = 10;
-/// Room in a buffer below which it grows before it is read into.
+/// A buffer with less free space than this grows before more is read into it.
 constexpr size_t spare_bytes = 4096;
 
 void
@@ -40,7 +40,7 @@ note_rest(const std::optional<RestOfFile> &rest, FileOutcome &outcome)
 {
 	outcome.rest = rest;
 	if (rest)
-		outcome.last_line = rest->last_line; // should it hold no record
+		outcome.last_line = rest->last_line; // in case no record follows
 }
 
 } // namespace
@@ -75,11 +75,12 @@ struct Stager::Worker
 {
 	RecordStager stager;
 	TextSealer sealer;
-	TypeInput *types;               ///< that the stager asks; may be null
-	std::shared_ptr<char[]> buffer; ///< that no piece has any more: the next one may have it
+	TypeInput *types; ///< asked by the stager; may be null
+	/// no piece uses this buffer any more, so the next piece may take it
+	std::shared_ptr<char[]> buffer;
 	size_t capacity = 0;
 
-	/// A buffer for at least so many bytes; capacity is set to what it has room for.
+	/// Returns a buffer of at least `wanted` bytes, and sets `wanted` to its real size.
 	std::shared_ptr<char[]> take_buffer(size_t &wanted)
 	{
 		if (buffer && capacity >= wanted)
@@ -98,16 +99,16 @@ struct Stager::Worker
 	}
 };
 
-/// The pieces of one file, as they are made.
+/// The state while the pieces of one file are made.
 struct Stager::Filling
 {
 	const uint32_t file;
-	const bool seals; ///< its pieces are sealed where they can be
+	const bool seals; ///< pieces are sealed if possible
 	std::unique_ptr<Piece> piece = {};
-	std::optional<SealedText> stream = {}; ///< of a file that is one piece
+	std::optional<SealedText> stream = {}; ///< the compressed file, if the file is a single piece
 	bool all_sealed = true;                ///< no piece needs the buffer any more
 
-	/// The first piece of a buffer, with its padding.
+	/// Starts the first piece of a buffer. `size` includes the padding.
 	void begin(const std::shared_ptr<char[]> &buffer, size_t size)
 	{
 		piece = std::make_unique<Piece>();
@@ -117,22 +118,22 @@ struct Stager::Filling
 	}
 };
 
-/// How many bytes the records of a piece may take (its text is bounded by itself): of tiny records
-/// they are many times what their text takes. Two threads' pieces, what is in flight and what the
-/// caller holds (as much again) stay below three times the memory.
+/// Limit in bytes for the records of a piece, not counting the text, which has a limit of its own:
+/// tiny records take many times the memory of their text. The pieces of two threads, the pieces in
+/// flight and those of the caller (as much again) stay below three times options_.memory.
 size_t
 Stager::max_piece_memory() const
 {
 	return std::max<size_t>(options_.memory / 3, 1 << 20);
 }
 
-/// What is handed out is written to quarantine, also of a file that turns out to have too many bad
-/// records and takes it all back. So before more is handed out of a file that may be one, what is
-/// left of it is counted.
+/// Whether the file may have too many bad records. The quarantine gets the records of pieces that
+/// were handed out, even if the file then fails and is rolled back. So before more pieces of such a
+/// file are handed out, the bad records in the rest of the file are counted.
 bool
 Stager::may_exceed(const FileTask &task, const FileOutcome &so_far) const
 {
-	// so few are no harm
+	// smaller numbers do no harm
 	constexpr uint64_t few_records = 1000, few_bytes = 1 << 20, part = 16;
 	const RejectedLimits &limits = definition_.max_rejected;
 	return task.suspect ||
@@ -141,8 +142,8 @@ Stager::may_exceed(const FileTask &task, const FileOutcome &so_far) const
 		   so_far.rejected_bytes > std::max<uint64_t>(few_bytes, limits.bytes / part);
 }
 
-/// Stages what follows the records so far, and forgets it. Throws where it is too much. read: feeds
-/// the file to a splitter, from its beginning.
+/// Stages the records after those in `so_far` and discards them. Throws if the file has too many
+/// bad records. `read` feeds the whole file to a splitter.
 void
 Stager::count_rest(uint32_t file, Worker &worker, const FileOutcome &so_far,
 				   const std::function<void(RecordSplitter &)> &read)
@@ -183,7 +184,7 @@ Stager::finish_piece(Filling &filling, Worker &worker)
 	push(filling.file, std::move(filling.piece));
 }
 
-/// Another piece of the same bytes.
+/// Starts another piece of the same buffer.
 void
 Stager::next_piece(Filling &filling, Worker &worker)
 {
@@ -198,20 +199,21 @@ Stager::next_piece(Filling &filling, Worker &worker)
 void
 Stager::work()
 {
-	// The main thread inserts and everything waits for it: where there are fewer cores than threads
-	// it goes first (Linux keeps a nice value for each thread); docs/explanation/performance.md has
-	// what it saves.
+	// Everything waits for the main thread, which inserts the rows. If there are fewer cores than
+	// threads, the main thread must run first, so this thread gets a lower priority (Linux has a
+	// nice value for each thread). docs/explanation/performance.md has the effect.
 	(void)setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), 10);
 	const beneath::KeepOpen keep_roots(beneath::Folders::roots);
 	stage_files();
-	// Not before the stager goes: malloc gives the arena of the thread that ends last to the thread
-	// that begins next. So those of the next group of files find the memory that this one's have
-	// freed, and not the one that writes, whose arena would grow as large.
+	// Wait until the Stager is destroyed. glibc gives the malloc arena of the last thread that
+	// ended to the next thread that starts. So the staging threads of the next group of files reuse
+	// the arenas of these threads. If these threads ended earlier, a writing thread could get such
+	// an arena and grow its own to the same size.
 	std::unique_lock lock(mutex_);
 	room_.wait(lock, [this] { return stopping_; });
 }
 
-/// Takes files until there are none left.
+/// Stages files until there are none left.
 void
 Stager::stage_files()
 {
@@ -272,7 +274,8 @@ Stager::known(const FileTask &task, const Sha256 &sha256) const
 	return std::find(task.known.begin(), task.known.end(), sha256) != task.known.end();
 }
 
-/// Sealed text stands for all records of a file: not where some were loaded before.
+/// Whether pieces may be sealed. The sealed text contains all records of a file, so it cannot be
+/// used if some records were loaded before.
 bool
 Stager::may_seal(const FileTask &task, const Worker &worker) const
 {
@@ -342,8 +345,8 @@ Stager::stage_file(uint32_t file, Worker &worker, FileOutcome &outcome)
 	const size_t padded = size + Document::padding;
 	if (!filling.seals && capacity > 2 * size)
 	{
-		// the room that reading needs is many times what a tiny file holds, and a batch may be many
-		// of them
+		// a tiny file needs much less memory than the buffer for reading, and a batch may have many
+		// tiny files
 		auto smaller = std::make_shared_for_overwrite<char[]>(padded);
 		std::memcpy(smaller.get(), buffer.get(), size);
 		buffer = std::move(smaller);
@@ -357,7 +360,7 @@ Stager::stage_file(uint32_t file, Worker &worker, FileOutcome &outcome)
 		worker.stager, task, file, outcome, definition_.max_rejected, max_piece_memory(),
 		[&]
 		{
-			// nothing of a file is handed out that can't be divided to its end
+			// before the first piece is handed out, check that the file can be split to its end
 			if (!std::exchange(is_cut, true))
 			{
 				RecordSplitter dry(options_.max_record_size, task.whole_json,
@@ -388,8 +391,8 @@ Stager::stage_large(uint32_t file, Worker &worker, FileOutcome &outcome)
 {
 	const FileTask &task = files_[file];
 	const auto buffer_size = piece_bytes + Document::padding;
-	// once through without staging anything: a file that turns out to be cut or damaged at its end
-	// must not have been loaded by half
+	// read the whole file first without staging it: a file that is cut or damaged at its end must
+	// not be loaded in part
 	{
 		auto buffer = std::make_unique_for_overwrite<char[]>(buffer_size);
 		FileReader reader(task.path, Content::staged, options_.max_file_size, task.root);
@@ -469,7 +472,7 @@ Stager::stage_large(uint32_t file, Worker &worker, FileOutcome &outcome)
 		throw FileError(sqlstate::object_in_use, "file changed while it was read");
 }
 
-/// A large file once more.
+/// Reads a large file again.
 void
 Stager::read_all(const FileTask &task, RecordSplitter &splitter)
 {
@@ -503,7 +506,8 @@ void
 Stager::wait_for_room(uint32_t file)
 {
 	std::unique_lock lock(mutex_);
-	// the file that the main thread waits for may always bring one piece: nobody else could go on
+	// The file that the main thread waits for may always stage one piece, because otherwise nothing
+	// would continue.
 	room_.wait(lock,
 			   [&]
 			   {
@@ -514,9 +518,9 @@ Stager::wait_for_room(uint32_t file)
 		throw Stopped{};
 }
 
-/// Stages a long record as soon as it is the only one and there is room for what it becomes. Of
-/// what is in flight nothing may go before the head's file, which therefore waits for what the
-/// caller holds alone.
+/// Stages a long record when no other long record is being staged and there is enough memory for
+/// it. Pieces in flight cannot be taken before the file at head_, so a record of that file waits
+/// only for the pieces that the caller has.
 void
 Stager::stage_long(uint32_t file, size_t size, const std::function<void()> &stage)
 {

@@ -1,4 +1,5 @@
-// Worker threads that turn staged files into pieces, ahead of the main thread and in file order.
+// Threads that turn staged files into pieces, ahead of the main thread and in the order of the
+// files.
 #pragma once
 
 #include <array>
@@ -29,51 +30,52 @@ namespace etl
 struct FileTask
 {
 	std::string path;  ///< absolute
-	bool gzip = false; ///< its processed file will be gzipped
+	bool gzip = false; ///< the processed file will be compressed with gzip
 	bool whole_json = false;
 	RowContext context;
 	size_t root = static_cast<size_t>(-1); ///< see FileReader
-	std::vector<Sha256> known;             ///< contents of this name that were loaded before
-	LoadedPart loaded;                     ///< of this very file: the rest of it is wanted
-	std::string refused;                   ///< not read at all, for this reason
-	bool suspect = false; ///< it has failed before, for too many of its records were bad
+	std::vector<Sha256> known; ///< contents of files with this name that were loaded before
+	LoadedPart loaded;         ///< the part of this file that was loaded; only the rest is staged
+	std::string refused;       ///< if not empty, the file is not read, for this reason
+	bool suspect = false;      ///< the file failed before, because too many of its records were bad
 };
 
-/// What became of a file, told after its last piece.
+/// The result for a file, given after its last piece.
 struct FileOutcome
 {
-	std::string error, sqlstate; ///< empty: read to its end
-	bool duplicate = false;      ///< its bytes are known: nothing was staged
+	std::string error, sqlstate; ///< empty if the file was read to its end
+	bool duplicate = false;      ///< the contents are known, so nothing was staged
 	Sha256 sha256{};
 	FileIdentity identity; ///< of the file that was read
-	/// Only what follows the part that was loaded before was staged.
+	/// If set, only the records after the part that was loaded before were staged.
 	std::optional<RestOfFile> rest;
-	uint64_t bytes = 0; ///< decompressed
+	uint64_t bytes = 0; ///< size after decompression
 	uint64_t records = 0;
 	uint64_t last_line = 0; ///< line of the last record
-	/// Records that are malformed or break schema or types, and bytes that quarantine gets of them.
+	/// The number of records that are malformed or violate the schema or the types, and the bytes
+	/// of them that go to the quarantine.
 	uint64_t rejected = 0, rejected_bytes = 0;
 };
 
 struct StagerOptions
 {
 	unsigned threads = 1;
-	size_t memory = 64 << 20; ///< bytes of pieces staged ahead
+	size_t memory = 64 << 20; ///< limit in bytes for pieces that are staged and not taken yet
 	size_t max_record_size = 16 << 20;
 	uint64_t max_file_size = UINT64_C(64) << 30;
 	const ErasedPeople *erased = nullptr; ///< see RecordStager
 	const Identities *hashes = nullptr;   ///< see RecordStager
-	bool seal = false;                    ///< seal() the pieces of gzip files
-	/// Asked about texts that encode() cannot read, by next() on the caller's thread, while the
-	/// thread that wants to know waits; null: such texts are refused.
+	bool seal = false;                    ///< call seal() for the pieces of gzip files
+	/// Answers questions about texts that encode() cannot read. next() asks it in the thread of the
+	/// caller, while the thread with the question waits. Null: such texts are refused.
 	TypeInput *type_input = nullptr;
 };
 
 class Stager
 {
   public:
-	/// Starts the threads. definition and key_types must outlive the Stager. Threads block all
-	/// signals and call nothing but core code.
+	/// Starts the threads. `definition` and `key_types` must outlive the Stager. The threads block
+	/// all signals and call only code of src/core.
 	Stager(const Definition &definition, const KeyTypes &key_types, std::vector<FileTask> files,
 		   const StagerOptions &options);
 	/// Stops and joins the threads.
@@ -86,33 +88,34 @@ class Stager
 		enum class Kind
 		{
 			piece,    ///< records of `file`
-			file_end, ///< `file` is complete (or failed: then no piece of it was handed out)
-			done,     ///< no files left
-			crowded,  ///< a long record waits until the caller holds nothing any more
-			timeout   ///< nothing yet; serve interrupts and call again
+			file_end, ///< `file` is complete or has failed, which may be after some of its pieces
+			done,     ///< there are no more files
+			crowded,  ///< a long record waits until the caller has released all its pieces
+			timeout   ///< nothing is ready; process interrupts and call again
 		};
 		Kind kind = Kind::timeout;
 		uint32_t file = 0;
 		std::unique_ptr<Piece> piece;
 		FileOutcome outcome;
 	};
-	/// The next thing in file order, waiting up to that long for it. held: bytes of the pieces that
-	/// the caller still has; what it is given now counts until the next call. Answers the threads'
-	/// questions to StagerOptions::type_input, whose exceptions it passes on.
+	/// Returns the next step in the order of the files. Waits at most `wait`. `held` is the size of
+	/// the pieces that the caller still has; until the next call the piece that is returned is
+	/// added to it. Answers the questions of the threads with StagerOptions::type_input, and passes
+	/// on its exceptions.
 	Step next(std::chrono::milliseconds wait, size_t held = 0);
-	/// Bytes of the pieces that are staged and not taken yet.
+	/// The size of the pieces that are staged and not taken yet.
 	size_t in_flight()
 	{
 		const std::lock_guard lock(mutex_);
 		return in_flight_;
 	}
-	/// Stops and joins; next() must not be called afterwards.
+	/// Stops and joins the threads. next() must not be called afterwards.
 	void stop();
 
   private:
 	struct Slot
 	{
-		std::list<std::unique_ptr<Piece>> pieces; // an empty deque takes 600 bytes
+		std::list<std::unique_ptr<Piece>> pieces; // a list, because an empty deque takes 600 bytes
 		bool finished = false;
 		FileOutcome outcome;
 	};
@@ -120,7 +123,7 @@ class Stager
 	{
 	};
 
-	/// What a thread keeps from piece to piece.
+	/// The state that a thread keeps from one piece to the next.
 	struct Worker;
 	struct Filling;
 
@@ -149,13 +152,14 @@ class Stager
 	std::condition_variable room_, news_;
 	TypeQuestions questions_{mutex_, news_};
 	std::vector<Slot> slots_;
-	uint32_t next_file_ = 0; ///< to be taken by a thread
-	uint32_t head_ = 0;      ///< that next() is at
+	uint32_t next_file_ = 0; ///< the next file that a thread will take
+	uint32_t head_ = 0;      ///< the file that next() returns pieces of
 	size_t in_flight_ = 0;
-	size_t held_ = 0;                              ///< by the caller of next()
-	bool has_long_ = false;                        ///< a long record is being staged
-	std::optional<GiveBackFreedMemory> give_back_; ///< from the first long record on
-	bool head_waits_ = false; ///< so does the file at head_, until the caller holds nothing
+	size_t held_ = 0;       ///< size of the pieces that the caller of next() has
+	bool has_long_ = false; ///< a long record is being staged
+	std::optional<GiveBackFreedMemory> give_back_; ///< exists from the first long record on
+	/// the long record of the file at head_ waits until the caller has no pieces
+	bool head_waits_ = false;
 	bool stopping_ = false;
 	WorkerThreads threads_;
 };

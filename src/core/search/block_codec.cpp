@@ -9,11 +9,11 @@ namespace etl
 namespace
 {
 
-/// Output that can be referred back to, handed out in pieces.
+/// Output to which references can refer back. It is passed on in parts.
 class Window
 {
   public:
-	/// distance: how far back a reference may reach.
+	/// `distance`: how far back a reference may go.
 	Window(uint64_t limit, size_t distance, const BytesSink &sink)
 		: limit_(limit), distance_(distance), sink_(sink)
 	{
@@ -35,7 +35,7 @@ class Window
 		}
 	}
 
-	/// False when it reaches back further than there are bytes.
+	/// Returns false if the reference goes back further than there are bytes.
 	bool copy(size_t back, uint64_t length)
 	{
 		if (back == 0 || back > held_.size())
@@ -43,7 +43,7 @@ class Window
 		length = std::min(length, left());
 		while (length > 0)
 		{
-			// the source may overlap what is being written: never more than back bytes at once
+			// the source may overlap the destination, so at most `back` bytes are copied at once
 			const size_t n = static_cast<size_t>(std::min<uint64_t>({length, back, piece}));
 			const size_t at = held_.size();
 			held_.resize(at + n);
@@ -137,7 +137,7 @@ decode_lz4(std::string_view input, uint64_t raw_size, const BytesSink &sink)
 	const auto byte = [&](size_t i) { return static_cast<unsigned char>(input[i]); };
 	size_t at = 0;
 	bool fits = true, cut = false;
-	// a length whose four bits are all set goes on in further bytes
+	// a length whose four bits are all set continues in further bytes
 	const auto length = [&](unsigned nibble) -> uint64_t
 	{
 		uint64_t n = nibble;
@@ -168,7 +168,7 @@ decode_lz4(std::string_view input, uint64_t raw_size, const BytesSink &sink)
 		out.literal(input.substr(at, n));
 		at += n;
 		if (cut || !fits || at == input.size())
-			break; // the last sequence has literals only
+			break; // the last sequence has only literals
 		if (input.size() - at < 2)
 		{
 			cut = true;

@@ -1,7 +1,7 @@
-// The block formats in which PostgreSQL compresses values and WAL page images: pglz
+// Decompresses the block formats of PostgreSQL's values and WAL page images: pglz
 // (src/common/pg_lzcompress.c) and the LZ4 block format
-// (https://github.com/lz4/lz4/blob/dev/doc/lz4_Block_format.md). Written for input that can't be
-// trusted: whatever the bytes are, nothing is read or written out of bounds.
+// (https://github.com/lz4/lz4/blob/dev/doc/lz4_Block_format.md). The input need not be trusted: no
+// input causes a read or write out of bounds.
 #pragma once
 
 #include <cstdint>
@@ -15,18 +15,18 @@ namespace etl
 /// How far decompression came.
 enum class Decoded : uint8_t
 {
-	complete, ///< all input used, all output made
-	prefix,   ///< the input ended before the output was complete, without a fault
-	damaged   ///< the bytes are not of this format; what came before was handed out
+	complete, ///< all input was used, and all output was made
+	prefix,   ///< the input ended before the output was complete, without an error
+	damaged   ///< the bytes are not of this format; the output before the error was passed on
 };
 
 using BytesSink = std::function<void(std::string_view)>;
 
-/// Hands out up to raw_size bytes in pieces. Holds 1 MB at most.
+/// Passes up to raw_size bytes of output to `sink`, in parts. Uses at most 1 MB of memory.
 Decoded decode_pglz(std::string_view input, uint64_t raw_size, const BytesSink &sink);
 Decoded decode_lz4(std::string_view input, uint64_t raw_size, const BytesSink &sink);
 
-/// PostgreSQL's own number of a method (ToastCompressionId).
+/// `method` is PostgreSQL's number of a compression method (ToastCompressionId).
 inline Decoded
 decode_method(unsigned method, std::string_view input, uint64_t raw_size, const BytesSink &sink)
 {
@@ -35,7 +35,7 @@ decode_method(unsigned method, std::string_view input, uint64_t raw_size, const 
 						 : Decoded::damaged;
 }
 
-/// Can stored bytes have become raw bytes in that method?
+/// Whether `stored` bytes in this method can be the compressed form of `raw` bytes.
 inline bool
 plausible_sizes(unsigned method, uint64_t stored, uint64_t raw)
 {

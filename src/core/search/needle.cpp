@@ -16,10 +16,10 @@ namespace etl
 namespace
 {
 
-/// At most this many backslashes before an escape: JSON in JSON in JSON has four.
+/// Largest number of backslashes before an escape: JSON in JSON in JSON has four.
 constexpr int max_backslashes = 4;
 
-/// Characters that lower() of upper() makes the same and folding does not: i, I, İ and ı.
+/// Characters that lower(upper()) makes equal but case folding does not: i, I, İ and ı.
 const std::vector<char32_t> &
 other_case(char32_t c)
 {
@@ -67,7 +67,7 @@ short_escape(char letter)
 	}
 }
 
-/// Reads the XXXX of \uXXXX.
+/// Reads the four digits XXXX of \uXXXX.
 bool
 hex4(const char *at, const char *end, char32_t &value)
 {
@@ -98,7 +98,7 @@ skip_backslashes(const char *at, const char *end)
 	return at;
 }
 
-/// Reads one escape at a backslash; returns what follows it, or null.
+/// Reads the escape at a backslash. Returns the position after it, or null.
 const char *
 read_escape(const char *at, const char *end, char32_t &c)
 {
@@ -130,7 +130,7 @@ Needle::Spelling
 Needle::fold(std::string_view text)
 {
 	std::u32string folded;
-	std::string bytes; // by place in folded; where that is not_utf8
+	std::string bytes; // indexed like `folded`; the byte where `folded` is not_utf8
 	while (!text.empty())
 	{
 		char32_t c;
@@ -178,7 +178,7 @@ Needle::Needle(const std::vector<std::string> &spellings)
 		Spelling spelling = fold(text);
 		if (spelling.empty())
 			continue;
-		// the longest form of a character: a surrogate pair in escapes
+		// the longest form of a character is a surrogate pair in escapes
 		longest_ = std::max(longest_, spelling.size() * 2 * (max_backslashes + 5));
 		note_beginnings(spelling);
 		spellings_.push_back(std::move(spelling));
@@ -220,7 +220,7 @@ Needle::match(const Spelling &spelling, size_t unit, const char *at, const char 
 		const Form *found = nullptr;
 		if (*at == '\\')
 		{
-			// a backslash itself, written once, escaped, or escaped twice
+			// a backslash may be written once, escaped, or escaped twice
 			if (wanted.size() == 1 && wanted[0].encoded == "\\")
 			{
 				for (const std::ptrdiff_t size : {4, 2, 1})
@@ -240,7 +240,8 @@ Needle::match(const Spelling &spelling, size_t unit, const char *at, const char 
 		}
 		else
 		{
-			// no character's UTF-8 begins another's: at most one form stands here
+			// UTF-8 of one character is never the beginning of another's, so at most one form
+			// matches
 			for (const Form &form : wanted)
 				if (static_cast<size_t>(end - at) >= form.encoded.size() &&
 					memcmp(at, form.encoded.data(), form.encoded.size()) == 0)
@@ -304,7 +305,7 @@ NeedleStream::finish()
 void
 NeedleStream::scan(bool last)
 {
-	// a match that begins later may end in the next piece
+	// a match that begins later may end in the next part
 	const size_t limit = last                                ? held_.size()
 						 : held_.size() >= needle_.longest() ? held_.size() - needle_.longest()
 															 : 0;

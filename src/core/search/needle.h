@@ -1,6 +1,7 @@
-// Finds a literal text in bytes however it was written: in another case (core/base/casefold.h:
-// "straße" is "STRASSE"), with JSON's escapes (RFC 8259 section 7, also escaped twice: JSON inside
-// a JSON string), in another Unicode normalization when that is given as a further spelling.
+// Finds a text in bytes, whatever the way it was written: in another case (core/base/casefold.h:
+// "straße" matches "STRASSE"), with JSON escapes (RFC 8259, section 7; also escaped twice, for JSON
+// inside a JSON string), or in another Unicode normalization if this is given as a further
+// spelling.
 #pragma once
 
 #include <bitset>
@@ -25,20 +26,20 @@ class Needle
 	};
 	static constexpr size_t npos = static_cast<size_t>(-1);
 
-	/// The first match that begins at from or later; offset npos when there is none.
+	/// The first match that begins at `from` or later. Its offset is npos if there is none.
 	Match find(std::string_view bytes, size_t from = 0) const;
-	/// Matches that do not overlap.
+	/// The number of matches that do not overlap.
 	uint64_t count(std::string_view bytes) const;
-	/// No match is longer than this many bytes.
+	/// The largest possible number of bytes of a match.
 	size_t longest() const { return longest_; }
 
   private:
-	/// A character whose case folding stands at this place of the folded spelling.
+	/// A character whose case folding is at this position of the folded spelling.
 	struct Form
 	{
-		char32_t character;  ///< not_utf8: encoded is a byte that is part of none
+		char32_t character;  ///< not_utf8: `encoded` is a byte that is not part of a character
 		std::string encoded; ///< in UTF-8
-		size_t units;        ///< so many characters it folds to
+		size_t units;        ///< number of characters in its folding
 	};
 	using Unit = std::vector<Form>;
 	static constexpr char32_t not_utf8 = 0xFFFFFFFF;
@@ -57,14 +58,15 @@ class Needle
 	size_t longest_ = 0;
 };
 
-/// Counts matches in a stream of bytes, those across its pieces too. Holds a piece's last bytes.
+/// Counts matches in a stream of bytes, including those that span two calls of feed(). Keeps the
+/// last bytes of each call.
 class NeedleStream
 {
   public:
 	explicit NeedleStream(const Needle &needle) : needle_(needle) {}
 
 	void feed(std::string_view bytes);
-	/// The end of the stream; returns the number of matches and starts anew.
+	/// Call at the end of the stream. Returns the number of matches and starts again.
 	uint64_t finish();
 
   private:
@@ -72,7 +74,7 @@ class NeedleStream
 
 	const Needle &needle_;
 	std::string held_;
-	size_t next_ = 0; ///< in held_: where the search goes on
+	size_t next_ = 0; ///< position in held_ where the search continues
 	uint64_t count_ = 0;
 };
 

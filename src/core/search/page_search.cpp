@@ -32,7 +32,8 @@ read(std::string_view bytes, size_t offset)
 uint32_t
 toast_chunk_size(size_t page_size)
 {
-	// EXTERN_TUPLE_MAX_SIZE less its header, two 4-byte columns and the value's length
+	// EXTERN_TUPLE_MAX_SIZE minus the tuple header, two 4-byte columns and the length word of the
+	// value
 	const size_t usable = page_size - ((page_header_size + 4 * 4 + 7) & ~size_t{7});
 	const size_t tuple = (usable / 4) & ~size_t{7};
 	return static_cast<uint32_t>(tuple - tuple_header_size - 4 - 4 - 4);
@@ -54,7 +55,7 @@ read_inline_value(std::string_view bytes, size_t offset, InlineValue &value)
 	value.raw_size = info & 0x3FFFFFFF;
 	value.offset = offset;
 	value.stored = bytes.substr(offset + datum_header_size, value.size - datum_header_size);
-	// compression is kept only where it saves something
+	// values are stored compressed only if this saves space
 	return value.raw_size + 4 > value.size &&
 		   plausible_sizes(value.method, value.stored.size(), value.raw_size);
 }
@@ -148,12 +149,12 @@ PageSearch::search(std::string_view page, std::vector<PageHit> &hits,
 {
 	done_.clear();
 	if (page.size() < page_size_)
-		items_.clear(); // the end of a file that is being written
+		items_.clear(); // the end of a file that is just being written
 	else
 		read_items(page);
 
 	if (chunks != nullptr)
-		// tuples begin at multiples of 8, whether a line pointer still leads to them or not
+		// tuples begin at multiples of 8, even if no line pointer refers to them
 		for (size_t at = page_header_size; at + tuple_header_size + 13 <= page.size();)
 		{
 			ToastChunk chunk;

@@ -1,6 +1,6 @@
-// Searches a page of PostgreSQL's (heap, TOAST or index; server/storage/bufpage.h) for a needle:
-// its bytes as they are, and values that were compressed inline. Knows no table's columns, so what
-// lies in the page's hole or between row versions is searched like the rest.
+// Searches a PostgreSQL page (heap, TOAST or index; server/storage/bufpage.h) for a needle: its
+// bytes as they are, and values that are compressed inline. It does not know the columns of tables,
+// so everything in the page is searched, including free space and dead row versions.
 #pragma once
 
 #include <cstdint>
@@ -16,10 +16,11 @@ namespace etl
 struct PageHit
 {
 	uint32_t count = 0;
-	uint16_t item = 0; ///< the line pointer whose tuple holds it; 0: bytes that none points to
+	/// line pointer of the tuple that contains the match; 0 if no line pointer refers to it
+	uint16_t item = 0;
 };
 
-/// A piece of a value that was moved to a TOAST table.
+/// A part of a value that is stored in a TOAST table.
 struct ToastChunk
 {
 	uint32_t id, sequence;
@@ -27,10 +28,10 @@ struct ToastChunk
 	uint16_t item; ///< as in PageHit
 };
 
-/// Largest piece (TOAST_MAX_CHUNK_SIZE with 8 kB pages).
+/// The largest size of a chunk (TOAST_MAX_CHUNK_SIZE with 8 kB pages).
 uint32_t toast_chunk_size(size_t page_size);
 
-/// A value that may have been compressed: its header and its bytes.
+/// A value that may be compressed: its header and its bytes.
 struct InlineValue
 {
 	size_t offset, size; ///< of the whole datum
@@ -38,9 +39,11 @@ struct InlineValue
 	uint32_t raw_size;
 	std::string_view stored;
 };
-/// Reads a compressed datum (varatt_4b with va_tcinfo) at an offset; false when it can't be one.
+/// Reads a compressed datum (varatt_4b with va_tcinfo) at an offset. Returns false if there cannot
+/// be one.
 bool read_inline_value(std::string_view bytes, size_t offset, InlineValue &value);
-/// Counts matches in a compressed datum. complete: it was one, to its last byte.
+/// Counts matches in a compressed datum. `complete` becomes true if it was decompressed to its last
+/// byte.
 uint64_t search_inline_value(const Needle &needle, const InlineValue &value, bool &complete);
 
 /// Reads the part of a TOAST row that follows its header (chunk_id, chunk_seq, chunk_data).
@@ -51,8 +54,8 @@ class PageSearch
   public:
 	PageSearch(const Needle &needle, size_t page_size) : needle_(needle), page_size_(page_size) {}
 
-	/// Searches a page. chunks: where TOAST rows go instead of being searched here; null for pages
-	/// of other relations.
+	/// Searches a page. Rows of a TOAST table are appended to `chunks` and not searched here.
+	/// `chunks` is null for pages of other relations.
 	void search(std::string_view page, std::vector<PageHit> &hits, std::vector<ToastChunk> *chunks);
 
   private:
@@ -72,7 +75,7 @@ class PageSearch
 		uint16_t begin, end, number;
 	};
 	std::vector<Item> items_;
-	std::vector<Range> done_; ///< searched in another form
+	std::vector<Range> done_; ///< ranges that were searched in another form
 };
 
 } // namespace etl

@@ -25,12 +25,12 @@ namespace
 
 constexpr size_t chunk_size = 1 << 20;
 
-/// An open file that is read from its beginning.
+/// A file that is read from its beginning.
 class File
 {
   public:
 	explicit File(const std::string &path)
-		// a pipe would block
+		// O_NONBLOCK, because opening a pipe would block
 		: fd_(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)), error_(fd_ < 0 ? errno : 0)
 	{
 		struct stat info;
@@ -46,7 +46,7 @@ class File
 	File &operator=(const File &) = delete;
 
 	int error() const { return error_; }
-	/// Fills buffer as far as the file goes.
+	/// Fills the buffer, or reads to the end of the file.
 	size_t read(char *buffer, size_t size)
 	{
 		size_t have = 0;
@@ -108,7 +108,7 @@ class Runner
 
 	void failed(const std::string &path, int error)
 	{
-		// what is gone is no finding
+		// a file that does not exist any more need not be reported
 		if (error != ENOENT)
 			unsearched(path, error == EINVAL ? "not a regular file"
 											 : std::generic_category().message(error));
@@ -130,7 +130,7 @@ class Runner
 			failed(path, file.error());
 	}
 
-	/// By the first bytes: the name may say otherwise.
+	/// Searches a file of records. The first bytes and not the name decide how it is read.
 	void staged(const std::string &path)
 	{
 		std::string begin(6, '\0');

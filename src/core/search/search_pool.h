@@ -1,4 +1,4 @@
-// Worker threads that search; the thread that asked waits and takes results as they come.
+// Threads that run search jobs, while the calling thread waits and takes the results as they come.
 #pragma once
 
 #include <atomic>
@@ -21,7 +21,7 @@ class SearchPool
 	/// The jobs, needle and sizes must outlive the pool.
 	SearchPool(const std::vector<SearchJob> &jobs, const Needle &needle, const SearchSizes &sizes,
 			   unsigned threads);
-	/// Stops and joins.
+	/// Stops and joins the threads.
 	~SearchPool();
 	SearchPool(const SearchPool &) = delete;
 	SearchPool &operator=(const SearchPool &) = delete;
@@ -31,17 +31,17 @@ class SearchPool
 		size_t job;
 		SearchResult result;
 	};
-	/// The next result, in any order. False when there is none yet after that time, or no more (see
-	/// finished()). Throws what a worker threw.
+	/// Takes the next result, in any order. Returns false if there is none within `wait`, or if all
+	/// results were taken (see finished()). Throws what a thread has thrown.
 	bool next(Done &done, std::chrono::milliseconds wait);
 	bool finished() const { return taken_ == jobs_.size(); }
-	/// Ends the threads early; callable more than once.
+	/// Ends the threads early. May be called more than once.
 	void stop() noexcept;
 
   private:
 	void work();
 
-	/// Results that wait: a worker pauses before it makes more.
+	/// Largest number of results that wait. A thread pauses before it makes more.
 	static constexpr size_t max_waiting = 64;
 
 	const std::vector<SearchJob> &jobs_;

@@ -24,7 +24,7 @@ ToastAssembler::ToastAssembler(const Needle &needle, size_t page_size, size_t me
 bool
 ToastAssembler::Value::whole(size_t full_piece) const
 {
-	// the last piece is shorter; a value of full pieces only waits for the end
+	// the last chunk is shorter; a value that consists only of full chunks waits for finish()
 	return pieces.rbegin()->second.data.size() < full_piece &&
 		   pieces.rbegin()->first + 1 == pieces.size();
 }
@@ -39,12 +39,12 @@ ToastAssembler::add(uint64_t owner, const ToastChunk &chunk, uint64_t tag)
 	{
 		if (same->second.data == chunk.data)
 		{
-			// the copy that a line pointer leads to says more about the value
+			// the copy to which a line pointer refers has the more useful tag
 			if (chunk.item != 0)
 				same->second.tag = tag;
 			return;
 		}
-		release(value); // the id was used again
+		release(value); // the id was used again for another value
 		value = values_.try_emplace(key).first;
 	}
 	value->second.age = ++clock_;
@@ -62,7 +62,7 @@ ToastAssembler::add(uint64_t owner, const ToastChunk &chunk, uint64_t tag)
 void
 ToastAssembler::make_room()
 {
-	// the older half at once: each search for the oldest looks at all
+	// removes the older half at once, because finding the oldest value takes a pass over all
 	std::vector<uint64_t> ages;
 	for (const auto &[key, value] : values_)
 		ages.push_back(value.age);
@@ -99,7 +99,7 @@ ToastAssembler::release(std::unordered_map<Key, Value, Hash>::iterator value)
 void
 ToastAssembler::search(const Value &value, bool already_read)
 {
-	// each run of pieces without a gap
+	// a run of chunks without a gap
 	for (auto piece = value.pieces.begin(); piece != value.pieces.end();)
 	{
 		const uint32_t first = piece->first;
@@ -126,7 +126,7 @@ ToastAssembler::search(const Value &value, bool already_read)
 bool
 ToastAssembler::search_compressed(const std::string &joined, bool whole, uint64_t tag)
 {
-	// toast_save_datum: va_tcinfo, then the compressed bytes
+	// as toast_save_datum() writes it: va_tcinfo, then the compressed bytes
 	uint32_t info;
 	if (joined.size() <= sizeof info)
 		return false;
@@ -142,7 +142,7 @@ ToastAssembler::search_compressed(const std::string &joined, bool whole, uint64_
 	const uint64_t found = stream.finish();
 	if (found > 0)
 		sink_(found, tag);
-	// found in damaged bytes counts, and they are searched as they are, too
+	// matches before the damage count, and the damaged bytes are also searched as they are
 	return end == Decoded::complete || (end == Decoded::prefix && !whole);
 }
 

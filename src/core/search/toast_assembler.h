@@ -1,5 +1,5 @@
-// Puts the pieces of TOASTed values together, in whatever order they come, and searches them
-// decompressed. Pieces of dead row versions and of values that are no longer whole count too.
+// Puts the chunks of TOASTed values together, in whatever order they come, decompresses the values
+// and searches them. Chunks of dead row versions and of incomplete values are searched too.
 #pragma once
 
 #include <cstdint>
@@ -18,16 +18,17 @@ namespace etl
 class ToastAssembler
 {
   public:
-	/// Called with the matches in a value and the tag of its first piece.
+	/// Called with the number of matches in a value and the tag of its first chunk.
 	using Sink = std::function<void(uint64_t count, uint64_t tag)>;
 
 	ToastAssembler(const Needle &needle, size_t page_size, size_t memory, Sink sink);
 
-	/// owner: tells apart tables that share chunk ids. tag: given back with a match.
+	/// `owner` distinguishes tables that use the same chunk ids. `tag` is returned with a match.
 	void add(uint64_t owner, const ToastChunk &chunk, uint64_t tag);
-	/// No more pieces: searches what is left.
+	/// Searches the incomplete values that remain. Call it when there are no more chunks.
 	void finish();
-	/// Pieces that were compressed and could not be read, as their value's beginning is gone.
+	/// The number of compressed chunks that could not be read, because the beginning of their value
+	/// is missing.
 	uint64_t unreadable() const { return unreadable_; }
 
   private:
@@ -65,7 +66,8 @@ class ToastAssembler
 	const size_t full_piece_, memory_;
 	Sink sink_;
 	std::unordered_map<Key, Value, Hash> values_;
-	/// Values that were read whole: a stray copy of one of their pieces is no loss.
+	/// Values that were read completely. A further copy of one of their chunks is not counted as
+	/// unreadable.
 	std::unordered_set<Key, Hash> read_;
 	size_t held_ = 0;
 	uint64_t clock_ = 0, unreadable_ = 0;

@@ -61,7 +61,7 @@ align8(size_t n)
 	return (n + 7) & ~size_t{7};
 }
 
-/// Takes values off the front of a record.
+/// Reads values from the beginning of a record.
 class Cursor
 {
   public:
@@ -112,7 +112,7 @@ WalPage::read(std::string_view page)
 	header.remaining = etl::read<uint32_t>(page, 16);
 	header.continues = (info & 1) != 0;
 	header.header_size = (info & 2) != 0 ? 40 : 24;
-	// the magic number's low byte counts versions
+	// the low byte of the magic number is a version
 	header.valid = (magic & 0xFF00) == 0xD100 && (info & ~0x0F) == 0 && header.address != 0 &&
 				   header.address % page.size() == 0;
 	return header;
@@ -177,7 +177,7 @@ WalSearch::page(size_t file, std::string_view page)
 		const std::string_view part = page.substr(at, n);
 		if (record_.empty())
 		{
-			// its beginning is gone
+			// the beginning of the record is missing
 			file_ = file;
 			raw(part);
 		}
@@ -207,7 +207,7 @@ WalSearch::records(std::string_view page, size_t at)
 		const uint32_t size = read<uint32_t>(page, at);
 		if (size < record_header_size || size > max_record_size)
 		{
-			// nothing more, or what was here before
+			// the rest of the page is unused, or contains older data
 			if (!all_zero(page.substr(at)))
 				raw(page.substr(at));
 			return;
@@ -252,7 +252,7 @@ WalSearch::decode(std::string_view bytes)
 		{
 			main_size = id == id_data_short ? in.take<uint8_t>() : in.take<uint32_t>();
 			total += main_size;
-			break; // always the last header
+			break; // this is always the last header
 		}
 		if (id == id_origin)
 			in.take(2);
@@ -350,8 +350,8 @@ WalSearch::data(std::string_view bytes, uint64_t owner, bool insert)
 {
 	if (bytes.empty())
 		return;
-	// a row of a TOAST table: three columns, none null, header of 24 bytes, of which 23 are not
-	// logged
+	// a row of a TOAST table: three columns, none of them null, and a header of 24 bytes, of which
+	// 23 are not logged
 	ToastChunk chunk;
 	if (insert && bytes.size() > heap_header_size + 1 && (read<uint16_t>(bytes, 0) & 0x07FF) == 3 &&
 		static_cast<uint8_t>(bytes[4]) == 24 &&
@@ -362,7 +362,7 @@ WalSearch::data(std::string_view bytes, uint64_t owner, bool insert)
 		toast_.add(owner, chunk, file_);
 		return;
 	}
-	// compressed values stand anywhere: a record's rows are not aligned
+	// compressed values can begin at any byte, because the rows in a record are not aligned
 	std::vector<std::pair<size_t, size_t>> done;
 	for (size_t at = 0; at + 9 < bytes.size(); ++at)
 	{

@@ -1,7 +1,7 @@
 // Searches write-ahead log for a needle (server/access/xlog_internal.h, xlogrecord.h; the format is
-// the same from PostgreSQL 15 to 18). Records are put together across pages and segments, their
-// page images decompressed, inline compressed values and TOASTed ones read. Recycled segments,
-// whose content belongs to an older position than their name says, are read like the others.
+// the same from PostgreSQL 15 to 18). Puts records together across pages and segments, decompresses
+// page images, and reads inline compressed and TOASTed values. Recycled segments, whose contents
+// belong to an older position than their name says, are read like the others.
 #pragma once
 
 #include <cstdint>
@@ -17,13 +17,13 @@
 namespace etl
 {
 
-/// Header of a WAL page.
+/// The header of a WAL page.
 struct WalPage
 {
 	bool valid;
-	bool continues;     ///< begins with the rest of a record
-	uint64_t address;   ///< LSN of its first byte
-	uint32_t remaining; ///< bytes of the record that continues
+	bool continues;     ///< the page begins with the rest of a record
+	uint64_t address;   ///< LSN of the first byte of the page
+	uint32_t remaining; ///< bytes of the continued record that remain
 	size_t header_size;
 
 	static WalPage read(std::string_view page);
@@ -32,16 +32,17 @@ struct WalPage
 class WalSearch
 {
   public:
-	/// Called with the matches that begin in a file.
+	/// Called with the number of matches that begin in a file.
 	using Sink = std::function<void(size_t file, uint64_t count)>;
 
-	/// page_size: of tables; WAL's own comes with the pages.
+	/// `page_size` is the page size of tables. The WAL pages that are given may have another size.
 	WalSearch(const Needle &needle, size_t page_size, size_t memory, Sink sink);
 
-	/// The next page of a file. Files are best given in order of their first page's address.
+	/// Searches the next page of a file. Files should be given in the order of the address of their
+	/// first page.
 	void page(size_t file, std::string_view page);
 	void finish();
-	/// Page images that are compressed in a way this build can't read.
+	/// The number of page images whose compression this build cannot read.
 	uint64_t unreadable_images() const { return unreadable_images_; }
 	uint64_t unreadable_pieces() const { return toast_.unreadable(); }
 
@@ -67,9 +68,9 @@ class WalSearch
 	Sink sink_;
 	PageSearch pages_;
 	ToastAssembler toast_;
-	size_t file_ = 0;        ///< in which the record begins
-	uint64_t next_page_ = 0; ///< address that goes on with record_
-	std::string record_;     ///< of a record that goes on on the next page
+	size_t file_ = 0;        ///< the file in which the record begins
+	uint64_t next_page_ = 0; ///< address of the page that continues record_
+	std::string record_;     ///< the beginning of a record that continues on the next page
 	uint32_t record_size_ = 0;
 	uint64_t unreadable_images_ = 0;
 	std::string image_page_;

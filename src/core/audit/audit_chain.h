@@ -1,5 +1,5 @@
-// The audit trail's chain of hashes: how a row is hashed, and what is wrong with a sequence of
-// rows. docs/explanation/audit.md describes the encoding for people.
+// The chain of hashes in the audit trail: how a row is hashed, and how a sequence of rows is
+// checked. docs/explanation/audit.md describes the encoding.
 #pragma once
 
 #include <array>
@@ -12,7 +12,7 @@
 namespace etl
 {
 
-/// A row of etl.audit. An empty hash stands for null.
+/// A row of etl.audit. An empty hash means null.
 struct AuditRow
 {
 	int64_t audit_id = 0;
@@ -24,23 +24,23 @@ struct AuditRow
 	std::string previous_hash, hash;
 };
 
-/// What the first row has as previous hash: 32 zero bytes.
+/// The previous hash of the first row: 32 zero bytes.
 std::string audit_origin();
 
-/// SHA-256 over the row's fields in the order previous_hash, audit_id, erasure_id, at, actor,
-/// action, place, columns, row_count. Each field is its length in bytes (4 bytes, big-endian; -1
-/// for null) and its bytes: integers and the time as 8 bytes big-endian, texts as UTF-8, columns as
-/// their number (4 bytes) followed by each one with its length. These are the formats of
-/// int8send, textsend and timestamptz_send.
+/// SHA-256 of the fields of the row, in the order previous_hash, audit_id, erasure_id, at, actor,
+/// action, place, columns, row_count. Each field is encoded as its length in bytes (4 bytes,
+/// big-endian; -1 for null) and its bytes. Integers and the time are 8 bytes, big-endian; texts are
+/// UTF-8; columns are their number (4 bytes) and then each column with its length. These are the
+/// formats of int8send, textsend and timestamptz_send.
 std::string audit_hash(const AuditRow &row);
 
-/// Reads rows in order of audit_id and tells what is wrong with each.
+/// Checks rows in the order of audit_id.
 class ChainVerifier
 {
   public:
-	/// What is wrong with the row, "" when nothing is.
+	/// Returns what is wrong with the row, or "".
 	std::string next(const AuditRow &row);
-	/// Rows that were read, and the last one's number and hash.
+	/// The number of rows so far, and the audit_id and hash of the last row.
 	int64_t count() const { return count_; }
 	int64_t last_id() const { return last_id_; }
 	const std::string &last_hash() const { return last_hash_; }

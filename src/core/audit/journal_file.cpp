@@ -21,10 +21,10 @@ namespace
 {
 
 constexpr const char *kinds[] = {"begin", "erasure", "committed", "rolled_back", "decision"};
-/// Between what is hashed and the hash itself.
+/// The text between the hashed part of a line and its hash.
 constexpr std::string_view before_hash = ",\"hash\":\"";
 constexpr size_t hash_digits = 64;
-/// No line is longer.
+/// The largest size of a line.
 constexpr size_t max_line = 64 * 1024;
 
 std::string
@@ -47,7 +47,8 @@ add_number(std::string &out, const char *name, uint64_t value)
 	out += std::string(",\"") + name + "\":" + std::to_string(value);
 }
 
-/// Splits a line into what is hashed and the hash; false when it does not end as a line must.
+/// Splits a line into the hashed part and the hash. Returns false if the line does not have the
+/// right end.
 bool
 split_line(std::string_view line, std::string_view &hashed, std::string_view &hash)
 {
@@ -62,7 +63,7 @@ split_line(std::string_view line, std::string_view &hashed, std::string_view &ha
 	return true;
 }
 
-/// Throws nlohmann's exceptions.
+/// Throws exceptions of nlohmann::json.
 void
 read_line(std::string_view text, JournalLine &line, std::string &previous)
 {

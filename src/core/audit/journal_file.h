@@ -1,5 +1,5 @@
-// The erasure journal's file: one JSON object a line, each with the hash of the line before it.
-// docs/explanation/audit.md describes the format for people.
+// The file of the erasure journal: one JSON object in each line, with the hash of the line before.
+// docs/explanation/audit.md describes the format.
 #pragma once
 
 #include <cstdint>
@@ -10,68 +10,72 @@
 namespace etl
 {
 
-/// Where a line was written: tells a database that was restored from the one that wrote it.
+/// Where a line was written. It distinguishes a restored database from the one that wrote the line.
 struct JournalOrigin
 {
 	uint64_t system = 0; ///< the cluster's system identifier
 	uint32_t database = 0, timeline = 0;
-	uint64_t lsn = 0; ///< where the WAL ended
-	uint64_t xid = 0; ///< full transaction id; 0: was committed long before
+	uint64_t lsn = 0; ///< end of the WAL at that time
+	uint64_t xid = 0; ///< full transaction id; 0 if the transaction was committed long before
 };
 
 struct JournalLine
 {
 	enum class Kind : uint8_t
 	{
-		begin,       ///< the first line; text names the journal
+		begin,       ///< the first line; `text` is the identity of the journal
 		erasure,     ///< an entry of etl.erasure
-		committed,   ///< the entries first to last are committed
-		rolled_back, ///< they never happened
+		committed,   ///< the transactions of the lines `first` to `last` were committed
+		rolled_back, ///< the transactions of the lines `first` to `last` were rolled back
 		decision     ///< a hold, a release, a refusal, an extension, a reinstatement
 	};
 	Kind kind = Kind::erasure;
 	int64_t seq = 0;
-	std::string at;   ///< when it was written, ISO 8601
-	std::string text; ///< begin: the journal's identity
-	// erasure, decision
+	std::string at;   ///< time of writing, ISO 8601
+	std::string text; ///< begin: identity of the journal
+	// for erasure and decision
 	int64_t erasure_id = 0;
 	std::string dataset, subject, email, status;
-	std::string received_at; ///< of a decision: when it was made
+	std::string received_at; ///< for a decision: when it was made
 	int64_t row_count = 0;
-	std::string file_hash; ///< 16 hex digits: the subject's hash in etl.subject_page; may be empty
-	/// The same of the email by which late records are recognised; empty where it tells nobody.
+	/// 16 hexadecimal digits: hash of the subject in etl.subject_page; may be empty
+	std::string file_hash;
+	/// Hash of the email by which later records are recognised, in the same form. Empty if the
+	/// email does not identify the person.
 	std::string email_hash;
-	std::vector<std::string> known_emails; ///< the same of emails that the subject had
-	std::string key_id;                    ///< which key the pseudonyms were made with
+	/// hashes of emails that the subject had, in the same form
+	std::vector<std::string> known_emails;
+	std::string key_id; ///< identifies the key of the pseudonyms
 	JournalOrigin origin;
-	// decision
-	std::string action; ///< hold, release, refuse, extend, reinstate
+	// for decision
+	std::string action; ///< hold, release, refuse, extend or reinstate
 	std::string reason, actor;
-	// committed, rolled_back
+	// for committed and rolled_back
 	int64_t first = 0, last = 0;
 };
 
-/// The end of a chain of lines.
+/// The end of a sequence of lines.
 struct JournalEnd
 {
 	int64_t seq = 0;
-	uint64_t position = 0; ///< bytes up to and with the line
-	std::string hash;      ///< 64 hex digits, "" before the first line
+	uint64_t position = 0; ///< number of bytes up to the end of the last line
+	std::string hash;      ///< 64 hexadecimal digits; "" before the first line
 };
 
-/// The line as it stands in the file, newline included; moves the end on and sets line.seq.
+/// Returns the text of the line for the file, with its newline. Moves `end` behind it and sets
+/// line.seq.
 std::string journal_text(JournalLine &line, JournalEnd &end);
 
-/// Reads lines from an open file and checks that each follows the one before it.
+/// Reads lines from an open file and checks that each line follows the one before.
 class JournalReader
 {
   public:
 	JournalReader(int fd, JournalEnd from) : fd_(fd), end_(std::move(from)) {}
-	/// False at the end of the file and where problem() is set.
+	/// Returns false at the end of the file and if there is a problem().
 	bool next(JournalLine &line);
-	/// Why the file can't be trusted from here on, "" when all is well.
+	/// Why the file cannot be trusted from here on. "" if there is no problem.
 	const std::string &problem() const { return problem_; }
-	/// The file goes on after end() with a part of a line: its writer never came to its end.
+	/// Whether the file has an incomplete line after end(), which was not written to its end.
 	bool torn() const { return torn_; }
 	const JournalEnd &end() const { return end_; }
 
@@ -87,10 +91,10 @@ class JournalReader
 	std::string problem_;
 };
 
-/// True when the line that ends at end.position has end.hash.
+/// Whether the line that ends at end.position has the hash end.hash.
 bool journal_line_matches(int fd, const JournalEnd &end);
 
-/// Now, as "2026-11-24T13:00:00.000000Z".
+/// The current time as "2026-11-24T13:00:00.000000Z".
 std::string journal_time();
 
 } // namespace etl

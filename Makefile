@@ -30,6 +30,21 @@ MODULE_big = pg_etl
 SOURCES = $(sort $(wildcard src/*.cpp src/*/*.cpp src/core/*/*.cpp))
 OBJS = $(SOURCES:.cpp=.o)
 
+# The pieces of the extension script, each named for the object it is about, in the order in which they stand in the
+# script. A table, view or function of language SQL comes after what it names; one of PL/pgSQL or C needs only the types
+# of its arguments.
+SQL_PIECES = \
+	schema settings dataset run file quarantine file_action \
+	erasure subject_index tombstone held_relation \
+	audit journal key archive hold export lent_function \
+	run_functions treatment_functions personal_columns erase_functions erasure_decision erasure_report certificate \
+	locate_functions purge retention \
+	pg_cron scheduling health \
+	compatibility_views
+# The last of all: what they do they do to everything that the script has made.
+SQL_PIECES += grants comments privileges
+SQL_FILES = $(SQL_PIECES:%=sql/%.sql)
+
 INSTALL_SCRIPT_SQL = build/pg_etl--$(EXTVERSION).sql
 DATA_built = $(INSTALL_SCRIPT_SQL)
 DATA = $(wildcard sql/upgrade/*.sql)
@@ -78,19 +93,20 @@ $(EMBEDDED): build/%.inc: schemas/%.json Makefile
 	@{ printf 'R"json('; cat $<; printf ')json"\n'; } > $@.tmp && mv $@.tmp $@
 -include $(OBJS:.o=.d)
 
-# The extension script: the pieces of sql/ in order, then the standard definitions, which need
-# everything else.
-$(INSTALL_SCRIPT_SQL): $(sort $(wildcard sql/*.sql)) $(SCHEMAS) Makefile
+# The extension script: the pieces of sql/ in order, then the standard definitions, which need everything else.
+$(INSTALL_SCRIPT_SQL): $(sort $(SQL_FILES) $(wildcard sql/*.sql)) $(SCHEMAS) Makefile
 	@mkdir -p $(@D)
-	@! grep -nE "^(CREATE|COMMENT ON|ALTER|DROP) (FUNCTION|PROCEDURE|AGGREGATE|TABLE|VIEW|TYPE|DOMAIN|SEQUENCE) [^.( ]+[( ;]" $(sort $(wildcard sql/*.sql sql/upgrade/*.sql)) || \
+	@test '$(sort $(SQL_FILES))' = '$(sort $(wildcard sql/*.sql))' || \
+		{ echo "SQL_PIECES of the Makefile does not name each file of sql/ once" >&2; exit 1; }
+	@! grep -nE "^(CREATE|COMMENT ON|ALTER|DROP) (FUNCTION|PROCEDURE|AGGREGATE|TABLE|VIEW|TYPE|DOMAIN|SEQUENCE) [^.( ]+[( ;]" $(SQL_FILES) $(wildcard sql/upgrade/*.sql) || \
 		{ echo "name the schema (@extschema@ or etl): search_path is pg_catalog, pg_temp" >&2; exit 1; }
-	@! grep -nE "^CREATE (OR REPLACE|.* IF NOT EXISTS)" $(sort $(wildcard sql/*.sql)) || \
+	@! grep -nE "^CREATE (OR REPLACE|.* IF NOT EXISTS)" $(SQL_FILES) || \
 		{ echo "an object that exists already is refused, not adopted" >&2; exit 1; }
-	@! grep -L "^SET LOCAL search_path = pg_catalog, pg_temp;" $(sort $(wildcard sql/upgrade/*.sql)) sql/00-search-path.sql | grep . || \
+	@! grep -L "^SET LOCAL search_path = pg_catalog, pg_temp;" $(wildcard sql/upgrade/*.sql) sql/schema.sql | grep . || \
 		{ echo "a script begins with SET LOCAL search_path = pg_catalog, pg_temp;" >&2; exit 1; }
 	{ \
 		printf '%s\n' '\echo Use "CREATE EXTENSION pg_etl" to load this file. \quit'; \
-		for piece in $(sort $(wildcard sql/*.sql)); do \
+		for piece in $(SQL_FILES); do \
 			printf '\n-- from %s\n' "$$piece"; cat "$$piece" || exit 1; \
 		done; \
 		for schema in $(SCHEMAS); do \

@@ -1,4 +1,4 @@
--- Which key this database has been used with, and the state of etl.key_file.
+-- Which key made the pseudonyms and tokens.
 
 CREATE TABLE etl.key_fingerprint (
     erasures   text NOT NULL,
@@ -21,3 +21,13 @@ LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'etl_key_check';
 COMMENT ON FUNCTION etl.key_check()
     IS 'Is etl.key_file there, and the key of this database, and has a rotation that was killed left a key behind? '
     'Creates nothing';
+
+CREATE FUNCTION @extschema@.etl_rotate_key(destroy boolean DEFAULT false, OUT key_file text, OUT kept_as text,
+    OUT destroyed bigint) RETURNS SETOF record
+LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'etl_rotate_key';
+COMMENT ON FUNCTION @extschema@.etl_rotate_key(boolean)
+    IS 'Replaces the key of tokens and pseudonyms in etl.key_file, at once and for the whole cluster; audited. New '
+    'ones no longer join with old ones; erasures stay recognisable. The old file is kept as key_file.old-N, or '
+    'destroyed with all that were kept before; what a rotation that was killed left is removed. Noted in '
+    'etl.key_fingerprint. Errors: 25001 inside a transaction block, 55000 key file that others can read, 55006 another '
+    'session is rotating, 42501';

@@ -1,15 +1,4 @@
--- The functions that C++ implements.
-
-CREATE FUNCTION @extschema@.etl_define(definition jsonb) RETURNS etl.dataset
-LANGUAGE c AS 'MODULE_PATHNAME', 'etl_define';
-COMMENT ON FUNCTION @extschema@.etl_define(jsonb)
-    IS 'Checks a dataset''s definition (JSON Schema draft-07 with an x-etl object), stores it, and checks its target '
-    'tables where they exist. Errors: 22023 with the place in the definition, 42804 where a table has other columns';
-
-CREATE FUNCTION @extschema@.etl_drop(dataset text) RETURNS boolean
-LANGUAGE c AS 'MODULE_PATHNAME', 'etl_drop';
-COMMENT ON FUNCTION @extschema@.etl_drop(text)
-    IS 'Forgets a dataset''s definition, never its data. False when there is none';
+-- Running datasets, and reading and validating without a run.
 
 CREATE FUNCTION @extschema@.etl_run(dataset text, wait boolean DEFAULT false) RETURNS etl.run
 LANGUAGE c AS 'MODULE_PATHNAME', 'etl_run_one';
@@ -112,16 +101,6 @@ COMMENT ON FUNCTION @extschema@.etl_discard(bigint, text)
     'a session that runs the dataset. A request for erasure can be discarded by those who may call etl_refuse. Errors: '
     '42704 no such record, 55000 not open, 42501 a request, 22004 no number or reason';
 
-CREATE FUNCTION etl.require_dataset(dataset text) RETURNS void
-LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'etl_require_dataset';
-COMMENT ON FUNCTION etl.require_dataset(text)
-    IS 'Raises 42704 where the dataset is not defined, 22004 where it is null';
-
-CREATE FUNCTION etl.refuse_citus_table(relation oid) RETURNS void
-LANGUAGE c STRICT STABLE AS 'MODULE_PATHNAME', 'etl_refuse_citus_table';
-COMMENT ON FUNCTION etl.refuse_citus_table(oid)
-    IS 'Raises 0A000 for a table that Citus knows, of whatever kind, or that is a partition, child or parent of one';
-
 CREATE FUNCTION @extschema@.etl_read(path text, OUT line bigint, OUT record text) RETURNS SETOF record
 LANGUAGE c AS 'MODULE_PATHNAME', 'etl_read';
 COMMENT ON FUNCTION @extschema@.etl_read(text)
@@ -140,79 +119,3 @@ CREATE FUNCTION @extschema@.etl_validate_file(dataset text, path text, OUT line 
 LANGUAGE c AS 'MODULE_PATHNAME', 'etl_validate_file';
 COMMENT ON FUNCTION @extschema@.etl_validate_file(text, text)
     IS 'A dry run over a staged file: every violation of every record, and nothing written';
-
-CREATE FUNCTION @extschema@.etl_anonymize(dataset text, record jsonb) RETURNS SETOF jsonb
-LANGUAGE c AS 'MODULE_PATHNAME', 'etl_anonymize';
-COMMENT ON FUNCTION @extschema@.etl_anonymize(text, jsonb)
-    IS 'The record with its personal fields treated as the definition says';
-
-CREATE FUNCTION @extschema@.etl_anonymized(rows anyelement, dataset text) RETURNS SETOF anyelement
-LANGUAGE c AS 'MODULE_PATHNAME', 'etl_anonymized';
-COMMENT ON FUNCTION @extschema@.etl_anonymized(anyelement, text)
-    IS 'Rows of a target table with their personal columns treated: all of the table where it is named by a null, '
-    'SELECT * FROM etl_anonymized(NULL::data.customers, ''customers''), or the one row that is given, SELECT a.* FROM '
-    'data.customers c, etl_anonymized(c, ''customers'') a WHERE c.id = 7. Of a row that is null, as outer joins have '
-    'it, none. Errors: 22023 not a row of the dataset''s tables, 42704 no such dataset';
-
-CREATE FUNCTION @extschema@.etl_export(dataset text, path text, format text DEFAULT 'jsonl',
-    anonymized boolean DEFAULT false) RETURNS bigint
-LANGUAGE c AS 'MODULE_PATHNAME', 'etl_export';
-COMMENT ON FUNCTION @extschema@.etl_export(text, text, text, boolean)
-    IS 'Writes the dataset''s first table by COPY TO, as jsonl or csv (with a header), gzipped where the path ends in '
-    '.gz; only under etl.processed_dir unless the caller may write server files. Returns the number of rows. Errors: '
-    '22023 a path whose ending names another format, 0A000 another compression than gzip, 42P01 no table yet';
-
-CREATE FUNCTION etl.subject_token(dataset text, subject text) RETURNS text
-LANGUAGE c STRICT STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'etl_subject_token';
-COMMENT ON FUNCTION etl.subject_token(text, text)
-    IS 'The token that stands for a person''s email after an erasure: <32 hex digits>@erased.invalid, HMAC-SHA-256 '
-    'under etl.key_file over the dataset and the person''s key';
-
-CREATE FUNCTION etl.exported_records() RETURNS SETOF bytea
-LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'etl_exported_records';
-COMMENT ON FUNCTION etl.exported_records() IS 'Internal: the accepted records that etl_run is exporting, for COPY TO';
-
--- A value of it is a call: answered if it knows the token of the statement that is being run.
-CREATE TYPE etl.lent;
-CREATE FUNCTION etl.lent_in(cstring) RETURNS etl.lent
-LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'etl_lent_in';
-COMMENT ON FUNCTION etl.lent_in(cstring)
-    IS 'Internal: a function of pg_etl in a statement that runs as the owner of a target table';
-CREATE FUNCTION etl.lent_out(etl.lent) RETURNS cstring
-LANGUAGE c IMMUTABLE STRICT AS 'MODULE_PATHNAME', 'etl_lent_out';
-COMMENT ON FUNCTION etl.lent_out(etl.lent) IS 'Internal: what the function returned';
-CREATE TYPE etl.lent (INPUT = etl.lent_in, OUTPUT = etl.lent_out, LIKE = pg_catalog.text);
-COMMENT ON TYPE etl.lent
-    IS 'Internal: how a statement that runs as the owner of a target table calls functions of pg_etl that the owner '
-    'may not';
-
-CREATE FUNCTION etl.unclaimed_files(OUT path text, OUT size_bytes bigint, OUT modified_at timestamptz, OUT nearest text,
-    OUT error text) RETURNS SETOF record
-LANGUAGE c AS 'MODULE_PATHNAME', 'etl_unclaimed_files';
-COMMENT ON FUNCTION etl.unclaimed_files() IS 'Staged files that no dataset claims';
-
-CREATE VIEW etl.unclaimed AS SELECT * FROM etl.unclaimed_files();
-COMMENT ON VIEW etl.unclaimed
-    IS 'Staged files that no dataset claims: never moved, never lost; and directories that cannot be read';
-COMMENT ON COLUMN etl.unclaimed.path IS 'Path relative to etl.raw_dir';
-COMMENT ON COLUMN etl.unclaimed.size_bytes IS 'Size on disk';
-COMMENT ON COLUMN etl.unclaimed.modified_at IS 'When the file was written last';
-COMMENT ON COLUMN etl.unclaimed.nearest IS 'The dataset whose file names come nearest';
-COMMENT ON COLUMN etl.unclaimed.error IS 'Of a directory that cannot be read, why: nobody knows what is in it';
-
-CREATE FUNCTION etl.waiting_files(OUT dataset text, OUT path text, OUT size_bytes bigint, OUT modified_at timestamptz,
-    OUT reason text) RETURNS SETOF record
-LANGUAGE c AS 'MODULE_PATHNAME', 'etl_waiting_files';
-COMMENT ON FUNCTION etl.waiting_files()
-    IS 'Staged files that a run leaves where they are, because they may not be complete';
-
-CREATE VIEW etl.waiting AS SELECT * FROM etl.waiting_files();
-COMMENT ON VIEW etl.waiting
-    IS 'Staged files that a run would leave where they are now, because their producer may not be done with them';
-COMMENT ON COLUMN etl.waiting.dataset IS 'The dataset that they are of';
-COMMENT ON COLUMN etl.waiting.path IS 'Path relative to etl.raw_dir';
-COMMENT ON COLUMN etl.waiting.size_bytes IS 'Size on disk so far';
-COMMENT ON COLUMN etl.waiting.modified_at IS 'When the file was written last';
-COMMENT ON COLUMN etl.waiting.reason
-    IS 'open for writing: some process has it open; younger than etl.settle_time: it was written less than that time '
-    'ago';

@@ -1,42 +1,9 @@
--- Where does an identifier stand, and what is needed until an erased one is physically gone.
-
-CREATE FUNCTION @extschema@.etl_locate(identifier text, OUT place text, OUT kind text, OUT occurrences bigint)
-    RETURNS SETOF record
-LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'etl_locate';
-COMMENT ON FUNCTION @extschema@.etl_locate(text)
-    IS 'Every place that holds a literal identifier, in any case, JSON-escaped or compressed: tables, quarantine, '
-    'catalog, planner statistics, pg_stat_statements, files; for a superuser also the server''s files on disk (kind '
-    'dead: no live row explains it). What could not be searched comes as a NOTICE. Errors: 22023 for null or less than '
-    '3 characters';
+-- What is needed until an erased person is physically gone.
 
 CREATE FUNCTION etl.wal_segments_before(lsn pg_lsn) RETURNS bigint
 LANGUAGE c STRICT VOLATILE AS 'MODULE_PATHNAME', 'etl_wal_segments_before';
 COMMENT ON FUNCTION etl.wal_segments_before(pg_lsn)
     IS 'Files in pg_wal that hold write-ahead log from before a position, recycled ones included';
-
--- Not dumped: a restored database has new files.
-CREATE TABLE etl.purge_pending (
-    xid      xid8 NOT NULL,
-    last_xid xid8 NOT NULL,
-    relation oid NOT NULL,
-    filenode oid,
-    wal_lsn  pg_lsn,
-    PRIMARY KEY (xid, relation)
-);
-COMMENT ON TABLE etl.purge_pending
-    IS 'Tables in which an erasure left old row versions that may still be on disk: of a partitioned table or a tree '
-    'of inheritance each one, of a view those that it selects from; and those whose planner statistics hold their rows';
-COMMENT ON COLUMN etl.purge_pending.xid IS 'The transaction that erased';
-COMMENT ON COLUMN etl.purge_pending.last_xid
-    IS 'The last transaction id of the server when the data had been treated: that of no subtransaction that treated '
-    'them is later';
-COMMENT ON COLUMN etl.purge_pending.relation IS 'The table';
-COMMENT ON COLUMN etl.purge_pending.filenode
-    IS 'Its file at that time: a rewrite gives it another; null: a partitioned or foreign table, of which this '
-    'database has only statistics, or one that the tables are partitions or children of, of which only those count';
-COMMENT ON COLUMN etl.purge_pending.wal_lsn
-    IS 'Where the write-ahead log was when the table had been rewritten: older log may hold the bytes; null: not '
-    'rewritten yet';
 
 CREATE FUNCTION etl.is_empty(relation oid) RETURNS boolean
 LANGUAGE c STRICT VOLATILE AS 'MODULE_PATHNAME', 'etl_is_empty';
@@ -362,51 +329,3 @@ END $$;
 COMMENT ON FUNCTION @extschema@.etl_erasure_purge()
     IS 'The commands that are still needed before old row versions of erased people are physically gone, in order; run '
     'each (in psql: \gexec) and call again until there is none, which sets etl.erasure.purged_at';
-
-CREATE FUNCTION etl.schedule_purge_steps(again boolean DEFAULT false) RETURNS SETOF bigint
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    command text;
-    -- each in a job of its own, but for switches of the log that follow each other
-    commands text[] := '{}';
-    switch constant text := 'SELECT pg_catalog.pg_switch_wal()%';
-    step int := 0;
-    zone constant text := coalesce(current_setting('cron.timezone', true), 'GMT');
-    start constant timestamptz := clock_timestamp() + interval '1 minute';
-BEGIN
-    -- those of the last round have run; a job that takes itself away while it runs would be called canceled
-    PERFORM etl.cron_unschedule(CASE WHEN again THEN '^pg_etl maintenance purge step [0-9]+$'
-        ELSE '^pg_etl maintenance purge (step [0-9]+|next)$' END);
-    FOR command IN SELECT c FROM @extschema@.etl_erasure_purge() c LOOP
-        IF command LIKE switch AND commands[cardinality(commands)] LIKE switch THEN
-            commands[cardinality(commands)] := concat(commands[cardinality(commands)], '; ', command);
-        ELSE
-            commands := commands || command;
-        END IF;
-    END LOOP;
-    FOREACH command IN ARRAY commands LOOP
-        step := step + 1;
-        RETURN NEXT etl.cron_schedule(format('pg_etl maintenance purge step %s', step),
-            to_char((start + step * interval '1 minute') AT TIME ZONE zone, 'FMMI FMHH24 FMDD FMMM') || ' *', command);
-    END LOOP;
-    IF step > 0 THEN
-        -- the next round, until one finds nothing to do
-        RETURN NEXT etl.cron_schedule('pg_etl maintenance purge next',
-            to_char((start + (step + 1) * interval '1 minute') AT TIME ZONE zone, 'FMMI FMHH24 FMDD FMMM') || ' *',
-            'SELECT etl.schedule_purge_steps(again => true)');
-    END IF;
-END $$;
-COMMENT ON FUNCTION etl.schedule_purge_steps(boolean)
-    IS 'Schedules the commands of etl_erasure_purge by pg_cron, a minute apart, each as a job of its own (VACUUM runs '
-    'in no function), and itself (again) after them until there is none';
-
-CREATE FUNCTION @extschema@.etl_schedule_purge(schedule text DEFAULT '30 3 * * 0') RETURNS bigint
-LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
-    SELECT etl.require_writable('etl_schedule_purge');
-    SELECT etl.require_pg_cron();
-    SELECT etl.warn_of_cron_connections();
-    SELECT etl.cron_schedule('pg_etl maintenance purge', schedule, 'SELECT etl.schedule_purge_steps()')
-$$;
-COMMENT ON FUNCTION @extschema@.etl_schedule_purge(text)
-    IS 'Lets pg_cron physically remove erased people''s old row versions in a window (default: Sundays at 3:30): '
-    'VACUUM FULL locks each table while it is rewritten. Returns the job id. Error: 42704 without pg_cron';

@@ -120,16 +120,3 @@ END $$;
 COMMENT ON FUNCTION @extschema@.etl_retention(text)
     IS 'Removes what the definitions say is not kept any longer (x-etl.retention: archived, processed, quarantine, '
     'history), null: of all datasets. Legal holds keep what they cover. Audited. One row for each rule';
-
-CREATE FUNCTION @extschema@.etl_schedule_retention(schedule text DEFAULT '30 2 * * *') RETURNS bigint
-LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
-    SELECT etl.require_writable('etl_schedule_retention');
-    SELECT etl.require_pg_cron();
-    SELECT etl.warn_of_cron_connections();
-    -- with every argument and its type: no function that somebody puts beside it fits better
-    SELECT etl.cron_schedule('pg_etl maintenance retention', schedule,
-        'SELECT @extschema@.etl_retention(NULL::pg_catalog.text)')
-$$;
-COMMENT ON FUNCTION @extschema@.etl_schedule_retention(text)
-    IS 'Schedules etl_retention() by pg_cron as job "pg_etl maintenance retention"; etl_unschedule() removes it with '
-    'the other jobs. Error: 42704 without pg_cron';

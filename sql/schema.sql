@@ -4,3 +4,13 @@
 -- server's. Upgrade scripts begin in the same way. Nothing is CREATEd OR REPLACEd or IF NOT EXISTS: an
 -- object that is there already is somebody else's, and the script ends with an error.
 SET LOCAL search_path = pg_catalog, pg_temp;
+
+-- The schemas, and what every function begins with.
+
+CREATE SCHEMA etl;
+COMMENT ON SCHEMA etl IS 'pg_etl: catalog of datasets, runs, files, quarantine, erasures and audit';
+
+CREATE FUNCTION etl.require_writable(name text) RETURNS void
+LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'etl_require_writable';
+COMMENT ON FUNCTION etl.require_writable(text)
+    IS 'Raises 25006 in a read-only transaction and on a standby, where the function of that name could write nothing';

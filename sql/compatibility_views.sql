@@ -47,5 +47,6 @@ RETURNS TABLE (transaction_id uuid, customer_id bigint, address text, postcode t
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'etl_delivery_addresses';
 COMMENT ON FUNCTION etl.delivery_addresses()
     IS 'Delivery addresses of data.transactions, none before it exists. What its owner has put on it runs as the owner';
+
 CREATE VIEW data.delivery_addresses AS SELECT * FROM etl.delivery_addresses();
 COMMENT ON VIEW data.delivery_addresses IS 'Old name of: the address columns of data.transactions';

@@ -29,6 +29,8 @@ COMMENT ON COLUMN etl.audit.columns IS 'The columns or fields that were treated'
 COMMENT ON COLUMN etl.audit.row_count IS 'Rows, records or files that were treated';
 COMMENT ON COLUMN etl.audit.previous_hash IS 'hash of the row before it; 32 zero bytes in the first';
 COMMENT ON COLUMN etl.audit.hash IS 'SHA-256 over the other columns (see the table''s comment)';
+-- no row of the head at CREATE EXTENSION: a restore copies its own in
+SELECT pg_catalog.pg_extension_config_dump('etl.audit', '');
 
 CREATE TABLE etl.audit_head (
     audit_id  bigint NOT NULL,
@@ -45,6 +47,7 @@ COMMENT ON COLUMN etl.audit_head.entries IS 'How many rows there are';
 COMMENT ON COLUMN etl.audit_head.hash IS 'hash of the last row';
 COMMENT ON COLUMN etl.audit_head.at IS 'When it was appended';
 COMMENT ON COLUMN etl.audit_head.singleton IS 'Always true: there is one row';
+SELECT pg_catalog.pg_extension_config_dump('etl.audit_head', '');
 
 CREATE FUNCTION etl.refuse_audit_change() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -89,10 +92,6 @@ CREATE TRIGGER only_forward_truncate BEFORE TRUNCATE ON etl.audit_head
 ALTER TABLE etl.audit_head ENABLE ALWAYS TRIGGER only_forward;
 ALTER TABLE etl.audit_head ENABLE ALWAYS TRIGGER only_forward_truncate;
 
--- no row of the head at CREATE EXTENSION: a restore copies its own in
-SELECT pg_catalog.pg_extension_config_dump('etl.audit', '');
-SELECT pg_catalog.pg_extension_config_dump('etl.audit_head', '');
-
 CREATE FUNCTION etl.append_audit(erasure_id bigint, action text, place text, columns text[], row_count bigint)
     RETURNS void
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'etl_append_audit';
@@ -107,3 +106,51 @@ COMMENT ON FUNCTION @extschema@.etl_audit_verify(bytea)
     IS 'Every row of the audit trail that was altered, removed, moved or inserted, and an end that is cut off; no row '
     'when the chain is whole. head: a hash of etl.audit_head that was stored elsewhere, which must still be in the '
     'chain';
+
+CREATE FUNCTION etl.audit_check(OUT check_name text, OUT status text, OUT message text, OUT hint text)
+    RETURNS SETOF record
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    -- What a guard must be: a trigger that fires always (session_replication_role = replica included), for
+    -- every row and column, and calls a function that says what it said when the extension was made.
+    WITH guard(relation, name, events, function, body) AS (
+        VALUES ('etl.audit'::regclass, 'append_only', 2 + 8 + 16 + 32, 'etl.refuse_audit_change()'::regprocedure,
+                '302a1bf6cec76ba5d400451d4b04432a6befade0872f24b7544554b8e5a9bbd5'),
+               ('etl.audit', 'append_only_row', 1 + 2 + 8 + 16, 'etl.refuse_audit_change()',
+                '302a1bf6cec76ba5d400451d4b04432a6befade0872f24b7544554b8e5a9bbd5'),
+               ('etl.audit_head', 'only_forward', 1 + 2 + 8 + 16, 'etl.guard_audit_head()',
+                '4d2699c90a59b135270a922889a226542601479c5392dc30da66afca01fb2c75'),
+               ('etl.audit_head', 'only_forward_truncate', 2 + 32, 'etl.guard_audit_head()',
+                '4d2699c90a59b135270a922889a226542601479c5392dc30da66afca01fb2c75'),
+               ('etl.tombstone', 'stays_as_it_is', 1 + 2 + 16, 'etl.guard_tombstone()',
+                '5dc40695a28272161e46f9f4449a7c7db05a3921a1058f8d589564f76165dd35')
+    ), found AS (
+        SELECT format('trigger %s on %s', g.name, g.relation) AS guard,
+               t.oid IS NOT NULL AND t.tgenabled = 'A' AND t.tgqual IS NULL AND cardinality(t.tgattr::int2[]) = 0
+               AND t.tgtype = g.events AND t.tgfoid = g.function AS fires,
+               format('function %s', g.function) AS function,
+               encode(sha256(convert_to(p.prosrc, 'UTF8')), 'hex') = g.body AND l.lanname = 'plpgsql'
+                   AND NOT p.prosecdef
+               AND p.proconfig = ARRAY['search_path=pg_catalog, pg_temp'] AS guards
+          FROM guard g
+          LEFT JOIN pg_trigger t ON t.tgrelid = g.relation AND t.tgname = g.name
+          LEFT JOIN pg_proc p ON p.oid = g.function
+          LEFT JOIN pg_language l ON l.oid = p.prolang
+    ), bad AS (
+        SELECT f.guard AS what FROM found f WHERE NOT f.fires
+        UNION SELECT f.function FROM found f WHERE f.guards IS NOT TRUE
+        -- a rule stands before the triggers
+        UNION SELECT format('rule %s on %s', r.rulename, r.ev_class::regclass) FROM pg_rewrite r
+               WHERE r.ev_class IN ('etl.audit'::regclass, 'etl.audit_head'::regclass, 'etl.tombstone'::regclass)
+    )
+    SELECT 'audit guard',
+           CASE WHEN count(*) = 0 THEN 'ok' ELSE 'error' END,
+           CASE WHEN count(*) = 0 THEN 'etl.audit is append-only, and tombstones stay as they are'
+                ELSE format('%s of what keeps etl.audit append-only and tombstones as they are are missing, switched '
+                    'off or not what they were: %s',
+                            count(*), string_agg(b.what, ', ' ORDER BY b.what)) END,
+           CASE WHEN count(*) > 0
+               THEN 'Check the trail with SELECT * FROM etl_audit_verify(<stored head>), compare '
+               'etl.tombstone with a backup, then make them again as the extension''s script does.' END
+      FROM bad b
+$$;
+COMMENT ON FUNCTION etl.audit_check() IS 'Are the guards of the audit trail and of tombstones in place?';

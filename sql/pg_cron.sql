@@ -1,4 +1,4 @@
--- Scheduling by pg_cron, which is used when it is installed and never required. Whoever owns the database
+-- Calls of pg_cron, which is used when it is installed and never required. Whoever owns the database
 -- can make a schema cron with a function schedule in it: only members of extension pg_cron, which nobody
 -- but a superuser can create, are called and read.
 
@@ -104,53 +104,3 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION etl.cron_unschedule(text)
     IS 'Removes the pg_cron jobs whose names match a regular expression, and returns their ids';
-
-CREATE FUNCTION @extschema@.etl_schedule(dataset text DEFAULT NULL, schedule text DEFAULT NULL) RETURNS SETOF bigint
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-#variable_conflict use_column
-DECLARE
-    -- with every argument and its type: no procedure that somebody puts beside it fits better
-    load constant text := 'CALL @extschema@.etl_load(%L::pg_catalog.text)';
-    d record;
-    wanted text;
-BEGIN
-    PERFORM etl.require_writable('etl_schedule');
-    PERFORM etl.require_pg_cron();
-    IF etl_schedule.dataset IS NOT NULL THEN
-        PERFORM etl.require_dataset(etl_schedule.dataset);
-    END IF;
-    PERFORM etl.warn_of_cron_connections();
-    IF etl_schedule.dataset IS NULL AND etl_schedule.schedule <> '' THEN
-        RETURN NEXT etl.cron_schedule('pg_etl load', etl_schedule.schedule, format(load, NULL));
-        RETURN;
-    END IF;
-    FOR d IN SELECT t.name, t.schedule, t.enabled FROM etl.dataset t
-              WHERE CASE WHEN etl_schedule.dataset IS NULL THEN t.enabled ELSE t.name = etl_schedule.dataset END
-              ORDER BY t.name LOOP
-        wanted := coalesce(etl_schedule.schedule, d.schedule);
-        IF wanted IS NULL OR wanted = '' THEN
-            IF etl_schedule.dataset IS NULL THEN
-                CONTINUE;
-            END IF;
-            RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-                MESSAGE = format('dataset "%s" has no schedule', d.name),
-                HINT = format('Give one: SELECT etl_schedule(%L, ''0 * * * *'').', d.name);
-        END IF;
-        RETURN NEXT etl.cron_schedule(format('pg_etl load %s', d.name), wanted, format(load, d.name));
-    END LOOP;
-END $$;
-COMMENT ON FUNCTION @extschema@.etl_schedule(text, text)
-    IS 'Schedules etl_load of a dataset by pg_cron, as job "pg_etl load <dataset>", with the definition''s schedule '
-    'unless another is given. dataset null: of all enabled ones, each with its own schedule; with a schedule given, '
-    'all in one job "pg_etl load". Returns the job ids. Errors: 42704 without pg_cron or dataset, 22023 without '
-    'schedule';
-
-CREATE FUNCTION @extschema@.etl_unschedule(dataset text DEFAULT NULL) RETURNS SETOF bigint
-LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
-    SELECT etl.require_writable('etl_unschedule');
-    SELECT etl.cron_unschedule(coalesce('^pg_etl load ' || dataset || '$', '^pg_etl (load|maintenance)( |$)'))
-     -- what has other characters is no dataset's name, and might be a regular expression
-     WHERE dataset IS NULL OR dataset ~ '^[a-z0-9_]+$'
-$$;
-COMMENT ON FUNCTION @extschema@.etl_unschedule(text)
-    IS 'Removes the pg_cron job of a dataset (null: of all datasets, and of maintenance) and returns the ids';

@@ -1,4 +1,5 @@
--- The settings, also for a session that has not loaded the library yet: there SHOW knows none of them.
+-- The settings and where they come from, also for a session that has not loaded the library yet: SHOW knows none of
+-- them there.
 
 CREATE FUNCTION etl.settings(OUT name text, OUT value text, OUT unit text, OUT default_value text, OUT source text,
     OUT meaning text) RETURNS SETOF record

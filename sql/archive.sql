@@ -9,6 +9,7 @@ COMMENT ON TABLE etl.archive
 COMMENT ON COLUMN etl.archive.archive_id IS 'Names the directory of its marks: etl.archive_dir/.pg_etl/<archive_id>';
 COMMENT ON COLUMN etl.archive.singleton IS 'Always true: there is one row';
 INSERT INTO etl.archive DEFAULT VALUES;
+SELECT pg_catalog.pg_extension_config_dump('etl.archive', '');
 
 CREATE FUNCTION etl.replace_new_archive() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -20,7 +21,6 @@ END $$;
 COMMENT ON FUNCTION etl.replace_new_archive() IS 'Lets a restored database keep its marks in the archive';
 CREATE TRIGGER replace_new BEFORE INSERT ON etl.archive
     FOR EACH ROW EXECUTE FUNCTION etl.replace_new_archive();
-SELECT pg_catalog.pg_extension_config_dump('etl.archive', '');
 
 CREATE TABLE etl.archive_mark (
     dataset  text PRIMARY KEY,

@@ -11,16 +11,16 @@ COMMENT ON COLUMN etl.archive.singleton IS 'Always true: there is one row';
 INSERT INTO etl.archive DEFAULT VALUES;
 SELECT pg_catalog.pg_extension_config_dump('etl.archive', '');
 
-CREATE FUNCTION etl.replace_new_archive() RETURNS trigger
+CREATE FUNCTION etl_internal.replace_new_archive() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     -- a restored row takes the place of the one that CREATE EXTENSION has just put there
     DELETE FROM etl.archive;
     RETURN NEW;
 END $$;
-COMMENT ON FUNCTION etl.replace_new_archive() IS 'Lets a restored database keep its marks in the archive';
+COMMENT ON FUNCTION etl_internal.replace_new_archive() IS 'Lets a restored database keep its marks in the archive';
 CREATE TRIGGER replace_new BEFORE INSERT ON etl.archive
-    FOR EACH ROW EXECUTE FUNCTION etl.replace_new_archive();
+    FOR EACH ROW EXECUTE FUNCTION etl_internal.replace_new_archive();
 
 CREATE TABLE etl.archive_mark (
     dataset  text PRIMARY KEY,
@@ -49,7 +49,8 @@ COMMENT ON FUNCTION @extschema@.etl_reload(timestamptz, text)
     '''infinity'': none, and runs go on without them. Files of erasure requests are only noted. Call etl_reapply '
     'first. Errors: 55000 behind the erasure journal, 22004';
 
-CREATE FUNCTION etl.archive_check(OUT check_name text, OUT status text, OUT message text, OUT hint text)
+CREATE FUNCTION etl_internal.archive_check(OUT check_name text, OUT status text, OUT message text, OUT hint text)
     RETURNS SETOF record
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'etl_archive_check';
-COMMENT ON FUNCTION etl.archive_check() IS 'Does the database know all files in its archive that were loaded into it?';
+COMMENT ON FUNCTION etl_internal.archive_check()
+    IS 'Does the database know all files in its archive that were loaded into it?';

@@ -49,7 +49,7 @@ COMMENT ON COLUMN etl.audit_head.at IS 'When it was appended';
 COMMENT ON COLUMN etl.audit_head.singleton IS 'Always true: there is one row';
 SELECT pg_catalog.pg_extension_config_dump('etl.audit_head', '');
 
-CREATE FUNCTION etl.refuse_audit_change() RETURNS trigger
+CREATE FUNCTION etl_internal.refuse_audit_change() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RAISE EXCEPTION USING
@@ -58,19 +58,19 @@ BEGIN
         DETAIL = format('%s is refused to everybody, its owner and superusers included.', TG_OP),
         HINT = 'Record a correction as a new entry.';
 END $$;
-COMMENT ON FUNCTION etl.refuse_audit_change() IS 'Guards etl.audit: raises 42501';
+COMMENT ON FUNCTION etl_internal.refuse_audit_change() IS 'Guards etl.audit: raises 42501';
 
 -- for each statement, so that one that touches no row is refused too; for each row, because a
 -- statement on a parent table fires no statement trigger of its children
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON etl.audit
-    FOR EACH STATEMENT EXECUTE FUNCTION etl.refuse_audit_change();
+    FOR EACH STATEMENT EXECUTE FUNCTION etl_internal.refuse_audit_change();
 CREATE TRIGGER append_only_row BEFORE UPDATE OR DELETE ON etl.audit
-    FOR EACH ROW EXECUTE FUNCTION etl.refuse_audit_change();
+    FOR EACH ROW EXECUTE FUNCTION etl_internal.refuse_audit_change();
 -- ALWAYS: session_replication_role = replica does not switch them off
 ALTER TABLE etl.audit ENABLE ALWAYS TRIGGER append_only;
 ALTER TABLE etl.audit ENABLE ALWAYS TRIGGER append_only_row;
 
-CREATE FUNCTION etl.guard_audit_head() RETURNS trigger
+CREATE FUNCTION etl_internal.guard_audit_head() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF TG_OP = 'UPDATE' THEN
@@ -84,18 +84,18 @@ BEGIN
         MESSAGE = 'etl.audit_head only moves on to the last row of etl.audit',
         DETAIL = format('%s is refused to everybody, its owner and superusers included.', TG_OP);
 END $$;
-COMMENT ON FUNCTION etl.guard_audit_head() IS 'Guards etl.audit_head: raises 42501 unless it moves on';
+COMMENT ON FUNCTION etl_internal.guard_audit_head() IS 'Guards etl.audit_head: raises 42501 unless it moves on';
 CREATE TRIGGER only_forward BEFORE UPDATE OR DELETE ON etl.audit_head
-    FOR EACH ROW EXECUTE FUNCTION etl.guard_audit_head();
+    FOR EACH ROW EXECUTE FUNCTION etl_internal.guard_audit_head();
 CREATE TRIGGER only_forward_truncate BEFORE TRUNCATE ON etl.audit_head
-    FOR EACH STATEMENT EXECUTE FUNCTION etl.guard_audit_head();
+    FOR EACH STATEMENT EXECUTE FUNCTION etl_internal.guard_audit_head();
 ALTER TABLE etl.audit_head ENABLE ALWAYS TRIGGER only_forward;
 ALTER TABLE etl.audit_head ENABLE ALWAYS TRIGGER only_forward_truncate;
 
-CREATE FUNCTION etl.append_audit(erasure_id bigint, action text, place text, columns text[], row_count bigint)
+CREATE FUNCTION etl_internal.append_audit(erasure_id bigint, action text, place text, columns text[], row_count bigint)
     RETURNS void
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'etl_append_audit';
-COMMENT ON FUNCTION etl.append_audit(bigint, text, text, text[], bigint)
+COMMENT ON FUNCTION etl_internal.append_audit(bigint, text, text, text[], bigint)
     IS 'Appends one entry to the audit trail: the only way that keeps the chain whole. No identifier of a person '
     'belongs in it';
 
@@ -107,21 +107,22 @@ COMMENT ON FUNCTION @extschema@.etl_audit_verify(bytea)
     'when the chain is whole. head: a hash of etl.audit_head that was stored elsewhere, which must still be in the '
     'chain';
 
-CREATE FUNCTION etl.audit_check(OUT check_name text, OUT status text, OUT message text, OUT hint text)
+CREATE FUNCTION etl_internal.audit_check(OUT check_name text, OUT status text, OUT message text, OUT hint text)
     RETURNS SETOF record
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- What a guard must be: a trigger that fires always (session_replication_role = replica included), for
     -- every row and column, and calls a function that says what it said when the extension was made.
     WITH guard(relation, name, events, function, body) AS (
-        VALUES ('etl.audit'::regclass, 'append_only', 2 + 8 + 16 + 32, 'etl.refuse_audit_change()'::regprocedure,
+        VALUES ('etl.audit'::regclass, 'append_only', 2 + 8 + 16 + 32,
+                'etl_internal.refuse_audit_change()'::regprocedure,
                 '302a1bf6cec76ba5d400451d4b04432a6befade0872f24b7544554b8e5a9bbd5'),
-               ('etl.audit', 'append_only_row', 1 + 2 + 8 + 16, 'etl.refuse_audit_change()',
+               ('etl.audit', 'append_only_row', 1 + 2 + 8 + 16, 'etl_internal.refuse_audit_change()',
                 '302a1bf6cec76ba5d400451d4b04432a6befade0872f24b7544554b8e5a9bbd5'),
-               ('etl.audit_head', 'only_forward', 1 + 2 + 8 + 16, 'etl.guard_audit_head()',
+               ('etl.audit_head', 'only_forward', 1 + 2 + 8 + 16, 'etl_internal.guard_audit_head()',
                 '4d2699c90a59b135270a922889a226542601479c5392dc30da66afca01fb2c75'),
-               ('etl.audit_head', 'only_forward_truncate', 2 + 32, 'etl.guard_audit_head()',
+               ('etl.audit_head', 'only_forward_truncate', 2 + 32, 'etl_internal.guard_audit_head()',
                 '4d2699c90a59b135270a922889a226542601479c5392dc30da66afca01fb2c75'),
-               ('etl.tombstone', 'stays_as_it_is', 1 + 2 + 16, 'etl.guard_tombstone()',
+               ('etl.tombstone', 'stays_as_it_is', 1 + 2 + 16, 'etl_internal.guard_tombstone()',
                 '5dc40695a28272161e46f9f4449a7c7db05a3921a1058f8d589564f76165dd35')
     ), found AS (
         SELECT format('trigger %s on %s', g.name, g.relation) AS guard,
@@ -153,4 +154,4 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                'etl.tombstone with a backup, then make them again as the extension''s script does.' END
       FROM bad b
 $$;
-COMMENT ON FUNCTION etl.audit_check() IS 'Are the guards of the audit trail and of tombstones in place?';
+COMMENT ON FUNCTION etl_internal.audit_check() IS 'Are the guards of the audit trail and of tombstones in place?';

@@ -1,8 +1,8 @@
 -- Certificates of erasure: what was done about a request, signed.
 
-CREATE FUNCTION etl.sign(message text) RETURNS bytea
+CREATE FUNCTION etl_internal.sign(message text) RETURNS bytea
 LANGUAGE c STRICT VOLATILE AS 'MODULE_PATHNAME', 'etl_sign';
-COMMENT ON FUNCTION etl.sign(text)
+COMMENT ON FUNCTION etl_internal.sign(text)
     IS 'Ed25519 signature (RFC 8032) of a text''s UTF-8 bytes with the key in etl.signing_key_file';
 
 CREATE FUNCTION @extschema@.etl_signing_key() RETURNS text
@@ -11,7 +11,7 @@ COMMENT ON FUNCTION @extschema@.etl_signing_key()
     IS 'The public key, as PEM, that verifies certificates: give it to those who verify, by another way than the '
     'certificates';
 
-CREATE FUNCTION etl.treated_columns(dataset text) RETURNS jsonb
+CREATE FUNCTION etl_internal.treated_columns(dataset text) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- every dataset that says something about the people of this one
     SELECT coalesce(jsonb_agg(jsonb_build_object(
@@ -20,20 +20,21 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                'defined_at', t.defined_at,
                'on_erasure', d.on_erasure,
                'fields', (SELECT coalesce(jsonb_agg(jsonb_build_object(
-                                     'field', p.field,
-                                     'treatment', p.treatment,
-                                     'columns', (SELECT coalesce(jsonb_agg(format('%I.%I.%I', c.table_schema,
-                                         c.table_name, c.column_name)), '[]')
-                                                   FROM etl.personal_columns(d.dataset) c WHERE c.field = p.field))),
-                                                       '[]')
-                            FROM etl.personal_fields() p WHERE p.dataset = d.dataset)) ORDER BY d.dataset), '[]')
-      FROM etl.definitions() d
+                                     'field', p.field, 'treatment', p.treatment, 'columns', c.columns)), '[]')
+                            FROM etl_internal.personal_fields() p
+                           CROSS JOIN LATERAL (
+                               SELECT coalesce(jsonb_agg(format('%I.%I.%I', c.table_schema, c.table_name,
+                                          c.column_name)), '[]') AS columns
+                                 FROM etl_internal.personal_columns(d.dataset) c WHERE c.field = p.field) c
+                           WHERE p.dataset = d.dataset)) ORDER BY d.dataset), '[]')
+      FROM etl_internal.definitions() d
       JOIN etl.dataset t ON t.name = d.dataset
      WHERE d.subject_dataset = treated_columns.dataset
 $$;
-COMMENT ON FUNCTION etl.treated_columns(text) IS 'How the definitions treat the personal fields of a dataset''s people';
+COMMENT ON FUNCTION etl_internal.treated_columns(text)
+    IS 'How the definitions treat the personal fields of a dataset''s people';
 
-CREATE FUNCTION etl.certificate_body(erasure_id bigint) RETURNS jsonb
+CREATE FUNCTION etl_internal.certificate_body(erasure_id bigint) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     r etl.erasure_report;
@@ -55,7 +56,7 @@ BEGIN
             'status', r.status, 'received_at', r.received_at, 'due_at', r.due_at,
             'completed_at', r.completed_at, 'purged_at', r.purged_at, 'within_30_days', r.within_30_days,
             'extension_reason', r.extension_reason, 'refusal_ground', r.refusal_ground),
-        'treatments', etl.treated_columns(r.dataset),
+        'treatments', etl_internal.treated_columns(r.dataset),
         'searched', (SELECT coalesce(jsonb_agg(jsonb_build_object('place', a.place, 'action', a.action, 'columns',
             a.columns, 'count', a.row_count, 'at', a.at) ORDER BY a.audit_id), '[]')
                        FROM etl.audit a WHERE a.erasure_id = r.erasure_id),
@@ -90,7 +91,7 @@ BEGIN
         'audit_head', (SELECT jsonb_build_object('audit_id', h.audit_id, 'entries', h.entries, 'hash',
             encode(h.hash, 'hex')) FROM etl.audit_head h));
 END $$;
-COMMENT ON FUNCTION etl.certificate_body(bigint) IS 'What etl_certificate signs';
+COMMENT ON FUNCTION etl_internal.certificate_body(bigint) IS 'What etl_certificate signs';
 
 CREATE FUNCTION @extschema@.etl_certificate(erasure_id bigint) RETURNS jsonb
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'etl_certificate';

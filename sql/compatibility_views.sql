@@ -10,7 +10,7 @@ BEGIN
     END IF;
 END $$;
 
-CREATE FUNCTION etl.rejected(dataset text)
+CREATE FUNCTION etl_internal.rejected(dataset text)
 RETURNS TABLE (quarantine_id bigint, record text, code text, error text, record_date date, record_hour smallint,
     path text, line bigint, quarantined_at timestamptz)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -19,12 +19,13 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
       FROM etl.quarantine q LEFT JOIN etl.file f USING (file_id)
      WHERE q.dataset = rejected.dataset AND q.status IN ('open', 'erased')
 $$;
-COMMENT ON FUNCTION etl.rejected(text) IS 'The records of a dataset that are quarantined, with the first reason';
+COMMENT ON FUNCTION etl_internal.rejected(text)
+    IS 'The records of a dataset that are quarantined, with the first reason';
 
-CREATE VIEW data.invalid_customers AS SELECT * FROM etl.rejected('customers');
-CREATE VIEW data.invalid_products AS SELECT * FROM etl.rejected('products');
-CREATE VIEW data.invalid_transactions AS SELECT * FROM etl.rejected('transactions');
-CREATE VIEW data.invalid_erasure_requests AS SELECT * FROM etl.rejected('erasure_requests');
+CREATE VIEW data.invalid_customers AS SELECT * FROM etl_internal.rejected('customers');
+CREATE VIEW data.invalid_products AS SELECT * FROM etl_internal.rejected('products');
+CREATE VIEW data.invalid_transactions AS SELECT * FROM etl_internal.rejected('transactions');
+CREATE VIEW data.invalid_erasure_requests AS SELECT * FROM etl_internal.rejected('erasure_requests');
 COMMENT ON VIEW data.invalid_customers IS 'Old name of: etl.quarantine, dataset customers';
 COMMENT ON VIEW data.invalid_products IS 'Old name of: etl.quarantine, dataset products';
 COMMENT ON VIEW data.invalid_transactions IS 'Old name of: etl.quarantine, dataset transactions';
@@ -42,11 +43,11 @@ CREATE VIEW data.erasure_requests AS
       FROM etl.erasure e;
 COMMENT ON VIEW data.erasure_requests IS 'Old name of: etl.erasure; identifiers are keyed pseudonyms';
 
-CREATE FUNCTION etl.delivery_addresses()
+CREATE FUNCTION etl_internal.delivery_addresses()
 RETURNS TABLE (transaction_id uuid, customer_id bigint, address text, postcode text, city text, country text)
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'etl_delivery_addresses';
-COMMENT ON FUNCTION etl.delivery_addresses()
+COMMENT ON FUNCTION etl_internal.delivery_addresses()
     IS 'Delivery addresses of data.transactions, none before it exists. What its owner has put on it runs as the owner';
 
-CREATE VIEW data.delivery_addresses AS SELECT * FROM etl.delivery_addresses();
+CREATE VIEW data.delivery_addresses AS SELECT * FROM etl_internal.delivery_addresses();
 COMMENT ON VIEW data.delivery_addresses IS 'Old name of: the address columns of data.transactions';

@@ -34,47 +34,48 @@ COMMENT ON COLUMN etl.former_definition.definition IS 'The definition, as it was
 COMMENT ON COLUMN etl.former_definition.replaced_at IS 'When it was replaced or forgotten';
 SELECT pg_catalog.pg_extension_config_dump('etl.former_definition', '');
 
-CREATE FUNCTION etl.replace_standard_dataset() RETURNS trigger
+CREATE FUNCTION etl_internal.replace_standard_dataset() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     -- a restored definition takes the place of the one that CREATE EXTENSION has just put there
     DELETE FROM etl.dataset WHERE name = NEW.name AND standard;
     RETURN NEW;
 END $$;
-COMMENT ON FUNCTION etl.replace_standard_dataset() IS 'Lets a restored definition replace the standard one';
+COMMENT ON FUNCTION etl_internal.replace_standard_dataset() IS 'Lets a restored definition replace the standard one';
 CREATE TRIGGER replace_standard BEFORE INSERT ON etl.dataset
-    FOR EACH ROW WHEN (NOT NEW.standard) EXECUTE FUNCTION etl.replace_standard_dataset();
+    FOR EACH ROW WHEN (NOT NEW.standard) EXECUTE FUNCTION etl_internal.replace_standard_dataset();
 
-CREATE FUNCTION etl.definitions(OUT dataset text, OUT is_valid boolean, OUT subject_dataset text, OUT on_erasure text,
-                                OUT erased_dataset text, OUT people_dataset text) RETURNS SETOF record
+CREATE FUNCTION etl_internal.definitions(OUT dataset text, OUT is_valid boolean, OUT subject_dataset text,
+    OUT on_erasure text, OUT erased_dataset text, OUT people_dataset text) RETURNS SETOF record
 LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'etl_definitions';
-COMMENT ON FUNCTION etl.definitions()
+COMMENT ON FUNCTION etl_internal.definitions()
     IS 'One row for each dataset: the dataset whose key names the person that a record is about and what an erasure '
     'does (treat, delete), the dataset whose people its requests erase, and whose legal holds count';
 
-CREATE FUNCTION etl.target_tables(dataset text, OUT table_schema text, OUT table_name text, OUT column_names jsonb)
-    RETURNS SETOF record
+CREATE FUNCTION etl_internal.target_tables(dataset text, OUT table_schema text, OUT table_name text,
+    OUT column_names jsonb) RETURNS SETOF record
 LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'etl_target_tables';
-COMMENT ON FUNCTION etl.target_tables(text)
+COMMENT ON FUNCTION etl_internal.target_tables(text)
     IS 'The tables that a dataset is loaded into, whether they exist or not, and the columns that its definition names';
 
-CREATE FUNCTION etl.personal_fields(OUT dataset text, OUT field text, OUT treatment text) RETURNS SETOF record
+CREATE FUNCTION etl_internal.personal_fields(OUT dataset text, OUT field text, OUT treatment text) RETURNS SETOF record
 LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'etl_personal_fields';
-COMMENT ON FUNCTION etl.personal_fields() IS 'The fields that definitions call personal, and what becomes of them';
+COMMENT ON FUNCTION etl_internal.personal_fields()
+    IS 'The fields that definitions call personal, and what becomes of them';
 
-CREATE FUNCTION etl.retention_periods(OUT dataset text, OUT place text, OUT kept text) RETURNS SETOF record
+CREATE FUNCTION etl_internal.retention_periods(OUT dataset text, OUT place text, OUT kept text) RETURNS SETOF record
 LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'etl_retention_periods';
-COMMENT ON FUNCTION etl.retention_periods()
+COMMENT ON FUNCTION etl_internal.retention_periods()
     IS 'How long archived and processed files, quarantine and history of each dataset are kept';
 
-CREATE FUNCTION etl.require_dataset(dataset text) RETURNS void
+CREATE FUNCTION etl_internal.require_dataset(dataset text) RETURNS void
 LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'etl_require_dataset';
-COMMENT ON FUNCTION etl.require_dataset(text)
+COMMENT ON FUNCTION etl_internal.require_dataset(text)
     IS 'Raises 42704 where the dataset is not defined, 22004 where it is null';
 
-CREATE FUNCTION etl.refuse_citus_table(relation oid) RETURNS void
+CREATE FUNCTION etl_internal.refuse_citus_table(relation oid) RETURNS void
 LANGUAGE c STRICT STABLE AS 'MODULE_PATHNAME', 'etl_refuse_citus_table';
-COMMENT ON FUNCTION etl.refuse_citus_table(oid)
+COMMENT ON FUNCTION etl_internal.refuse_citus_table(oid)
     IS 'Raises 0A000 for a table that Citus knows, of whatever kind, or that is a partition, child or parent of one';
 
 CREATE FUNCTION @extschema@.etl_define(definition jsonb) RETURNS etl.dataset

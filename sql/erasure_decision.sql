@@ -1,6 +1,6 @@
 -- Refusing and extending erasure requests.
 
-CREATE FUNCTION etl.open_request(erasure_id bigint) RETURNS etl.erasure
+CREATE FUNCTION etl_internal.open_request(erasure_id bigint) RETURNS etl.erasure
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     request etl.erasure;
@@ -22,24 +22,25 @@ BEGIN
     END IF;
     RETURN request;
 END $$;
-COMMENT ON FUNCTION etl.open_request(bigint) IS 'The request, locked. Raises 42704 or 55000 where it is not open';
+COMMENT ON FUNCTION etl_internal.open_request(bigint)
+    IS 'The request, locked. Raises 42704 or 55000 where it is not open';
 
 CREATE FUNCTION @extschema@.etl_refuse(erasure_id bigint, ground text) RETURNS etl.erasure
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    why constant text := etl.require_reason(ground);
+    why constant text := etl_internal.require_reason(ground);
     request etl.erasure;
     decided etl.erasure_decision;
 BEGIN
-    PERFORM etl.require_writable('etl_refuse');
-    request := etl.open_request(etl_refuse.erasure_id);
+    PERFORM etl_internal.require_writable('etl_refuse');
+    request := etl_internal.open_request(etl_refuse.erasure_id);
     INSERT INTO etl.erasure_decision (erasure_id, decision, reason)
     VALUES (request.erasure_id, 'refused', why) RETURNING * INTO decided;
     UPDATE etl.erasure e SET status = 'refused' WHERE e.erasure_id = request.erasure_id RETURNING e.* INTO request;
-    PERFORM etl.journal_erasure(request.erasure_id);
-    PERFORM etl.journal_decision('refuse', request.dataset, request.subject, request.email, request.erasure_id, NULL,
-        decided.reason, decided.at);
-    PERFORM etl.append_audit(request.erasure_id, 'refuse', 'etl.erasure', NULL, 1);
+    PERFORM etl_internal.journal_erasure(request.erasure_id);
+    PERFORM etl_internal.journal_decision('refuse', request.dataset, request.subject, request.email,
+        request.erasure_id, NULL, decided.reason, decided.at);
+    PERFORM etl_internal.append_audit(request.erasure_id, 'refuse', 'etl.erasure', NULL, 1);
     RETURN request;
 END $$;
 COMMENT ON FUNCTION @extschema@.etl_refuse(bigint, text)
@@ -52,11 +53,12 @@ DECLARE
     request bigint;
     pseudonym text;
 BEGIN
-    PERFORM etl.require_writable('etl_refuse');
+    PERFORM etl_internal.require_writable('etl_refuse');
     IF etl_refuse.subject IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'subject must not be null';
     END IF;
-    PERFORM etl.require_holdable(etl_refuse.dataset, etl_refuse.subject), etl.require_reason(etl_refuse.ground);
+    PERFORM etl_internal.require_holdable(etl_refuse.dataset, etl_refuse.subject),
+        etl_internal.require_reason(etl_refuse.ground);
     pseudonym := etl.subject_pseudonym(etl_refuse.dataset, etl_refuse.subject);
     FOR request IN SELECT e.erasure_id FROM etl.erasure e
                     WHERE e.dataset OPERATOR(pg_catalog.=) etl_refuse.dataset AND e.status OPERATOR(pg_catalog.=) 'held'
@@ -74,12 +76,12 @@ COMMENT ON FUNCTION @extschema@.etl_refuse(text, text, text) IS 'Refuses the wai
 CREATE FUNCTION @extschema@.etl_extend(erasure_id bigint, reason text) RETURNS timestamptz
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    why constant text := etl.require_reason(etl_extend.reason);
+    why constant text := etl_internal.require_reason(etl_extend.reason);
     request etl.erasure;
     decided etl.erasure_decision;
 BEGIN
-    PERFORM etl.require_writable('etl_extend');
-    request := etl.open_request(etl_extend.erasure_id);
+    PERFORM etl_internal.require_writable('etl_extend');
+    request := etl_internal.open_request(etl_extend.erasure_id);
     IF clock_timestamp() > request.received_at + interval '1 month' THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = format('the time of erasure request %s is over', request.erasure_id),
@@ -93,9 +95,9 @@ BEGIN
             MESSAGE = format('erasure request %s was extended before', request.erasure_id),
             DETAIL = 'A request can be extended once.';
     END IF;
-    PERFORM etl.journal_decision('extend', request.dataset, request.subject, request.email, request.erasure_id, NULL,
-        decided.reason, decided.at);
-    PERFORM etl.append_audit(request.erasure_id, 'extend', 'etl.erasure', NULL, 1);
+    PERFORM etl_internal.journal_decision('extend', request.dataset, request.subject, request.email,
+        request.erasure_id, NULL, decided.reason, decided.at);
+    PERFORM etl_internal.append_audit(request.erasure_id, 'extend', 'etl.erasure', NULL, 1);
     RETURN request.received_at + interval '3 months';
 END $$;
 COMMENT ON FUNCTION @extschema@.etl_extend(bigint, text)

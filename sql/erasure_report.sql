@@ -37,7 +37,7 @@ CREATE VIEW etl.erasure_report AS
            now() > c.due_at,
            false, NULL, NULL, NULL, 0, 0,
            jsonb_build_object('quarantine_id', q.quarantine_id, 'code', q.code), NULL
-      FROM etl.definitions() d
+      FROM etl_internal.definitions() d
       JOIN etl.quarantine q ON q.dataset = d.dataset
       LEFT JOIN etl.file f ON f.file_id = q.file_id
      CROSS JOIN LATERAL (SELECT q.quarantined_at + interval '1 month' AS due_at) c

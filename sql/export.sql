@@ -27,9 +27,10 @@ COMMENT ON COLUMN etl.export.exported_by IS 'session_user: who was logged in';
 SELECT pg_catalog.pg_extension_config_dump('etl.export', '');
 SELECT pg_catalog.pg_extension_config_dump('etl.export_export_id_seq', '');
 
-CREATE FUNCTION etl.exported_records() RETURNS SETOF bytea
+CREATE FUNCTION etl_internal.exported_records() RETURNS SETOF bytea
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'etl_exported_records';
-COMMENT ON FUNCTION etl.exported_records() IS 'Internal: the accepted records that etl_run is exporting, for COPY TO';
+COMMENT ON FUNCTION etl_internal.exported_records()
+    IS 'Internal: the accepted records that etl_run is exporting, for COPY TO';
 
 CREATE FUNCTION @extschema@.etl_export(dataset text, path text, format text DEFAULT 'jsonl',
     anonymized boolean DEFAULT false) RETURNS bigint

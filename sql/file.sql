@@ -77,12 +77,12 @@ COMMENT ON COLUMN etl.row_partition.key_hash IS 'First 16 bytes of SHA-256 of th
 COMMENT ON COLUMN etl.row_partition.hour IS 'Date and hour of the partition, as hours since 2000-01-01';
 SELECT pg_catalog.pg_extension_config_dump('etl.row_partition', '');
 
-CREATE FUNCTION etl.unclaimed_files(OUT path text, OUT size_bytes bigint, OUT modified_at timestamptz, OUT nearest text,
-    OUT error text) RETURNS SETOF record
+CREATE FUNCTION etl_internal.unclaimed_files(OUT path text, OUT size_bytes bigint, OUT modified_at timestamptz,
+    OUT nearest text, OUT error text) RETURNS SETOF record
 LANGUAGE c AS 'MODULE_PATHNAME', 'etl_unclaimed_files';
-COMMENT ON FUNCTION etl.unclaimed_files() IS 'Staged files that no dataset claims';
+COMMENT ON FUNCTION etl_internal.unclaimed_files() IS 'Staged files that no dataset claims';
 
-CREATE VIEW etl.unclaimed AS SELECT * FROM etl.unclaimed_files();
+CREATE VIEW etl.unclaimed AS SELECT * FROM etl_internal.unclaimed_files();
 COMMENT ON VIEW etl.unclaimed
     IS 'Staged files that no dataset claims: never moved, never lost; and directories that cannot be read';
 COMMENT ON COLUMN etl.unclaimed.path IS 'Path relative to etl.raw_dir';
@@ -91,13 +91,13 @@ COMMENT ON COLUMN etl.unclaimed.modified_at IS 'When the file was written last';
 COMMENT ON COLUMN etl.unclaimed.nearest IS 'The dataset whose file names come nearest';
 COMMENT ON COLUMN etl.unclaimed.error IS 'Of a directory that cannot be read, why: nobody knows what is in it';
 
-CREATE FUNCTION etl.waiting_files(OUT dataset text, OUT path text, OUT size_bytes bigint, OUT modified_at timestamptz,
-    OUT reason text) RETURNS SETOF record
+CREATE FUNCTION etl_internal.waiting_files(OUT dataset text, OUT path text, OUT size_bytes bigint,
+    OUT modified_at timestamptz, OUT reason text) RETURNS SETOF record
 LANGUAGE c AS 'MODULE_PATHNAME', 'etl_waiting_files';
-COMMENT ON FUNCTION etl.waiting_files()
+COMMENT ON FUNCTION etl_internal.waiting_files()
     IS 'Staged files that a run leaves where they are, because they may not be complete';
 
-CREATE VIEW etl.waiting AS SELECT * FROM etl.waiting_files();
+CREATE VIEW etl.waiting AS SELECT * FROM etl_internal.waiting_files();
 COMMENT ON VIEW etl.waiting
     IS 'Staged files that a run would leave where they are now, because their producer may not be done with them';
 COMMENT ON COLUMN etl.waiting.dataset IS 'The dataset that they are of';

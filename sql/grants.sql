@@ -19,7 +19,7 @@ COMMENT ON COLUMN etl.role_grant.schema_oid
     IS 'Its number, by which it is found under another name (no regnamespace, which pg_upgrade refuses)';
 SELECT pg_catalog.pg_extension_config_dump('etl.role_grant', '');
 
-CREATE FUNCTION etl.role_functions(kind text) RETURNS SETOF regprocedure
+CREATE FUNCTION etl_internal.role_functions(kind text) RETURNS SETOF regprocedure
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT p.oid::regprocedure
       FROM pg_depend d
@@ -38,14 +38,14 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                 'unclaimed_files', 'waiting_files', 'personal_columns', 'target_tables', 'treated_columns',
                 'definitions', 'personal_fields', 'retention_periods']
            ELSE ARRAY[]::text[] END)
-            OR kind IN ('operator', 'auditor') AND p.pronamespace = 'etl'::regnamespace AND p.proname = 'settings'
-            -- what etl.health shows
-            OR kind IN ('operator', 'auditor') AND p.pronamespace = 'etl'::regnamespace AND p.proname LIKE '%\_check')
+            OR kind IN ('operator', 'auditor') AND p.pronamespace = 'etl_internal'::regnamespace
+                -- the last are what etl.health shows
+                AND (p.proname = 'settings' OR p.proname LIKE '%\_check'))
      ORDER BY p.oid::regprocedure::text
 $$;
-COMMENT ON FUNCTION etl.role_functions(text) IS 'Functions that etl_grant grants to a kind of role';
+COMMENT ON FUNCTION etl_internal.role_functions(text) IS 'Functions that etl_grant grants to a kind of role';
 
-CREATE FUNCTION etl.role_grants(role regrole, kind text) RETURNS SETOF text
+CREATE FUNCTION etl_internal.role_grants(role regrole, kind text) RETURNS SETOF text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     WITH member AS (
         SELECT c.oid, c.relname, c.relkind, format('%I.%I', n.nspname, c.relname) AS name
@@ -57,11 +57,11 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     ), target AS (
         SELECT DISTINCT t.table_schema AS schema_name,
             to_regclass(format('%I.%I', t.table_schema, t.table_name)) AS relation, t.column_names
-          FROM etl.dataset d, etl.target_tables(d.name) t
+          FROM etl.dataset d, etl_internal.target_tables(d.name) t
     ), personal AS (
         -- what any dataset that is loaded into the table calls personal
         SELECT DISTINCT to_regclass(format('%I.%I', p.table_schema, p.table_name)) AS relation, p.column_name
-          FROM etl.dataset d, etl.personal_columns(d.name) p
+          FROM etl.dataset d, etl_internal.personal_columns(d.name) p
     ), open AS (
         -- The columns of target tables that an analyst may read. Of one that no definition names
         -- nobody has said that it is not personal, and a generated one may be computed from those that are.
@@ -76,9 +76,9 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
             unnest(ARRAY['record', 'record_bytes', 'violations', 'key', 'subject']) AS column_name
         UNION ALL SELECT 'etl.tombstone'::regclass, unnest(ARRAY['pseudonym', 'hash'])
     ), statement(step, sql) AS (
-        SELECT 1, format('GRANT USAGE ON SCHEMA etl TO %s', role) WHERE kind IN ('operator', 'auditor')
+        SELECT 1, format('GRANT USAGE ON SCHEMA etl, etl_internal TO %s', role) WHERE kind IN ('operator', 'auditor')
         UNION ALL
-        SELECT 2, format('GRANT EXECUTE ON ROUTINE %s TO %s', f, role) FROM etl.role_functions(kind) f
+        SELECT 2, format('GRANT EXECUTE ON ROUTINE %s TO %s', f, role) FROM etl_internal.role_functions(kind) f
         UNION ALL
         -- what former versions have granted and an operator must not have
         SELECT 2, format('REVOKE ALL ON %s FROM %s', CASE m.relkind WHEN 'S' THEN 'SEQUENCE ' ELSE 'TABLE ' END
@@ -136,7 +136,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     )
     SELECT sql FROM statement ORDER BY step, sql
 $$;
-COMMENT ON FUNCTION etl.role_grants(regrole, text) IS 'The statements that etl_grant runs';
+COMMENT ON FUNCTION etl_internal.role_grants(regrole, text) IS 'The statements that etl_grant runs';
 
 CREATE FUNCTION @extschema@.etl_grant(role regrole, kind text) RETURNS SETOF text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -144,7 +144,7 @@ DECLARE
     statement text;
     missing text;
 BEGIN
-    PERFORM etl.require_writable('etl_grant');
+    PERFORM etl_internal.require_writable('etl_grant');
     IF etl_grant.role IS NULL OR etl_grant.kind IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed',
             MESSAGE = format('%s must not be null', CASE WHEN etl_grant.role IS NULL THEN 'role' ELSE 'kind' END);
@@ -155,19 +155,19 @@ BEGIN
             HINT = 'Kinds are operator (runs datasets), auditor (reads the catalog without personal data) and analyst '
                 '(reads the columns of target tables that definitions name and none declares personal).';
     END IF;
-    FOR statement IN SELECT g FROM etl.role_grants(role, kind) g LOOP
+    FOR statement IN SELECT g FROM etl_internal.role_grants(role, kind) g LOOP
         EXECUTE statement;
         RETURN NEXT statement;
     END LOOP;
     INSERT INTO etl.role_grant (role, kind, relation, schema_name, schema_oid)
     SELECT DISTINCT etl_grant.role, etl_grant.kind, to_regclass(format('%I.%I', t.table_schema, t.table_name)),
         n.nspname, n.oid
-      FROM etl.dataset d, etl.target_tables(d.name) t
+      FROM etl.dataset d, etl_internal.target_tables(d.name) t
       JOIN pg_namespace n ON n.nspname = t.table_schema
      WHERE etl_grant.kind <> 'auditor'
     ON CONFLICT DO NOTHING;
     SELECT string_agg(DISTINCT format('%I.%I', t.table_schema, t.table_name), ', ') INTO missing
-      FROM etl.dataset d, etl.target_tables(d.name) t
+      FROM etl.dataset d, etl_internal.target_tables(d.name) t
      WHERE to_regclass(format('%I.%I', t.table_schema, t.table_name)) IS NULL
        -- the datasets that come with the extension may never be used
        AND (NOT d.standard OR EXISTS (SELECT FROM etl.run r WHERE r.dataset = d.name));
@@ -187,14 +187,14 @@ DECLARE
     f regprocedure;
     t record;
 BEGIN
-    PERFORM etl.require_writable('etl_revoke');
+    PERFORM etl_internal.require_writable('etl_revoke');
     IF etl_revoke.role IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'role must not be null';
     END IF;
     EXECUTE format('REVOKE ALL ON ALL TABLES IN SCHEMA etl FROM %s', role);
     EXECUTE format('REVOKE ALL ON ALL SEQUENCES IN SCHEMA etl FROM %s', role);
-    EXECUTE format('REVOKE ALL ON ALL ROUTINES IN SCHEMA etl FROM %s', role);
-    EXECUTE format('REVOKE ALL ON SCHEMA etl FROM %s', role);
+    EXECUTE format('REVOKE ALL ON ALL ROUTINES IN SCHEMA etl, etl_internal FROM %s', role);
+    EXECUTE format('REVOKE ALL ON SCHEMA etl, etl_internal FROM %s', role);
     FOR f IN SELECT d.objid::regprocedure
                FROM pg_depend d
                JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid

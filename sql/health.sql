@@ -1,6 +1,6 @@
 -- What a DBA should know.
 
-CREATE FUNCTION etl.tombstone_check(OUT check_name text, OUT status text, OUT message text, OUT hint text)
+CREATE FUNCTION etl_internal.tombstone_check(OUT check_name text, OUT status text, OUT message text, OUT hint text)
     RETURNS SETOF record
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- nothing ever removes a tombstone: one that was lifted says so and stays
@@ -43,10 +43,10 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                'find out who changed the table.' END
       FROM problem p
 $$;
-COMMENT ON FUNCTION etl.tombstone_check()
+COMMENT ON FUNCTION etl_internal.tombstone_check()
     IS 'Is every tombstone still there that the audit trail knows, and about whom it was?';
 
-CREATE FUNCTION etl.request_check(OUT check_name text, OUT status text, OUT message text, OUT hint text)
+CREATE FUNCTION etl_internal.request_check(OUT check_name text, OUT status text, OUT message text, OUT hint text)
     RETURNS SETOF record
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT 'erasure requests',
@@ -70,15 +70,15 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                     'go.' END
       FROM etl.erasure_report r
 $$;
-COMMENT ON FUNCTION etl.request_check() IS 'Erasure requests that are late, or that could not be read';
+COMMENT ON FUNCTION etl_internal.request_check() IS 'Erasure requests that are late, or that could not be read';
 
 CREATE VIEW etl.health AS
-    SELECT * FROM etl.journal_check()
-    UNION ALL SELECT * FROM etl.audit_check()
-    UNION ALL SELECT * FROM etl.key_check()
-    UNION ALL SELECT * FROM etl.archive_check()
-    UNION ALL SELECT * FROM etl.tombstone_check()
-    UNION ALL SELECT * FROM etl.request_check();
+    SELECT * FROM etl_internal.journal_check()
+    UNION ALL SELECT * FROM etl_internal.audit_check()
+    UNION ALL SELECT * FROM etl_internal.key_check()
+    UNION ALL SELECT * FROM etl_internal.archive_check()
+    UNION ALL SELECT * FROM etl_internal.tombstone_check()
+    UNION ALL SELECT * FROM etl_internal.request_check();
 COMMENT ON VIEW etl.health IS 'What a DBA should know: one row for each check';
 COMMENT ON COLUMN etl.health.check_name IS 'What was looked at';
 COMMENT ON COLUMN etl.health.status IS 'ok, warning or error';

@@ -24,12 +24,12 @@ COMMENT ON COLUMN etl.held_relation.columns IS 'Number and name of the columns t
 COMMENT ON COLUMN etl.held_relation.noted_at IS 'When it was noted first';
 SELECT pg_catalog.pg_extension_config_dump('etl.held_relation', '');
 
-CREATE FUNCTION etl.this_database() RETURNS text
+CREATE FUNCTION etl_internal.this_database() RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT s.system_identifier || '/' || d.oid FROM pg_control_system() s, pg_database d
         WHERE d.datname = current_database()
 $$;
-COMMENT ON FUNCTION etl.this_database()
+COMMENT ON FUNCTION etl_internal.this_database()
     IS 'Which database this is: another one after a dump was restored, the same on a standby and after a recovery';
 
 CREATE FUNCTION etl.former_places(dataset text, OUT place text, OUT remark text) RETURNS SETOF record

@@ -31,17 +31,18 @@ LANGUAGE c STRICT STABLE AS 'MODULE_PATHNAME', 'etl_subject_pseudonym';
 COMMENT ON FUNCTION etl.subject_pseudonym(text, text)
     IS 'The keyed pseudonym by which etl.erasure, etl.hold and the journal know a person';
 
-CREATE FUNCTION etl.subject_hash(dataset text, subject text) RETURNS bigint
+CREATE FUNCTION etl_internal.subject_hash(dataset text, subject text) RETURNS bigint
 LANGUAGE c STRICT STABLE AS 'MODULE_PATHNAME', 'etl_subject_hash';
-COMMENT ON FUNCTION etl.subject_hash(text, text) IS 'The keyed hash by which etl.subject_page knows a person';
+COMMENT ON FUNCTION etl_internal.subject_hash(text, text) IS 'The keyed hash by which etl.subject_page knows a person';
 
-CREATE FUNCTION etl.require_reason(reason text) RETURNS text
+CREATE FUNCTION etl_internal.require_reason(reason text) RETURNS text
 LANGUAGE c IMMUTABLE AS 'MODULE_PATHNAME', 'etl_require_reason';
-COMMENT ON FUNCTION etl.require_reason(text) IS 'Raises 22004 where no reason is given, 22001 where it is too long';
+COMMENT ON FUNCTION etl_internal.require_reason(text)
+    IS 'Raises 22004 where no reason is given, 22001 where it is too long';
 
-CREATE FUNCTION etl.require_holdable(dataset text, subject text) RETURNS void
+CREATE FUNCTION etl_internal.require_holdable(dataset text, subject text) RETURNS void
 LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'etl_require_holdable';
-COMMENT ON FUNCTION etl.require_holdable(text, text)
+COMMENT ON FUNCTION etl_internal.require_holdable(text, text)
     IS 'Raises 42704, 22023 or 22P02 where nobody could be put on hold: no such dataset, none with people of its own, '
     'no key of it';
 
@@ -51,11 +52,11 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     held etl.hold;
 BEGIN
-    PERFORM etl.require_writable('etl_hold');
-    PERFORM etl.require_holdable(etl_hold.dataset, etl_hold.subject);
+    PERFORM etl_internal.require_writable('etl_hold');
+    PERFORM etl_internal.require_holdable(etl_hold.dataset, etl_hold.subject);
     INSERT INTO etl.hold (dataset, subject, reason, file_hash)
     VALUES (etl_hold.dataset, etl.subject_pseudonym(etl_hold.dataset, etl_hold.subject),
-            etl.require_reason(etl_hold.reason), etl.subject_hash(etl_hold.dataset, etl_hold.subject))
+            etl_internal.require_reason(etl_hold.reason), etl_internal.subject_hash(etl_hold.dataset, etl_hold.subject))
     ON CONFLICT (dataset, (coalesce(subject, ''))) WHERE released_at IS NULL DO NOTHING
     RETURNING * INTO held;
     IF held.hold_id IS NULL THEN
@@ -65,9 +66,9 @@ BEGIN
         RAISE NOTICE 'it is on hold already, since %', held.placed_at;
         RETURN held;
     END IF;
-    PERFORM etl.journal_decision('hold', held.dataset, held.subject, NULL, NULL, held.file_hash, held.reason,
+    PERFORM etl_internal.journal_decision('hold', held.dataset, held.subject, NULL, NULL, held.file_hash, held.reason,
         held.placed_at);
-    PERFORM etl.append_audit(NULL, 'hold', held.dataset, NULL, 1);
+    PERFORM etl_internal.append_audit(NULL, 'hold', held.dataset, NULL, 1);
     RETURN held;
 END $$;
 COMMENT ON FUNCTION @extschema@.etl_hold(text, text, text)

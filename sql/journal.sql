@@ -20,32 +20,32 @@ COMMENT ON COLUMN etl.journal.singleton IS 'Always true: there is one row';
 INSERT INTO etl.journal DEFAULT VALUES;
 SELECT pg_catalog.pg_extension_config_dump('etl.journal', '');
 
-CREATE FUNCTION etl.replace_new_journal() RETURNS trigger
+CREATE FUNCTION etl_internal.replace_new_journal() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     -- a restored row takes the place of the one that CREATE EXTENSION has just put there
     DELETE FROM etl.journal WHERE seq = 0;
     RETURN NEW;
 END $$;
-COMMENT ON FUNCTION etl.replace_new_journal() IS 'Lets a restored database keep its journal';
+COMMENT ON FUNCTION etl_internal.replace_new_journal() IS 'Lets a restored database keep its journal';
 CREATE TRIGGER replace_new BEFORE INSERT ON etl.journal
-    FOR EACH ROW EXECUTE FUNCTION etl.replace_new_journal();
+    FOR EACH ROW EXECUTE FUNCTION etl_internal.replace_new_journal();
 
-CREATE FUNCTION etl.journal_erasure(erasure_id bigint) RETURNS boolean
+CREATE FUNCTION etl_internal.journal_erasure(erasure_id bigint) RETURNS boolean
 LANGUAGE c STRICT VOLATILE AS 'MODULE_PATHNAME', 'etl_journal_erasure';
-COMMENT ON FUNCTION etl.journal_erasure(bigint)
+COMMENT ON FUNCTION etl_internal.journal_erasure(bigint)
     IS 'Appends the present state of a row of etl.erasure to the journal; false without etl.journal_dir';
 
-CREATE FUNCTION etl.journal_decision(action text, dataset text, subject text, email text, erasure_id bigint,
+CREATE FUNCTION etl_internal.journal_decision(action text, dataset text, subject text, email text, erasure_id bigint,
     file_hash bigint, reason text, at timestamptz) RETURNS boolean
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'etl_journal_decision';
-COMMENT ON FUNCTION etl.journal_decision(text, text, text, text, bigint, bigint, text, timestamptz)
+COMMENT ON FUNCTION etl_internal.journal_decision(text, text, text, text, bigint, bigint, text, timestamptz)
     IS 'Appends a hold, refusal or extension to the journal, so that a restored database learns of it; false without '
     'etl.journal_dir';
 
-CREATE FUNCTION etl.require_journal() RETURNS void
+CREATE FUNCTION etl_internal.require_journal() RETURNS void
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'etl_require_journal';
-COMMENT ON FUNCTION etl.require_journal()
+COMMENT ON FUNCTION etl_internal.require_journal()
     IS 'Raises 55000 where the database is behind its erasure journal, or the journal cannot be trusted';
 
 CREATE FUNCTION @extschema@.etl_reapply() RETURNS SETOF etl.erasure
@@ -59,13 +59,14 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     fresh uuid := pg_catalog.gen_random_uuid();
 BEGIN
-    PERFORM etl.require_writable('etl_journal_renew');
-    PERFORM etl.require_reason(reason);
+    PERFORM etl_internal.require_writable('etl_journal_renew');
+    PERFORM etl_internal.require_reason(reason);
     UPDATE etl.journal SET journal_id = fresh, seq = 0, position = 0, hash = NULL, folder = NULL;
     IF NOT FOUND THEN
         INSERT INTO etl.journal (journal_id) VALUES (fresh);
     END IF;
-    PERFORM etl.append_audit(NULL, 'renew journal', pg_catalog.concat('journal ', fresh, ': ', reason), NULL, 0);
+    PERFORM etl_internal.append_audit(NULL, 'renew journal', pg_catalog.concat('journal ', fresh, ': ', reason),
+        NULL, 0);
     RETURN fresh;
 END $$;
 COMMENT ON FUNCTION @extschema@.etl_journal_renew(text)
@@ -73,7 +74,7 @@ COMMENT ON FUNCTION @extschema@.etl_journal_renew(text)
     'test system) that must not share the original''s, and where the journal is lost. The old file stays where it is. '
     'Audited with its reason';
 
-CREATE FUNCTION etl.journal_check(OUT check_name text, OUT status text, OUT message text, OUT hint text)
+CREATE FUNCTION etl_internal.journal_check(OUT check_name text, OUT status text, OUT message text, OUT hint text)
     RETURNS SETOF record
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'etl_journal_check';
-COMMENT ON FUNCTION etl.journal_check() IS 'Reads the whole journal and compares it with the catalog';
+COMMENT ON FUNCTION etl_internal.journal_check() IS 'Reads the whole journal and compares it with the catalog';

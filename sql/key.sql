@@ -15,10 +15,10 @@ COMMENT ON COLUMN etl.key_fingerprint.treatments IS 'The same under the key of t
 COMMENT ON COLUMN etl.key_fingerprint.noted_at IS 'When it was noted';
 SELECT pg_catalog.pg_extension_config_dump('etl.key_fingerprint', '');
 
-CREATE FUNCTION etl.key_check(OUT check_name text, OUT status text, OUT message text, OUT hint text)
+CREATE FUNCTION etl_internal.key_check(OUT check_name text, OUT status text, OUT message text, OUT hint text)
     RETURNS SETOF record
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'etl_key_check';
-COMMENT ON FUNCTION etl.key_check()
+COMMENT ON FUNCTION etl_internal.key_check()
     IS 'Is etl.key_file there, and the key of this database, and has a rotation that was killed left a key behind? '
     'Creates nothing';
 

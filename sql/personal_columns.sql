@@ -1,11 +1,10 @@
 -- Which columns are personal, and labels that tell neighbours so.
 
-CREATE FUNCTION etl.personal_columns(dataset text, OUT dataset_name text, OUT table_schema text, OUT table_name text,
-    OUT column_name text,
-                                     OUT type text, OUT field text, OUT treatment text, OUT options jsonb,
-                                     OUT subject_dataset text, OUT subject_column text) RETURNS SETOF record
+CREATE FUNCTION etl_internal.personal_columns(dataset text, OUT dataset_name text, OUT table_schema text,
+    OUT table_name text, OUT column_name text, OUT type text, OUT field text, OUT treatment text, OUT options jsonb,
+    OUT subject_dataset text, OUT subject_column text) RETURNS SETOF record
 LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'etl_personal_columns';
-COMMENT ON FUNCTION etl.personal_columns(text)
+COMMENT ON FUNCTION etl_internal.personal_columns(text)
     IS 'The columns of a dataset''s target tables that hold what its definition declares personal; a json column has a '
     'row for each field inside it, whose options have a path, and a column that is generated from personal ones a row '
     'for each of their fields, with the treatment null';
@@ -13,7 +12,7 @@ COMMENT ON FUNCTION etl.personal_columns(text)
 CREATE VIEW etl.personal_column AS
 SELECT p.dataset_name AS dataset, p.table_schema, p.table_name, p.column_name, p.type, p.field, p.treatment, p.options,
     p.subject_dataset
-  FROM etl.dataset d, LATERAL etl.personal_columns(d.name) p;
+  FROM etl.dataset d, LATERAL etl_internal.personal_columns(d.name) p;
 COMMENT ON VIEW etl.personal_column
     IS 'Personal columns of all target tables, for a record of processing activities (GDPR article 30)';
 COMMENT ON COLUMN etl.personal_column.dataset IS 'Name of the dataset';
@@ -43,8 +42,8 @@ COMMENT ON FUNCTION etl.mask(text, text, anyelement)
     IS 'etl.treat, or etl.treat_document where options is an array, for the masking rules that etl_label_columns '
     'publishes';
 
-CREATE FUNCTION etl.mask_label(treatment text, options jsonb, type text, column_name text, subject_dataset text,
-    subject_column text) RETURNS text
+CREATE FUNCTION etl_internal.mask_label(treatment text, options jsonb, type text, column_name text,
+    subject_dataset text, subject_column text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE treatment
         WHEN 'keep' THEN 'NOT MASKED'
@@ -54,7 +53,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
              ELSE format('MASKED WITH FUNCTION etl.subject_token(%L, %I::text)', subject_dataset, subject_column) END
         ELSE format('MASKED WITH FUNCTION etl.mask(%L, %L, %I)', options::text, type, column_name) END
 $$;
-COMMENT ON FUNCTION etl.mask_label(text, jsonb, text, text, text, text)
+COMMENT ON FUNCTION etl_internal.mask_label(text, jsonb, text, text, text, text)
     IS 'The masking rule of PostgreSQL Anonymizer that does what the treatment does';
 
 CREATE FUNCTION @extschema@.etl_label_columns(dataset text, OUT column_name text, OUT treatment text, OUT comment text,
@@ -68,8 +67,8 @@ DECLARE
     anon boolean := true;
     skipped int := 0;
 BEGIN
-    PERFORM etl.require_writable('etl_label_columns');
-    PERFORM etl.require_dataset(etl_label_columns.dataset);
+    PERFORM etl_internal.require_writable('etl_label_columns');
+    PERFORM etl_internal.require_dataset(etl_label_columns.dataset);
     -- a provider can only be asked by giving it a label; of one that is not loaded PostgreSQL says 22023
     BEGIN
         SECURITY LABEL FOR anon ON FUNCTION etl.mask(text, text, anyelement) IS 'TRUSTED';
@@ -93,7 +92,7 @@ BEGIN
           JOIN pg_attribute a ON a.attrelid = d.objoid AND a.attnum = d.objsubid
          WHERE d.classoid = 'pg_class'::regclass
            AND d.description ~ format('\[pg_etl: [^]]*dataset %s[],]', etl_label_columns.dataset)
-           AND NOT EXISTS (SELECT FROM etl.personal_columns(etl_label_columns.dataset) p
+           AND NOT EXISTS (SELECT FROM etl_internal.personal_columns(etl_label_columns.dataset) p
                             WHERE to_regclass(format('%I.%I', p.table_schema, p.table_name)) = a.attrelid
                               AND p.column_name = a.attname) LOOP
         EXECUTE format('COMMENT ON COLUMN %s.%I IS %L', c.relation, c.attname, c.rest);
@@ -108,7 +107,7 @@ BEGIN
                     bool_or(p.options ? 'path') AS inside,
                     CASE WHEN bool_or(p.options ? 'path') THEN jsonb_agg(p.options ORDER BY p.field)
                         ELSE (array_agg(p.options))[1] END AS options
-               FROM etl.personal_columns(etl_label_columns.dataset) p
+               FROM etl_internal.personal_columns(etl_label_columns.dataset) p
               GROUP BY 1, 2, 3, 4, 5, 6, 7 LOOP
         relation := to_regclass(format('%I.%I', c.table_schema, c.table_name));
         IF relation IS NULL THEN
@@ -125,7 +124,7 @@ BEGIN
         EXECUTE format('COMMENT ON COLUMN %s.%I IS %L', relation, c.column_name, comment);
         label := NULL;
         IF anon THEN
-            label := etl.mask_label(CASE WHEN c.inside THEN 'inside' ELSE c.treatment END, c.options, c.type,
+            label := etl_internal.mask_label(CASE WHEN c.inside THEN 'inside' ELSE c.treatment END, c.options, c.type,
                 c.column_name, c.subject_dataset, c.subject_column);
             EXECUTE format('SECURITY LABEL FOR anon ON COLUMN %s.%I IS %L', relation, c.column_name, label);
         END IF;

@@ -2,7 +2,7 @@
 -- can make a schema cron with a function schedule in it: only members of extension pg_cron, which nobody
 -- but a superuser can create, are called and read.
 
-CREATE FUNCTION etl.require_pg_cron() RETURNS void
+CREATE FUNCTION etl_internal.require_pg_cron() RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF NOT EXISTS (SELECT FROM pg_extension e WHERE e.extname = 'pg_cron') THEN
@@ -14,9 +14,9 @@ BEGIN
                 'and run CREATE EXTENSION pg_cron.', current_database());
     END IF;
 END $$;
-COMMENT ON FUNCTION etl.require_pg_cron() IS 'Raises 42704 with a hint where pg_cron is missing';
+COMMENT ON FUNCTION etl_internal.require_pg_cron() IS 'Raises 42704 with a hint where pg_cron is missing';
 
-CREATE FUNCTION etl.warn_of_cron_connections() RETURNS void
+CREATE FUNCTION etl_internal.warn_of_cron_connections() RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     host constant text := coalesce(nullif(current_setting('cron.host', true), ''), 'localhost');
@@ -34,15 +34,15 @@ BEGIN
             'without a password: by a line of pg_hba.conf, or by one of ~/.pgpass of the server''s user.',
             current_user);
 END $$;
-COMMENT ON FUNCTION etl.warn_of_cron_connections()
+COMMENT ON FUNCTION etl_internal.warn_of_cron_connections()
     IS 'Warns where the jobs of pg_cron are connections, which need to be let in';
 
-CREATE FUNCTION etl.cron_call(function text, VARIADIC arguments text[]) RETURNS text
+CREATE FUNCTION etl_internal.cron_call(function text, VARIADIC arguments text[]) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     call text;
 BEGIN
-    PERFORM etl.require_pg_cron();
+    PERFORM etl_internal.require_pg_cron();
     -- every argument with the type that the member has: nothing in its schema fits better
     SELECT format('SELECT %I.%I(%s)', n.nspname, p.proname,
                   (SELECT string_agg(format('$%s::%s', t.i, format_type(t.type, NULL)), ', ' ORDER BY t.i)
@@ -67,10 +67,10 @@ BEGIN
     END IF;
     RETURN call;
 END $$;
-COMMENT ON FUNCTION etl.cron_call(text, text[])
+COMMENT ON FUNCTION etl_internal.cron_call(text, text[])
     IS 'The statement that calls a function of extension pg_cron, and no other of its name';
 
-CREATE FUNCTION etl.cron_schedule(job text, schedule text, command text) RETURNS bigint
+CREATE FUNCTION etl_internal.cron_schedule(job text, schedule text, command text) RETURNS bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     id bigint;
@@ -78,15 +78,15 @@ BEGIN
     IF cron_schedule.schedule IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'schedule must not be null';
     END IF;
-    EXECUTE etl.cron_call('schedule', 'text', 'text', 'text') INTO id USING job, schedule, command;
+    EXECUTE etl_internal.cron_call('schedule', 'text', 'text', 'text') INTO id USING job, schedule, command;
     RETURN id;
 END $$;
-COMMENT ON FUNCTION etl.cron_schedule(text, text, text) IS 'pg_cron''s cron.schedule';
+COMMENT ON FUNCTION etl_internal.cron_schedule(text, text, text) IS 'pg_cron''s cron.schedule';
 
-CREATE FUNCTION etl.cron_unschedule(pattern text) RETURNS SETOF bigint
+CREATE FUNCTION etl_internal.cron_unschedule(pattern text) RETURNS SETOF bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    call constant text := etl.cron_call('unschedule', 'bigint');
+    call constant text := etl_internal.cron_call('unschedule', 'bigint');
     jobs text;
     job bigint;
 BEGIN
@@ -102,5 +102,5 @@ BEGIN
         RETURN NEXT job;
     END LOOP;
 END $$;
-COMMENT ON FUNCTION etl.cron_unschedule(text)
+COMMENT ON FUNCTION etl_internal.cron_unschedule(text)
     IS 'Removes the pg_cron jobs whose names match a regular expression, and returns their ids';

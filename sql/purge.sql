@@ -1,31 +1,32 @@
 -- What is needed until an erased person is physically gone.
 
-CREATE FUNCTION etl.wal_segments_before(lsn pg_lsn) RETURNS bigint
+CREATE FUNCTION etl_internal.wal_segments_before(lsn pg_lsn) RETURNS bigint
 LANGUAGE c STRICT VOLATILE AS 'MODULE_PATHNAME', 'etl_wal_segments_before';
-COMMENT ON FUNCTION etl.wal_segments_before(pg_lsn)
+COMMENT ON FUNCTION etl_internal.wal_segments_before(pg_lsn)
     IS 'Files in pg_wal that hold write-ahead log from before a position, recycled ones included';
 
-CREATE FUNCTION etl.is_empty(relation oid) RETURNS boolean
+CREATE FUNCTION etl_internal.is_empty(relation oid) RETURNS boolean
 LANGUAGE c STRICT VOLATILE AS 'MODULE_PATHNAME', 'etl_is_empty';
-COMMENT ON FUNCTION etl.is_empty(oid) IS 'Whether a table holds no row. What its owner has put on it runs as the owner';
+COMMENT ON FUNCTION etl_internal.is_empty(oid)
+    IS 'Whether a table holds no row. What its owner has put on it runs as the owner';
 
-CREATE FUNCTION etl.has_older_rows(relation oid, since xid) RETURNS boolean
+CREATE FUNCTION etl_internal.has_older_rows(relation oid, since xid) RETURNS boolean
 LANGUAGE c STRICT VOLATILE AS 'MODULE_PATHNAME', 'etl_has_older_rows';
-COMMENT ON FUNCTION etl.has_older_rows(oid, xid)
+COMMENT ON FUNCTION etl_internal.has_older_rows(oid, xid)
     IS 'Whether a materialized view holds rows from before a transaction: it was not refreshed since. What its owner '
     'has put in its place runs as the owner';
 
-CREATE FUNCTION etl.statements_about_erased() RETURNS SETOF text
+CREATE FUNCTION etl_internal.statements_about_erased() RETURNS SETOF text
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'etl_statements_about_erased';
-COMMENT ON FUNCTION etl.statements_about_erased()
+COMMENT ON FUNCTION etl_internal.statements_about_erased()
     IS 'The command that empties pg_stat_statements, where a statement in it names somebody whose erasure is not '
     'purged yet';
 
-CREATE FUNCTION etl.older(a xid, b xid) RETURNS boolean
+CREATE FUNCTION etl_internal.older(a xid, b xid) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$ SELECT age(a) > age(b) $$;
-COMMENT ON FUNCTION etl.older(xid, xid) IS 'Was transaction a begun before b';
+COMMENT ON FUNCTION etl_internal.older(xid, xid) IS 'Was transaction a begun before b';
 
-CREATE FUNCTION etl.statistics_of(relation oid, OUT catalog oid, OUT made_by xid, OUT renewable boolean)
+CREATE FUNCTION etl_internal.statistics_of(relation oid, OUT catalog oid, OUT made_by xid, OUT renewable boolean)
     RETURNS SETOF record
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT 'pg_statistic'::regclass::oid, s.xmin, coalesce(a.attstattarget, -1) <> 0
@@ -37,11 +38,11 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
       FROM pg_statistic_ext e JOIN pg_statistic_ext_data d ON d.stxoid = e.oid
      WHERE e.stxrelid = statistics_of.relation
 $$;
-COMMENT ON FUNCTION etl.statistics_of(oid)
+COMMENT ON FUNCTION etl_internal.statistics_of(oid)
     IS 'Planner statistics of a table, of the expressions of its indexes, and its extended ones: the catalog they are '
     'in, the transaction that made them, and whether ANALYZE makes them anew';
 
-CREATE FUNCTION etl.materialized_views(relations oid[], OUT view oid, OUT depth int) RETURNS SETOF record
+CREATE FUNCTION etl_internal.materialized_views(relations oid[], OUT view oid, OUT depth int) RETURNS SETOF record
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     WITH RECURSIVE a(oid) AS (
         SELECT r FROM unnest(materialized_views.relations) r
@@ -74,7 +75,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT d.oid, max(d.depth) FROM d JOIN pg_class c ON d.class = 'pg_class'::regclass AND c.oid = d.oid
      WHERE c.relkind = 'm' AND d.oid <> ALL (materialized_views.relations) GROUP BY d.oid
 $$;
-COMMENT ON FUNCTION etl.materialized_views(oid[])
+COMMENT ON FUNCTION etl_internal.materialized_views(oid[])
     IS 'Materialized views that hold copies of relations, or of what these are partitions of, through views, functions '
     'and other materialized views, or that read through functions of which nobody knows what they read; and how many '
     'materialized views lie before them: the order in which to refresh them';
@@ -101,13 +102,13 @@ DECLARE
     command text;
     statements boolean := false;
 BEGIN
-    PERFORM etl.require_writable('etl_erasure_purge');
+    PERFORM etl_internal.require_writable('etl_erasure_purge');
     -- two callers would decide about the same rows
     LOCK TABLE etl.purge_pending IN SHARE ROW EXCLUSIVE MODE;
-    PERFORM etl.refuse_citus_table(q.relation)
+    PERFORM etl_internal.refuse_citus_table(q.relation)
         FROM (SELECT DISTINCT o.relation FROM etl.purge_pending o WHERE o.wal_lsn IS NULL) q;
     -- statements as they were typed, which name the people
-    FOR command IN SELECT c FROM etl.statements_about_erased() c LOOP
+    FOR command IN SELECT c FROM etl_internal.statements_about_erased() c LOOP
         statements := true;
         RETURN NEXT command;
     END LOOP;
@@ -131,7 +132,7 @@ BEGIN
         -- looked for once for each table, whatever the number of erasures
         SELECT r.relation, v.view
           FROM (SELECT DISTINCT w.relation FROM pending w) r
-         CROSS JOIN LATERAL etl.materialized_views(ARRAY[r.relation]) v
+         CROSS JOIN LATERAL etl_internal.materialized_views(ARRAY[r.relation]) v
     )
     INSERT INTO etl.purge_pending (xid, last_xid, relation, filenode)
     SELECT DISTINCT w.xid, w.last_xid, c.view, 0::oid FROM pending w JOIN copy c USING (relation)
@@ -147,11 +148,11 @@ BEGIN
                bool_or(q.filenode = 0) AS is_new,
                c.relkind IN ('r', 'm', 't')
                    AND bool_or(q.filenode IS NOT NULL AND (q.filenode = pg_relation_filenode(c.oid)
-                       OR (c.relkind <> 'm' AND NOT etl.older(q.last_xid::xid, c.relfrozenxid)))) AS rewrite,
+                       OR (c.relkind <> 'm' AND NOT etl_internal.older(q.last_xid::xid, c.relfrozenxid)))) AS rewrite,
                -- only its statistics are of rows that were erased
                bool_and(q.filenode IS NULL) AND c.relkind IN ('r', 'p', 'f') AS is_only_sampled
           FROM etl.purge_pending q JOIN pg_class c ON c.oid = q.relation JOIN pg_namespace n ON n.oid = c.relnamespace
-          LEFT JOIN etl.materialized_views((SELECT array_agg(DISTINCT o.relation) FROM etl.purge_pending o
+          LEFT JOIN etl_internal.materialized_views((SELECT array_agg(DISTINCT o.relation) FROM etl.purge_pending o
               JOIN pg_class t ON t.oid = o.relation AND t.relkind <> 'm')) v ON v.view = q.relation
          WHERE q.wal_lsn IS NULL AND q.relation <> ALL (catalogs)
          GROUP BY 1, 2, 3, 4, 5, 6, 7 ORDER BY 6, 2
@@ -160,14 +161,14 @@ BEGIN
         IF p.is_view THEN
             has_older := false;
             IF p.has_rows THEN
-                has_older := etl.has_older_rows(p.relation, p.erased_by);
+                has_older := etl_internal.has_older_rows(p.relation, p.erased_by);
             END IF;
             -- what reads one that is refreshed, or was refreshed since, is older than it
             rewrite := rewrite OR p.is_new OR has_older
                 OR EXISTS (SELECT FROM etl.purge_pending o JOIN pg_class c ON c.oid = o.relation AND c.relkind = 'm'
                             WHERE o.relation <> p.relation
-                                AND (o.relation = ANY (stale_views) OR etl.older(p.made_by, c.xmin))
-                              AND EXISTS (SELECT FROM etl.materialized_views(ARRAY[o.relation]) d
+                                AND (o.relation = ANY (stale_views) OR etl_internal.older(p.made_by, c.xmin))
+                              AND EXISTS (SELECT FROM etl_internal.materialized_views(ARRAY[o.relation]) d
                                   WHERE d.view = p.relation));
         END IF;
         IF rewrite THEN
@@ -192,36 +193,36 @@ BEGIN
                 UNION SELECT i.inhrelid FROM t JOIN pg_inherits i ON i.inhparent = t.relid)
             SELECT coalesce((SELECT l.xmin FROM t JOIN pg_class l ON l.oid = t.relid AND l.relkind = 'r'
                               ORDER BY age(l.xmin) LIMIT 1), p.erased_by) INTO since;
-            IF etl.older(since, p.erased_by) THEN
+            IF etl_internal.older(since, p.erased_by) THEN
                 since := p.erased_by;
             END IF;
         END IF;
-        SELECT coalesce(bool_or(rewrite OR etl.older(s.made_by, since)), false),
-               coalesce(bool_or(NOT etl.older(s.made_by, since)), false)
-                   OR NOT coalesce(bool_or(s.renewable AND etl.older(s.made_by, since)), false)
+        SELECT coalesce(bool_or(rewrite OR etl_internal.older(s.made_by, since)), false),
+               coalesce(bool_or(NOT etl_internal.older(s.made_by, since)), false)
+                   OR NOT coalesce(bool_or(s.renewable AND etl_internal.older(s.made_by, since)), false)
           INTO stale, renewed
-          FROM etl.statistics_of(p.relation) s;
+          FROM etl_internal.statistics_of(p.relation) s;
         IF stale THEN
             analyses := analyses + 1;
             -- a foreign table is not asked, for its server may be away
             is_empty := NOT p.has_rows OR p.relkind = 'f';
             -- a view that took the table's place has no row that a rewrite could free
             IF p.has_rows AND p.relkind IN ('r', 'm', 't', 'p') THEN
-                is_empty := etl.is_empty(p.relation);
+                is_empty := etl_internal.is_empty(p.relation);
             END IF;
             IF is_empty OR (renewed AND NOT rewrite) THEN
                 -- ANALYZE leaves an empty table's statistics as they were, and those of columns without a target
                 older := CASE WHEN is_empty THEN ''
                     ELSE format(' AND pg_catalog.age(xmin) OPERATOR(pg_catalog.>) pg_catalog.age(%L::pg_catalog.xid)',
                     since) END;
-                IF EXISTS (SELECT FROM etl.statistics_of(p.relation) s WHERE s.catalog = catalogs[1]) THEN
+                IF EXISTS (SELECT FROM etl_internal.statistics_of(p.relation) s WHERE s.catalog = catalogs[1]) THEN
                     RETURN NEXT format('DELETE FROM pg_catalog.pg_statistic WHERE starelid OPERATOR(pg_catalog.=) ANY '
                         '(ARRAY(SELECT %1$L::pg_catalog.regclass::pg_catalog.oid'
                                        ' UNION ALL SELECT indexrelid FROM pg_catalog.pg_index WHERE indrelid '
                                            'OPERATOR(pg_catalog.=) %1$L::pg_catalog.regclass::pg_catalog.oid))%2$s',
                                            p.name, older);
                 END IF;
-                IF EXISTS (SELECT FROM etl.statistics_of(p.relation) s WHERE s.catalog = catalogs[2]) THEN
+                IF EXISTS (SELECT FROM etl_internal.statistics_of(p.relation) s WHERE s.catalog = catalogs[2]) THEN
                     RETURN NEXT format('DELETE FROM pg_catalog.pg_statistic_ext_data WHERE stxoid '
                         'OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT oid FROM pg_catalog.pg_statistic_ext'
                                        ' WHERE stxrelid OPERATOR(pg_catalog.=) '
@@ -250,10 +251,10 @@ BEGIN
     FOR p IN
         SELECT q.xid, q.relation,
                (analyses > 0 OR q.filenode = pg_relation_filenode(q.relation)
-                   OR NOT etl.older(q.last_xid::xid, c.relfrozenxid)
-                OR EXISTS (SELECT FROM etl.purge_pending o CROSS JOIN LATERAL etl.statistics_of(o.relation) s
+                   OR NOT etl_internal.older(q.last_xid::xid, c.relfrozenxid)
+                OR EXISTS (SELECT FROM etl.purge_pending o CROSS JOIN LATERAL etl_internal.statistics_of(o.relation) s
                             WHERE o.xid = q.xid AND s.catalog = q.relation
-                                AND etl.older(c.relfrozenxid, s.made_by))) AS rewrite
+                                AND etl_internal.older(c.relfrozenxid, s.made_by))) AS rewrite
           FROM etl.purge_pending q JOIN pg_class c ON c.oid = q.relation
          WHERE q.wal_lsn IS NULL AND q.relation = ANY (catalogs)
     LOOP
@@ -278,13 +279,13 @@ BEGIN
         DELETE FROM etl.purge_pending q
          WHERE q.xid IN (SELECT o.xid FROM etl.purge_pending o GROUP BY o.xid
                          HAVING bool_and(o.wal_lsn IS NOT NULL) AND max(o.wal_lsn) <= redo
-                            AND etl.wal_segments_before(max(o.wal_lsn)) = 0);
+                            AND etl_internal.wal_segments_before(max(o.wal_lsn)) = 0);
         SELECT max(f.lsn) INTO needed
           FROM (SELECT max(q.wal_lsn) AS lsn FROM etl.purge_pending q
               GROUP BY q.xid HAVING bool_and(q.wal_lsn IS NOT NULL)) f;
     END IF;
     IF needed IS NOT NULL THEN
-        segments := etl.wal_segments_before(needed);
+        segments := etl_internal.wal_segments_before(needed);
         -- Each switch ends a segment and begins the next, overwriting what a recycled one holds; the
         -- checkpoint lets older ones go.
         RETURN NEXT 'SELECT pg_catalog.pg_switch_wal()';

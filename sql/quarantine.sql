@@ -60,14 +60,14 @@ SELECT pg_catalog.pg_extension_config_dump('etl.quarantine', '');
 SELECT pg_catalog.pg_extension_config_dump('etl.quarantine_quarantine_id_seq', '');
 
 -- whom a record is about is found by its columns, which follow a record that is mended by hand
-CREATE FUNCTION etl.note_mended() RETURNS trigger
+CREATE FUNCTION etl_internal.note_mended() RETURNS trigger
 LANGUAGE c AS 'MODULE_PATHNAME', 'etl_note_mended';
-COMMENT ON FUNCTION etl.note_mended()
+COMMENT ON FUNCTION etl_internal.note_mended()
     IS 'Internal: the key and person of a record that is mended by hand. Errors: 54000 longer than '
     'etl.max_record_size, 55000 it is not open';
 CREATE TRIGGER note_mended BEFORE UPDATE OF record ON etl.quarantine
     FOR EACH ROW WHEN (NEW.record IS DISTINCT FROM OLD.record)
-    EXECUTE FUNCTION etl.note_mended();
+    EXECUTE FUNCTION etl_internal.note_mended();
 
 CREATE TABLE etl.quarantine_reference (
     quarantine_id bigint NOT NULL REFERENCES etl.quarantine ON DELETE CASCADE,

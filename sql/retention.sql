@@ -1,9 +1,9 @@
 -- Retention: how long files, quarantine and history are kept, as the definitions say.
 
-CREATE FUNCTION etl.remove_expired_files(dataset text, people text, kind text, before timestamptz,
+CREATE FUNCTION etl_internal.remove_expired_files(dataset text, people text, kind text, before timestamptz,
                                          OUT files bigint, OUT bytes bigint, OUT held bigint) RETURNS SETOF record
 LANGUAGE c STRICT VOLATILE AS 'MODULE_PATHNAME', 'etl_remove_expired_files';
-COMMENT ON FUNCTION etl.remove_expired_files(text, text, text, timestamptz)
+COMMENT ON FUNCTION etl_internal.remove_expired_files(text, text, text, timestamptz)
     IS 'Removes, when the transaction commits, the archived or processed files of a dataset that were taken up before '
     'a time, without those that hold somebody on legal hold';
 
@@ -21,25 +21,26 @@ DECLARE
     hint text;
     code text;
 BEGIN
-    PERFORM etl.require_writable('etl_retention');
+    PERFORM etl_internal.require_writable('etl_retention');
     IF etl_retention.dataset IS NOT NULL THEN
-        PERFORM etl.require_dataset(etl_retention.dataset);
+        PERFORM etl_internal.require_dataset(etl_retention.dataset);
     END IF;
     -- a restored database may have lost a hold
-    PERFORM etl.require_journal();
+    PERFORM etl_internal.require_journal();
     -- The dataset that was asked for is named where it cannot be done; of all, the others go on.
-    FOR d IN SELECT t.dataset, t.is_valid FROM etl.definitions() t
+    FOR d IN SELECT t.dataset, t.is_valid FROM etl_internal.definitions() t
               WHERE (etl_retention.dataset IS NULL OR t.dataset = etl_retention.dataset)
-                AND (NOT t.is_valid OR EXISTS (SELECT FROM etl.retention_periods() r WHERE r.dataset = t.dataset))
-                    ORDER BY t.dataset LOOP
+                AND (NOT t.is_valid OR EXISTS (SELECT FROM etl_internal.retention_periods() r
+                    WHERE r.dataset = t.dataset))
+              ORDER BY t.dataset LOOP
         BEGIN
             IF NOT d.is_valid THEN
                 RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
                     MESSAGE = format('dataset "%s" has a definition that is not valid', d.dataset),
                     HINT = format('Define it again with etl_define, or forget it with SELECT etl_drop(%L);', d.dataset);
             END IF;
-            PERFORM etl.refuse_citus_table(to_regclass(format('%I.%I', t.table_schema, t.table_name)))
-                FROM etl.target_tables(d.dataset) t;
+            PERFORM etl_internal.refuse_citus_table(to_regclass(format('%I.%I', t.table_schema, t.table_name)))
+                FROM etl_internal.target_tables(d.dataset) t;
         EXCEPTION WHEN feature_not_supported OR object_not_in_prerequisite_state THEN
             IF etl_retention.dataset IS NOT NULL THEN
                 RAISE;
@@ -51,14 +52,14 @@ BEGIN
     END LOOP;
     -- what stands in the history for files and records that are still there is kept: they go first, of
     -- all datasets, so that one call removes all that is due
-    FOR d IN SELECT t.dataset, t.people_dataset, h AS histories FROM etl.definitions() t CROSS
+    FOR d IN SELECT t.dataset, t.people_dataset, h AS histories FROM etl_internal.definitions() t CROSS
         JOIN unnest(ARRAY[false, true]) h
               WHERE (etl_retention.dataset IS NULL OR t.dataset = etl_retention.dataset) AND t.dataset <> ALL (refused)
                   ORDER BY h, t.dataset LOOP
         people := d.people_dataset;
         whole_dataset_held := EXISTS (SELECT FROM etl.hold h WHERE h.dataset = people AND h.subject IS NULL
             AND h.released_at IS NULL);
-        FOR rule IN SELECT r.place, r.kept::interval AS kept FROM etl.retention_periods() r
+        FOR rule IN SELECT r.place, r.kept::interval AS kept FROM etl_internal.retention_periods() r
                      WHERE r.dataset = d.dataset AND (r.place NOT
                          IN ('archived', 'processed', 'quarantine')) = d.histories ORDER BY r.place LOOP
             retained_dataset := d.dataset;
@@ -70,7 +71,7 @@ BEGIN
             before := now() - rule.kept;
             IF rule.place IN ('archived', 'processed') THEN
                 SELECT f.files, f.bytes, f.held INTO removed, bytes, held
-                  FROM etl.remove_expired_files(d.dataset, people, rule.place, before) f;
+                  FROM etl_internal.remove_expired_files(d.dataset, people, rule.place, before) f;
             ELSIF rule.place = 'quarantine' THEN
                 WITH expired AS (
                     SELECT q.quarantine_id,
@@ -111,7 +112,8 @@ BEGIN
                 SELECT removed + count(*) INTO removed FROM gone;
             END IF;
             IF removed > 0 THEN
-                PERFORM etl.append_audit(NULL, 'retention', format('%s: %s', d.dataset, rule.place), NULL, removed);
+                PERFORM etl_internal.append_audit(NULL, 'retention', format('%s: %s', d.dataset, rule.place), NULL,
+                    removed);
             END IF;
             RETURN NEXT;
         END LOOP;

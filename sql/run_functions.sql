@@ -15,21 +15,21 @@ COMMENT ON FUNCTION @extschema@.etl_run()
     'gets a row with status failed, error and SQLSTATE, and a WARNING names it; the others go on. Errors only for what '
     'keeps all from being run: 55000 directory unset';
 
-CREATE FUNCTION etl.run_batch(dataset text, after_run bigint, first boolean) RETURNS etl.run
+CREATE FUNCTION etl_internal.run_batch(dataset text, after_run bigint, first boolean) RETURNS etl.run
 LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'etl_run_batch';
-COMMENT ON FUNCTION etl.run_batch(text, bigint, boolean)
+COMMENT ON FUNCTION etl_internal.run_batch(text, bigint, boolean)
     IS 'Internal: etl_run over the first staged files, as many as fill etl.batch_memory, without those that have '
     'failed in runs with a higher number. One that is not the first and finds none leaves no row in etl.run. A dataset '
     'that cannot be run gets a row with status failed';
 
-CREATE FUNCTION etl.raise_batch_error() RETURNS void
+CREATE FUNCTION etl_internal.raise_batch_error() RETURNS void
 LANGUAGE c AS 'MODULE_PATHNAME', 'etl_raise_batch_error';
-COMMENT ON FUNCTION etl.raise_batch_error()
-    IS 'Internal: raises what kept etl.run_batch from running the dataset the last time';
+COMMENT ON FUNCTION etl_internal.raise_batch_error()
+    IS 'Internal: raises what kept etl_internal.run_batch from running the dataset the last time';
 
-CREATE FUNCTION etl.run_order() RETURNS SETOF text
+CREATE FUNCTION etl_internal.run_order() RETURNS SETOF text
 LANGUAGE c AS 'MODULE_PATHNAME', 'etl_run_order';
-COMMENT ON FUNCTION etl.run_order() IS 'The enabled datasets in the order in which etl_run() takes them';
+COMMENT ON FUNCTION etl_internal.run_order() IS 'The enabled datasets in the order in which etl_run() takes them';
 
 CREATE PROCEDURE @extschema@.etl_load(dataset text DEFAULT NULL)
 LANGUAGE plpgsql AS $$
@@ -45,19 +45,19 @@ DECLARE
     reasons pg_catalog.text[];
     first_state pg_catalog.text;
 BEGIN
-    PERFORM etl.require_writable('etl_load');
+    PERFORM etl_internal.require_writable('etl_load');
     -- what other sessions have loaded must be seen, whatever the default is
     IF pg_catalog.current_setting('transaction_isolation') OPERATOR(pg_catalog.<>) 'read committed' THEN
         COMMIT;
         SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
     END IF;
     FOR next_dataset IN
-        SELECT pg_catalog.unnest(CASE WHEN etl_load.dataset IS NULL THEN ARRAY(SELECT etl.run_order())
+        SELECT pg_catalog.unnest(CASE WHEN etl_load.dataset IS NULL THEN ARRAY(SELECT etl_internal.run_order())
                                       ELSE ARRAY[etl_load.dataset] END)
     LOOP
         batches := 0;
         LOOP
-            batch := etl.run_batch(next_dataset, last_run, batches OPERATOR(pg_catalog.=) 0);
+            batch := etl_internal.run_batch(next_dataset, last_run, batches OPERATOR(pg_catalog.=) 0);
             COMMIT;
             SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
             -- its row stays, and the others have their turn
@@ -74,7 +74,7 @@ BEGIN
         END LOOP;
     END LOOP;
     IF failed IS NOT NULL AND etl_load.dataset IS NOT NULL THEN
-        PERFORM etl.raise_batch_error();
+        PERFORM etl_internal.raise_batch_error();
     ELSIF failed IS NOT NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = first_state,

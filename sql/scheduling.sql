@@ -9,14 +9,14 @@ DECLARE
     d record;
     wanted text;
 BEGIN
-    PERFORM etl.require_writable('etl_schedule');
-    PERFORM etl.require_pg_cron();
+    PERFORM etl_internal.require_writable('etl_schedule');
+    PERFORM etl_internal.require_pg_cron();
     IF etl_schedule.dataset IS NOT NULL THEN
-        PERFORM etl.require_dataset(etl_schedule.dataset);
+        PERFORM etl_internal.require_dataset(etl_schedule.dataset);
     END IF;
-    PERFORM etl.warn_of_cron_connections();
+    PERFORM etl_internal.warn_of_cron_connections();
     IF etl_schedule.dataset IS NULL AND etl_schedule.schedule <> '' THEN
-        RETURN NEXT etl.cron_schedule('pg_etl load', etl_schedule.schedule, format(load, NULL));
+        RETURN NEXT etl_internal.cron_schedule('pg_etl load', etl_schedule.schedule, format(load, NULL));
         RETURN;
     END IF;
     FOR d IN SELECT t.name, t.schedule, t.enabled FROM etl.dataset t
@@ -31,7 +31,7 @@ BEGIN
                 MESSAGE = format('dataset "%s" has no schedule', d.name),
                 HINT = format('Give one: SELECT etl_schedule(%L, ''0 * * * *'').', d.name);
         END IF;
-        RETURN NEXT etl.cron_schedule(format('pg_etl load %s', d.name), wanted, format(load, d.name));
+        RETURN NEXT etl_internal.cron_schedule(format('pg_etl load %s', d.name), wanted, format(load, d.name));
     END LOOP;
 END $$;
 COMMENT ON FUNCTION @extschema@.etl_schedule(text, text)
@@ -40,7 +40,7 @@ COMMENT ON FUNCTION @extschema@.etl_schedule(text, text)
     'all in one job "pg_etl load". Returns the job ids. Errors: 42704 without pg_cron or dataset, 22023 without '
     'schedule';
 
-CREATE FUNCTION etl.schedule_purge_steps(again boolean DEFAULT false) RETURNS SETOF bigint
+CREATE FUNCTION etl_internal.schedule_purge_steps(again boolean DEFAULT false) RETURNS SETOF bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     command text;
@@ -52,7 +52,7 @@ DECLARE
     start constant timestamptz := clock_timestamp() + interval '1 minute';
 BEGIN
     -- those of the last round have run; a job that takes itself away while it runs would be called canceled
-    PERFORM etl.cron_unschedule(CASE WHEN again THEN '^pg_etl maintenance purge step [0-9]+$'
+    PERFORM etl_internal.cron_unschedule(CASE WHEN again THEN '^pg_etl maintenance purge step [0-9]+$'
         ELSE '^pg_etl maintenance purge (step [0-9]+|next)$' END);
     FOR command IN SELECT c FROM @extschema@.etl_erasure_purge() c LOOP
         IF command LIKE switch AND commands[cardinality(commands)] LIKE switch THEN
@@ -63,26 +63,27 @@ BEGIN
     END LOOP;
     FOREACH command IN ARRAY commands LOOP
         step := step + 1;
-        RETURN NEXT etl.cron_schedule(format('pg_etl maintenance purge step %s', step),
+        RETURN NEXT etl_internal.cron_schedule(format('pg_etl maintenance purge step %s', step),
             to_char((start + step * interval '1 minute') AT TIME ZONE zone, 'FMMI FMHH24 FMDD FMMM') || ' *', command);
     END LOOP;
     IF step > 0 THEN
         -- the next round, until one finds nothing to do
-        RETURN NEXT etl.cron_schedule('pg_etl maintenance purge next',
+        RETURN NEXT etl_internal.cron_schedule('pg_etl maintenance purge next',
             to_char((start + (step + 1) * interval '1 minute') AT TIME ZONE zone, 'FMMI FMHH24 FMDD FMMM') || ' *',
-            'SELECT etl.schedule_purge_steps(again => true)');
+            'SELECT etl_internal.schedule_purge_steps(again => true)');
     END IF;
 END $$;
-COMMENT ON FUNCTION etl.schedule_purge_steps(boolean)
+COMMENT ON FUNCTION etl_internal.schedule_purge_steps(boolean)
     IS 'Schedules the commands of etl_erasure_purge by pg_cron, a minute apart, each as a job of its own (VACUUM runs '
     'in no function), and itself (again) after them until there is none';
 
 CREATE FUNCTION @extschema@.etl_schedule_purge(schedule text DEFAULT '30 3 * * 0') RETURNS bigint
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
-    SELECT etl.require_writable('etl_schedule_purge');
-    SELECT etl.require_pg_cron();
-    SELECT etl.warn_of_cron_connections();
-    SELECT etl.cron_schedule('pg_etl maintenance purge', schedule, 'SELECT etl.schedule_purge_steps()')
+    SELECT etl_internal.require_writable('etl_schedule_purge');
+    SELECT etl_internal.require_pg_cron();
+    SELECT etl_internal.warn_of_cron_connections();
+    SELECT etl_internal.cron_schedule('pg_etl maintenance purge', schedule,
+        'SELECT etl_internal.schedule_purge_steps()')
 $$;
 COMMENT ON FUNCTION @extschema@.etl_schedule_purge(text)
     IS 'Lets pg_cron physically remove erased people''s old row versions in a window (default: Sundays at 3:30): '
@@ -90,11 +91,11 @@ COMMENT ON FUNCTION @extschema@.etl_schedule_purge(text)
 
 CREATE FUNCTION @extschema@.etl_schedule_retention(schedule text DEFAULT '30 2 * * *') RETURNS bigint
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
-    SELECT etl.require_writable('etl_schedule_retention');
-    SELECT etl.require_pg_cron();
-    SELECT etl.warn_of_cron_connections();
+    SELECT etl_internal.require_writable('etl_schedule_retention');
+    SELECT etl_internal.require_pg_cron();
+    SELECT etl_internal.warn_of_cron_connections();
     -- with every argument and its type: no function that somebody puts beside it fits better
-    SELECT etl.cron_schedule('pg_etl maintenance retention', schedule,
+    SELECT etl_internal.cron_schedule('pg_etl maintenance retention', schedule,
         'SELECT @extschema@.etl_retention(NULL::pg_catalog.text)')
 $$;
 COMMENT ON FUNCTION @extschema@.etl_schedule_retention(text)
@@ -103,8 +104,8 @@ COMMENT ON FUNCTION @extschema@.etl_schedule_retention(text)
 
 CREATE FUNCTION @extschema@.etl_unschedule(dataset text DEFAULT NULL) RETURNS SETOF bigint
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
-    SELECT etl.require_writable('etl_unschedule');
-    SELECT etl.cron_unschedule(coalesce('^pg_etl load ' || dataset || '$', '^pg_etl (load|maintenance)( |$)'))
+    SELECT etl_internal.require_writable('etl_unschedule');
+    SELECT etl_internal.cron_unschedule(coalesce('^pg_etl load ' || dataset || '$', '^pg_etl (load|maintenance)( |$)'))
      -- what has other characters is no dataset's name, and might be a regular expression
      WHERE dataset IS NULL OR dataset ~ '^[a-z0-9_]+$'
 $$;

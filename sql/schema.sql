@@ -10,7 +10,12 @@ SET LOCAL search_path = pg_catalog, pg_temp;
 CREATE SCHEMA etl;
 COMMENT ON SCHEMA etl IS 'pg_etl: catalog of datasets, runs, files, quarantine, erasures and audit';
 
-CREATE FUNCTION etl.require_writable(name text) RETURNS void
+-- What only the extension's own C++, functions and views call. Schema etl has the functions that users' indexes and
+-- masking rules name, that hints and docs tell a DBA to call, and what these call in turn.
+CREATE SCHEMA etl_internal;
+COMMENT ON SCHEMA etl_internal IS 'pg_etl: functions that the extension itself calls';
+
+CREATE FUNCTION etl_internal.require_writable(name text) RETURNS void
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'etl_require_writable';
-COMMENT ON FUNCTION etl.require_writable(text)
+COMMENT ON FUNCTION etl_internal.require_writable(text)
     IS 'Raises 25006 in a read-only transaction and on a standby, where the function of that name could write nothing';

@@ -39,7 +39,7 @@ COMMENT ON COLUMN etl.tombstone.weak
 SELECT pg_catalog.pg_extension_config_dump('etl.tombstone', '');
 SELECT pg_catalog.pg_extension_config_dump('etl.tombstone_tombstone_id_seq', '');
 
-CREATE FUNCTION etl.guard_tombstone() RETURNS trigger
+CREATE FUNCTION etl_internal.guard_tombstone() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF (NEW.tombstone_id, NEW.dataset, NEW.kind, NEW.pseudonym, NEW.hash, NEW.erasure_id, NEW.erased_at)
@@ -56,10 +56,10 @@ BEGIN
         DETAIL = format('%s is refused to everybody, its owner and superusers included.', TG_OP),
         HINT = 'etl_reinstate lifts the tombstones of a person, etl_erase sets new ones.';
 END $$;
-COMMENT ON FUNCTION etl.guard_tombstone()
+COMMENT ON FUNCTION etl_internal.guard_tombstone()
     IS 'Guards etl.tombstone: raises 42501 unless a tombstone is lifted, or its subject has become known';
 CREATE TRIGGER stays_as_it_is BEFORE UPDATE ON etl.tombstone
-    FOR EACH ROW EXECUTE FUNCTION etl.guard_tombstone();
+    FOR EACH ROW EXECUTE FUNCTION etl_internal.guard_tombstone();
 -- ALWAYS: session_replication_role = replica does not switch it off
 ALTER TABLE etl.tombstone ENABLE ALWAYS TRIGGER stays_as_it_is;
 

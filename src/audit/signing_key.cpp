@@ -1,4 +1,4 @@
-// Signing: etl_certificate, etl.sign, etl_signing_key. OpenSSL's EVP_PKEY_ED25519.
+// Signing: etl_certificate, etl_internal.sign, etl_signing_key. OpenSSL's EVP_PKEY_ED25519.
 #include "audit/signing_key.h"
 
 #include <memory>
@@ -108,7 +108,7 @@ PG_ETL_ENTRY(etl_sign)
 	return pg::text_datum(signature); // bytea has the same form
 }
 
-constexpr char certificate_body_sql[] = R"(SELECT etl.certificate_body($1)::text)";
+constexpr char certificate_body_sql[] = R"(SELECT etl_internal.certificate_body($1)::text)";
 
 constexpr char signed_certificate_sql[] = R"(
 SELECT $1::text::jsonb
@@ -116,8 +116,8 @@ SELECT $1::text::jsonb
                              'signature', replace(encode($2, 'base64'), E'\n', ''),
                              'algorithm', 'Ed25519', 'public_key', $3::text))";
 
-/// What etl.certificate_body says, signed here: whoever may have certificates made can have nothing
-/// else signed.
+/// What etl_internal.certificate_body says, signed here: whoever may have certificates made can
+/// have nothing else signed.
 PG_ETL_ENTRY(etl_certificate)
 {
 	pg::require_argument(fcinfo, 0, "erasure_id");

@@ -1,4 +1,4 @@
-// Appending to the audit trail and verifying it: etl.append_audit, etl_audit_verify.
+// Appending to the audit trail and verifying it: etl_internal.append_audit, etl_audit_verify.
 #include "audit/trail.h"
 
 #include <algorithm>

@@ -1,5 +1,6 @@
-// What definitions say, as rows: etl.definitions, etl.target_tables, etl.personal_fields and
-// etl.retention_periods. SQL asks these and never walks a definition's JSON; defaults are applied.
+// What definitions say, as rows: definitions, target_tables, personal_fields and retention_periods,
+// all in schema etl_internal. SQL asks these and never walks a definition's JSON; defaults are
+// applied.
 #include <nlohmann/json.hpp>
 
 #include "catalog/definitions.h"

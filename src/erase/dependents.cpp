@@ -46,7 +46,7 @@ SELECT format('%I.%I', n.nspname, c.relname), d.kind,
 
 constexpr char names_of_materialized_views_sql[] = R"(
 SELECT format('%I.%I', n.nspname, c.relname)
-  FROM etl.materialized_views(ARRAY(SELECT unnest($1::bigint[])::oid)) v
+  FROM etl_internal.materialized_views(ARRAY(SELECT unnest($1::bigint[])::oid)) v
   JOIN pg_class c ON c.oid = v.view
   JOIN pg_namespace n ON n.oid = c.relnamespace
  ORDER BY 1)";

@@ -55,7 +55,7 @@ const std::string held_sql =
 	"(SELECT h.relation_oid, h.origin, h.dataset, h.people, h.columns, h.origin = o.origin AS same,"
 	"  CASE WHEN h.origin = o.origin THEN h.relation_oid"
 	"   ELSE pg_catalog.to_regclass(h.name)::oid END AS relation"
-	" FROM etl.held_relation h CROSS JOIN etl.this_database() o(origin))";
+	" FROM etl.held_relation h CROSS JOIN etl_internal.this_database() o(origin))";
 
 /// Relations that have held people and lie behind no target table: their names, datasets and oids.
 pg::Rows
@@ -94,7 +94,8 @@ note_held_relations(const Definition &definition)
 			"  AND a.attname = ANY ($4) ORDER BY 1) AS columns FROM (" +
 			std::string(relations_behind_sql) +
 			") b JOIN pg_class c ON c.oid = b.oid JOIN pg_namespace n ON n.oid = c.relnamespace"
-			" CROSS JOIN etl.this_database() o(origin) WHERE c.relkind IN ('r', 'p', 'f'))";
+			" CROSS JOIN etl_internal.this_database() o(origin) WHERE c.relkind IN ('r', 'p', "
+			"'f'))";
 		const std::initializer_list<pg::Param> params = {
 			pg::param_array(std::vector<int64_t>{static_cast<int64_t>(oid)}),
 			pg::param(definition.dataset), pg::param(definition.subject->dataset),

@@ -66,7 +66,7 @@ note_purge(const std::vector<Oid> &relations)
 	// copies: whether one was refreshed after this transaction is known when it is committed
 	pg::execute("INSERT INTO etl.purge_pending (xid, last_xid, relation, filenode)"
 				" SELECT pg_current_xact_id(), $2::xid8, v.view, 0"
-				" FROM etl.materialized_views(ARRAY(" +
+				" FROM etl_internal.materialized_views(ARRAY(" +
 					behind + ")) v" + on_conflict,
 				{pg::param_array(oids), pg::param(last_xid)});
 }
@@ -121,8 +121,8 @@ holds_older_page(const std::string &path, uint64_t lsn, size_t page_size)
 
 } // namespace etl
 
-// etl.wal_segments_before(lsn): files in pg_wal that hold a page from before it. A recycled segment
-// keeps its old content under a new name until the log comes to overwrite it.
+// etl_internal.wal_segments_before(lsn): files in pg_wal that hold a page from before it. A
+// recycled segment keeps its old content under a new name until the log comes to overwrite it.
 PG_ETL_ENTRY(etl_wal_segments_before)
 {
 	const uint64_t lsn = PG_GETARG_LSN(0);

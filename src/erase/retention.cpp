@@ -1,4 +1,4 @@
-// Removing files whose time is over: etl.remove_expired_files, which etl_retention calls.
+// Removing files whose time is over: etl_internal.remove_expired_files, which etl_retention calls.
 #include <algorithm>
 #include <cerrno>
 #include <set>

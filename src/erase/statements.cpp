@@ -98,7 +98,7 @@ names_somebody(const std::map<std::string, Erased> &erased, const std::string &s
 
 using namespace etl;
 
-/// etl.statements_about_erased(): the command that removes them, if there are any.
+/// etl_internal.statements_about_erased(): the command that removes them, if there are any.
 PG_ETL_ENTRY(etl_statements_about_erased)
 {
 	pg::ResultSet result(fcinfo, true);

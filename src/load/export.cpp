@@ -21,8 +21,8 @@ struct ExportSource
 };
 
 /// For the COPY that is about to begin, which takes it with the first call of
-/// etl.exported_records(). Nothing of a user's runs between the two; whoever calls the function at
-/// any other moment finds none.
+/// etl_internal.exported_records(). Nothing of a user's runs between the two; whoever calls the
+/// function at any other moment finds none.
 ExportSource *offered_source = nullptr;
 
 /// Copies the chunk's lines. Those of a file from which nothing was taken and in which nothing was
@@ -145,7 +145,7 @@ export_chunks(const std::vector<BatchRecord> &records, const std::vector<ExportC
 	// the executor's way for a row costs more than the bytes. The set-returning function stands in
 	// the select list, where rows are handed on one by one; in FROM they would be collected first,
 	// on disk when there are many.
-	pg::copy_out("SELECT etl.exported_records()", fd, {{"format", "binary"}});
+	pg::copy_out("SELECT etl_internal.exported_records()", fd, {{"format", "binary"}});
 }
 
 void
@@ -178,7 +178,7 @@ etl_exported_records(PG_FUNCTION_ARGS)
 		etl::offered_source = nullptr;
 		if (offered == nullptr)
 			ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-							errmsg("etl.exported_records() is internal to etl_run")));
+							errmsg("etl_internal.exported_records() is internal to etl_run")));
 		FuncCallContext *context = SRF_FIRSTCALL_INIT();
 		context->user_fctx = offered;
 	}

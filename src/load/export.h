@@ -26,7 +26,8 @@ struct ExportChunk
 ExportChunk next_chunk(const std::vector<BatchRecord> &records, uint32_t begin,
 					   std::optional<ProcessedWriter::Sealed> &sealed);
 
-/// COPY (SELECT etl.exported_records()) TO the pipe: each chunk as COPY BINARY of one bytea.
+/// COPY (SELECT etl_internal.exported_records()) TO the pipe: each chunk as COPY BINARY of one
+/// bytea.
 void export_chunks(const std::vector<BatchRecord> &records, const std::vector<ExportChunk> &chunks,
 				   int fd);
 

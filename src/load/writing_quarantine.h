@@ -8,7 +8,7 @@ namespace etl
 
 /// Stands around each statement of the extension that writes to etl.quarantine or
 /// etl.quarantine_reference: it runs as the owner of the catalog, since operators may mend a record
-/// and nothing else, and what it does to a record is no mending by hand (etl.note_mended).
+/// and nothing else, and what it does to a record is no mending by hand (etl_internal.note_mended).
 class WritingQuarantine
 {
   public:

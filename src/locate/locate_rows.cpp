@@ -150,7 +150,7 @@ locate_table(Oid table, const char *kind, const Needle &needle, Located &located
 
 constexpr char populated_materialized_views_sql[] = R"(
 SELECT v.view::bigint
-  FROM etl.materialized_views(ARRAY(SELECT unnest($1::bigint[])::oid)) v
+  FROM etl_internal.materialized_views(ARRAY(SELECT unnest($1::bigint[])::oid)) v
   JOIN pg_class c ON c.oid = v.view
  WHERE c.relispopulated
  ORDER BY 1)";

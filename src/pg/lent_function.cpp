@@ -40,7 +40,7 @@ struct Lending
 {
 	Oid role;
 	Lent lent;
-	Oid type; ///< etl.lent
+	Oid type; ///< etl_internal.lent
 };
 
 FuncExpr *
@@ -69,7 +69,8 @@ text_constant(const char *text)
 		makeConst(TEXTOID, -1, DEFAULT_COLLATION_OID, -1, CStringGetTextDatum(text), false, false));
 }
 
-/// The call as substring(jsonb_build_array(token, function, argument, …)::etl.lent::text from
+/// The call as substring(jsonb_build_array(token, function, argument, …)::etl_internal.lent::text
+/// from
 /// '^v(.*)$'). The input function of a type is called by everybody who may call a cast, and no
 /// null comes out of it, hence the pattern.
 Node *
@@ -85,7 +86,7 @@ lend(FuncExpr *call, Lending &lending)
 			elog(ERROR, "could not generate random values");
 		(void)hex_encode(reinterpret_cast<const char *>(random), sizeof random, lending.lent.token);
 		lending.type = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum("lent"),
-									   ObjectIdGetDatum(get_namespace_oid("etl", false)));
+									   ObjectIdGetDatum(get_namespace_oid("etl_internal", false)));
 		lending.lent.any = true;
 	}
 	List *args = lcons(text_constant(psprintf("%u", call->funcid)), call->args);
@@ -185,9 +186,9 @@ lender(Datum array)
 				memcmp(given, scope->lent().token, pg::Lent::token_size) == 0)
 				return scope->lent().user;
 	}
-	ereport(ERROR,
-			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("permission denied for type etl.lent"),
-			 errdetail("It is internal to the statements of pg_etl.")));
+	ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+					errmsg("permission denied for type etl_internal.lent"),
+					errdetail("It is internal to the statements of pg_etl.")));
 }
 
 bool
@@ -249,7 +250,7 @@ etl_lent_in(PG_FUNCTION_ARGS)
 	const Datum array = DirectFunctionCall1(jsonb_in, PG_GETARG_DATUM(0));
 	if (!is_array(array))
 		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-						errmsg("permission denied for type etl.lent")));
+						errmsg("permission denied for type etl_internal.lent")));
 	const Oid user = lender(array);
 	// an error puts the role back as well: pg::RunAs stands around the statement
 	Oid role;

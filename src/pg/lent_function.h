@@ -21,8 +21,8 @@ struct Lent
 };
 
 /// The functions that the query calls and that the role may not execute are called through the
-/// type etl.lent, if the current user may: they treat values with the key, say, which is nothing
-/// for the owner of a table. Inside pg::call(), before the query is rewritten.
+/// type etl_internal.lent, if the current user may: they treat values with the key, say, which is
+/// nothing for the owner of a table. Inside pg::call(), before the query is rewritten.
 Lent lend_functions(Query **query, Oid role);
 
 /// While it lives, the statement's lent functions may be called.

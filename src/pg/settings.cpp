@@ -326,7 +326,7 @@ Settings::require_folders() const
 
 } // namespace pg
 
-// etl.settings(): being a function of this library, it loads it, and with it the settings.
+// etl_internal.settings(): being a function of this library, it loads it, and with it the settings.
 PG_ETL_ENTRY(etl_settings)
 {
 	pg::ResultSet result(fcinfo);

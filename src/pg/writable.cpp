@@ -37,7 +37,7 @@ is_writable()
 
 } // namespace pg
 
-/// etl.require_writable(name text)
+/// etl_internal.require_writable(name text)
 PG_ETL_ENTRY(etl_require_writable)
 {
 	pg::require_writable(PG_ARGISNULL(0) ? "the function" : pg::text_argument(fcinfo, 0));

@@ -1,4 +1,4 @@
-// etl.delivery_addresses: what the view data.delivery_addresses shows.
+// etl_internal.delivery_addresses: what the view data.delivery_addresses shows.
 #include "core/base/sqlstate.h"
 #include "pg/guard.h"
 #include "pg/spi.h"

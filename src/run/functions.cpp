@@ -79,7 +79,7 @@ run_row(const RunResult &result)
 	return pg::call([=] { return SPI_datumTransfer(value, false, -1); });
 }
 
-/// What kept etl.run_batch() from running the dataset the last time that it was called.
+/// What kept etl_internal.run_batch() from running the dataset the last time that it was called.
 std::optional<pg::Error> batch_error;
 /// What etl_load is at.
 std::optional<Backlog> backlog;
@@ -220,7 +220,7 @@ PG_ETL_ENTRY(etl_raise_batch_error)
 	if (batch_error)
 		throw pg::Error(*batch_error);
 	throw pg::Error(sqlstate::object_not_in_prerequisite_state,
-					"etl.raise_batch_error() is internal to etl_load");
+					"etl_internal.raise_batch_error() is internal to etl_load");
 }
 
 PG_ETL_ENTRY(etl_run_order)

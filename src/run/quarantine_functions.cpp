@@ -1,5 +1,5 @@
 // What people do to quarantined records: they mend them by UPDATE, which the trigger function
-// etl.note_mended takes note of, and give them up by etl_discard.
+// etl_internal.note_mended takes note of, and give them up by etl_discard.
 #include <algorithm>
 #include <optional>
 #include <string>
@@ -205,13 +205,13 @@ PG_ETL_ENTRY(etl_note_mended)
 {
 	if (!pg::is_trigger_call(fcinfo))
 		throw pg::Error(sqlstate::trigger_protocol_violated,
-						"etl.note_mended() can only be called as a trigger");
+						"etl_internal.note_mended() can only be called as a trigger");
 	const TriggerData *data = reinterpret_cast<const TriggerData *>(fcinfo->context);
 	if (!TRIGGER_FIRED_BEFORE(data->tg_event) || !TRIGGER_FIRED_FOR_ROW(data->tg_event) ||
 		!TRIGGER_FIRED_BY_UPDATE(data->tg_event) ||
 		RelationGetRelid(data->tg_relation) != catalog_table("etl.quarantine"))
 		throw pg::Error(sqlstate::trigger_protocol_violated,
-						"etl.note_mended() is the trigger of etl.quarantine");
+						"etl_internal.note_mended() is the trigger of etl.quarantine");
 	if (WritingQuarantine::at_work())
 		return PointerGetDatum(data->tg_newtuple);
 	const Row before(data->tg_relation, data->tg_trigtuple);

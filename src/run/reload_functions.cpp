@@ -1,4 +1,5 @@
-// The SQL functions that load files again from the archive: etl_reload and etl.archive_check.
+// The SQL functions that load files again from the archive: etl_reload and
+// etl_internal.archive_check.
 #include "audit/journal.h"
 #include "audit/trail.h"
 #include "catalog/dataset_lock.h"

@@ -25,15 +25,15 @@ $$;
 -- appending
 SELECT is((SELECT count(*) FROM etl.audit), 0::bigint, 'the trail is empty at first');
 SELECT is(pg_temp.problems(), NULL, 'an empty trail is whole');
-SELECT lives_ok($$ SELECT etl.append_audit(n, 'erase', 'data.customers', ARRAY['first_name', 'naïve "column"'], n * 10) FROM generate_series(1, 5) n $$, 'five entries');
-SELECT lives_ok($$ SELECT etl.append_audit(NULL, 'hold', 'customers', NULL, 0) $$, 'one of no request and no columns');
+SELECT lives_ok($$ SELECT etl_internal.append_audit(n, 'erase', 'data.customers', ARRAY['first_name', 'naïve "column"'], n * 10) FROM generate_series(1, 5) n $$, 'five entries');
+SELECT lives_ok($$ SELECT etl_internal.append_audit(NULL, 'hold', 'customers', NULL, 0) $$, 'one of no request and no columns');
 SELECT is((SELECT string_agg(audit_id::text, ',' ORDER BY audit_id) FROM etl.audit), '1,2,3,4,5,6', 'numbered without gaps');
 SELECT is((SELECT previous_hash FROM etl.audit WHERE audit_id = 1), decode(repeat('00', 32), 'hex'), 'the first row follows nothing');
 SELECT is((SELECT count(*) FROM etl.audit a WHERE a.hash = pg_temp.documented_hash(a)), 6::bigint, 'hashes are as documented');
 SELECT is((SELECT (h.audit_id, h.entries, h.hash) FROM etl.audit_head h), (SELECT (a.audit_id, 6::bigint, a.hash) FROM etl.audit a WHERE audit_id = 6), 'the head is the last row');
 SELECT is((SELECT DISTINCT actor FROM etl.audit), session_user::text, 'the actor is who logged in');
 SELECT is(pg_temp.problems(), NULL, 'the trail is whole');
-SELECT throws_ok($$ SELECT etl.append_audit(1, NULL, 'x', NULL, 0) $$, '22004', NULL, 'an entry needs an action');
+SELECT throws_ok($$ SELECT etl_internal.append_audit(1, NULL, 'x', NULL, 0) $$, '22004', NULL, 'an entry needs an action');
 
 -- the guard
 SELECT throws_ok('UPDATE etl.audit SET row_count = 0', '42501', 'etl.audit is append-only', 'UPDATE is refused to a superuser');

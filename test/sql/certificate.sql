@@ -9,7 +9,7 @@ SELECT plan(15);
 
 INSERT INTO etl.erasure (erasure_id, dataset, received_at, source, subject, status, completed_at, row_count)
 VALUES (4711, 'customers', '2026-01-01 12:00+00', 'sql', etl.subject_pseudonym('customers', '067318'), 'completed', '2026-01-02 12:00+00', 3);
-SELECT etl.append_audit(4711, 'erase', 'data.customers', ARRAY['first_name', 'email'], 1);
+SELECT etl_internal.append_audit(4711, 'erase', 'data.customers', ARRAY['first_name', 'email'], 1);
 CREATE TEMP TABLE issued AS SELECT etl_certificate(4711) AS c;
 
 SELECT is((SELECT c #>> '{request,status}' FROM issued), 'completed', 'the request');
@@ -25,7 +25,7 @@ SELECT ok((SELECT bool_and(t ->> 'definition_sha256' = encode(sha256(convert_to(
 SELECT is((SELECT c #>> '{audit_head,hash}' FROM issued), (SELECT encode(hash, 'hex') FROM etl.audit_head), 'the head of the audit trail');
 SELECT is((SELECT (c ->> 'signed')::jsonb || '{}' FROM issued), (SELECT c - 'signed' - 'signature' - 'algorithm' - 'public_key' FROM issued), 'what is signed is what it says');
 SELECT is((SELECT length(decode(c ->> 'signature', 'base64')) FROM issued), 64, 'a signature');
-SELECT is((SELECT c ->> 'signature' FROM issued), (SELECT replace(encode(etl.sign(c ->> 'signed'), 'base64'), E'\n', '') FROM issued), 'Ed25519 signs the same the same way');
+SELECT is((SELECT c ->> 'signature' FROM issued), (SELECT replace(encode(etl_internal.sign(c ->> 'signed'), 'base64'), E'\n', '') FROM issued), 'Ed25519 signs the same the same way');
 SELECT matches((SELECT c ->> 'public_key' FROM issued), '^-----BEGIN PUBLIC KEY-----', 'and its key');
 SELECT throws_ok('SELECT etl_certificate(-1)', '42704', NULL, 'no certificate of a request that never was');
 SELECT * FROM finish();

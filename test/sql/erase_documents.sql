@@ -33,7 +33,7 @@ SELECT is((SELECT string_agg(DISTINCT column_name, ' ' ORDER BY column_name) FRO
     'every column that holds a personal field is personal, and no other');
 SELECT is((SELECT string_agg(field || ' ' || treatment || ' ' || (options ->> 'path'), ', ' ORDER BY field) FROM etl.personal_column WHERE table_name = 'erase_documents' AND column_name = 'list'),
     '/list/*/phone redact ["*", "phone"], /list/*/pin null ["*", "pin"]', 'with the place inside the document');
-SELECT is((SELECT jsonb_path_query_array(etl.treated_columns('erase_documents'), '$[*].fields[*] ? (@.field == "/profile/email").columns[*]')),
+SELECT is((SELECT jsonb_path_query_array(etl_internal.treated_columns('erase_documents'), '$[*].fields[*] ? (@.field == "/profile/email").columns[*]')),
     '["data.erase_documents.profile"]', 'a certificate names the documents');
 
 -- read

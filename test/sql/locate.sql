@@ -91,7 +91,7 @@ BEGIN;
 INSERT INTO etl.purge_pending (xid, last_xid, relation, filenode) SELECT pg_current_xact_id(), pg_current_xact_id(), c, pg_relation_filenode(c) FROM unnest(ARRAY['data.customers'::regclass, 'pg_catalog.pg_statistic']) c;
 SELECT results_eq('SELECT etl_erasure_purge()', $$VALUES ('VACUUM (FULL) data.customers'), ('VACUUM (FULL) pg_catalog.pg_statistic')$$, 'tables first, then statistics');
 ROLLBACK;
-SELECT is((SELECT etl.wal_segments_before('0/1')), 0::bigint, 'no WAL from before its beginning');
+SELECT is((SELECT etl_internal.wal_segments_before('0/1')), 0::bigint, 'no WAL from before its beginning');
 
 SELECT * FROM finish();
 DROP EXTENSION pg_etl;

@@ -44,7 +44,8 @@ SELECT is_empty($$SELECT oid::regclass FROM member JOIN pg_class ON classid = 'p
      WHERE CASE relkind WHEN 'S' THEN has_sequence_privilege('etl_regress_nobody', oid, 'USAGE, SELECT, UPDATE') END$$, 'no sequence');
 SELECT is_empty($$SELECT c.oid::regclass FROM pg_class c WHERE relnamespace = 'data'::regnamespace AND has_any_column_privilege('etl_regress_nobody', c.oid, 'SELECT')$$,
     'nor the views with the old names');
-SELECT ok(NOT has_schema_privilege('etl_regress_nobody', 'etl', 'USAGE, CREATE'), 'nor use the schema');
+SELECT ok(NOT has_schema_privilege('etl_regress_nobody', s, 'USAGE, CREATE'), 'nor use schema ' || s) FROM unnest('{etl,etl_internal}'::text[]) s;
+SELECT is_empty($$SELECT c.oid::regclass FROM pg_class c WHERE c.relnamespace = 'etl_internal'::regnamespace$$, 'etl_internal has functions only');
 SELECT is(outcome('etl_regress_nobody', 'SELECT * FROM ' || t), '42501', 'closed: ' || t)
   FROM unnest('{etl.quarantine,etl.file,etl.erasure,data.invalid_customers}'::text[]) t;
 SELECT is(outcome('etl_regress_nobody', s), '42501', 'refused: ' || s)

@@ -59,12 +59,12 @@ SELECT is(outcome('etl_regress_operator', s), '42501', 'an operator may not: ' |
     'UPDATE etl.audit_head SET audit_id = audit_id + 1', 'DELETE FROM etl.tombstone', 'UPDATE etl.tombstone SET reinstated_at = now()', 'DELETE FROM etl.erasure',
     $$INSERT INTO etl.erasure (dataset, source, status) VALUES ('customers', 'sql', 'completed')$$, 'UPDATE etl.journal SET seq = 0', 'DELETE FROM etl.file_action',
     'DELETE FROM etl.subject_page', 'DELETE FROM etl.subject_segment', 'DELETE FROM etl.purge_pending', 'UPDATE etl.file SET archived_path = NULL', 'UPDATE etl.dataset SET enabled = false',
-    $$SELECT etl.append_audit(NULL, 'erase', 'x', NULL, 1)$$, 'SELECT etl.journal_erasure(1)', $$SELECT etl.journal_decision('release', 'customers', 'x', NULL, 1, 1, 'r', now())$$, $$SELECT etl.sign('x')$$]) s;
+    $$SELECT etl_internal.append_audit(NULL, 'erase', 'x', NULL, 1)$$, 'SELECT etl_internal.journal_erasure(1)', $$SELECT etl_internal.journal_decision('release', 'customers', 'x', NULL, 1, 1, 'r', now())$$, $$SELECT etl_internal.sign('x')$$]) s;
 
 -- ---- what is granted to auditors works
 SELECT is(outcome('etl_regress_auditor', s), 'ok', 'an auditor: ' || s) FROM unnest(ARRAY['SELECT * FROM etl.health', 'SELECT etl_certificate(1)', 'SELECT * FROM etl_audit_verify()', 'SELECT etl_signing_key()',
     'SELECT * FROM etl.erasure_report', 'SELECT dataset, kind, erasure_id, erased_at FROM etl.tombstone']) s;
-SELECT is(outcome('etl_regress_auditor', s), '42501', 'but not: ' || s) FROM unnest(ARRAY[$$SELECT etl.sign('anything')$$, 'SELECT pseudonym FROM etl.tombstone', $$SELECT etl.append_audit(NULL, 'erase', 'x', NULL, 1)$$]) s;
+SELECT is(outcome('etl_regress_auditor', s), '42501', 'but not: ' || s) FROM unnest(ARRAY[$$SELECT etl_internal.sign('anything')$$, 'SELECT pseudonym FROM etl.tombstone', $$SELECT etl_internal.append_audit(NULL, 'erase', 'x', NULL, 1)$$]) s;
 SELECT is(outcome('etl_regress_operator', 'SELECT * FROM etl.health'), 'ok', 'an operator sees etl.health');
 
 -- ---- etl.health tells what was done to the guards and to tombstones
@@ -87,17 +87,17 @@ SELECT matches(after(d, 'audit guard'), '^error: 1 of .*' || what, 'told: ' || d
     ('ALTER TABLE etl.audit_head ENABLE TRIGGER only_forward', 'trigger only_forward on'),
     ('ALTER TABLE etl.audit_head ENABLE REPLICA TRIGGER only_forward', 'trigger only_forward on'),
     ('DROP TRIGGER append_only_row ON etl.audit', 'append_only_row'),
-    ('DROP TRIGGER append_only_row ON etl.audit; CREATE TRIGGER append_only_row BEFORE UPDATE OR DELETE ON etl.audit FOR EACH ROW WHEN (false) EXECUTE FUNCTION etl.refuse_audit_change(); ALTER TABLE etl.audit ENABLE ALWAYS TRIGGER append_only_row', 'append_only_row'),
-    ('DROP TRIGGER append_only_row ON etl.audit; CREATE TRIGGER append_only_row BEFORE UPDATE OF place OR DELETE ON etl.audit FOR EACH ROW EXECUTE FUNCTION etl.refuse_audit_change(); ALTER TABLE etl.audit ENABLE ALWAYS TRIGGER append_only_row', 'append_only_row'),
-    ('DROP TRIGGER append_only_row ON etl.audit; CREATE TRIGGER append_only_row AFTER UPDATE OR DELETE ON etl.audit FOR EACH ROW EXECUTE FUNCTION etl.refuse_audit_change(); ALTER TABLE etl.audit ENABLE ALWAYS TRIGGER append_only_row', 'append_only_row'),
-    ('DROP TRIGGER only_forward_truncate ON etl.audit_head; CREATE TRIGGER only_forward_truncate BEFORE TRUNCATE ON etl.audit_head FOR EACH STATEMENT EXECUTE FUNCTION etl.note_mended(); ALTER TABLE etl.audit_head ENABLE ALWAYS TRIGGER only_forward_truncate', 'only_forward_truncate'),
-    ('CREATE OR REPLACE FUNCTION etl.refuse_audit_change() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS ''BEGIN RETURN OLD; END''', 'function etl.refuse_audit_change'),
-    ('CREATE OR REPLACE FUNCTION etl.guard_audit_head() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS ''BEGIN RETURN NEW; END''', 'function etl.guard_audit_head'),
-    ('ALTER FUNCTION etl.guard_audit_head() RESET ALL', 'function etl.guard_audit_head'),
+    ('DROP TRIGGER append_only_row ON etl.audit; CREATE TRIGGER append_only_row BEFORE UPDATE OR DELETE ON etl.audit FOR EACH ROW WHEN (false) EXECUTE FUNCTION etl_internal.refuse_audit_change(); ALTER TABLE etl.audit ENABLE ALWAYS TRIGGER append_only_row', 'append_only_row'),
+    ('DROP TRIGGER append_only_row ON etl.audit; CREATE TRIGGER append_only_row BEFORE UPDATE OF place OR DELETE ON etl.audit FOR EACH ROW EXECUTE FUNCTION etl_internal.refuse_audit_change(); ALTER TABLE etl.audit ENABLE ALWAYS TRIGGER append_only_row', 'append_only_row'),
+    ('DROP TRIGGER append_only_row ON etl.audit; CREATE TRIGGER append_only_row AFTER UPDATE OR DELETE ON etl.audit FOR EACH ROW EXECUTE FUNCTION etl_internal.refuse_audit_change(); ALTER TABLE etl.audit ENABLE ALWAYS TRIGGER append_only_row', 'append_only_row'),
+    ('DROP TRIGGER only_forward_truncate ON etl.audit_head; CREATE TRIGGER only_forward_truncate BEFORE TRUNCATE ON etl.audit_head FOR EACH STATEMENT EXECUTE FUNCTION etl_internal.note_mended(); ALTER TABLE etl.audit_head ENABLE ALWAYS TRIGGER only_forward_truncate', 'only_forward_truncate'),
+    ('CREATE OR REPLACE FUNCTION etl_internal.refuse_audit_change() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS ''BEGIN RETURN OLD; END''', 'function etl_internal.refuse_audit_change'),
+    ('CREATE OR REPLACE FUNCTION etl_internal.guard_audit_head() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS ''BEGIN RETURN NEW; END''', 'function etl_internal.guard_audit_head'),
+    ('ALTER FUNCTION etl_internal.guard_audit_head() RESET ALL', 'function etl_internal.guard_audit_head'),
     ('CREATE RULE quiet AS ON INSERT TO etl.audit DO INSTEAD NOTHING', 'rule quiet on etl.audit'),
     ('ALTER TABLE etl.tombstone DISABLE TRIGGER stays_as_it_is', 'trigger stays_as_it_is on etl.tombstone'),
     ('ALTER TABLE etl.tombstone ENABLE TRIGGER stays_as_it_is', 'trigger stays_as_it_is on etl.tombstone'),
-    ('CREATE OR REPLACE FUNCTION etl.guard_tombstone() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS ''BEGIN RETURN NEW; END''', 'function etl.guard_tombstone'),
+    ('CREATE OR REPLACE FUNCTION etl_internal.guard_tombstone() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS ''BEGIN RETURN NEW; END''', 'function etl_internal.guard_tombstone'),
     ('CREATE RULE quiet AS ON INSERT TO etl.tombstone DO INSTEAD NOTHING', 'rule quiet on etl.tombstone')) x(d, what);
 SELECT matches(after('DELETE FROM etl.tombstone', 'tombstones'), '^error: 2 tombstones that etl.audit knows are gone, of erasure requests 1:', 'told: a tombstone that is gone');
 SELECT matches(after('UPDATE etl.tombstone SET reinstated_at = now()', 'tombstones'), '^error: 2 tombstones were lifted by no call', 'told: one that was lifted by hand');

@@ -279,8 +279,8 @@ is(ask_erasure($node, [106]), 'succeeded', 'does not stop the next erasure');
 is(health($node), 'ok', 'which removes it');
 
 # ---- sessions that append at the same time, some of which roll back
-append_to_file("$outside/append.sql", "BEGIN;\nSELECT etl.journal_erasure(2);\nCOMMIT;\n");
-append_to_file("$outside/roll_back.sql", "BEGIN;\nSELECT etl.journal_erasure(2);\nROLLBACK;\n");
+append_to_file("$outside/append.sql", "BEGIN;\nSELECT etl_internal.journal_erasure(2);\nCOMMIT;\n");
+append_to_file("$outside/roll_back.sql", "BEGIN;\nSELECT etl_internal.journal_erasure(2);\nROLLBACK;\n");
 my @before_all = slurp_lines($journal);
 $node->command_ok([ 'pgbench', '-n', '-c', 4, '-t', 100, '-f', "$outside/append.sql\@1", '-f', "$outside/roll_back.sql\@1", 'postgres' ], 'sessions append at the same time');
 is(health($node), 'ok', 'the journal is whole');
@@ -307,7 +307,7 @@ is_sql($node, q{SELECT count(*) FROM etl_audit_verify()}, '0', 'the audit trail 
 
 # ---- a certificate, verified by openssl
 $node->safe_psql('postgres', qq{COPY (SELECT etl_certificate(2) ->> 'signed') TO PROGRAM 'head -c -1 > $outside/signed' (FORMAT csv, QUOTE E'\\x01', DELIMITER E'\\x02')});
-my $signature = $node->safe_psql('postgres', q{SELECT encode(etl.sign(pg_read_file('} . "$outside/signed" . q{')), 'hex')});
+my $signature = $node->safe_psql('postgres', q{SELECT encode(etl_internal.sign(pg_read_file('} . "$outside/signed" . q{')), 'hex')});
 open my $out, '>:raw', "$outside/signature" or die;
 print $out pack 'H*', $signature;
 close $out;

@@ -204,7 +204,7 @@ SELECT DISTINCT pg_describe_object(p.classid, p.objid, 0), pg_describe_object(d.
 SQL
 is(asked('mined', $foreign), '', 'no object of the extension depends on anything of theirs');
 is(asked('mined', q{SELECT pg_describe_object(d.classid, d.objid, 0) FROM pg_depend d JOIN pg_extension e ON d.refobjid = e.oid JOIN pg_proc p ON p.oid = d.objid AND d.classid = 'pg_proc'::regclass
-	WHERE d.refclassid = 'pg_extension'::regclass AND e.extname = 'pg_etl' AND d.deptype = 'e' AND p.pronamespace NOT IN ('public'::regnamespace, 'etl'::regnamespace)}), '', 'no function of ours stands in pg_catalog');
+	WHERE d.refclassid = 'pg_extension'::regclass AND e.extname = 'pg_etl' AND d.deptype = 'e' AND p.pronamespace NOT IN ('public'::regnamespace, 'etl'::regnamespace, 'etl_internal'::regnamespace)}), '', 'no function of ours stands in pg_catalog');
 # A procedure that commits can have no search_path of its own, and the other has no name in it to look for.
 is(asked('mined', q{SELECT p.proname FROM pg_depend d JOIN pg_extension e ON d.refobjid = e.oid JOIN pg_proc p ON p.oid = d.objid AND d.classid = 'pg_proc'::regclass JOIN pg_language l ON l.oid = p.prolang
 	WHERE d.refclassid = 'pg_extension'::regclass AND e.extname = 'pg_etl' AND d.deptype = 'e' AND l.lanname <> 'c'
@@ -246,7 +246,7 @@ my @uses = (
 is(uses('mined', @uses), '', 'everything of it works for a superuser: ' . @uses . ' calls and views');
 is(sprung('mined'), '', 'and calls none of them');
 for my $call ('SELECT * FROM public.etl_schedule(NULL::text, NULL::text)', 'SELECT * FROM public.etl_unschedule(NULL::text)', q{SELECT * FROM public.etl_schedule_retention('* * * * *'::text)},
-	q{SELECT * FROM public.etl_schedule_purge('* * * * *'::text)}, 'SELECT * FROM etl.schedule_purge_steps(true)')
+	q{SELECT * FROM public.etl_schedule_purge('* * * * *'::text)}, 'SELECT * FROM etl_internal.schedule_purge_steps(true)')
 {
 	($status, $out, $err) = $node->psql('mined', $call);
 	like($err, qr/pg_cron is not installed in this database/, "the owner's cron is no pg_cron: $call");
@@ -318,7 +318,7 @@ like(sprung('mined'), qr/array_agg\(text\).*oid = regclass/s, 'they spring');
 
 # ---- objects that are there already are refused, not adopted
 $node->safe_psql('postgres', 'CREATE DATABASE squatted OWNER owner');
-for my $squatter ('CREATE SCHEMA etl', 'CREATE SCHEMA data; CREATE VIEW data.invalid_products AS SELECT 1 AS x', 'CREATE FUNCTION public.etl_drop(dataset text) RETURNS boolean LANGUAGE sql AS $$SELECT true$$')
+for my $squatter ('CREATE SCHEMA etl', 'CREATE SCHEMA etl_internal', 'CREATE SCHEMA data; CREATE VIEW data.invalid_products AS SELECT 1 AS x', 'CREATE FUNCTION public.etl_drop(dataset text) RETURNS boolean LANGUAGE sql AS $$SELECT true$$')
 {
 	$node->safe_psql('postgres', 'DROP DATABASE squatted');
 	$node->safe_psql('postgres', 'CREATE DATABASE squatted OWNER owner');

@@ -139,9 +139,9 @@ harmless('etl_export, etl_locate and etl_subject');
 is_sql($node, q{SELECT status, row_count FROM etl_erase('people', '5')}, 'completed|2', 'a superuser erases a person, table and quarantine');
 is_owners(q{SELECT v <> 'five' FROM data.people WHERE id = 5}, 't', 'with the key, which the owner has not');
 harmless('etl_erase', 'after UPDATE, before UPDATE, check, deferred UPDATE, generated, index, predicate, statement UPDATE');
-my (undef, undef, $refused) = $node->psql('postgres', q{SELECT format('["%s", "%s", "people", "5"]', repeat('0', 32), 'etl.subject_token(text,text)'::regprocedure::oid)::etl.lent},
+my (undef, undef, $refused) = $node->psql('postgres', q{SELECT format('["%s", "%s", "people", "5"]', repeat('0', 32), 'etl.subject_token(text,text)'::regprocedure::oid)::etl_internal.lent},
 	extra_params => [ '-U', 'clerk' ]);
-like($refused, qr/permission denied for type etl.lent/, 'what our statements are lent, nobody else can use');
+like($refused, qr/permission denied for type etl_internal.lent/, 'what our statements are lent, nobody else can use');
 
 my @purge = split /\n/, $node->safe_psql('postgres', 'SELECT * FROM etl_erasure_purge()');
 $node->safe_psql('postgres', $_) for grep { /people/ } @purge;

@@ -189,7 +189,7 @@ for my $operation ('INSERT', 'UPDATE')
 {
 	is_sql($node, "SELECT sqlstate, count(*), bool_and(message LIKE '% cannot be called while etl\\_run() is at work in this session') FROM trial.outcome JOIN trial.call USING (n) WHERE place = '$operation' AND refused GROUP BY 1",
 		'55000|10|t', "a run within a run is refused, and so is all that changes what runs go by ($operation)");
-	is_sql($node, "SELECT DISTINCT sqlstate FROM trial.outcome JOIN trial.call USING (n) WHERE place = '$operation' AND statement LIKE 'SELECT etl.exported\\_records%'", '55000',
+	is_sql($node, "SELECT DISTINCT sqlstate FROM trial.outcome JOIN trial.call USING (n) WHERE place = '$operation' AND statement LIKE 'SELECT etl\\_internal.exported\\_records%'", '55000',
 		"what a run hands out is only for its own statement ($operation)");
 }
 

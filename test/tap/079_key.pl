@@ -95,7 +95,7 @@ for my $sql (@uses)
 	like(says($node, $sql, options => "-c etl.key_file=$outside/none"), qr/ERROR:  55000: etl\.key_file ".*none" does not exist/, "no key: $sql");
 }
 ok(!-e "$outside/none", 'and none is made where the database has one');
-like(says($node, q{SELECT status FROM etl.key_check()}, options => "-c etl.key_file=$outside/other"), qr/^error$/m, 'etl.health tells');
+like(says($node, q{SELECT status FROM etl_internal.key_check()}, options => "-c etl.key_file=$outside/other"), qr/^error$/m, 'etl.health tells');
 is_sql($node, q{SELECT first_name FROM data.customers WHERE id = 1}, '[erased]', 'nothing of it was loaded');
 
 # ---- a rotation, as this and another database of the server see it
@@ -109,10 +109,10 @@ $node->safe_psql('second', q{SELECT etl_run('customers')});
 my $first = $node->safe_psql('second', 'SELECT erasures, treatments FROM etl.key_fingerprint');
 is($first, $node->safe_psql('postgres', 'SELECT erasures, treatments FROM etl.key_fingerprint'), 'both use one key');
 append_to_file("$outside/key.new-4711", 'of a rotation that was killed');
-is_sql($node, q{SELECT status FROM etl.key_check()}, 'warning', 'what a killed rotation left is told');
+is_sql($node, q{SELECT status FROM etl_internal.key_check()}, 'warning', 'what a killed rotation left is told');
 my $old = $node->safe_psql('postgres', 'SELECT kept_as FROM etl_rotate_key()');
 ok(!-e "$outside/key.new-4711", 'and removed by the next one');
-is_sql($node, q{SELECT status FROM etl.key_check()}, 'ok', 'which is told, too');
+is_sql($node, q{SELECT status FROM etl_internal.key_check()}, 'ok', 'which is told, too');
 my $rotated = $node->safe_psql('postgres', 'SELECT erasures, treatments FROM etl.key_fingerprint');
 isnt($rotated, $first, 'a rotation notes the new key');
 is((split /\|/, $rotated)[0], (split /\|/, $first)[0], 'whose part for erasures is the old one');

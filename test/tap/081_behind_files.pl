@@ -71,7 +71,7 @@ stage($node, "$day/hour=0/products.json.gz", qq({"sku":1,"name":"n","price":"1.5
 stage($node, "$day/hour=0/customers.json.gz", join '', map { customer($_, "First$_") } 1 .. 3);
 stage($node, "$day/hour=0/transactions.json.gz", transaction(1, 1));
 is(run_everything($node), 'succeeded 1, succeeded 1, succeeded 1, succeeded 0', 'what every copy knows') or BAIL_OUT('no world');
-$node->safe_psql('postgres', q{SELECT status FROM etl.archive_check()});
+$node->safe_psql('postgres', q{SELECT status FROM etl_internal.archive_check()});
 
 # ---- copies that will be behind
 $node->backup('base');
@@ -79,7 +79,7 @@ my $standby = PostgreSQL::Test::Cluster->new('standby');
 $standby->init_from_backup($node, 'base', has_streaming => 1);
 $standby->start;
 $node->wait_for_catchup($standby, 'replay', $node->lsn('write'));
-is_sql($standby, q{SELECT status FROM etl.archive_check()}, 'ok', 'a replica that has it all is not behind');
+is_sql($standby, q{SELECT status FROM etl_internal.archive_check()}, 'ok', 'a replica that has it all is not behind');
 $standby->stop;
 $node->command_ok([ 'pg_dump', '-Fc', '-f', "$outside/dump", 'postgres' ], 'pg_dump');
 $node->safe_psql('postgres', q{SELECT pg_create_restore_point('behind')});
@@ -97,7 +97,7 @@ is(run_counts($node, "etl_run('customers')"), 'succeeded|1|0|0|0', 'the same byt
 my $world = world($node);
 like($world, qr/5\|\[erased\]/, 'somebody is erased');
 like($world, qr{^processed/.*customers\.2\.json}m, 'a name came twice');
-is_sql($node, q{SELECT status FROM etl.archive_check()}, 'ok', 'the database itself is not behind');
+is_sql($node, q{SELECT status FROM etl_internal.archive_check()}, 'ok', 'the database itself is not behind');
 my $segment = $node->safe_psql('postgres', 'SELECT pg_walfile_name(pg_current_wal_lsn())');
 $node->safe_psql('postgres', 'SELECT pg_switch_wal()');
 $node->poll_query_until('postgres', "SELECT last_archived_wal >= '$segment' FROM pg_stat_archiver") or die 'archiving';
@@ -117,7 +117,7 @@ sub refuses
 		rmdir "$root/raw/$day";
 	}
 	like(says($n, q{SELECT * FROM etl_subject('customers', '1')}, $database), qr/WARNING:.*archived files of dataset.*were not looked into/, "$what: what is told about a person is told to lack them");
-	is($n->safe_psql($database // 'postgres', q{SELECT status FROM etl.archive_check()}), 'error', "$what: etl.health tells");
+	is($n->safe_psql($database // 'postgres', q{SELECT status FROM etl_internal.archive_check()}), 'error', "$what: etl.health tells");
 	return;
 }
 
@@ -132,7 +132,7 @@ refuses($standby, 'promoted standby');
 is($standby->safe_psql('postgres', q{SELECT dataset, status, files, loaded, quarantined FROM etl_reload('-infinity')}), "customers|succeeded|4|5|1\ntransactions|succeeded|1|1|1",
 	'etl_reload loads what is missing, and only that');
 is(world($standby), $world, 'tables, quarantine, catalog and files are what they were');
-is_sql($standby, q{SELECT status FROM etl.archive_check()}, 'ok', 'nothing is missing any more');
+is_sql($standby, q{SELECT status FROM etl_internal.archive_check()}, 'ok', 'nothing is missing any more');
 is(run_everything($standby), 'succeeded 0, succeeded 0, succeeded 0, succeeded 0', 'and runs go on');
 is($standby->safe_psql('postgres', q{SELECT count(*) FROM etl_reload('-infinity')}), '0', 'a second call has nothing to do');
 is_sql($standby, q{SELECT status FROM etl_erase('customers', '4')}, 'completed', 'an erasure');

@@ -79,7 +79,7 @@ my $customer = sub { my ($n, $email) = @_; return qq({"id": "$n", "first_name": 
 $run->(orders => qq({"order": "none", "contact": "second\@example.org"}\n));
 $run->(customers => $customer->(5000, 'first@example.org'));
 $sql->(q{SELECT etl_erase('customers', '5000')});
-my $rows = sub { $sql->(q{SELECT count(*) FROM etl.erasure e WHERE e.subject = (SELECT t.pseudonym FROM etl.tombstone t WHERE t.kind = 'subject' AND t.hash = etl.subject_hash('customers', '5000'))}) };
+my $rows = sub { $sql->(q{SELECT count(*) FROM etl.erasure e WHERE e.subject = (SELECT t.pseudonym FROM etl.tombstone t WHERE t.kind = 'subject' AND t.hash = etl_internal.subject_hash('customers', '5000'))}) };
 is($rows->(), '1', 'erased');
 $run->(customers => $customer->(5000, 'First@Example.org'));
 is($rows->(), '1', 'who comes with an email that is known tells nothing new');

@@ -86,8 +86,8 @@ rename "$root/gone", "$root/archive" or die;
 is(sql(q{SELECT string_agg(concat_ws(' ', dataset, status, loaded), ', ' ORDER BY dataset) FROM etl_run() WHERE dataset IN ('a', 'm', 'z')}), 'a succeeded 1, m succeeded 2, z succeeded 1', 'the next run loads them');
 ($rc, $out, $err) = $node->psql('postgres', "CALL etl_load('nobody')");
 like($err, qr/ERROR:\s+dataset "nobody" is not defined/, 'a dataset that does not exist is nobody\'s run');
-($rc, $out, $err) = $node->psql('postgres', 'SELECT etl.raise_batch_error()');
-like($err, qr/ERROR:\s+etl\.raise_batch_error\(\) is internal to etl_load/, 'an internal function says so');
+($rc, $out, $err) = $node->psql('postgres', 'SELECT etl_internal.raise_batch_error()');
+like($err, qr/ERROR:\s+etl_internal\.raise_batch_error\(\) is internal to etl_load/, 'an internal function says so');
 
 # a definition that was valid once and is no more: told with the dataset's name and what helps
 sql(q{SET session_replication_role = replica; UPDATE etl.dataset SET definition = '{}' WHERE name = 'm'});

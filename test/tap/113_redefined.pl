@@ -21,7 +21,7 @@ sub define
 my $accepted = q{SELECT count(*) FROM generate_series(1, 9) i WHERE NOT EXISTS (SELECT FROM etl_validate('numbers', jsonb_build_object('id', i)))};
 # A row and no more of an answer.
 sub answer_of { my ($reader, $sql) = @_; return ask($reader, $sql) =~ s/\n\z//r }
-my $kept = q{SELECT kept FROM etl.retention_periods() WHERE dataset = 'numbers'};
+my $kept = q{SELECT kept FROM etl_internal.retention_periods() WHERE dataset = 'numbers'};
 
 sql(define(5));
 my $reader = session($node);
@@ -49,13 +49,13 @@ is(answer_of($reader, $accepted), '3', 'and then with the new ones');
 my $milliseconds = sub {
 	my ($times) = @_;
 	my $before = answer_of($reader, q{SELECT extract(epoch FROM clock_timestamp()) * 1000});
-	is(answer_of($reader, "SELECT count(*) FROM generate_series(1, $times) i, LATERAL etl.target_tables('numbers' || left(i::text, 0)) t"), $times, "$times calls");
+	is(answer_of($reader, "SELECT count(*) FROM generate_series(1, $times) i, LATERAL etl_internal.target_tables('numbers' || left(i::text, 0)) t"), $times, "$times calls");
 	return answer_of($reader, q{SELECT extract(epoch FROM clock_timestamp()) * 1000}) - $before;
 };
 note sprintf '1000 readings of all definitions in one session: %.0f ms', $milliseconds->(1000);
 
 sql(q{SELECT etl_drop('numbers')});
-is(answer_of($reader, q{SELECT count(*) FROM etl.definitions() WHERE dataset = 'numbers'}), '0', 'a dataset that was dropped is gone');
+is(answer_of($reader, q{SELECT count(*) FROM etl_internal.definitions() WHERE dataset = 'numbers'}), '0', 'a dataset that was dropped is gone');
 # ---- people who were erased or are on hold are known by their keys as the key's type spells them
 sub people
 {

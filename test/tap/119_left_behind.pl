@@ -52,7 +52,7 @@ sub kept { return sql(q{SELECT count(*) FROM monitoring.pg_stat_statements WHERE
 my $explains = sql('SHOW server_version_num') >= 160000 ? 0 : 1;
 is(kept(), 6 + $explains, 'statements were kept as they were typed');
 like(kinds('jo.person@example.com'), qr/statements/, 'and etl_locate finds them');
-is(sql('SELECT count(*) FROM etl.statements_about_erased()'), '0', 'who is not erased is named by none');
+is(sql('SELECT count(*) FROM etl_internal.statements_about_erased()'), '0', 'who is not erased is named by none');
 sql(q{SELECT etl_erase('customers', '67318')});
 # an erasure that was typed as a utility statement is one itself
 sql(q{DO $$ BEGIN PERFORM public.etl_erase('customers', '67319'); END $$});
@@ -71,7 +71,7 @@ is(sql('SELECT count(*) FROM etl.erasure WHERE purged_at IS NULL'), '0', 'and ca
 is(join(' ', map { places($_) } 'jo.person@example.com', 'al.other@example.com'), ' ', 'etl_locate finds nothing');
 sql($_) for @strangers[0, 1];
 sql(q{SELECT etl_erase('customers', '1')});
-is(sql(q{SELECT count(*) FROM monitoring.pg_stat_statements WHERE query ~ '^(DO|EXPLAIN) .*(po\.person|167318)'}) . ' ' . sql('SELECT count(*) FROM etl.statements_about_erased()'), (1 + $explains) . ' 0', 'statements about others are no reason');
+is(sql(q{SELECT count(*) FROM monitoring.pg_stat_statements WHERE query ~ '^(DO|EXPLAIN) .*(po\.person|167318)'}) . ' ' . sql('SELECT count(*) FROM etl_internal.statements_about_erased()'), (1 + $explains) . ' 0', 'statements about others are no reason');
 
 # ---- statistics of inherited and partitioned tables
 sql(<<'SQL');

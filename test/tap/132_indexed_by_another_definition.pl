@@ -193,7 +193,7 @@ for my $change (sort keys %changes)
 	load('kept', person(1, 'Kurt', 'kurt@example.org'));
 	people('kept');
 	sql(q{SELECT etl_hold('kept', '1', reason => 'a case')});
-	is(sql(q{SELECT held FROM etl.remove_expired_files('kept', 'kept', 'archived', 'infinity')}), '1', 'a file that the index does not know is kept while somebody is on hold');
+	is(sql(q{SELECT held FROM etl_internal.remove_expired_files('kept', 'kept', 'archived', 'infinity')}), '1', 'a file that the index does not know is kept while somebody is on hold');
 }
 
 $node->stop;

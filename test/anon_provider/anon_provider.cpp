@@ -1,6 +1,6 @@
-// A label provider "anon" for test/sql/treatments.sql: takes the labels whose grammar PostgreSQL
-// Anonymizer documents, refuses others, and trusts functions or only schemas, as its versions 2 and
-// 1 do.
+// A label provider "anon" for test/sql/treatments.sql. It accepts labels with the grammar that the
+// documentation of PostgreSQL Anonymizer gives, and refuses others. Like version 2 it trusts
+// functions, or like version 1 only schemas.
 #include <regex>
 #include <string>
 

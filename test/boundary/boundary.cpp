@@ -1,5 +1,5 @@
-// Functions that throw and report through several layers of C++ and PostgreSQL, for
-// test/sql/boundary.sql. Built from the extension's own src/pg.
+// Functions that throw and report errors through several layers of C++ and PostgreSQL, for
+// test/sql/boundary.sql. They are built with the extension's own src/pg.
 #include "pg/spi.h"
 
 extern "C"
@@ -12,7 +12,7 @@ namespace
 
 int alive = 0;
 
-/// Stands for any C++ object whose destructor must run.
+/// Represents any C++ object whose destructor must run.
 struct Witness
 {
 	Witness() { ++alive; }
@@ -54,14 +54,14 @@ execute_below(const std::string &sql, int32_t depth)
 
 } // namespace
 
-/// Throws through C++ frames.
+/// Throws through several C++ frames.
 PG_ETL_ENTRY(boundary_throw)
 {
 	throw_below(pg::text_argument(fcinfo, 0), PG_GETARG_INT32(1));
 	return static_cast<Datum>(0);
 }
 
-/// Runs SQL below C++ frames; what it reports passes through them.
+/// Runs SQL below several C++ frames. Errors of the SQL pass through these frames.
 PG_ETL_ENTRY(boundary_execute)
 {
 	const std::string sql = pg::text_argument(fcinfo, 0);
@@ -70,7 +70,7 @@ PG_ETL_ENTRY(boundary_execute)
 	return static_cast<Datum>(0);
 }
 
-/// C++ calls SQL calls C++ … and the innermost throws.
+/// C++ calls SQL, which calls C++, and so on. The innermost call throws.
 PG_ETL_ENTRY(boundary_layers)
 {
 	const int32_t layers = PG_GETARG_INT32(0);
@@ -82,7 +82,8 @@ PG_ETL_ENTRY(boundary_layers)
 	return static_cast<Datum>(0);
 }
 
-/// What SQL reports, caught in a subtransaction: SQLSTATE|message|detail|hint|constraint.
+/// Catches the error of the SQL in a subtransaction and returns
+/// SQLSTATE|message|detail|hint|constraint.
 PG_ETL_ENTRY(boundary_catch)
 {
 	const std::string sql = pg::text_argument(fcinfo, 0);
@@ -92,12 +93,12 @@ PG_ETL_ENTRY(boundary_catch)
 		if (const auto error = pg::subtransaction([&] { execute_below(sql, 3); }))
 			caught = error->sqlstate() + "|" + error->what() + "|" + error->detail() + "|" +
 					 error->hint() + "|" + error->constraint();
-		pg::execute("SELECT 1"); // the transaction goes on
+		pg::execute("SELECT 1"); // the transaction continues
 	}
 	return pg::text_datum(caught);
 }
 
-/// C++ objects that are still alive.
+/// The number of C++ objects that still exist.
 PG_ETL_ENTRY(boundary_alive)
 {
 	return Int32GetDatum(alive);

@@ -1,4 +1,4 @@
-// Hand-made compressors for tests: greedy, slow, and independent of the code under test.
+// Compressors for tests: simple, slow and independent of the code under test.
 #pragma once
 
 #include <string>
@@ -9,7 +9,7 @@
 namespace test
 {
 
-/// The longest earlier occurrence of what follows at.
+/// The length of the longest earlier occurrence of the bytes at `at`.
 inline size_t
 longest_match(const std::string &raw, size_t at, size_t window, size_t max_length, size_t &back)
 {
@@ -101,7 +101,7 @@ lz4(const std::string &raw)
 	return out;
 }
 
-/// A compressed datum as it stands in a row: varatt_4b with va_tcinfo.
+/// A compressed datum as it is in a row: varatt_4b with va_tcinfo.
 inline std::string
 inline_datum(const std::string &raw, unsigned method)
 {
@@ -114,14 +114,14 @@ inline_datum(const std::string &raw, unsigned method)
 	return datum + stored;
 }
 
-/// What toast_save_datum stores of such a value.
+/// The bytes that toast_save_datum stores for such a value.
 inline std::string
 toasted(const std::string &raw, unsigned method)
 {
 	return inline_datum(raw, method).substr(4);
 }
 
-/// Text of that length in which the needle is never seen whole once it is compressed.
+/// A text of this length in which the needle does not occur as a whole after compression.
 inline std::string
 hidden(const std::string &needle, size_t length)
 {

@@ -8,7 +8,7 @@
 
 #include <isa-l/igzip_lib.h>
 
-/// One member of RFC 1952, made in one go by another function of ISA-L than the product's.
+/// One gzip member (RFC 1952), made with a function of ISA-L that the product does not use.
 inline std::string
 gzip_bytes(std::string_view bytes)
 {

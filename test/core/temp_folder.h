@@ -1,4 +1,4 @@
-// A folder of a test's own, and files in it.
+// A temporary directory for a test, and files in it.
 #pragma once
 
 #include <filesystem>

@@ -1,5 +1,5 @@
-// Any text as a definition, and, where one is read, any text as its record: staging must hold every
-// promise it makes to what comes after it.
+// Reads any text as a definition, and if that succeeds, any text as its record. Checks the
+// guarantees that staging gives to the steps after it.
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -20,7 +20,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (definition.dataset.empty() ||
 			definition.dataset.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") !=
 				std::string::npos)
-			abort(); // it becomes a folder's name
+			abort(); // the name becomes a directory name
 		KeyTypes key_types;
 		if (definition.key_column() != nullptr)
 			key_types[definition.dataset] = definition.key_column()->type;
@@ -34,7 +34,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		for (size_t t = 0; t < piece.rows.size(); ++t)
 			for (const StagedRow &row : piece.rows[t])
 			{
-				// COPY BINARY reads it without asking: column count, then lengths that fit
+				// COPY BINARY reads this without checks: the column count, then lengths that fit
 				const std::string_view bytes(row.bytes, row.size);
 				size_t at = 2;
 				for (size_t c = 0; c < definition.tables[t].columns.size(); ++c)

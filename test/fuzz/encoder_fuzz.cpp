@@ -1,5 +1,5 @@
-// A type and a value. What is encoded must decode to a text that encodes to the same bytes; what is
-// refused must say why.
+// Encodes any value as any type. The result must decode to a text that encodes to the same bytes. A
+// refused value must have an error.
 #include <cstdint>
 #include <cstdlib>
 #include <string>
@@ -20,7 +20,7 @@ constexpr const char *types[] = {
 	"date",     "timestamp",        "timestamp(2)", "timestamptz", "uuid",          "json",
 	"jsonb"};
 
-/// Bytes that every value of the type has; 0 when they differ.
+/// The number of bytes of every value of the type; 0 if it varies.
 size_t
 width(TypeId id)
 {
@@ -69,7 +69,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	std::string text(reinterpret_cast<const char *>(data) + 1, size - 1);
 	if (!document.parse(text, parse_error))
 	{
-		// most bytes are no JSON: then they are a string's
+		// most inputs are not JSON and are used as the contents of a string
 		std::string quoted;
 		append_json_string(quoted, text);
 		text = quoted;
@@ -100,8 +100,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	std::string again;
 	if (!encode(type, second.root(), again, error) || canonical_text(type, again) != canonical)
 		abort();
-	// 1.50 and 1.5 are one key, but numeric without a scale keeps how many digits it was written
-	// with
+	// 1.50 and 1.5 are the same key, but numeric without a scale keeps the number of digits
 	if (again != encoded && name != "numeric")
 		abort();
 	return 0;

@@ -1,4 +1,4 @@
-// Any bytes as a gzipped file, read in steps of two sizes: both must end in the same way, within
+// Reads any bytes as a gzip file, in steps of two sizes. Both must end in the same way and within
 // the limit.
 #include <cstdint>
 #include <cstdio>
@@ -19,7 +19,7 @@ namespace
 
 constexpr uint64_t max_size = 1 << 20;
 
-/// A file of this process's own, overwritten by each input.
+/// A file of this process, which each input overwrites.
 class File
 {
   public:
@@ -60,7 +60,7 @@ read_all(const std::string &path, size_t step)
 		FileReader reader(path, Content::gzip, max_size);
 		while (true)
 		{
-			// of its exact size: writing beyond its end is seen
+			// of the exact size, so that writing beyond its end is detected
 			std::vector<char> buffer(step);
 			const size_t got = reader.read(buffer.data(), buffer.size());
 			if (got == 0)

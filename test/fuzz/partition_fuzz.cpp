@@ -1,4 +1,5 @@
-// Any path: what is accepted must be a day of the calendar, and stand in the path as it was read.
+// Reads any text as a path. An accepted path must have a valid day, which is in the path as it was
+// read.
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>

@@ -1,5 +1,5 @@
-// Any bytes as a record. What is read must be what another reader of JSON reads, and must be JSON
-// again with the same meaning when it is written.
+// Reads any bytes as a record. The result must be the same as with another JSON parser, and must be
+// JSON with the same meaning when it is written again.
 #include <cstdint>
 #include <cstdlib>
 #include <string>
@@ -13,7 +13,8 @@ using namespace etl;
 namespace
 {
 
-/// Every node lies within the text and its container; strings are what nlohmann makes of them.
+/// Checks that every node is inside the text and its container, and that strings are as nlohmann
+/// reads them.
 void
 compare(Value value, const nlohmann::json &other, std::string_view text)
 {
@@ -75,7 +76,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			abort();
 		return 0;
 	}
-	// a number that no double holds is fine for us and an exception for nlohmann
+	// a number that no double can hold is allowed here and an exception in nlohmann
 	nlohmann::json other;
 	try
 	{

@@ -1,5 +1,5 @@
-// Any bytes, in one chunk and in chunks of chance: the records must be the same, on one line, and
-// within their size.
+// Splits any bytes in one chunk and in random chunks. The records must be the same, on one line,
+// and within the size limit.
 #include <cstdint>
 #include <cstdlib>
 #include <string>
@@ -38,7 +38,7 @@ split(std::string_view text, bool whole_json, size_t max_record_size, uint32_t s
 				seed = seed * 1664525 + 1013904223;
 				size = 1 + (seed >> 16) % ((seed >> 8) % 4 == 0 ? 64 : 3);
 			}
-			// on the heap: reading beyond its end is seen, and so is keeping it
+			// on the heap, so that reading beyond the end or after the call is detected
 			const std::vector<char> chunk(text.begin(), text.begin() + std::min(size, text.size()));
 			splitter.feed({chunk.data(), chunk.size()});
 			text.remove_prefix(chunk.size());

@@ -1,5 +1,5 @@
-// One byte of options, a schema, a NUL, an instance. Neither may crash the compiler or the
-// validator, and asking must agree with explaining.
+// The input is one byte of options, a schema, a NUL and an instance. The compiler and the validator
+// must not crash, and is_valid() must agree with validate().
 #include <cstdint>
 #include <cstdlib>
 #include <string_view>

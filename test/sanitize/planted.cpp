@@ -1,4 +1,4 @@
-// Two errors on purpose, for scripts/sanitize-server: what does not find these finds nothing.
+// Two deliberate errors for scripts/sanitize-server: a run that does not find them is not reliable.
 extern "C"
 {
 #include "postgres.h"
@@ -15,12 +15,12 @@ extern "C"
 namespace etl::planted
 {
 
-/// Behind a volatile pointer, or the compiler would see that nobody needs it.
+/// A volatile pointer, so that the compiler cannot remove the allocation.
 char *volatile block;
 
 } // namespace etl::planted
 
-/// Loses a thousand bytes.
+/// Leaks a thousand bytes.
 Datum
 planted_leak(PG_FUNCTION_ARGS)
 {
@@ -30,7 +30,7 @@ planted_leak(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/// Reads a byte behind ten.
+/// Reads one byte after the end of ten.
 Datum
 planted_read(PG_FUNCTION_ARGS)
 {

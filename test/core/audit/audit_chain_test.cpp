@@ -28,7 +28,7 @@ chain(int64_t rows)
 	return result;
 }
 
-/// How many rows have a problem.
+/// The number of rows that have a problem.
 int
 problems(const std::vector<AuditRow> &rows)
 {
@@ -69,7 +69,7 @@ TEST(AuditChain, NullIsNotEmpty)
 	b = a;
 	b.erasure_id = 0;
 	EXPECT_NE(audit_hash(a), audit_hash(b));
-	// no two ways to cut the same bytes
+	// the same bytes split into other fields have another hash
 	a.actor = "ab";
 	b = a;
 	b.actor = "a";

@@ -37,7 +37,7 @@ journal(int lines, std::vector<size_t> *starts = nullptr)
 	return text;
 }
 
-/// A file that is gone when it is closed.
+/// A temporary file that is removed when it is closed.
 struct File
 {
 	int fd;
@@ -151,7 +151,7 @@ TEST(JournalFile, EveryChangedByteIsFound)
 		std::string changed = text;
 		changed[i] = changed[i] == '7' ? '8' : '7';
 		const Read result = read_all(changed);
-		// a changed last newline leaves an incomplete line
+		// if the last newline is changed, the line is incomplete
 		EXPECT_TRUE(!result.problem.empty() || result.torn) << "byte " << i;
 	}
 }

@@ -13,7 +13,7 @@ TEST(Calendar, KnowsWhichDaysThereAre)
 	EXPECT_FALSE(is_date(2020, 13, 1));
 	EXPECT_FALSE(is_date(2020, 0, 1));
 	EXPECT_FALSE(is_date(2020, 1, 0));
-	EXPECT_FALSE(is_date(2020, 1, 257)); // 1 where only a byte is looked at
+	EXPECT_FALSE(is_date(2020, 1, 257)); // 257 is 1 in a single byte
 	EXPECT_FALSE(is_date(2020, 4, 31));
 	EXPECT_TRUE(is_date(1, 1, 1));
 	EXPECT_TRUE(is_date(9999, 12, 31));
@@ -37,7 +37,7 @@ TEST(Calendar, GoesBackAndForth)
 	}
 }
 
-/// The first and last dates that PostgreSQL's type holds (its documentation, table 8.9).
+/// The first and the last date of PostgreSQL's type (its documentation, table 8.9).
 TEST(Calendar, ReachesAsFarAsTheServers)
 {
 	const CalendarDate first = date_from_days(-2451545), last = date_from_days(2145031948);

@@ -18,9 +18,10 @@ TEST(Casefold, FoldsFully)
 	EXPECT_EQ(fold_case("a\xff\xc3Z"), "a\xff\xc3z") << "bytes that are no UTF-8 stay";
 }
 
-/// Hashes of folded emails are stored: they must be the same with every version of ICU. The digest
-/// is that of the folding of each character, a line each, by the table of Unicode 14 that versions
-/// before had; what was assigned later counts as unfolded.
+/// Hashes of folded emails are stored, so they must be the same with every version of ICU. The
+/// digest is that of the folding of each character, with a line for each, according to the table of
+/// Unicode 14 that earlier versions contained. Characters that were assigned later count as
+/// unfolded.
 TEST(Casefold, KeepsWhatIsStored)
 {
 	std::string all;

@@ -20,7 +20,7 @@ TEST(Hash, Hex)
 	EXPECT_EQ(to_hex(std::string_view("\x00\x7f\x80\xff\x0a", 5)), "007f80ff0a");
 }
 
-// FIPS 180-4's examples.
+// The examples of FIPS 180-4.
 TEST(Hash, Sha256)
 {
 	EXPECT_EQ(hex(sha256("abc")),
@@ -53,14 +53,14 @@ TEST(Hash, HmacSha256)
 		"9b09ffa71b942fcb27635fbcd5b0e944bfdc63644f0713938a7f51535c3a35e2");
 	EXPECT_EQ(hex(hmac_sha256("", "")),
 			  "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad");
-	// an empty key is a key, not "the one of the call before"
+	// an empty key is a key and does not mean the key of the previous call
 	hmac_sha256("another", "");
 	EXPECT_EQ(hex(hmac_sha256({}, {})),
 			  "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad");
 }
 
-// Appendix A of the paper (15 bytes) and others of the authors' vectors: key 00 01 … 0f, input
-// 00 01 … of each length.
+// The vector of the paper's appendix A (15 bytes) and other vectors of the authors: key 00 01 … 0f,
+// input 00 01 … of each length.
 TEST(Hash, SipHash24)
 {
 	std::array<uint8_t, 16> key;
@@ -77,7 +77,7 @@ TEST(Hash, SipHash24)
 	EXPECT_EQ(of(7), UINT64_C(0xab0200f58b01d137));
 	EXPECT_EQ(of(8), UINT64_C(0x93f5f5799a932462));
 	EXPECT_EQ(of(63), UINT64_C(0x958a324ceb064572));
-	// at an odd address, too
+	// also at an odd address
 	const std::string shifted = "x" + bytes;
 	EXPECT_EQ(siphash(key, std::string_view(shifted).substr(1)), of(63));
 }

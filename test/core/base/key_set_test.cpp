@@ -12,7 +12,7 @@ namespace etl
 namespace
 {
 
-/// A spill file in memory that counts what is done with it.
+/// Counts the spill files in memory and what is done with them.
 struct Spilled
 {
 	int files = 0, open = 0;
@@ -129,7 +129,7 @@ TEST(KeySet, HoldsAKeyThatIsAddedAgainAfterItWasWrittenOnce)
 			keys.add(std::to_string(i));
 	for (int i = 0; i < 2000; ++i)
 		ASSERT_EQ(keys.contains(std::to_string(i)), i < 1000) << i;
-	// 1,000 hashes are two blocks, however often they came
+	// 1,000 hashes are two blocks, although each was added several times
 	EXPECT_LE(keys.memory(), 4096u + 4 * 16 + (8u << 20));
 }
 

@@ -16,7 +16,7 @@ namespace
 
 constexpr size_t mb = 1 << 20;
 
-/// What the process has resident, in bytes.
+/// The resident memory of the process in bytes.
 size_t
 resident()
 {
@@ -25,8 +25,8 @@ resident()
 	return pages * static_cast<size_t>(sysconf(_SC_PAGESIZE));
 }
 
-/// Takes so many bytes from malloc in small blocks, writes into them and frees them, all but the
-/// last one, so that the heap keeps its size.
+/// Allocates `bytes` bytes in small blocks, writes to them and frees all but the last block, so
+/// that the heap keeps its size.
 std::unique_ptr<char[]>
 take_and_free(size_t bytes)
 {

@@ -9,7 +9,7 @@ using namespace etl;
 namespace
 {
 
-/// A file in memory; counts those that there are.
+/// A file in memory. Counts the files that exist.
 class Memory : public SpillFile
 {
   public:

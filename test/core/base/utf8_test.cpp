@@ -7,7 +7,7 @@ using namespace etl;
 namespace
 {
 
-/// The characters taken, then what was left.
+/// The characters that were taken, and the rest of the text.
 std::pair<std::u32string, std::string>
 take_all(std::string_view text)
 {

@@ -1,4 +1,4 @@
-// Definitions: what is read, and that every mistake is an error that names its place.
+// Reading of definitions. Every mistake must be an error with its pointer.
 #include "core/definition/definition.h"
 
 #include <fstream>
@@ -24,7 +24,7 @@ file(const std::string &path)
 	return text.str();
 }
 
-/// A small definition that uses everything.
+/// A small definition that uses all features.
 json
 sales()
 {
@@ -60,7 +60,8 @@ sales()
 })json");
 }
 
-/// "place: message" of the error that a change brings about, "read" without one.
+/// Applies a change to the definition and returns "pointer: message" of the error, or "read" if
+/// there is none.
 std::string
 error_after(const std::function<void(json &)> &change)
 {

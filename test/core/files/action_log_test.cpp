@@ -11,7 +11,7 @@ namespace etl
 namespace
 {
 
-/// A file in memory that may be full.
+/// A file in memory, which may be full.
 class MemoryFile : public SpillFile
 {
   public:
@@ -81,7 +81,7 @@ expect_action(const FileAction &got, int64_t n)
 
 TEST_F(ActionLogTest, GivesBackWhatWasAddedWhereverItLies)
 {
-	// all of it in memory; parts in the file; every action a write of its own
+	// all actions in memory; some of them in the file; a write for each action
 	for (const size_t memory : {size_t{1} << 30, size_t{100000}, size_t{1}})
 	{
 		files_ = 0;

@@ -1,4 +1,5 @@
-// Links below a folder are not followed, whatever is done; links on the way to it are.
+// Links below the configured directory must not be followed. Links in its own path must be
+// followed.
 #include "core/files/beneath.h"
 
 #include <cerrno>
@@ -19,7 +20,7 @@ namespace fs = std::filesystem;
 namespace
 {
 
-/// With openat2(2), and as on a system without; with folders opened anew and kept open.
+/// The parameters: with or without openat2(2), and with directories opened each time or kept open.
 struct Folders : testing::TestWithParam<std::tuple<bool, bool>>
 {
 	void SetUp() override
@@ -63,7 +64,7 @@ TEST_P(Folders, SaysWhichNamesMayChange)
 	EXPECT_EQ(beneath::may_change(folder.file("none/date=2020-01-01/hour=1/f")), -1);
 	EXPECT_EQ(errno, ENOENT) << "the configured directory is not made";
 	if (geteuid() == 0)
-		return; // who may write every directory
+		return; // root may write to every directory
 	fs::permissions(raw("date=2020-01-01/hour=1"), fs::perms::owner_read | fs::perms::owner_exec);
 	EXPECT_EQ(beneath::may_change(inside), -1);
 	EXPECT_EQ(errno, EACCES);

@@ -1,4 +1,5 @@
-// What a file is by its first bytes: other formats are named, text stays text however damaged.
+// Recognition of files by their first bytes. Other formats are named. Text stays text even if it is
+// damaged.
 #include <gtest/gtest.h>
 
 #include <random>

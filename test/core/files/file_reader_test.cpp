@@ -122,8 +122,9 @@ TEST_F(FileReaderTest, ReadsEveryMember)
 	EXPECT_EQ(gunzip(many, UINT64_MAX, 1).bytes, expected);
 }
 
-/// Members of stored noise, sized by an extra field so that the second's header, data and the
-/// first's trailer lie in every way across the reader's input buffers.
+/// Members with stored noise. An extra field shifts the second member so that its header and data
+/// and the first member's trailer are split between the reader's input buffers in every possible
+/// way.
 TEST_F(FileReaderTest, MembersMayBeginAnywhereInTheBuffer)
 {
 	const std::string second = json_lines(3);
@@ -140,7 +141,7 @@ TEST_F(FileReaderTest, MembersMayBeginAnywhereInTheBuffer)
 		const Outcome r = gunzip(first + gzip_bytes(second));
 		ASSERT_EQ(r.message, "") << shift;
 		ASSERT_TRUE(r.bytes == noise(200000) + second) << shift;
-		// and the end of the file is told from the end of the buffer
+		// the end of the file is distinguished from the end of the buffer
 		ASSERT_EQ(gunzip(first).message, "") << shift;
 		ASSERT_EQ(gunzip(first.substr(0, first.size() - 1)).message,
 				  "gzip stream ends early at byte " + std::to_string(first.size() - 1));
@@ -194,7 +195,7 @@ TEST_F(FileReaderTest, NoticesEveryTruncation)
 			ASSERT_EQ(r.sqlstate, "22P04");
 			ASSERT_TRUE(text.starts_with(r.bytes));
 		}
-		// the same in the second member
+		// the same for the second member
 		const std::string two = whole + whole;
 		for (size_t size = whole.size() + 1; size < two.size(); ++size)
 			ASSERT_EQ(gunzip(two.substr(0, size)).message,
@@ -214,15 +215,15 @@ TEST_F(FileReaderTest, NoticesEveryFlippedBit)
 			std::string bytes = whole;
 			bytes[byte] = static_cast<char>(bytes[byte] ^ (1 << bit));
 			const Outcome r = gunzip(bytes, 1 << 20);
-			// A flip may point a match to another copy of the same text, or be in bits that only
-			// fill up a byte; what it may not do is change a byte unnoticed.
+			// A flip may make a match refer to another copy of the same text, or be in unused bits
+			// at the end of a byte. It must not change a byte of the text without an error.
 			if (r.message.empty())
 			{
 				ASSERT_TRUE(r.bytes == text) << "byte " << byte << " bit " << bit;
 				++harmless;
 			}
 			ASSERT_EQ(r.message.find("someone"), std::string::npos);
-			// time, extra flags and system are no data; a text hint changes nothing
+			// time, extra flags and system are not data, and a text hint changes nothing
 			const bool unused = (byte >= 4 && byte < 10) || (byte == 3 && bit == 0);
 			if (byte < 10 || byte >= whole.size() - 8)
 			{
@@ -277,7 +278,7 @@ TEST_F(FileReaderTest, StopsAtTheLimit)
 	EXPECT_EQ(gunzip(gzip_bytes(""), 0).message, "");
 }
 
-/// A member of zeros, again and again: about 1000:1.
+/// Repeats a member that contains zeros, compressed about 1000:1.
 TEST_F(FileReaderTest, BombCostsBoundedMemory)
 {
 	const std::string member = gzip_bytes(std::string(16 << 20, '\0'));
@@ -318,7 +319,7 @@ TEST_F(FileReaderTest, TellsWhyItCannotOpen)
 	EXPECT_EQ(read_all(folder.file("link"), false).message,
 			  "not a regular file, but a symbolic link");
 	EXPECT_EQ(read_all(folder.file("link"), false).sqlstate, "42809");
-	// would hang here if opening it waited for a writer
+	// this would block if opening waited for a writer
 	ASSERT_EQ(mkfifo(folder.file("fifo").c_str(), 0600), 0);
 	EXPECT_EQ(read_all(folder.file("fifo"), true).message, "not a regular file");
 }
@@ -337,11 +338,12 @@ TEST_F(FileReaderTest, NoticesThatTheFileChanges)
 	const std::string text = json_lines(100);
 	using Change = void (*)(const TempFolder &);
 	const Change changes[] = {
-		// appended to
+		// more bytes are appended
 		[](const TempFolder &f) { f.write("f", f.read(f.file("f")) + "more"); },
-		// cut
+		// truncated
 		[](const TempFolder &f) { ASSERT_EQ(truncate(f.file("f").c_str(), 10), 0); },
-		// rewritten in place with as many bytes; an old time, so that no clock is too coarse
+		// rewritten in place with the same size, and with an old time, so that the resolution of
+		// the clock does not matter
 		[](const TempFolder &f)
 		{
 			const struct timespec times[2] = {{1, 0}, {1, 0}};

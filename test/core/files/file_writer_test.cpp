@@ -108,7 +108,7 @@ TEST_P(FileWriterTest, LeavesNothingUnlessClosed)
 		FileWriter writer(path, gzip_if(GetParam()));
 		writer.write("x");
 		writer.close();
-		writer.close(); // again is nothing
+		writer.close(); // a second call does nothing
 		EXPECT_THROW(writer.write("y"), std::logic_error);
 	}
 	EXPECT_EQ(read_all(path, GetParam()), "x");
@@ -119,7 +119,7 @@ TEST_P(FileWriterTest, NeverTouchesWhatIsThere)
 	folder.write("out", "kept");
 	EXPECT_EQ(sqlstate_of([&] { FileWriter(path, gzip_if(GetParam())); }), "58P02");
 	EXPECT_EQ(folder.read(path), "kept");
-	// not through a link, either
+	// nor through a link
 	ASSERT_EQ(symlink(folder.file("elsewhere").c_str(), folder.file("link").c_str()), 0);
 	EXPECT_EQ(sqlstate_of([&] { FileWriter(folder.file("link"), gzip_if(GetParam())); }), "58P02");
 	EXPECT_NE(access(folder.file("elsewhere").c_str(), F_OK), 0);
@@ -142,7 +142,7 @@ TEST_P(FileWriterTest, TellsWhyItCannotCreate)
 			  "42501");
 }
 
-/// A limit of the process stands in for a full disk: write() fails half-way in the same manner.
+/// A limit of the process simulates a full disk, because write() fails in the same way.
 TEST_P(FileWriterTest, FailsWhenTheFileCannotGrow)
 {
 	struct rlimit before;

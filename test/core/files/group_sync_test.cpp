@@ -39,7 +39,7 @@ wait(GroupSync &sync)
 
 } // namespace
 
-// More than may wait at a time, from several threads.
+// Adds more files than may wait at the same time, from several threads.
 TEST(GroupSync, SyncsAndClosesAll)
 {
 	const TempFolder folder;
@@ -64,13 +64,13 @@ TEST(GroupSync, SyncsAndClosesAll)
 	wait(sync);
 	EXPECT_EQ(failures, 0);
 	EXPECT_TRUE(sync.stop());
-	// a leak of one in 1,000 would show: the lowest free descriptor is a low one again
+	// if only one descriptor in 1,000 were leaked, the lowest free one would not be low
 	const int fd = new_file(folder, 5000);
 	EXPECT_LT(fd, 100);
 	close(fd);
 }
 
-// A pipe can't be synced: EINVAL. The others are not concerned.
+// A pipe cannot be synced (EINVAL). The other files must not be affected.
 TEST(GroupSync, TellsWhichFails)
 {
 	const TempFolder folder;
@@ -96,7 +96,7 @@ TEST(GroupSync, TellsWhichFails)
 	close(ends[0]);
 }
 
-// A group that is not full waits for the others, or for flush().
+// A group that is not full waits for more files or for flush().
 TEST(GroupSync, StopGivesUpWhatWaits)
 {
 	const TempFolder folder;

@@ -1,4 +1,4 @@
-// Whether a path lies in a directory, in every spelling.
+// Whether a path is inside a directory, however it is written.
 #include <filesystem>
 #include <fstream>
 
@@ -43,7 +43,7 @@ TEST(Inside, NamesDoNotCount)
 	EXPECT_FALSE(is_inside(data, root + "/none"));
 }
 
-/// 0: as expected; 1: not; 2: no mounts to be had.
+/// Returns 0 if the result is as expected, 1 if not, and 2 if mounting is not possible.
 int
 look_at_bind_mounts(const std::string &root)
 {

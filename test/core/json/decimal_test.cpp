@@ -232,7 +232,7 @@ TEST(Decimal, AgreesWithMachineArithmetic)
 	{
 		const __int128 a = draw() / 4, b = draw() / 4;
 		const __int128 c = static_cast<int64_t>(random()) >> (random() % 64);
-		// Both scaled by 10^-k, so that the exponents matter.
+		// Both are scaled by 10^-k, so that the exponents matter.
 		const std::string k = "e-" + std::to_string(random() % 25);
 		const Decimal da = dec(text(a) + k), db = dec(text(b) + k);
 		EXPECT_EQ(da.compare(db), (a > b) - (a < b));
@@ -251,7 +251,7 @@ TEST(Decimal, AgreesWithMachineArithmetic)
 	}
 }
 
-/// (a + b) (a - b) = a^2 - b^2 for numbers longer than the machine's.
+/// (a + b) (a - b) = a^2 - b^2, for numbers longer than a machine integer.
 TEST(Decimal, LongNumbersObeyAlgebra)
 {
 	std::mt19937_64 random(7);

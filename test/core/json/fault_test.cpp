@@ -8,7 +8,8 @@ using namespace etl;
 namespace
 {
 
-/// What a record is told; the same of the reader alone and with the parser before it.
+/// The pointer of the fault. It must be the same from the reader alone and with the parser before
+/// it.
 std::string
 pointer_of(std::string_view text)
 {
@@ -23,7 +24,7 @@ pointer_of(std::string_view text)
 	return fault.pointer;
 }
 
-/// A piece of a text, and the pointer of the text when it ends before any byte of the piece.
+/// A part of a text, and the pointer of the fault if the text ends before any byte of this part.
 struct Cut
 {
 	const char *piece;
@@ -93,7 +94,7 @@ TEST(JsonFault, LeadsToWhatIsWrong)
 	EXPECT_EQ(pointer_of(R"({"a": 1} x)"), "");
 	EXPECT_EQ(pointer_of(R"("abc)"), "");
 	EXPECT_EQ(pointer_of(""), "");
-	// the order of faults is that of the text, whichever the parser meets first
+	// faults are found in the order of the text, even if the parser finds another one first
 	EXPECT_EQ(pointer_of(R"([{"a": 1, "a": 2}, "abc)"), "/1");
 	EXPECT_EQ(pointer_of(R"({"a": tru, "b": "abc)"), "/a");
 }
@@ -126,7 +127,7 @@ TEST(JsonFault, DepthDoesNotMatter)
 	for (int i = 0; i < 999; ++i)
 		thousand += "/0";
 	EXPECT_EQ(find_json_fault(std::string(999, '[') + "[1 2").pointer, thousand);
-	// steps are right again on the way back from where no pointer leads
+	// after a value that is too deep for a pointer, the steps are right again
 	EXPECT_EQ(pointer_of("[1, {\"a\": " + std::string(1500, '[') + std::string(1500, ']') + ", x"),
 			  "/1");
 }

@@ -1,5 +1,6 @@
-// The thread that writes processed files: complete and synced files, in the order in which they
-// were started; a file that can't be written blocks nobody; it ends while busy.
+// The thread that writes processed files: files are complete, synced and in the order in which they
+// were started. A file that cannot be written does not block the others. The writer can be
+// destroyed while it is busy.
 #include "core/files/file_error.h"
 #include "core/files/file_reader.h"
 #include "core/output/export_writer.h"
@@ -35,7 +36,7 @@ append_number(std::string &out, uint64_t value, int bytes)
 		out += static_cast<char>(value >> (8 * i));
 }
 
-/// What COPY BINARY of one bytea column sends.
+/// The output of COPY BINARY of one bytea column.
 std::string
 copy_of(const std::vector<std::string> &lines)
 {
@@ -74,7 +75,7 @@ TEST(ExportWriterTest, FramingIsTakenOff)
 	const TempFolder folder;
 	ExportWriter writer;
 	const std::vector<std::string> lines{"{\"a\": 1}", "", std::string(3 << 20, 'x'), "\n\xff"};
-	// several COPYs in one file, byte by byte at first
+	// several COPY outputs in one file, at first byte by byte
 	const int fd = writer.start(folder.file("a"), false, Framing::copy_binary);
 	for (const char c : copy_of({"one", "two"}))
 		write_all(fd, {&c, 1});
@@ -149,7 +150,7 @@ TEST(ExportWriterTest, EndsWhileBusy)
 		ExportWriter writer;
 		const int fd = writer.start(folder.file("f" + std::to_string(i)), i % 2, Framing::plain);
 		write_all(fd, std::string(static_cast<size_t>(i) * 50000, 'x'));
-		close(fd); // the one who writes closes before the thread is joined
+		close(fd); // the writing end is closed before the thread is joined
 	}
 }
 

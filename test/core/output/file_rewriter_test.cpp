@@ -13,7 +13,7 @@ using namespace etl;
 namespace
 {
 
-/// Records that contain "gone" are somebody's.
+/// Treats records that contain "gone" as those of a person.
 FileRewriter::Transform
 erase_gone(size_t, TypeInput *)
 {
@@ -52,7 +52,7 @@ hash_of(const std::array<uint8_t, 32> &hash)
 
 } // namespace
 
-// More files than are synced at a time.
+// More files than are synced at the same time.
 TEST(FileRewriter, ManyFiles)
 {
 	const TempFolder folder;
@@ -135,7 +135,7 @@ TEST(FileRewriter, ProbeWritesOnlyWhatChanges)
 	EXPECT_EQ(outcomes[1].found.at(7), 1);
 }
 
-// One that fails does not keep the others from being written.
+// A file that fails does not prevent the others from being written.
 TEST(FileRewriter, ErrorsAreOfOneFile)
 {
 	const TempFolder folder;
@@ -195,7 +195,7 @@ TEST(FileRewriter, ThreadsAskTheCaller)
 		EXPECT_EQ(outcome.error, "");
 		EXPECT_EQ(outcome.found.at(1), 2);
 	}
-	// nobody answers when it is stopped
+	// after stop() there is no answer
 	RewriteTask waits;
 	waits.source = folder.write("g", "yes\n");
 	FileRewriter stopped({waits}, ask, 1, &server);

@@ -20,7 +20,7 @@ using namespace etl;
 namespace
 {
 
-/// What COPY (FORMAT binary) of one bytea column writes.
+/// The output of COPY (FORMAT binary) of one bytea column.
 std::string
 copy_output(const std::vector<std::string> &rows)
 {
@@ -63,7 +63,7 @@ contents(const std::string &path, bool gzip)
 	return all;
 }
 
-/// Something that does not compress to nothing.
+/// Text that cannot be compressed to almost nothing.
 std::string
 lines(size_t size, unsigned seed)
 {
@@ -125,7 +125,7 @@ TEST_F(ProcessedWriterTest, AFileMayGoOnInTheNextCopyAndEndWithoutAChunk)
 
 TEST_F(ProcessedWriterTest, MakesOneGzipMember)
 {
-	// readers exist that stop after the first one
+	// some readers stop after the first member
 	ProcessedWriter writer(1);
 	const uint32_t file = writer.add_file(path("a"), true);
 	writer.expect({{file, false}, {file, true}});
@@ -169,7 +169,7 @@ TEST_F(ProcessedWriterTest, SealedTextsAreWrittenAsTheyAreOrWithoutSomeLines)
 	writer.end_file(mixed);
 	wait(writer);
 	writer.check();
-	// FileReader compares checksum and length
+	// FileReader checks the checksum and the length
 	EXPECT_EQ(contents(path("all"), true), first + second);
 	EXPECT_EQ(contents(path("some"), true), "bb\nccc\na\nbb\n\n" + first);
 	EXPECT_EQ(contents(path("mixed"), true), third + first + second);
@@ -213,7 +213,7 @@ TEST_F(ProcessedWriterTest, ASealedTextThatIsDamagedIsAnError)
 	text.deflated = "no such thing";
 	EXPECT_THROW((void)open_sealed(text), FileError);
 	EXPECT_EQ(open_sealed(sealer.finish()), "") << "nothing was added";
-	// what an exception has left half done is not in the next one
+	// what an exception left unfinished must not be in the next text
 	const std::string lost = lines(300000, 3), other = "another";
 	sealer.add(lost);
 	sealer.add(other);
@@ -249,7 +249,8 @@ TEST_F(ProcessedWriterTest, LeavesWhatIsNotCompleteWhenItGoes)
 		const uint32_t file = writer.add_file(path("a"), true);
 		writer.expect({{file, false}, {file, true}});
 		const std::string output = copy_output({lines(100, 1), lines(100, 2)});
-		write_pipe(writer.pipe(), output.substr(0, output.size() - 60)); // an error in COPY
+		// COPY was ended by an error
+		write_pipe(writer.pipe(), output.substr(0, output.size() - 60));
 	}
 	EXPECT_THROW(contents(path("a"), true), FileError);
 }

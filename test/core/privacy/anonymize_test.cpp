@@ -1,4 +1,4 @@
-// Changes to a record's text leave the rest as it came.
+// Changes to a record must leave the rest of its text as it is.
 
 #include <gtest/gtest.h>
 
@@ -74,7 +74,7 @@ TEST(Token, DependsOnKeyDatasetAndSubjectOnly)
 	EXPECT_NE(token, subject_token("secret2", "customers", "1"));
 	EXPECT_NE(token, subject_token("secret", "people", "1"));
 	EXPECT_NE(token, subject_token("secret", "customers", "2"));
-	// parts can't run into each other
+	// the parts of the hashed text are separated
 	EXPECT_NE(subject_token("secret", "a", "bc"), subject_token("secret", "ab", "c"));
 	EXPECT_NE(subject_pseudonym("secret", "a", "subject", "b").substr(0, 32),
 			  subject_token("secret", "a", "b").substr(0, 32));

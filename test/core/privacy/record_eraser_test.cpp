@@ -1,5 +1,6 @@
-// Whose a record is: of those that name somebody where they should, and of those that do not,
-// because the key is misnamed, mistyped, wrapped or null. Both sides: who is found, and who is not.
+// Recognition of people in records that name them in the right member, and in records that do not,
+// because the key is in a member with another name or type, inside an array or object, or null.
+// Tests who is found and who is not.
 #include "core/privacy/record_eraser.h"
 #include "core/types/column_type.h"
 
@@ -54,7 +55,7 @@ type_of(const char *sql)
 	return type;
 }
 
-/// Somebody with a key, and somebody with an email, among the records of a dataset.
+/// A person with a key and a person with an email, and the records of a dataset.
 struct People
 {
 	explicit People(const std::string &key, const char *type = "bigint",
@@ -73,7 +74,7 @@ struct People
 		std::string out;
 		const uint32_t person = eraser.whose(record);
 		EXPECT_EQ(eraser.erase(record, out), person) << record;
-		// found by a word it goes as a whole
+		// a record that was recognised by a word is replaced as a whole
 		if (person == 1)
 		{
 			EXPECT_TRUE(out == erased_text || !eraser.subject_of(out).empty()) << record;
@@ -117,7 +118,7 @@ TEST(RecordEraser, finds_a_key_that_stands_elsewhere)
 		  "{\"id\": \"\xe3\x80\x80"
 		  "55501\"}",
 		  R"({"id": "№55501"})", R"({"id": "“55501”"})", R"({"id": "customer%2055501"})",
-		  // no JSON
+		  // text that is not JSON
 		  R"({"id": "55501", "name": "N)", R"({"id": 55501.0, "name": "N)", R"(id=55501;name=N)",
 		  "{\"id\": \"\xd9\xa5\xd9\xa5\xd9\xa5\xd9\xa0\xd9\xa1\", ", R"({\"id\": \"55501\", )"})
 		people.expect_found(record);
@@ -167,10 +168,10 @@ TEST(RecordEraser, believes_a_record_that_names_somebody_else)
 TEST(RecordEraser, believes_members_that_the_definition_knows)
 {
 	People people("55501");
-	// a number is what its column says it is
+	// the column says that this number is a score
 	people.expect_nobody(R"({"name": "N", "score": 55501})");
 	people.expect_nobody(R"({"name": "N", "score": "55501"})");
-	// and texts are, where the record holds a key under another name
+	// the same holds for a text, if the record has a key under another name
 	people.expect_nobody(R"({"ID": "55502", "postcode": "55501"})");
 	people.expect_nobody(R"({"id": "55502.0", "postcode": "55501"})");
 	people.expect_found(R"({"name": "N", "postcode": "55501"})");
@@ -182,15 +183,15 @@ TEST(RecordEraser, believes_members_that_the_definition_knows)
 TEST(RecordEraser, looks_only_through_records_that_lack_a_name)
 {
 	People people("55501", "bigint", sales_text);
-	// nobody need be named: sold to nobody in particular
+	// the definition allows records without a person
 	people.expect_nobody(R"({"sale": "a", "order": 55501})");
 	people.expect_nobody(R"({"sale": "a", "customer_id": null, "order": "55501"})");
-	// the price is a number when it has been read
+	// the price is a number after normalization
 	people.expect_nobody(R"({"sale": "a", "price": "10.00", "order": "55501"})");
 	people.expect_found(R"({"sale": "a", "customer_id": 55501})");
 	people.expect_found(R"({"sale": "a", "customer_id": "x", "order": 55501})");
 	people.expect_found(R"({"customerId": 55501, "price": 1})");
-	// neither a price nor another dataset's key is a person
+	// neither a price nor the key of another dataset is a person
 	people.expect_nobody(R"({"sale": 1, "price": 55501})");
 	people.expect_nobody(R"({"sale": 1, "items": [{"sku": "55501"}, {"sku": 55501}]})");
 	people.expect_nobody(R"({"sale": 55501})");
@@ -237,7 +238,7 @@ TEST(RecordEraser, takes_a_key_of_nobody_only_where_the_key_is_named)
 		EXPECT_EQ(whose("open", "text", record), Identities::nobody) << record;
 	EXPECT_EQ(whose("55501", "bigint", R"({"ID": "055501"})"), 1u);
 	EXPECT_EQ(whose("55501", "bigint", R"({"number": 55501})"), Identities::nobody);
-	// nobody writes those by chance
+	// such keys do not occur by chance
 	EXPECT_EQ(whose("123e4567-e89b-12d3-a456-426614174000", "uuid",
 					R"({"note": "of 123e4567-e89b-12d3-a456-426614174000"})"),
 			  1u);

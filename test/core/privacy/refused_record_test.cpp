@@ -1,4 +1,4 @@
-// What stays of a refused record about somebody who was erased, and what goes.
+// Which parts of a refused record about an erased person stay, and which are replaced.
 #include "core/definition/normalize.h"
 #include "core/privacy/anonymize.h"
 #include "core/privacy/record_eraser.h"
@@ -36,7 +36,7 @@ constexpr const char *text = R"json({
 	}
 })json";
 
-/// Knows one form of dates that encode() does not.
+/// Reads one form of dates that encode() does not read.
 struct Types : TypeInput
 {
 	bool read(const ColumnType &, std::string_view text, std::string &, TypeError &error) override

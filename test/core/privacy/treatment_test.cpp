@@ -35,7 +35,7 @@ type_of(const std::string &sql)
 	return type;
 }
 
-/// The treatment of a JSON value as a column of that type has it.
+/// The treatment of a JSON value in a column of this type.
 std::string
 treated(const std::string &personal, const std::string &value, const std::string &type = "text",
 		std::string_view token = "t")
@@ -101,13 +101,13 @@ TEST(Treatment, EqualValuesOfAColumnAreTreatedEqually)
 			for (const char *value : values)
 			{
 				std::string result = treated(personal, value, type);
-				if (result[0] != '"') // bigint: a number where it was one
+				if (result[0] != '"') // bigint: a number if the value was a number
 					result = "\"" + result + "\"";
 				results.insert(result);
 			}
 			EXPECT_EQ(results.size(), 1u) << type << ' ' << treatment;
 		}
-	// as text they are four different ones
+	// as texts these are four different values
 	std::set<std::string> results;
 	for (const char *value : {"\"12.5\"", "\"12.50\"", "\" 12.5\"", "\"12.5 \""})
 		results.insert(treated(R"({"treatment":"sha256"})", value));
@@ -116,7 +116,7 @@ TEST(Treatment, EqualValuesOfAColumnAreTreatedEqually)
 
 TEST(Treatment, HashesAreTheStandardsOnes)
 {
-	// FIPS 180-4's "abc", and of nothing
+	// the hashes of FIPS 180-4 for "abc" and for the empty text
 	EXPECT_EQ(sha256_hex("abc"),
 			  "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 	EXPECT_EQ(sha256_hex(""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
@@ -126,7 +126,7 @@ TEST(Treatment, HashesAreTheStandardsOnes)
 			  to_hex({reinterpret_cast<const char *>(mac.data()), mac.size()}));
 	EXPECT_EQ(treated(R"({"treatment":"pseudonymize"})", "\"abc\""),
 			  "\"" + value_pseudonym(secret, "abc") + "\"");
-	// over the characters, not over how JSON escaped them
+	// the hash is of the characters, however JSON escapes them
 	EXPECT_EQ(treated(R"({"treatment":"sha256"})", R"("\u00e9")"),
 			  treated(R"({"treatment":"sha256"})", "\"é\""));
 	const std::string longest(10'000'000, 'x');
@@ -141,7 +141,7 @@ TEST(Treatment, PseudonymsTakeTheColumnsForm)
 	const std::string personal = R"({"treatment":"pseudonymize"})";
 	const std::string uuid = treated(personal, "\"a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11\"", "uuid");
 	ASSERT_EQ(uuid.size(), 38u);
-	EXPECT_EQ(uuid[15], '8'); // RFC 9562's version for one's own
+	EXPECT_EQ(uuid[15], '8'); // version 8 of RFC 9562, for UUIDs of one's own
 	EXPECT_NE(std::string("89ab").find(uuid[20]), std::string::npos);
 	const std::string number = treated(personal, "42", "bigint");
 	EXPECT_EQ(number.find_first_not_of("0123456789"), std::string::npos);
@@ -173,7 +173,7 @@ TEST(Treatment, Partial)
 		{"jane@example.com", "j•••@e•••.com"},
 		{" jane@example.com ", "j•••@e•••.com"},
 		{"jane.roe@mail.example.co.uk", "j•••@m•••.uk"},
-		{"j@example.com", "•••@e•••.com"}, // nothing would be left out
+		{"j@example.com", "•••@e•••.com"}, // one character would be the whole local part
 		{"jo@x.io", "j•••@•••.io"},
 		{"jane@localhost", "j•••@•••"},
 		{"jane@[192.0.2.1]", "j•••@•••"},
@@ -189,15 +189,15 @@ TEST(Treatment, Partial)
 		{"李小龙先生", "李•••"},
 		{"😀😃😄😁", "😀•••"},
 		{"Li", "•••"},
-		{"E\xcc\x81va", "•••"}, // three characters of four code points
+		{"E\xcc\x81va", "•••"}, // three characters, although four code points
 		{"", "•••"},
 		{"   ", "•••"}};
 	for (const auto &[value, expected] : cases)
 		EXPECT_EQ(partial_text(value), expected) << value;
 	const std::string longest(1'000'000, 'y');
-	EXPECT_EQ(partial_text(longest), "y•••"); // the length does not show
+	EXPECT_EQ(partial_text(longest), "y•••"); // the result does not show the length
 	EXPECT_EQ(treated(R"({"treatment":"partial"})", "[\"jane@example.com\"]"), "\"[erased]\"");
-	// cut by characters, not bytes
+	// the text is cut between characters, not bytes
 	EXPECT_EQ(treated(R"({"treatment":"partial"})", "\"Frances\"", "varchar(3)"), "\"F••\"");
 }
 
@@ -210,7 +210,7 @@ TEST(Generalize, DatesOfDateColumnsStayDates)
 	EXPECT_EQ(generalized("\"year\"", "\"9999-12-31\"", "date"), "\"9999-01-01\"");
 	EXPECT_EQ(generalized("\"year\"", "\"1985-06-17 23:30:00\"", "timestamp"),
 			  "\"1985-01-01T00:00:00\"");
-	// in UTC: the new year had not begun there
+	// in UTC it was still the old year
 	EXPECT_EQ(generalized("\"year\"", "\"2000-01-01T00:30:00+01\"", "timestamptz"),
 			  "\"1999-01-01T00:00:00Z\"");
 }
@@ -287,7 +287,7 @@ TEST(Generalize, RangesInColumns)
 	EXPECT_EQ(generalized(ten, "37.25", "numeric(10,2)"),
 			  generalized(ten, "37.250", "numeric(10,2)"));
 	EXPECT_EQ(generalized(ten, "\"37\""), "\"[30,40)\"");
-	// -32770 is out of the column's range
+	// -32770 is outside the range of the column
 	EXPECT_EQ(generalized(ten, "-32768", "smallint"), "-32760");
 	EXPECT_EQ(generalized(ten, "\"NaN\"", "double precision"), "\"NaN\"");
 	EXPECT_EQ(generalized(ten, "\"NaN\""), "\"[erased]\"");
@@ -316,7 +316,7 @@ TEST(Generalize, Networks)
 		{"192.0.2.17", "192.0.2.0/24"},
 		{" 192.0.2.17 ", "192.0.2.0/24"},
 		{"192.0.2.17/32", "192.0.2.0/24"},
-		{"10.1.2.3/8", "10.0.0.0/8"}, // no narrower than it came
+		{"10.1.2.3/8", "10.0.0.0/8"}, // the prefix is shorter already, so it stays
 		{"255.255.255.255", "255.255.255.0/24"},
 		{"2001:db8:1:2:3:4:5:6", "2001:db8:1::/48"},
 		{"2001:DB8:0001::", "2001:db8:1::/48"},
@@ -413,7 +413,7 @@ TEST(KeyRing, RotationKeepsErasuresAndChangesTheRest)
 	EXPECT_EQ(treatment_key(twice), fresher);
 	EXPECT_EQ(erasure_key(once), erasure_key(secret));
 	EXPECT_EQ(erasure_key(twice), erasure_key(secret));
-	// the key of before is not in the new file, neither as it is nor as digits
+	// the previous key is not in the new file, neither as bytes nor as digits
 	EXPECT_NE(erasure_key(secret), treatment_key(secret));
 	EXPECT_EQ(once.find(secret), std::string::npos);
 	EXPECT_EQ(once.find(to_hex(secret)), std::string::npos);
@@ -436,11 +436,11 @@ TEST(KeyRing, AFingerprintTellsRotationsOfAKeyFromOtherKeys)
 	EXPECT_EQ(key_descent(twice, first), KeyDescent::rotated);
 	EXPECT_EQ(key_descent(twice, key_fingerprint(once)), KeyDescent::rotated);
 	EXPECT_EQ(key_descent(std::string(32, 'x'), first), KeyDescent::other);
-	// the file of before a rotation, and another rotation of the same file
+	// the file before a rotation, and a different rotation of the same file
 	EXPECT_EQ(key_descent(once, key_fingerprint(twice)), KeyDescent::other);
 	EXPECT_EQ(key_descent(rotated_secret(secret, std::string(32, 'h')), key_fingerprint(once)),
 			  KeyDescent::other);
-	// a key file is read up to 4096 bytes
+	// at most 4096 bytes of a key file are read
 	std::string many(secret);
 	for (int i = 0; i < 200; ++i)
 		many = rotated_secret(many, std::string(32, static_cast<char>(i)));

@@ -82,7 +82,7 @@ TEST(Partition, CountsDaysAsPostgresDoes)
 	EXPECT_EQ(days("1970-01-01"), -10957);
 	EXPECT_EQ(days("0001-01-01"), -730119);
 	EXPECT_EQ(days("9999-12-31"), 2921939);
-	// every day of 400 years follows the one before
+	// every day of 400 years follows the previous day
 	int32_t expected = days("1800-01-01");
 	for (int year = 1800; year < 2200; ++year)
 		for (int month = 1; month <= 12; ++month)

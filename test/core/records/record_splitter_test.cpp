@@ -14,7 +14,7 @@ using namespace etl;
 namespace
 {
 
-/// Records as "line:text", "line!beginning" when too long, and the error at last.
+/// The records as "line:text", or "line!beginning" if too long, and finally the error.
 using Records = std::vector<std::string>;
 
 Records
@@ -30,7 +30,7 @@ split(const std::vector<std::string> &chunks, bool whole_json, size_t max_record
 	{
 		for (const std::string &chunk : chunks)
 		{
-			// on the heap with nothing behind it, and gone afterwards
+			// on the heap, so that reading beyond the end or after the call is detected
 			const std::vector<char> own(chunk.begin(), chunk.end());
 			splitter.feed({own.data(), own.size()});
 		}
@@ -53,7 +53,7 @@ chunks_of(const std::string &text, size_t size)
 	return chunks;
 }
 
-/// Splits whole and in chunks, which must make no difference.
+/// Splits the text as a whole and in chunks. The result must be the same.
 Records
 split(const std::string &text, bool whole_json, size_t max_record_size = 1 << 20)
 {
@@ -126,7 +126,7 @@ TEST(RecordSplitter, BadLinesAreRecords)
 			  (Records{"1:{\"a\":1", "2:nonsense", "3:{\"a\":2}"}));
 	EXPECT_EQ(lines(std::string("\0\n\xff\xfe\n}\n", 7)),
 			  (Records{std::string("1:\0", 3), "2:\xff\xfe", "3:}"}));
-	// a .jsonl file holds lines, whatever they look like
+	// a .jsonl file contains lines, whatever they look like
 	EXPECT_EQ(lines("[1,\n2]\n"), (Records{"1:[1,", "2:2]"}));
 	EXPECT_EQ(lines("[1,2]"), Records{"1:[1,2]"});
 }
@@ -144,7 +144,7 @@ TEST(RecordSplitter, JsonLinesInAJsonFileWhoseFirstLineIsBad)
 		expected.insert(expected.end(), others.begin(), others.end());
 		EXPECT_EQ(json(bad + std::string("\n") + rest), expected);
 	}
-	// the only line
+	// the first line is the only one
 	EXPECT_EQ(json("{\"a\":1"), Records{"1:{\"a\":1"});
 	EXPECT_EQ(json("{\"a\":1\n"), Records{"1:{\"a\":1"});
 	EXPECT_EQ(json("\n{\"a\":1\n\n"), Records{"2:{\"a\":1"});
@@ -166,10 +166,10 @@ TEST(RecordSplitter, OneValueOverSeveralLines)
 	// strings with brackets, quotes and escapes
 	EXPECT_EQ(json("{\n\"}\\\"{\": \"]\\\\\",\n\"n\": \"\\n\"}"),
 			  Records{"1:{\"}\\\"{\":\"]\\\\\",\"n\":\"\\n\"}"});
-	// balanced though malformed: still one value, for the parser to judge
+	// balanced but malformed: still one value, which the parser will refuse
 	EXPECT_EQ(json("{\n\"a\": 1,\n}"), Records{"1:{\"a\":1,}"});
 	EXPECT_EQ(json("{\n\"a\": 1\n2 }"), Records{"1:{\"a\":1 2}"});
-	// two values are no single one
+	// two values are not a single value
 	EXPECT_EQ(json("{\n}\n{\n}"), (Records{"1:{", "2:}", "3:{", "4:}"}));
 	EXPECT_EQ(json("{\n}\n1"), (Records{"1:{", "2:}", "3:1"}));
 	EXPECT_EQ(json("{\n\"a\":1\n"), (Records{"1:{", "2:\"a\":1"}));
@@ -216,7 +216,7 @@ TEST(RecordSplitter, PuttingOnOneLineMakesNothingValid)
 {
 	EXPECT_EQ(json("[1\n2,\n3]"), (Records{"1:1 2", "2:3"}));
 	EXPECT_EQ(json("[tr\nue,\n\"a\"\n\"b\"]"), (Records{"1:tr ue", "2:\"a\"\"b\""}));
-	// a line feed in a string stays a forbidden character
+	// a line feed in a string becomes another forbidden character
 	EXPECT_EQ(json("[{\"a\":\"x\n\"},\n{\"b\":1}]"),
 			  (Records{"1:{\"a\":\"x\t\"},", "2:{\"b\":1}"}));
 }
@@ -225,7 +225,7 @@ TEST(RecordSplitter, EmptyElementsAreRecords)
 {
 	EXPECT_EQ(json("[1,,2]"), (Records{"1:1", "2:", "3:2"}));
 	EXPECT_EQ(json("[1,\n]"), (Records{"1:1", "2:"}));
-	// elements that are missing in a row are one record, in the place of the first
+	// several missing elements in a row are one record, with the position of the first
 	EXPECT_EQ(json("[,]"), (Records{"1:"}));
 	EXPECT_EQ(json("[{},,,1,,]"), (Records{"1:{}", "2:", "4:1", "5:"}));
 }
@@ -240,7 +240,7 @@ TEST(RecordSplitter, AMalformedElementCostsNoOthers)
 		EXPECT_EQ(records.back(), "3:{\"a\":3}") << text;
 		return records.size() > 1 ? records[1] : "";
 	};
-	// on one line
+	// elements on one line
 	EXPECT_EQ(third("[{\"a\":1},{\"a\":2,},{\"a\":3}]"), "2:{\"a\":2,}");
 	EXPECT_EQ(third("[{\"a\":1},nonsense,{\"a\":3}]"), "2:nonsense");
 	EXPECT_EQ(third("[{\"a\":1},{\"a\":[2},{\"a\":3}]"), "2:{\"a\":[2}");
@@ -248,7 +248,7 @@ TEST(RecordSplitter, AMalformedElementCostsNoOthers)
 	EXPECT_EQ(third("[{\"a\":1},{\"a\":2}},{\"a\":3}]"), "2:{\"a\":2}}");
 	EXPECT_EQ(third("[{\"a\":1},{\"a\":2 , {\"a\":3}]"), "2:{\"a\":2");
 	EXPECT_EQ(third("[{\"a\":1},{\"a\":{\"b\":2},{\"a\":3}]"), "2:{\"a\":{\"b\":2}");
-	// over lines
+	// elements over several lines
 	EXPECT_EQ(third("[\n{\"a\":1},\n{\"a\":\"2},\n{\"a\":3}\n]"), "2:{\"a\":\"2},");
 	EXPECT_EQ(third("[\n{\"a\":1},\n{\"a\":2\n{\"a\":3}\n]"), "2:{\"a\":2");
 	EXPECT_EQ(third("[\n{\"a\":1},\n{\"a\":2,\n{\"a\":3}\n]"), "2:{\"a\":2");
@@ -282,7 +282,7 @@ TEST(RecordSplitter, LinesUpToTheLimit)
 		EXPECT_EQ(split("\"12345678\"\n1\n", whole_json, 10), (Records{"1:\"12345678\"", "2:1"}));
 		EXPECT_EQ(split("\"123456789\"\n1\n", whole_json, 10), (Records{"1!\"123456789", "2:1"}));
 		EXPECT_EQ(split("1\n\"123456789\"", whole_json, 10), (Records{"1:1", "2!\"123456789"}));
-		// blanks around are no part of the record
+		// blanks at both ends do not belong to the record
 		EXPECT_EQ(split("     \"12345678\"            \r\n1", whole_json, 10),
 				  (Records{"1:\"12345678\"", "2:1"}));
 		EXPECT_EQ(split("{\"a\":1000}               x\n1", whole_json, 10),
@@ -299,10 +299,10 @@ TEST(RecordSplitter, ElementsUpToTheLimit)
 	EXPECT_EQ(json("[\"123456789\",1]", 10), (Records{"1!\"123456789", "2:1"}));
 	EXPECT_EQ(json("[\n\"12345678\"            \n,1\n]", 10), (Records{"1:\"12345678\"", "2:1"}));
 	EXPECT_EQ(json("[\n{\"a\":\n\"123456789\"},\n1\n]", 10), (Records{"1!{\"a\":\"123", "2:1"}));
-	// the comma and the bracket that show that the element was not closed are no part of it
+	// the comma or bracket after which the element turns out to be unclosed does not belong to it
 	EXPECT_EQ(json("[\n{\"a\":1234,           \n{\"b\":1}\n]", 9),
 			  (Records{"1:{\"a\":1234", "2:{\"b\":1}"}));
-	// an array on one line that is longer than a record
+	// an array on one line that is longer than a record may be
 	std::string text = "[", comma;
 	Records expected;
 	for (int i = 1; i <= 1000; ++i)
@@ -327,7 +327,7 @@ TEST(RecordSplitter, CutsBetweenCharacters)
 			EXPECT_EQ(lines(text, 2000), Records{"1!" + text.substr(0, kept)});
 			EXPECT_EQ(json("[" + text + "]", 2000), Records{"1!" + text.substr(0, kept)});
 		}
-	// what is no UTF-8 is cut anywhere
+	// text that is not UTF-8 is cut at any byte
 	EXPECT_EQ(lines(std::string(3000, '\x80'), 2000), Records{"1!" + std::string(1024, '\x80')});
 	EXPECT_EQ(lines(std::string(3000, '\xff'), 2000), Records{"1!" + std::string(1024, '\xff')});
 }
@@ -351,7 +351,7 @@ TEST(RecordSplitter, ZeroCopyInsideAChunk)
 	}
 }
 
-/// Hostile files: what never ends must cost no more than one record.
+/// Hostile files: a record that does not end must not take more memory than one record.
 TEST(RecordSplitter, MemoryIsBounded)
 {
 	const std::string open_brackets(1 << 20, '['), open_objects(1 << 20, '{'),
@@ -381,7 +381,7 @@ TEST(RecordSplitter, MemoryIsBounded)
 		}
 }
 
-/// Texts of the pieces that matter, in every combination that chance brings.
+/// Makes random combinations of the texts that have a meaning for the splitter.
 class Generator
 {
   public:
@@ -422,7 +422,7 @@ class Generator
 			text += pieces[below(std::size(pieces))];
 		return text;
 	}
-	/// A valid value, white space (line feeds where allowed) between its tokens.
+	/// A valid value with white space between its tokens, including line feeds if allowed.
 	std::string value(unsigned depth, bool line_feeds)
 	{
 		const unsigned kind = below(depth == 0 ? 4 : 6);

@@ -1,4 +1,4 @@
-// Regular expressions in words: exact where they are given, and none where there is no short way.
+// Descriptions of regular expressions: they must be exact, and empty if there is no short one.
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
@@ -70,12 +70,12 @@ TEST(PatternWords, DatesNumbersAndIds)
 		{"^\\d\\d:\\d\\d$", "be a time written as hh:mm"},
 		{"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$",
 		 "be a UUID in lower case"},
-		// narrower than a date is
+		// stricter than a date
 		{"^(19|20)\\d{2}-\\d{2}-\\d{2}$", "consist of a number from 1900 to 2099, \"-\", 2 digits, "
 										  "\"-\" and 2 digits, in this order"},
 		{"^(0[1-9]|1[0-2])$", "be a number from 01 to 12"},
 		{"^[1-9][0-9]{3}$", "be a number from 1000 to 9999"},
-		// not a number by itself, but the beginning of one
+		// this is not a number but the beginning of one
 		{"^0[1-9]\\d*$",
 		 "consist of \"0\", 1 digit (1 to 9) and any number of digits, in this order"},
 	};

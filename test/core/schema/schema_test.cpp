@@ -1,5 +1,5 @@
-// What the official suite leaves out: messages and pointers, schemas that must be refused, input
-// made to hurt.
+// Tests in addition to the official suite: messages and pointers, schemas that must be refused, and
+// hostile input.
 #include <fstream>
 
 #include <gtest/gtest.h>
@@ -44,7 +44,7 @@ explain(const char *schema, const std::string &record, const SchemaOptions &opti
 	return explain(Schema::compile(json::parse(schema), options), record);
 }
 
-/// "pointer | message" of the error, "" when it compiles.
+/// "pointer | message" of the error, or "" if the schema compiles.
 std::string
 refused(const std::string &schema, const SchemaOptions &options = {})
 {
@@ -141,7 +141,7 @@ TEST(Schema, Counts)
 		numbers += ", " + std::to_string(i);
 	const Schema strings = Schema::compile(json::parse(R"({"items": {"type": "string"}})"));
 	const std::string all = explain(strings, numbers + "]");
-	EXPECT_EQ(std::count(all.begin(), all.end(), '\n'), 99); // a hundred violations and no more
+	EXPECT_EQ(std::count(all.begin(), all.end(), '\n'), 99); // the maximum is a hundred violations
 }
 
 TEST(Schema, RefusesUnknownKeywords)
@@ -261,7 +261,7 @@ read_file(const std::string &path)
 	return json::parse(in);
 }
 
-/// What editors are given, schemas/meta/definition.json, which names its parts by file names.
+/// schemas/meta/definition.json, the schema for editors, which refers to its parts by file names.
 TEST(Schema, SchemaForEditorsJudgesDefinitions)
 {
 	const std::string meta = "schemas/meta/";
@@ -350,11 +350,12 @@ TEST(Schema, DeepRecords)
 	const char *schema = R"({"type": ["array", "null"], "items": {"$ref": "#"}})";
 	EXPECT_EQ(explain(schema, nested(990, "null")), "");
 	EXPECT_NE(explain(schema, nested(990, "1")), "");
-	// Three levels of schema for each of the record: more than the stack is allowed to take.
+	// Three levels of schema for each level of the record, which is more than is allowed on the
+	// stack.
 	EXPECT_NE(explain(R"({"allOf": [{"allOf": [{"items": {"$ref": "#"}}]}]})", nested(990, "1"))
 				  .find("too deep"),
 			  std::string::npos);
-	// Twice the work for each level: given up, and not turned into "valid" by not.
+	// Each level doubles the work. Validation gives up, and "not" must not turn this into "valid".
 	const std::string doubling =
 		R"({"definitions": {"a": {"anyOf": [{"items": {"$ref": "#/definitions/a"}, "minItems": 1},
 		{"items": {"$ref": "#/definitions/a"}, "minItems": 1}]}}, "not": {"$ref": "#/definitions/a"}})";
@@ -370,7 +371,7 @@ TEST(Schema, CatastrophicPatternsEnd)
 	EXPECT_NE(explain(R"({"not": {"pattern": "^(a+)+$"}})", text), "");
 	EXPECT_NE(explain(R"({"anyOf": [{"pattern": "^(a|aa)+$"}, false]})", text), "");
 	EXPECT_EQ(explain(R"({"pattern": "^(a+)+!$"})", text), "");
-	// A long text is searched piece by piece; what lies across a seam is still found.
+	// A long text is searched in parts. A match across the border of two parts must be found.
 	const std::string mark(3000, 'b');
 	for (size_t before : {299'000u, 4095u * 80, 4096u * 80})
 		EXPECT_EQ(
@@ -385,7 +386,7 @@ TEST(Schema, PatternsAreThoseOfEcma262)
 		const Schema schema = Schema::compile({{"pattern", pattern}});
 		return explain(schema, json(text).dump()).empty();
 	};
-	EXPECT_FALSE(matches("^a$", "a\n")); // "$" is the very end
+	EXPECT_FALSE(matches("^a$", "a\n")); // "$" matches only at the very end
 	EXPECT_FALSE(matches("^\\d$", "٣"));
 	EXPECT_FALSE(matches("^\\w$", "é"));
 	EXPECT_TRUE(matches("^\\W$", "é"));
@@ -447,8 +448,8 @@ TEST(Schema, FormatsAreAnnotationsUnlessAsserted)
 		EXPECT_FALSE(valid("ipv6", bad)) << bad;
 	EXPECT_FALSE(valid("hostname", "a..b"));
 	EXPECT_FALSE(valid("hostname", "xn--x"));
-	// RFC 5892 and 5893: what is disallowed, what depends on its neighbours, and what depends on
-	// the rest of the name
+	// RFC 5892 and 5893: characters that are not allowed, or only beside certain characters, or
+	// only in certain names
 	for (const char *good :
 		 {"a", "A.example", "ab--cd", "1.2", "bücher.example", "xn--bcher-kva.example",
 		  "XN--BCHER-KVA", "실례.테스트", "실례。테스트", "l·l", "͵β", "א׳ב", "の・", "क्\u200dष",

@@ -1,5 +1,6 @@
-// The JSON Schema Test Suite for draft-07, as Debian packages it: every required case and every
-// optional one, formats asserted. What we leave undone stands in `exceptions`, with why.
+// The JSON Schema Test Suite for draft-07 from Debian's package: all required and all optional
+// cases, with formats asserted. `exceptions` lists the cases that are not supported, with the
+// reasons.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -45,12 +46,12 @@ read(const fs::path &path)
 	return {std::istreambuf_iterator<char>(in), {}};
 }
 
-/// "file: group: test", the file below draft7 without ".json".
+/// The cases as "file: group: test". The file is below draft7, without ".json".
 const std::map<std::string, std::string> exceptions = {
 	// contentEncoding and contentMediaType are annotations: draft-07 (validation, section 8.2)
-	// lets an implementation decode and check, and asks it to make that optional. Decoding every
-	// string of a record is not what a load should spend its time on, and RFC 7159 within a string
-	// is the consumer's to judge.
+	// allows an implementation to decode and check contents, and asks that this be optional. A load
+	// should not decode every string of a record, and the JSON inside a string is a matter of its
+	// consumer.
 	{"optional/content: validation of string-encoded content based on media type: an invalid JSON "
 	 "document",
 	 "contentMediaType is an annotation"},
@@ -100,7 +101,8 @@ class SchemaSuite : public testing::TestWithParam<std::string>
 {
 };
 
-GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(SchemaSuite); // Installed says it better
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(
+	SchemaSuite); // the test Installed reports this better
 
 TEST(SchemaSuiteFiles, Installed)
 {
@@ -150,7 +152,7 @@ TEST(SchemaSuiteFiles, Installed)
 TEST_P(SchemaSuite, Agrees)
 {
 	const std::string &name = GetParam();
-	// Instances are taken as they are written: 1.0 and 40-digit integers must stay what they are.
+	// Instances are read as they are written, because 1.0 and 40-digit integers must not change.
 	Document file;
 	ParseError parse_error;
 	const std::string text = read(draft7() / (name + ".json"));

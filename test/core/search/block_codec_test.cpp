@@ -46,7 +46,7 @@ TEST(BlockCodec, GivesBackWhatWasCompressed)
 
 TEST(BlockCodec, LargeOutputComesInPieces)
 {
-	// 20 MB out of one repeated sequence
+	// 20 MB from one repeated sequence
 	const size_t size = 20u << 20;
 	std::string lz4 = std::string("\x1f", 1) + "a" + std::string("\x01\x00", 2);
 	for (size_t n = size - 1 - 5 - 4 - 15;; n -= 255)

@@ -38,7 +38,8 @@ TEST(Needle, IgnoresCase)
 	EXPECT_EQ(count("𐐀𐐁𐐂", "𐐨𐐩𐐪"), 1u) << "beyond the basic plane";
 }
 
-/// As an erasure compares emails, so that etl_locate finds what it treated.
+/// Folds like the comparison of emails in an erasure, so that etl_locate finds what an erasure
+/// finds.
 TEST(Needle, FoldsFully)
 {
 	EXPECT_EQ(count("straße", "STRASSE Straße STRAẞE straſse"), 4u);

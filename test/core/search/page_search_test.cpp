@@ -15,7 +15,7 @@ namespace
 constexpr size_t page_size = 8192;
 const std::string person = "josephine.q@example.com";
 
-/// A page under construction.
+/// A page that is being built.
 struct Page
 {
 	std::string bytes = std::string(page_size, '\0');
@@ -35,7 +35,7 @@ struct Page
 		number<uint16_t>(16, page_size);
 		number<uint16_t>(18, page_size | 4);
 	}
-	/// A row; returns where it lies. natts: number of columns.
+	/// Adds a row and returns its offset. `natts` is the number of columns.
 	size_t row(const std::string &columns, uint16_t natts = 2, bool pointer = true)
 	{
 		const size_t size = 24 + columns.size();
@@ -91,7 +91,7 @@ TEST(PageSearch, TellsRowsFromFreeSpace)
 	EXPECT_EQ(hits[1].count, 2u);
 
 	Page holes;
-	holes.put(1000, person);     // the hole
+	holes.put(1000, person);     // in the free space
 	holes.row(person, 2, false); // a row without a line pointer
 	hits = search(holes.bytes);
 	ASSERT_EQ(hits.size(), 1u);
@@ -111,7 +111,7 @@ TEST(PageSearch, ReadsCompressedValues)
 		ASSERT_EQ(hits.size(), 1u) << method;
 		EXPECT_EQ(hits[0].item, 1);
 		EXPECT_EQ(hits[0].count, 1u);
-		// in the hole, too
+		// also in the free space
 		Page hole;
 		hole.put(512, datum);
 		hits = search(hole.bytes);
@@ -145,7 +145,7 @@ TEST(PageSearch, AnyBytesAreHarmless)
 	EXPECT_TRUE(search("").empty());
 }
 
-/// Cuts a value into pieces as PostgreSQL does.
+/// Splits a value into chunks as PostgreSQL does.
 std::vector<std::string>
 pieces(const std::string &value)
 {

@@ -15,7 +15,7 @@ namespace
 
 const std::string person = "who.is.meant@example.org";
 
-/// Lines among which the person is named that many times, far enough apart that chunks end between.
+/// Lines in which the person is named `count` times, far enough apart that chunks end between them.
 std::string
 lines(int count)
 {
@@ -26,7 +26,7 @@ lines(int count)
 	return text;
 }
 
-/// One frame of RFC 8878.
+/// One frame of Zstandard (RFC 8878).
 std::string
 zstd_bytes(const std::string &text)
 {
@@ -42,7 +42,7 @@ class SearchJobTest : public testing::Test
 	{
 		jobs_.push_back({kind, {folder_.write(name, bytes)}, 0});
 	}
-	/// Results by job.
+	/// The results by job.
 	std::map<size_t, SearchResult> search(unsigned threads)
 	{
 		const Needle needle({person});
@@ -63,7 +63,7 @@ class SearchJobTest : public testing::Test
 TEST_F(SearchJobTest, FindsInFilesAsTheyAreStaged)
 {
 	add(SearchJob::Kind::file, "plain.json", lines(3));
-	// what a file is, its first bytes say
+	// the first bytes and not the name decide how a file is read
 	add(SearchJob::Kind::file, "zipped.json", gzip_bytes(lines(4)));
 	add(SearchJob::Kind::file, "nobody.json.gz", gzip_bytes(lines(0)));
 	add(SearchJob::Kind::bytes, "as.they.are", gzip_bytes(lines(4)));

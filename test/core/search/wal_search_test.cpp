@@ -38,7 +38,7 @@ main_data(const std::string &data)
 	return record("\xff" + std::string(1, static_cast<char>(data.size())), data);
 }
 
-/// A block with an image that is compressed.
+/// A block with a compressed image.
 std::string
 image_record(const std::string &stored, uint8_t method_bit)
 {
@@ -49,7 +49,7 @@ image_record(const std::string &stored, uint8_t method_bit)
 	return record(h, stored);
 }
 
-/// Pages that hold these records, from an address on.
+/// Pages that contain these records, beginning at an address.
 std::vector<std::string>
 log_of(const std::vector<std::string> &records, uint64_t address = 0x1000000)
 {
@@ -142,7 +142,7 @@ TEST(WalSearch, ReadsCompressedValuesAtAnyOffset)
 TEST(WalSearch, SearchesWhatIsNoRecordAsItIs)
 {
 	std::vector<std::string> pages = log_of({main_data("x")});
-	pages[0].replace(4000, person.size(), person); // what an earlier use left
+	pages[0].replace(4000, person.size(), person); // a remainder of an earlier use of the segment
 	EXPECT_EQ(search(pages), 1u);
 	pages = log_of({main_data(std::string(100, 'x'))});
 	pages[0][0] = 'z';

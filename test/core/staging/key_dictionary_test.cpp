@@ -33,7 +33,7 @@ TEST(KeyDictionary, AKeyTakesFewBytes)
 	for (uint32_t i = 0; i < many; ++i)
 		ASSERT_EQ(dictionary.add(1, text(i), std::string(8, static_cast<char>(i))), i);
 	EXPECT_LE(dictionary.memory(), size_t{many} * 84);
-	// 24 of text and binary form
+	// text and binary form take 24 bytes of this
 	dictionary.freeze();
 	EXPECT_LE(dictionary.memory(), size_t{many} * 46);
 	for (uint32_t i = 0; i < many; i += 1000)
@@ -41,7 +41,7 @@ TEST(KeyDictionary, AKeyTakesFewBytes)
 		ASSERT_EQ(dictionary[i].text, text(i));
 		ASSERT_EQ(dictionary[i].binary, std::string(8, static_cast<char>(i)));
 	}
-	// found again where it is, and the next one is new
+	// the old key is found, and the next one is new
 	EXPECT_EQ(dictionary.add(1, text(123'456), "?"), 123'456u);
 	EXPECT_EQ(dictionary.add(1, text(many), ""), many);
 	EXPECT_EQ(dictionary[many].binary, "");

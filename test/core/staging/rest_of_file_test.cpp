@@ -1,4 +1,4 @@
-// A file that has grown since it was loaded: where its rest begins. And who has a file open.
+// Where the new part of a grown file begins, and whether a process has the file open for writing.
 #include "core/staging/rest_of_file.h"
 
 #include <csignal>
@@ -20,8 +20,8 @@ namespace
 
 struct RestOfFileTest : testing::Test
 {
-	/// The rest of a file of which `loaded` bytes on disk were loaded, up to last_line; read so
-	/// many bytes at a time.
+	/// The result for a file of which the text `loaded`, up to last_line, was loaded. The file is
+	/// read in steps of `step` bytes.
 	std::optional<RestOfFile> find(const std::string &loaded, const std::string &added,
 								   uint64_t last_line, bool gzip = false, size_t step = 7)
 	{

@@ -1,5 +1,6 @@
-// The stager's threads: pieces come in file order, a bad file takes nothing with it, memory is
-// bounded, and it can be stopped at any moment. Run under ThreadSanitizer, too.
+// The threads of the Stager: pieces come in the order of the files, a bad file does not affect
+// others, memory is bounded, and the Stager can be stopped at any moment. Also run under
+// ThreadSanitizer.
 #include "core/base/hash.h"
 #include "core/staging/stager.h"
 
@@ -42,16 +43,16 @@ struct StagerTest : testing::Test
 		t.path = folder.write(name, text);
 		return t;
 	}
-	/// What comes out, by file: the records' texts, and the outcome.
+	/// The result for a file: the texts of the records, and the outcome.
 	struct Seen
 	{
 		std::vector<std::string> records;
 		FileOutcome outcome;
 		size_t pieces = 0;
-		size_t sealed = 0;  ///< records
-		std::string lines;  ///< of the sealed texts
-		bool whole = false; ///< they are the bytes that came
-		size_t largest = 0; ///< piece, in bytes, without its buffer
+		size_t sealed = 0;  ///< number of sealed records
+		std::string lines;  ///< lines of the sealed texts
+		bool whole = false; ///< the sealed text consists of the bytes in the file
+		size_t largest = 0; ///< largest piece in bytes, without its buffer
 		bool ended = false;
 	};
 	std::vector<Seen> run(std::vector<FileTask> tasks, StagerOptions options)
@@ -130,8 +131,8 @@ TEST_F(StagerTest, FilesComeInOrderWhateverTheirSize)
 
 TEST_F(StagerTest, SealedRecordsComeBackAsTheyWere)
 {
-	// good and bad ones, blank lines, another end of line, no end of the last one, tiny, none, and
-	// more than a piece holds
+	// good and bad records, blank lines, other line ends, a last line without an end, tiny files,
+	// empty files, and files larger than a piece
 	const auto gzip_task = [&](const std::string &name, const std::string &text, bool whole_json)
 	{
 		FileTask t = task(name, gzip_bytes(text));
@@ -201,7 +202,7 @@ TEST_F(StagerTest, OfAFileOfGoodLinesTheBytesThatCameAreKept)
 	add(gzip_bytes(good));
 	add(named);
 	const size_t whole = tasks.size();
-	add(gzip_bytes(good + "{\"id\": \"no\"}\n"));            // one is bad
+	add(gzip_bytes(good + "{\"id\": \"no\"}\n"));            // one record is bad
 	add(gzip_bytes(good + last.substr(0, last.size() - 1))); // the last line does not end
 	add(gzip_bytes(good + "\n" + last));                     // a blank line
 	add(gzip_bytes("\n" + good));
@@ -246,7 +247,7 @@ TEST_F(StagerTest, WhatIsWrittenOtherwiseIsNotSealed)
 
 TEST_F(StagerTest, ATrailerMayPromiseLessThanTheFileHolds)
 {
-	// of several gzip members, the last trailer tells the length of the last one
+	// with several gzip members, the last trailer has the length of the last one only
 	std::string text;
 	for (size_t i = 0; i < 5000; ++i)
 		text += line(i, 30);
@@ -296,7 +297,7 @@ TEST_F(StagerTest, ALargeFileComesInPieces)
 		text += line(count++, 1000);
 	StagerOptions options;
 	options.threads = 2;
-	options.memory = 1 << 20; // less than one piece: still one may always come
+	options.memory = 1 << 20; // less than one piece; one piece may always be staged
 	std::vector<FileTask> tasks{task("large", text), task("small", line(1, 1))};
 	const std::vector<Seen> seen = run(std::move(tasks), options);
 	EXPECT_GT(seen[0].pieces, 2u);
@@ -322,7 +323,8 @@ TEST_F(StagerTest, ALargeFileThatIsCutHandsOutNothing)
 
 TEST_F(StagerTest, ManyTinyRecordsAreSeveralPieces)
 {
-	// good, bad, and those of a line that is an array; in files of one reading and of several
+	// good records, bad records, and records of an array on one line; in files that are read once
+	// and twice
 	const size_t count = 100'000, large_count = 1'000'000;
 	std::string good, bad, array = "[";
 	for (size_t i = 0; i < count; ++i)
@@ -414,7 +416,7 @@ TEST_F(StagerTest, RowsThatRepeatALongTextAreRefused)
 		json.back() = ']';
 		return json + "}\n";
 	};
-	// 200 GB, and some that fit
+	// one record with rows of 200 GB, and one whose rows fit
 	Stager stager(repeats, key_types, {task("f", text(1 << 20, 200'000) + text(1 << 10, 20'000))},
 				  {});
 	std::vector<bool> loadable;
@@ -451,8 +453,8 @@ TEST_F(StagerTest, WhatIsStagedAheadIsBounded)
 	options.threads = 4;
 	options.memory = 2 << 20;
 	Stager stager(definition, key_types, std::move(tasks), options);
-	// nobody takes anything: what the threads hold must come to rest at the bound plus what each
-	// had begun (a file may be larger than what was left)
+	// no piece is taken, so the memory of the threads must stay at the limit plus what each thread
+	// had begun (a file may be larger than the memory that was left)
 	size_t before = SIZE_MAX;
 	for (;;)
 	{
@@ -469,7 +471,7 @@ TEST_F(StagerTest, WhatIsStagedAheadIsBounded)
 
 TEST_F(StagerTest, LongRecordsWaitForWhatTheCallerHolds)
 {
-	// three files: each one's long records may be staged when the one before is loaded
+	// the long records of each of three files may be staged when the previous file is loaded
 	constexpr size_t long_size = 2 << 20;
 	std::vector<FileTask> tasks;
 	for (size_t i = 0; i < 3; ++i)
@@ -504,7 +506,7 @@ TEST_F(StagerTest, LongRecordsWaitForWhatTheCallerHolds)
 	}
 	EXPECT_EQ(records, 12u);
 	EXPECT_GE(crowded, 3u);
-	// the file's bytes, which all its pieces share, and one long record's
+	// the bytes of the file, which all its pieces share, and one long record
 	EXPECT_LE(most, 16u << 20);
 }
 

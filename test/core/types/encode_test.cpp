@@ -38,7 +38,7 @@ encode_json_text(const ColumnType &type, std::string_view json)
 {
 	static Document document;
 	ParseError parse_error;
-	// In an array, as a root scalar would be.
+	// The value is parsed inside an array, which makes no difference to a value at the root.
 	Encoded r;
 	if (!document.parse("[" + std::string(json) + "]", parse_error))
 	{
@@ -203,7 +203,7 @@ TEST(Encode, MessagesHoldNoValue)
 TEST(Encode, Numeric)
 {
 	const Case cases[] = {
-		{"numeric", "1.50", "1.5"}, // canonical: 1.5 and 1.50 are one key
+		{"numeric", "1.50", "1.5"}, // canonical: 1.5 and 1.50 are the same key
 		{"numeric", "\" 12.345 \"", "12.345"},
 		{"numeric", "1e3", "1000"},
 		{"numeric", "-0.00001234", "-0.00001234"},
@@ -248,7 +248,7 @@ TEST(Encode, Numeric)
 	for (const Case &c : cases)
 		EXPECT_EQ(through(c.type, c.json), c.expected) << c.type << ' ' << c.json;
 
-	// What numeric_send() gives.
+	// The bytes that numeric_send() returns.
 	EXPECT_EQ(hex_of("numeric", "0"), "0000000000000000");
 	EXPECT_EQ(hex_of("numeric", "1.50"), "00020000000000020001"
 										 "1388");

@@ -1,4 +1,4 @@
-// Arguments of SQL functions, and what a call needs.
+// Arguments of SQL functions, and conditions for a call.
 #pragma once
 
 #include <string>
@@ -14,8 +14,9 @@ void require_utf8();
 /// The text of a jsonb argument.
 std::string jsonb_text(Datum value);
 
-/// The absolute path of a file that the caller may read: under the three folders, or anywhere for
-/// members of pg_read_server_files. Relative paths begin at etl.raw_dir.
+/// The absolute path of a file that the caller may read: in one of the three directories, or
+/// anywhere for members of pg_read_server_files. Relative paths are relative to etl.raw_dir. Throws
+/// 42501 for other files.
 std::string readable_path(const std::string &path);
 
 } // namespace etl

@@ -35,12 +35,12 @@ Blame
 blame_of(const PgError &error)
 {
 	const std::string_view sqlstate = error.sqlstate();
-	// out of memory or disk, cancelled, storage broken
+	// out of memory or disk, cancelled, damaged storage
 	if (begins_with_one_of(sqlstate, {"53", "57", "58", "XX001", "XX002"}))
 		return Blame::world;
 	if (error.raised_by_code() || has_users_class(sqlstate))
 		return Blame::row;
-	// connection, transaction, serialization failure, deadlock, lock not to be had, snapshot
+	// connection, transaction, serialization failure, deadlock, lock not available, snapshot
 	if (begins_with_one_of(sqlstate, {"08", "25", "40", "55P03", "72"}))
 		return Blame::world;
 	// triggers and their actions, subqueries, data, constraints, routines, limits of the server

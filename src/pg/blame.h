@@ -1,4 +1,5 @@
-// What an error of a statement on target tables is about, by its SQLSTATE and who has raised it.
+// Decides what has caused the error of a statement on target tables, by its SQLSTATE and by whether
+// the server or user code has raised it.
 #pragma once
 
 #include <cstdint>
@@ -9,20 +10,20 @@
 namespace pg
 {
 
-/// The class (the first two characters) is none of the server's own (PostgreSQL's appendix
-/// "PostgreSQL Error Codes"): code of a user has raised the error, with an SQLSTATE of its own
-/// making.
+/// Whether the class (the first two characters) of the SQLSTATE is not one of PostgreSQL (appendix
+/// "PostgreSQL Error Codes"). Then user code has raised the error, with an SQLSTATE of its own.
 bool has_users_class(std::string_view sqlstate);
 
 enum class Blame : uint8_t
 {
-	row,   ///< the row that was to be written: others may do
-	table, ///< a table that is not as it should be, or code on it: perhaps every row
-	world  ///< resources, storage, another session, cancellation: nothing that was to be written
+	row,   ///< the row that was to be written; other rows may be accepted
+	table, ///< a table whose structure is wrong, or code on the table; perhaps every row fails
+	world  ///< resources, storage, another session or cancellation; the rows are not the cause
 };
 
-/// What code on a table raises with an SQLSTATE of its choice is about the row, but for classes
-/// that mean the machine: nobody can tell whether they are meant.
+/// Errors that code on a table raises with an SQLSTATE of its choice are blamed on the row. The
+/// exceptions are classes that stand for the machine, because it cannot be known whether these are
+/// real.
 Blame blame_of(const PgError &error);
 
 } // namespace pg

@@ -1,4 +1,4 @@
-// What a function keeps from one call to the next of the same call site in one query.
+// An object that a function keeps between the calls of one call site in a query.
 #pragma once
 
 #include <memory>
@@ -14,8 +14,9 @@ extern "C"
 namespace pg
 {
 
-/// The T of this call site, made by make() at the first call and destroyed when the query ends,
-/// however it ends. T's constructor may throw; its destructor must not.
+/// Returns the object of this call site. make() creates it in the first call, and it is destroyed
+/// at the end of the query, also after an error. The constructor of T may throw; its destructor
+/// must not.
 template <typename T, typename Make>
 T &
 call_cache(FunctionCallInfo fcinfo, Make &&make)
@@ -32,7 +33,7 @@ call_cache(FunctionCallInfo fcinfo, Make &&make)
 		std::unique_ptr<T> made = make();
 		callback->func = pg::callback<[](void *object) { delete static_cast<T *>(object); }>;
 		callback->arg = made.get();
-		MemoryContextRegisterResetCallback(function->fn_mcxt, callback); // throws nothing
+		MemoryContextRegisterResetCallback(function->fn_mcxt, callback); // does not report errors
 		function->fn_extra = made.release();
 	}
 	return *static_cast<T *>(function->fn_extra);

@@ -1,5 +1,5 @@
-// Functions of ours that PostgreSQL calls back, at the end of a transaction, say. Functions that
-// SQL calls go through PG_ETL_ENTRY (guard.h).
+// Functions of the extension that PostgreSQL calls back, for example at the end of a transaction.
+// For functions that SQL calls see PG_ETL_ENTRY (guard.h).
 #pragma once
 
 #include <type_traits>
@@ -38,11 +38,11 @@ struct Callback<function, Result (*)(Arguments...)>
 
 } // namespace detail
 
-/// What PostgreSQL is given to call function. No C++ exception gets into PostgreSQL's frames. What
-/// happens at a transaction's end can neither be taken back nor be refused: an exception becomes a
-/// WARNING there, and what was left is done by the next call, as after a crash. A function that
-/// returns something must throw nothing: no result is right when it has failed, and the process
-/// ends. ereport(ERROR) passes where PostgreSQL allows it.
+/// A pointer through which PostgreSQL can call `function`. No C++ exception enters PostgreSQL's
+/// frames. Work at the end of a transaction can neither be undone nor refused, so an exception
+/// becomes a WARNING, and the next call completes the work, as after a crash. A function with a
+/// result must not throw, because no result would be right after a failure, so the process ends.
+/// ereport(ERROR) is allowed where PostgreSQL allows it.
 template <auto function>
 constexpr auto callback = &detail::Callback<function, decltype(+function)>::call;
 

@@ -1,4 +1,4 @@
-// Writing what no role but the extension's owner may write.
+// Runs statements that only the owner of the extension may run.
 #pragma once
 
 #include "pg/run_as.h"
@@ -11,11 +11,11 @@ extern "C"
 namespace etl
 {
 
-/// While it lives, statements run as the owner of the extension, to whom the catalog belongs.
-/// Stands around each statement that writes to a table of the catalog, and around no other code: a
-/// role that runs datasets or erases people thereby needs no right to write there, and can neither
-/// forge the audit trail nor delete a tombstone. session_user, the audit's actor, stays who is
-/// logged in.
+/// While an object of this class exists, statements run as the owner of the extension, who owns the
+/// catalog. It surrounds each statement that writes to a table of the catalog, and no other code.
+/// So a role that runs datasets or erases people needs no right to write to the catalog, and can
+/// neither forge the audit trail nor delete a tombstone. session_user, which the audit trail
+/// records as actor, does not change.
 class AsCatalogOwner
 {
   public:

@@ -29,14 +29,15 @@ namespace pg
 namespace
 {
 
-/// Turns rows into COPY's byte stream. COPY's callback has no argument of its own, hence the static
-/// pointer; nested COPYs (a trigger that runs etl_run) restore it.
+/// Turns rows into the byte stream of COPY. COPY's callback has no argument of its own, so the
+/// current stream is a static pointer, which nested COPYs (a trigger that runs etl_run) restore.
 class Stream
 {
   public:
 	explicit Stream(RowSource &source) : source_(source), outer_(current)
 	{
-		static const char signature[] = "PGCOPY\n\377\r\n"; // its NUL is part of it
+		// the NUL at the end is part of the signature
+		static const char signature[] = "PGCOPY\n\377\r\n";
 		header_.assign(signature, 11);
 		header_.append(8, '\0'); // flags, length of the header extension
 		rest_ = header_;
@@ -98,7 +99,7 @@ binary_option()
 namespace
 {
 
-/// What DoCopy does before BeginCopyFrom.
+/// The checks that DoCopy does before BeginCopyFrom.
 void
 check_copy(ParseState *state, Relation rel, const std::string *names, size_t count)
 {
@@ -125,7 +126,7 @@ check_copy(ParseState *state, Relation rel, const std::string *names, size_t cou
 						errhint("Run as a role that bypasses row-level security.")));
 }
 
-/// A table that is about to be loaded: opened, and the current user may load it.
+/// A table that is about to be loaded. It is open, and the current user may load it.
 struct Target
 {
 	Relation rel;
@@ -181,8 +182,8 @@ uint64_t
 copy_out(const std::string &query, int fd,
 		 const std::vector<std::pair<std::string, std::string>> &options)
 {
-	// COPY opens what it writes to by name. The descriptor's name in /proc makes it write into the
-	// pipe, so no plain copy of the data ever lies on a disk; the callback that PostgreSQL 16 added
+	// COPY opens its output file by name. The name of the descriptor in /proc makes it write to the
+	// pipe, so no uncompressed copy of the data is ever on disk. PostgreSQL 16 has a callback that
 	// would do the same.
 	const std::string path = "/proc/self/fd/" + std::to_string(fd);
 	const char *sql = query.c_str(), *name = path.c_str();
@@ -200,9 +201,9 @@ copy_out(const std::string &query, int fd,
 			List *parsed = raw_parser(sql, RAW_PARSE_DEFAULT);
 			ParseState *state = make_parsestate(nullptr);
 			state->p_sourcetext = sql;
-			// that of the statement which called may be older than a lock that was waited for
+			// the snapshot of the calling statement may be older than a lock that was waited for
 			PushActiveSnapshot(GetTransactionSnapshot());
-			// the statement checks pg_write_server_files here; the pipe is ours
+			// the statement COPY checks pg_write_server_files here, which this pipe does not need
 			CopyToState copy =
 				BeginCopyTo(state, nullptr, linitial_node(RawStmt, parsed), InvalidOid, name, false,
 #if PG_VERSION_NUM >= 160000

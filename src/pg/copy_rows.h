@@ -1,4 +1,4 @@
-// Rows for the catalog's own tables, written by COPY like everything else.
+// Rows for tables of the catalog, which are written by COPY.
 #pragma once
 
 #include <optional>
@@ -12,7 +12,7 @@
 namespace etl
 {
 
-/// Builds rows in COPY BINARY form: row(n), then n values.
+/// Builds rows in the form of COPY BINARY: call row(n), and then add n values.
 class CatalogRows : public pg::RowSource
 {
   public:
@@ -42,13 +42,13 @@ class CatalogRows : public pg::RowSource
 		append_int32(bytes_, 8);
 		append_int64(bytes_, value);
 	}
-	/// text, bytea.
+	/// For columns of type text and bytea.
 	void text(std::string_view value)
 	{
 		append_int32(bytes_, static_cast<int32_t>(value.size()));
 		bytes_ += value;
 	}
-	/// Null where the value is empty.
+	/// Writes null if the value is empty.
 	void text_or_null(std::string_view value) { value.empty() ? null() : text(value); }
 	void jsonb(std::string_view value)
 	{
@@ -58,7 +58,7 @@ class CatalogRows : public pg::RowSource
 	}
 	size_t size() const { return starts_.size(); }
 	size_t bytes() const { return bytes_.size(); }
-	/// Back to no rows; keeps the memory.
+	/// Removes all rows and keeps the memory.
 	void clear()
 	{
 		bytes_.clear();

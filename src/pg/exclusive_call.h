@@ -1,4 +1,4 @@
-// Calls that cannot stand inside one another.
+// Functions that must not call each other in a session.
 #pragma once
 
 #include "pg/guard.h"
@@ -6,17 +6,18 @@
 namespace etl
 {
 
-/// Stands at the beginning of a function that runs, erases, or changes what runs and erasures go
-/// by. Their tables belong to users, whose triggers, defaults and checks may call whatever they
-/// like: a run that begins inside a run of the same session (which holds the locks that would keep
-/// another session out) would load the same files. Throws 55000 where one is at work already.
+/// Create an object of this class at the beginning of a function that runs, erases, or changes
+/// settings of runs and erasures. Triggers, defaults and checks of users' tables may call any
+/// function. If a run began inside a run of the same session (which has the locks that keep other
+/// sessions out), it would load the same files again. Throws 55000 if another of these functions is
+/// at work.
 class ExclusiveCall
 {
   public:
 	enum class Kind
 	{
-		writes, ///< throws 25006 where nothing can be written
-		looks   ///< works in a read-only transaction, too, at least where it is asked to look only
+		writes, ///< throws 25006 if the transaction cannot write
+		looks   ///< also allowed in a read-only transaction, at least for calls that only read
 	};
 	explicit ExclusiveCall(FunctionCallInfo fcinfo, Kind kind = Kind::writes);
 	~ExclusiveCall();

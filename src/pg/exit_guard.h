@@ -1,4 +1,4 @@
-// Threads and the end of the process.
+// Stops threads when the process exits.
 #pragma once
 
 #include <functional>
@@ -9,9 +9,10 @@
 namespace etl
 {
 
-/// While it lives, a backend that is terminated stops threads before it exits: a FATAL error ends
-/// the process without unwinding C++ frames, and threads must not outlive what they use, nor write
-/// files after the transaction's have been removed.
+/// While an object of this class exists, a backend that is terminated stops the threads before it
+/// exits. A FATAL error ends the process without unwinding C++ frames. The threads must not outlive
+/// the objects that they use, and must not write files after those of the transaction have been
+/// removed.
 class StopOnExit
 {
   public:
@@ -22,7 +23,7 @@ class StopOnExit
 	StopOnExit(const StopOnExit &) = delete;
 	StopOnExit &operator=(const StopOnExit &) = delete;
 
-	/// Calls all of them, the latest first.
+	/// Calls all stop functions, beginning with the latest.
 	static void stop_all();
 
   private:

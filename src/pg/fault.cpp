@@ -49,7 +49,7 @@ fault(const char *name)
 		return;
 	if (action == "wait")
 	{
-		// so that a test can tell that this is where we are
+		// tells the test that the backend waits here
 		if (FILE *file = std::fopen((argument + ".waiting").c_str(), "w"))
 			std::fclose(file);
 		while (access(argument.c_str(), F_OK) != 0)
@@ -67,7 +67,7 @@ fault(const char *name)
 		kill(PostmasterPid, SIGQUIT);
 	else if (action == "error")
 		throw pg::Error(sqlstate::io_error, std::string("fault at ") + name);
-	for (;;) // until a signal ends it; sleep: or an interrupt is served
+	for (;;) // until a signal ends the process; with sleep, also until an interrupt
 	{
 		usleep(20000);
 		if (action == "sleep")

@@ -1,11 +1,10 @@
-// Fault points: places where tests stop the backend or the server. Nothing in a normal build.
+// Fault points: places where tests can stop the backend or the server. A normal build has none.
 //
-// `make faults` builds build/faults/pg_etl.so, in which ETL_FAULT("name") looks at the setting
-// etl_fault.point: "name:action" or "name:action:N" for the N-th time that the point is passed.
+// `make faults` builds build/faults/pg_etl.so, in which ETL_FAULT("name") reads the setting
+// etl_fault.point: "name:action", or "name:action:N" for the N-th time that the point is passed.
 // Actions: kill (SIGKILL to the backend), immediate (an immediate shutdown of the server), error,
-// sleep (until it is cancelled), wait (while the file that follows is missing). Any name with the
-// action "trace" appends the names of the points that are passed to the file that follows:
-// "*:trace:/path".
+// sleep (until cancelled), wait (until the file named after it exists). The action "trace" appends
+// the name of each point that is passed to the file named after it, with any name: "*:trace:/path".
 #pragma once
 
 #ifdef ETL_FAULTS

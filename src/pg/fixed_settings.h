@@ -1,4 +1,4 @@
-// Settings under which values become text, and texts values.
+// Fixes the settings that affect the text form of values.
 #pragma once
 
 #include "pg/guard.h"
@@ -6,9 +6,10 @@
 namespace pg
 {
 
-/// While it lives, what the forms of values depend on is the same in every session, as pg_dump sets
-/// it: TimeZone UTC, DateStyle ISO with month before day, IntervalStyle postgres, bytea_output hex
-/// and floating-point numbers with all their digits. A rollback puts the settings back as well.
+/// While an object of this class exists, the settings that affect the text form of values are the
+/// same in every session, as for pg_dump: TimeZone UTC, DateStyle ISO with month before day,
+/// IntervalStyle postgres, bytea_output hex, and floating-point numbers with all their digits. A
+/// rollback restores the settings too.
 class FixedSettings
 {
   public:

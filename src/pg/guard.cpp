@@ -91,11 +91,11 @@ static_assert(packed(sqlstate::duplicate_file) == ERRCODE_DUPLICATE_FILE);
 static_assert(packed(sqlstate::internal_error) == ERRCODE_INTERNAL_ERROR);
 static_assert(packed(sqlstate::data_corrupted) == ERRCODE_DATA_CORRUPTED);
 
-/// Of WithoutValues.
+/// The numbers of WithoutValues objects, and of those with From::table_code.
 int without_values = 0, in_table_code = 0;
 
-/// What ErrorData::filename is of errors that are reported by this extension itself, and of those
-/// that it only passes on.
+/// ErrorData::filename of errors that the extension itself reports, and of errors that it passes
+/// on.
 constexpr const char *own_error = "pg_etl", *passed_on_error = "pg_etl (passed on)";
 
 bool
@@ -117,8 +117,8 @@ is_passed_on(const ErrorData *error)
 	return error->filename != nullptr && std::strcmp(error->filename, passed_on_error) == 0;
 }
 
-/// The format of the server's message; empty where the whole message came as an argument ("%s"), as
-/// it does from RAISE in any language, from another server, and from a parallel worker.
+/// The format of the server's message. Empty if the whole message was an argument ("%s"), as with
+/// RAISE in any language, with an error of another server, and with an error of a parallel worker.
 std::string
 format_of(const ErrorData *error)
 {
@@ -131,12 +131,12 @@ format_of(const ErrorData *error)
 	return {};
 }
 
-/// What was left out of the error.
+/// What is left out of an error.
 enum class Omitted
 {
 	nothing,
-	values, ///< what is quoted, detail
-	words   ///< all text
+	values, ///< quoted values, and the detail
+	words   ///< the whole text
 };
 
 Omitted
@@ -150,15 +150,15 @@ omitted_of(const ErrorData *error)
 		return by_class;
 	if (format_of(error).empty())
 		return Omitted::words;
-	// about the server's state, storage, locks and privileges: what they name are objects
+	// errors about the server's state, storage, locks and privileges name only objects
 	return is_one_of(sqlstate, {"08", "25", "40", pg::sqlstate::insufficient_privilege, "53", "54",
 								"55", "57", "58"})
 			   ? by_class
 			   : Omitted::values;
 }
 
-/// From the first quote to the last; where none is, all arguments of the message. What class 23
-/// quotes are names of columns and constraints.
+/// Replaces the text from the first quote to the last one. If there are no quotes, replaces all
+/// arguments of the message. Errors of class 23 quote only names of columns and constraints.
 std::string
 message_without_values(const ErrorData *error)
 {
@@ -213,7 +213,7 @@ detail_of(const ErrorData *error)
 	}
 }
 
-/// What another server says means what it means here, and has the same form.
+/// Errors of another server have the same SQLSTATEs and the same form.
 bool
 is_from_elsewhere(const ErrorData *error)
 {
@@ -230,7 +230,7 @@ is_by_code(const ErrorData *error)
 		   format_of(error).empty();
 }
 
-/// Has its context more than what stands around the call that it has ended?
+/// Whether the error's context has more than the context that surrounds the call.
 bool
 has_frame_of_code(const ErrorData *error)
 {

@@ -1,15 +1,15 @@
-// The boundary between C++ and PostgreSQL. Nothing else crosses it.
+// The boundary between C++ and PostgreSQL. No other code crosses it.
 //
-// PostgreSQL reports errors by longjmp, which skips C++ destructors; C++ by exceptions, which must
-// not pass through PostgreSQL's C frames. So:
+// PostgreSQL reports errors by longjmp, which skips C++ destructors. C++ reports errors by
+// exceptions, which must not pass through PostgreSQL's C frames. Therefore:
 //
 //   * C++ calls PostgreSQL through pg::call(), which turns an ereport into a PgError exception with
 //     everything that was reported.
 //   * PostgreSQL calls C++ through PG_ETL_ENTRY / pg::entry(), which turns an exception into an
 //     ereport after every C++ frame has been unwound.
 //
-// A PgError that is caught and not thrown on leaves the transaction in an unknown state, unless it
-// came out of pg::subtransaction(), which has rolled back by then.
+// A PgError that is caught and not thrown again leaves the transaction in an unknown state, unless
+// it comes from pg::subtransaction(), which has rolled back by then.
 #pragma once
 
 #include <exception>
@@ -45,26 +45,28 @@ class Error : public std::runtime_error
 	std::string sqlstate_, detail_, hint_;
 };
 
-/// What PostgreSQL reported, on its way through C++.
+/// An error that PostgreSQL has reported.
 class PgError : public Error
 {
   public:
 	/// Copies and frees the error data.
 	explicit PgError(ErrorData *error);
 	const std::string &context() const { return context_; }
-	/// Also where context() is left out (WithoutValues): to look into, never to be shown.
+	/// The context even if context() is empty because of WithoutValues. It may be examined, but
+	/// must not be shown.
 	const std::string &context_with_values() const { return context_with_values_; }
 	const std::string &constraint() const { return constraint_; }
 	const std::string &column() const { return column_; }
 	const std::string &table() const { return table_; }
 	const std::string &schema() const { return schema_; }
-	/// Of a domain that refuses a value; schema() is then the domain's.
+	/// The domain that has refused a value. schema() is then the schema of the domain.
 	const std::string &datatype() const { return datatype_; }
-	/// The message is not the server's: what raised it chose the words, and they were left out.
+	/// Whether the message was left out, because its words are not the server's but come from the
+	/// code that raised the error.
 	bool words_left_out() const { return words_left_out_; }
-	/// Code has raised it (RAISE, in any language), with an SQLSTATE of its choice.
+	/// Whether code has raised the error (RAISE, in any language), with an SQLSTATE of its choice.
 	bool raised_by_code() const { return raised_by_code_; }
-	/// It arose while code ran that stands on a table, and not in the statement itself.
+	/// Whether the error arose in code on a table, and not in the statement itself.
 	bool within_code() const { return within_code_; }
 
   private:
@@ -72,20 +74,21 @@ class PgError : public Error
 	bool words_left_out_ = false, raised_by_code_ = false, within_code_ = false;
 };
 
-/// While it lives, what PostgreSQL reports about data becomes a PgError without the data: "Failing
-/// row contains (…)", "invalid input syntax for type integer: …", COPY's context with its line.
-/// Whatever leaves the extension ends in the server's log, where no personal data may be. Stands
-/// where records meet user tables; elsewhere errors pass whole.
+/// While an object of this class exists, errors about data become a PgError without the data:
+/// "Failing row contains (…)", "invalid input syntax for type integer: …", COPY's context with its
+/// line. Errors that leave the extension are written to the server's log, which must not contain
+/// personal data. It is used where records and user tables are processed; elsewhere errors are not
+/// changed.
 class WithoutValues
 {
   public:
 	enum class From
 	{
-		/// A statement of ours: of class 22 and 23 what quotes values is left out.
+		/// A statement of the extension: values in errors of class 22 and 23 are left out.
 		statement,
-		/// Code that stands on a table may run and may raise what it likes, with any SQLSTATE. Of
-		/// that only SQLSTATE and names of objects stay; of the server's own messages those parts
-		/// that an expression may have taken from a value are left out.
+		/// Code on a table may run, and may raise any error with any SQLSTATE. Of such an error
+		/// only the SQLSTATE and the names of objects are kept. Of the server's own messages, the
+		/// parts are left out that an expression may have taken from a value.
 		table_code
 	};
 	explicit WithoutValues(From from = From::statement);
@@ -97,12 +100,12 @@ class WithoutValues
 	From from_;
 };
 
-/// Calls function(argument) and returns what it reported with ERROR, or null. The error state is
-/// flushed and the memory context restored.
+/// Calls function(argument). Returns the error that it has reported with ERROR, or null. Resets the
+/// error state and restores the memory context.
 ErrorData *call_protected(void (*function)(void *), void *argument);
 
-/// Calls PostgreSQL. f may call any of its functions but must hold no C++ object with a destructor
-/// that an ereport would skip; it may throw nothing.
+/// Calls PostgreSQL. `f` may call any function of PostgreSQL. It must not have C++ objects with
+/// destructors, which an ereport would skip, and must not throw.
 template <typename F>
 auto
 call(F &&f) -> decltype(f())
@@ -135,16 +138,16 @@ call(F &&f) -> decltype(f())
 	}
 }
 
-/// Reports the exception that is being handled as an ERROR once the frames are gone: fills a
-/// palloc'd ErrorData. Call inside a catch block.
+/// Returns the exception that is being handled as a palloc'd ErrorData, which can be reported as an
+/// ERROR after all C++ frames have been left. Call it inside a catch block.
 ErrorData *current_exception_data();
-/// Reports the exception that is being handled as a WARNING, where no ERROR is possible. Call
+/// Reports the exception that is being handled as a WARNING, where no ERROR is possible. Call it
 /// inside a catch block.
 void warn_of_current_exception() noexcept;
-/// Throws that ErrorData as an ERROR; does not return.
+/// Reports the ErrorData as an ERROR. Does not return.
 [[noreturn]] void report(ErrorData *error);
 
-/// Runs f, C++ called by PostgreSQL, and reports its exceptions.
+/// Runs `f`, which is C++ code that PostgreSQL calls, and reports its exceptions.
 template <typename F>
 auto
 entry(F &&f) -> decltype(f())
@@ -161,9 +164,9 @@ entry(F &&f) -> decltype(f())
 	report(error);
 }
 
-/// Runs f in a subtransaction: released when it returns, rolled back when it throws. Returns the
-/// PgError that was thrown, so that the caller can go on; other exceptions are thrown on.
-/// Cancellation and termination (class 57) are thrown on as well.
+/// Runs `f` in a subtransaction, which is released when `f` returns and rolled back when it throws.
+/// Returns a PgError that was thrown, so that the caller can continue. Other exceptions are thrown
+/// again, and so are cancellation and termination (class 57).
 template <typename F>
 std::optional<PgError> subtransaction(F &&f);
 
@@ -198,7 +201,7 @@ subtransaction(F &&f)
 	}
 }
 
-/// CHECK_FOR_INTERRUPTS(), as an exception.
+/// CHECK_FOR_INTERRUPTS() as an exception.
 inline void
 check_for_interrupts()
 {
@@ -212,7 +215,8 @@ void notice(int level, const std::string &message, const std::string &detail = {
 
 } // namespace pg
 
-/// An SQL-callable function whose body is C++: PG_ETL_ENTRY(name) { … return Datum; }
+/// Defines a function that SQL can call and whose body is C++: PG_ETL_ENTRY(name) { … return Datum;
+/// }
 #define PG_ETL_ENTRY(name)                                                                         \
 	extern "C"                                                                                     \
 	{                                                                                              \

@@ -8,7 +8,7 @@ namespace pg
 namespace
 {
 
-/// An erasure that a run carries out is inside the run's.
+/// The number of objects that exist. An erasure inside a run creates a second one.
 int depth = 0;
 
 } // namespace
@@ -43,11 +43,12 @@ SELECT count(*) > 0,
   JOIN pg_namespace n ON n.oid = c.connamespace
  WHERE c.condeferrable)";
 
-/// Is there any constraint that may wait? Notes those that wait by themselves.
+/// Whether there is any deferrable constraint. Stores the names of those that are initially
+/// deferred.
 bool
 ImmediateConstraints::find_deferrable()
 {
-	// (a name is a constraint's of any table in its schema)
+	// a name in the statement means the constraints of this name on all tables of the schema
 	const Rows rows = query(read_deferrable_constraints_sql);
 	deferred_ = rows.text(0, 1);
 	return rows.boolean(0, 0);

@@ -1,4 +1,4 @@
-// Constraints that could wait until the transaction commits are checked where rows are written.
+// Checks deferrable constraints when rows are written, and not at commit.
 #pragma once
 
 #include <string>
@@ -8,13 +8,13 @@
 namespace pg
 {
 
-/// With all deferrable constraints and constraint triggers immediate, a row that one of them
-/// refuses is found where it can be refused, and nothing of a table owner's code is left to run at
-/// COMMIT as whoever commits. What waited before is checked first, and raises with the SQLSTATE
-/// that COMMIT would have raised.
+/// Makes all deferrable constraints and constraint triggers immediate. A row that one of them
+/// refuses is then found while it can still be refused, and no code of a table's owner is left to
+/// run at COMMIT as the role that commits. Checks that were already deferred are done first, and
+/// raise the SQLSTATE that COMMIT would have raised.
 ///
-/// end() makes those that are initially deferred so again. Without it the rollback that follows an
-/// error restores what was.
+/// end() defers the initially deferred constraints again. If an error prevents the call of end(),
+/// the rollback restores the previous state.
 class ImmediateConstraints
 {
   public:
@@ -27,7 +27,7 @@ class ImmediateConstraints
   private:
 	bool find_deferrable();
 
-	std::string deferred_; ///< their names, as in a statement
+	std::string deferred_; ///< names of the initially deferred constraints, as in a statement
 };
 
 } // namespace pg

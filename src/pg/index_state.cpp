@@ -30,7 +30,7 @@ namespace pg
 namespace
 {
 
-/// Open relations count their users: one is this function.
+/// An open relation counts its users. One of them is this function.
 bool
 is_empty_and_unused(Oid table)
 {
@@ -43,7 +43,7 @@ is_empty_and_unused(Oid table)
 	return yes;
 }
 
-/// Settings for building an index, while it lives.
+/// Sets the settings for building an index while it exists.
 class BuildSettings
 {
   public:
@@ -58,7 +58,8 @@ class BuildSettings
 				const int level = NewGUCNestLevel();
 				(void)set_config_option("maintenance_work_mem", value, PGC_USERSET, PGC_S_SESSION,
 										GUC_ACTION_SAVE, true, 0, false);
-				// a parallel worker logs its error itself: "Key (…)=(…) is duplicated" is a DETAIL
+				// a parallel worker logs its error itself, with "Key (…)=(…) is duplicated" as
+				// DETAIL
 				(void)set_config_option("log_error_verbosity", "terse", PGC_SUSET, PGC_S_SESSION,
 										GUC_ACTION_SAVE, true, 0, false);
 				return level;
@@ -66,7 +67,7 @@ class BuildSettings
 	}
 	~BuildSettings()
 	{
-		// with an exception on its way the error's rollback does it
+		// after an exception, the rollback restores the settings
 		if (std::uncaught_exceptions() == exceptions_)
 			AtEOXact_GUC(false, level_);
 	}
@@ -85,7 +86,7 @@ lock_empty_table(Oid table)
 	return call(
 		[=]
 		{
-			// looked at before, so that a table that is none is not even tried to be locked
+			// check first, so that no lock is attempted on a table that does not qualify
 			LockRelationOid(table, AccessShareLock);
 			const bool locked = is_empty_and_unused(table) &&
 								ConditionalLockRelationOid(table, ShareRowExclusiveLock);
@@ -148,8 +149,8 @@ build_suspended_index(Oid index, size_t memory)
 	return true;
 }
 
-/// The last phases of CREATE INDEX CONCURRENTLY: each row of the table that the index lacks (all
-/// of them) is inserted.
+/// Does the last phases of CREATE INDEX CONCURRENTLY, which insert each row that the index does not
+/// have. Here these are all rows of the table.
 void
 fill_suspended_index(Oid table, Oid index)
 {

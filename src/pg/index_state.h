@@ -1,5 +1,5 @@
-// Takes an index out of use for a while and puts it back, within one transaction: what CREATE INDEX
-// CONCURRENTLY does between its phases (src/backend/commands/indexcmds.c), on an index that exists.
+// Suspends the use of an index and resumes it, in one transaction. Does to an existing index what
+// CREATE INDEX CONCURRENTLY does between its phases (src/backend/commands/indexcmds.c).
 #pragma once
 
 #include "pg/guard.h"
@@ -7,28 +7,30 @@
 namespace pg
 {
 
-/// Locks the table against writers until the transaction ends (SHARE ROW EXCLUSIVE), if it is an
-/// ordinary one that has never held a row (its file is empty: no older snapshot sees any either)
-/// and nobody is in the way. Readers go on. False when it is not, or is in use further up in this
-/// session; then it is not locked.
+/// Locks the table against writers until the end of the transaction (SHARE ROW EXCLUSIVE). Readers
+/// can continue. Returns false and does not lock if the table is not an ordinary table, has ever
+/// contained a row (only if its file is empty, no older snapshot sees rows either), is in use in
+/// this session, or is locked by another session.
 bool lock_empty_table(Oid table);
-/// Gives up what lock_empty_table() took.
+/// Releases the lock of lock_empty_table().
 void unlock_empty_table(Oid table);
 
-/// From now on the transaction neither maintains the index nor plans with it. Other sessions see
-/// it as it is, that is empty, which is what they see of the table. The table must be locked with
+/// From now on the transaction neither updates the index nor plans with it. Other sessions still
+/// see the index as it is, which is empty like the table they see. The table must be locked with
 /// lock_empty_table().
 void suspend_index(Oid index);
 
-/// Whether nobody uses the index just now: who reads its table in an open transaction does.
+/// Whether no session uses the index at this moment. A session that has read the table in an open
+/// transaction uses it.
 bool is_index_free(Oid index);
 
-/// Builds the index and takes it into use again. memory: bytes for sorting, here and in parallel
-/// workers together. Readers of the table wait from then on until the transaction ends. False, with
-/// nothing done, when somebody uses the index.
+/// Builds the index and resumes its use. `memory` is the number of bytes for sorting, in this
+/// process and in parallel workers together. Readers of the table wait until the end of the
+/// transaction. Returns false and does nothing if another session uses the index.
 bool build_suspended_index(Oid index, size_t memory);
 
-/// The same row by row: slower, and nobody waits.
+/// Like build_suspended_index(), but inserts the rows one by one. This is slower, but no session
+/// has to wait.
 void fill_suspended_index(Oid table, Oid index);
 
 } // namespace pg

@@ -35,8 +35,8 @@ namespace pg
 namespace
 {
 
-/// What is added, before a number, to the name of a key file: while another is being written, and
-/// to keep it when that has taken its place.
+/// Suffixes of a key file's name, before a number: for a new file that is being written, and for an
+/// old file that is kept after a rotation.
 constexpr const char *unfinished = ".new-", *kept = ".old-";
 
 [[noreturn]] void
@@ -72,7 +72,7 @@ random_key(size_t size)
 	return bytes;
 }
 
-/// As far as a file can be: the bytes on this file system's blocks, where it writes in place.
+/// Overwrites a file in place. The old bytes are lost only if the file system writes in place too.
 void
 overwrite(int fd, const std::string &path)
 {
@@ -82,7 +82,7 @@ overwrite(int fd, const std::string &path)
 	write_synced(fd, random_key(static_cast<size_t>(info.st_size)), path);
 }
 
-/// The files beside one whose names are its own with the suffix and a number added.
+/// The files in the same directory whose names are that of the file, the suffix and a number.
 std::vector<std::string>
 numbered_files(const std::string &path, const std::string &suffix)
 {
@@ -110,18 +110,19 @@ kept_files(const std::string &path)
 	return numbered_files(path, kept);
 }
 
-/// Removes the file under its temporary name on every way out.
+/// Removes the temporary file in every case when the scope ends.
 struct Remove
 {
 	const std::string &path;
 	~Remove() { unlink(path.c_str()); }
 };
 
-/// What the key file holds; nullopt where it does not exist.
+/// Returns the contents of the key file, or nothing with errno if it cannot be opened.
 std::optional<std::string>
 read_key(const std::string &path, const std::string &named)
 {
-	// a FIFO would wait for a writer, a terminal might become the server's
+	// opening a FIFO would wait for a writer, and a terminal could become the server's controlling
+	// one
 	const etl::ScopedFd fd(open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
 	if (fd.get() < 0)
 		return std::nullopt;
@@ -139,12 +140,13 @@ read_key(const std::string &path, const std::string &named)
 	return std::string(bytes, static_cast<size_t>(size));
 }
 
-/// Written under another name, so that nobody ever reads half a key. False with errno.
+/// Writes the file under another name first, so that no process reads a partial key. Returns false
+/// with errno on error.
 bool
 create_key(const std::string &path, const std::string &bytes)
 {
 	const std::string part = path + unfinished + std::to_string(getpid());
-	unlink(part.c_str()); // of a crash: no other process has this id
+	unlink(part.c_str()); // left by a crash, because no other process has this id
 	const etl::ScopedFd out(open(part.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
 	if (out.get() < 0)
 		return false;
@@ -152,7 +154,7 @@ create_key(const std::string &path, const std::string &bytes)
 	if (write(out.get(), bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size()) ||
 		fsync(out.get()) != 0)
 		return false;
-	// link, not rename: whoever comes second must not replace the first one's key
+	// link() and not rename(), because a second process must not replace the key of the first
 	if (link(part.c_str(), path.c_str()) == 0)
 		sync_folder(path);
 	return true;
@@ -214,26 +216,28 @@ unfinished_key_files(const std::string &path)
 KeyRotation
 rotate_key_file(bool destroy)
 {
-	secret(KeyUse::look); // every check, and the first key where there is none
+	secret(KeyUse::look); // makes all checks, and creates the first key if there is none
 	char resolved[PATH_MAX];
 	const std::string setting = Settings::current().key_file;
 	if (realpath(setting.c_str(), resolved) == nullptr)
 		fail("find", setting);
 	KeyRotation result;
-	result.path = resolved; // a link stays a link
+	result.path = resolved; // if the setting is a symbolic link, the link stays
 
 	const etl::ScopedFd old(open(resolved, O_RDWR | O_NONBLOCK | O_CLOEXEC));
 	if (old.get() < 0)
 		fail("open", result.path);
 	struct stat opened, named;
-	// the lock is on the file: who waited for it would hold one that has been replaced
+	// the lock belongs to the file, so a session that waited for it would have locked a replaced
+	// file
 	if (flock(old.get(), LOCK_EX | LOCK_NB) != 0 || fstat(old.get(), &opened) != 0 ||
 		stat(resolved, &named) != 0 || opened.st_ino != named.st_ino)
 		throw Error(sqlstate::object_in_use,
 					"etl.key_file \"" + result.path + "\" is being rotated by another session", "",
 					"Try again.");
-	// of a session that was killed: whoever else rotates this file waits for the lock, and what
-	// somebody makes who finds no file is of no use now
+	// These files are from a session that was killed, because another rotation of this file waits
+	// for the lock. A session that creates a first key now does not need its file, because the key
+	// file exists.
 	for (const std::string &file : unfinished_key_files(result.path))
 	{
 		const etl::ScopedFd fd(open(file.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW));

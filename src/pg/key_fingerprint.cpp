@@ -1,4 +1,4 @@
-// etl.key_fingerprint.
+// Reads and writes etl.key_fingerprint.
 #include "pg/key_fingerprint.h"
 
 #include <algorithm>
@@ -26,10 +26,10 @@ namespace pg
 namespace
 {
 
-/// Columns of etl.key_fingerprint.
+/// The columns of etl.key_fingerprint.
 constexpr int erasures_column = 1, treatments_column = 2;
 
-/// The rows as a list of strings, two for each; palloc'd.
+/// The rows as a palloc'd list of strings, two for each row.
 List *
 read_rows()
 {
@@ -108,7 +108,7 @@ note_key(const std::string &secret, const std::vector<etl::KeyFingerprint> &know
 	const Spi spi;
 	const RunAs owner(extension_owner(), SECURITY_LOCAL_USERID_CHANGE);
 	execute(insert_fingerprint_sql, {param(key.erasures), param(key.treatments)});
-	// keys before a rotation; what another session is about to remove need not be waited for
+	// removes keys from before a rotation; rows that another session is about to remove are left
 	if (!known.empty())
 		execute(delete_other_fingerprints_sql, {param(key.erasures), param(key.treatments)});
 }

@@ -69,10 +69,9 @@ text_constant(const char *text)
 		makeConst(TEXTOID, -1, DEFAULT_COLLATION_OID, -1, CStringGetTextDatum(text), false, false));
 }
 
-/// The call as substring(jsonb_build_array(token, function, argument, …)::etl_internal.lent::text
-/// from
-/// '^v(.*)$'). The input function of a type is called by everybody who may call a cast, and no
-/// null comes out of it, hence the pattern.
+/// Replaces the call with substring(jsonb_build_array(token, function, argument,
+/// …)::etl_internal.lent::text from '^v(.*)$'). Every role that may use a cast may call the input
+/// function of its type. A cast cannot return null, so the pattern turns "n" into null.
 Node *
 lend(FuncExpr *call, Lending &lending)
 {
@@ -110,7 +109,7 @@ lend_inside(Node *node, void *context)
 #if PG_VERSION_NUM >= 160000
 	constexpr auto mutator = lend_inside;
 #else
-	// which declares mutators without their arguments
+	// PostgreSQL 15 declares mutators without their arguments
 	const auto mutator = reinterpret_cast<Node *(*)()>(reinterpret_cast<void (*)()>(lend_inside));
 #endif
 	if (IsA(node, Query))
@@ -151,7 +150,7 @@ LentScope::~LentScope()
 namespace
 {
 
-/// An element of the array, as text or as jsonb; null where it is JSON's null.
+/// An element of the array as text or jsonb. Null if it is JSON null.
 Datum
 element(Datum array, int index, Oid type, bool *null)
 {
@@ -172,7 +171,7 @@ element(Datum array, int index, Oid type, bool *null)
 	return FunctionCallInvoke(call);
 }
 
-/// Who lent the function; refuses everybody who does not know the token.
+/// The role that has lent the function. Refuses callers that do not know the token.
 Oid
 lender(Datum array)
 {
@@ -198,7 +197,7 @@ is_array(Datum value)
 	return JB_ROOT_IS_ARRAY(jsonb) && !JB_ROOT_IS_SCALAR(jsonb);
 }
 
-/// What the function returns, as text.
+/// Calls the function and returns its result as text.
 Datum
 call_lent(Datum array, bool *null)
 {
@@ -242,17 +241,18 @@ extern "C"
 	PG_FUNCTION_INFO_V1(etl_lent_out);
 }
 
-/// '["token", "function", argument, …]': what the function returns, after a "v"; for null, "n".
+/// Reads '["token", "function", argument, …]' and calls the function. The value is "v" and the
+/// function's result, or "n" for null.
 Datum
 etl_lent_in(PG_FUNCTION_ARGS)
 {
-	// no C++ object lives in this frame or those that it calls, so it needs no guard
+	// this frame and those below have no C++ objects, so no guard is needed
 	const Datum array = DirectFunctionCall1(jsonb_in, PG_GETARG_DATUM(0));
 	if (!is_array(array))
 		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 						errmsg("permission denied for type etl_internal.lent")));
 	const Oid user = lender(array);
-	// an error puts the role back as well: pg::RunAs stands around the statement
+	// after an error, pg::RunAs around the statement restores the role
 	Oid role;
 	int flags;
 	GetUserIdAndSecContext(&role, &flags);

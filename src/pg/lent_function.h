@@ -1,4 +1,4 @@
-// Functions of ours in a statement that another role runs.
+// Lets a statement that runs as another role call functions of the extension.
 #pragma once
 
 #include "pg/guard.h"
@@ -11,21 +11,23 @@ extern "C"
 namespace pg
 {
 
-/// What makes a statement's calls of lent functions valid: nobody else can know the token.
+/// Identifies a statement whose calls of lent functions are valid. No other code can know the
+/// token.
 struct Lent
 {
 	static constexpr int token_size = 32; ///< hexadecimal digits
 	bool any = false;
-	Oid user = InvalidOid; ///< whose privileges count, and who runs them
+	Oid user = InvalidOid; ///< the role that lends the functions and as which they run
 	char token[token_size + 1] = {};
 };
 
-/// The functions that the query calls and that the role may not execute are called through the
-/// type etl_internal.lent, if the current user may: they treat values with the key, say, which is
-/// nothing for the owner of a table. Inside pg::call(), before the query is rewritten.
+/// Changes the query so that it calls functions through the type etl_internal.lent if the role may
+/// not execute them but the current user may. Such functions may treat values with the key, for
+/// example, which the owner of a table must not do. Call it inside pg::call(), before the query is
+/// rewritten.
 Lent lend_functions(Query **query, Oid role);
 
-/// While it lives, the statement's lent functions may be called.
+/// While an object of this class exists, the lent functions of the statement may be called.
 class LentScope
 {
   public:

@@ -17,8 +17,8 @@ namespace pg
 namespace
 {
 
-/// Called inside pg::call(). 47 bits of a hash tell names apart (pg_locks shows the fourth field
-/// signed); two that had the same would wait for each other.
+/// The lock tag of a name, from 47 bits of a hash (pg_locks shows the fourth field as signed). Two
+/// names with the same hash would wait for each other. Call it inside pg::call().
 LOCKTAG
 tag_of(const char *name, size_t size)
 {

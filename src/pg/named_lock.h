@@ -15,15 +15,15 @@ enum class LockKind
 	exclusive
 };
 
-/// Takes a lock of a name for the rest of the transaction; without wait, false where somebody else
-/// has it. Waits are subject to lock_timeout and to the detection of deadlocks, and a session that
-/// ends, however it does, lets go of it. Unlike an advisory lock it can be taken by no SQL function
-/// or statement: it is one of an object of class etl.dataset, which the server has none of, so that
-/// nobody who may not run or erase anything can keep others from it. On a standby, where nothing
-/// runs, it is had at once.
+/// Takes the lock of a name until the end of the transaction. Without `wait`, returns false if
+/// another session has the lock. Waiting is subject to lock_timeout and deadlock detection, and the
+/// lock is released however the session ends. Unlike an advisory lock it cannot be taken by an SQL
+/// function or statement: it is a lock on an object of class etl.dataset, which the server does not
+/// have. So a role that may not run or erase anything cannot block those who may. On a standby,
+/// where nothing runs, the call returns true without a lock.
 bool lock_name(std::string_view name, LockKind kind, bool wait);
 
-/// The pid of a session that holds the name's exclusive lock; 0: none does.
+/// The pid of the session that has the exclusive lock of the name, or 0.
 int32_t holder_of_name(std::string_view name);
 
 } // namespace pg

@@ -17,7 +17,7 @@ namespace pg
 namespace
 {
 
-/// How the fields of a row are read.
+/// The functions that read the fields of a row.
 struct Receivers
 {
 	int count;
@@ -26,7 +26,7 @@ struct Receivers
 	int32 *modifiers;
 };
 
-/// The columns of the relation by other names, and a number.
+/// The columns of the relation with other names, and a number.
 TupleDesc
 describe(Oid relation, const std::string *columns, int count, Receivers &receivers)
 {
@@ -54,7 +54,7 @@ describe(Oid relation, const std::string *columns, int count, Receivers &receive
 	return descriptor;
 }
 
-/// The fields of a row in COPY BINARY form; buffer is reused.
+/// Reads the fields of a row in the form of COPY BINARY. `buffer` is reused.
 void
 read_row(std::string_view row, const Receivers &receivers, StringInfo buffer, Datum *values,
 		 bool *nulls)
@@ -138,7 +138,7 @@ NamedRows::NamedRows(Oid relation, const std::vector<std::string> &columns, RowS
 
 NamedRows::~NamedRows()
 {
-	// an error's rollback does it otherwise
+	// after an error, the rollback frees the rows
 	if (std::uncaught_exceptions() > exceptions_)
 		return;
 	tuplestore_end(store_);

@@ -1,4 +1,4 @@
-// Rows that a statement reads as if they were a table.
+// Rows that a statement can read like a table.
 #pragma once
 
 #include <string>
@@ -15,14 +15,14 @@ extern "C"
 namespace pg
 {
 
-/// Rows with the types of a table's columns, for statements to read FROM etl_staged: columns c1,
-/// c2, … and n, which counts from 1. As PostgreSQL's transition tables they exist for the
-/// statements that are given them and for nobody else: not for what those statements call, not for
-/// other sessions. What does not fit work_mem is in a temporary file.
+/// Rows with the types of a table's columns. Statements read them with FROM etl_staged: the columns
+/// are c1, c2, … and n, which counts from 1. Like the transition tables of PostgreSQL, the rows are
+/// visible only to the statements that get them, and neither to code that these statements call nor
+/// to other sessions. Rows beyond work_mem are in a temporary file.
 class NamedRows
 {
   public:
-	/// Takes all rows of the source, which have those columns of the relation.
+	/// Reads all rows of the source, which must have these columns of the relation.
 	NamedRows(Oid relation, const std::vector<std::string> &columns, RowSource &source);
 	~NamedRows();
 	NamedRows(const NamedRows &) = delete;

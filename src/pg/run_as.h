@@ -1,4 +1,4 @@
-// Acting as another role for a while.
+// Acts as another role for a while.
 #pragma once
 
 #include "pg/guard.h"
@@ -6,13 +6,13 @@
 namespace pg
 {
 
-/// While it lives, the current user is another one. The destructor puts back what was, also when an
-/// ereport or exception unwinds; a subtransaction that is rolled back inside restores what it began
-/// with, which is this role.
+/// While an object of this class exists, the current user is `role`. The destructor restores the
+/// previous user, also after an ereport or exception. When a subtransaction inside is rolled back,
+/// the user is `role` again, as at its beginning.
 ///
-/// security_flags are added to those in force: SECURITY_LOCAL_USERID_CHANGE where the code that
-/// runs is ours, SECURITY_RESTRICTED_OPERATION where it is the role's own. Either forbids SET ROLE
-/// and SET SESSION AUTHORIZATION, so that nobody leaves the role from inside.
+/// security_flags are added to those in effect: SECURITY_LOCAL_USERID_CHANGE if the extension's own
+/// code runs, SECURITY_RESTRICTED_OPERATION if code of the role runs. Both forbid SET ROLE and SET
+/// SESSION AUTHORIZATION, so that code inside cannot change the role.
 class RunAs
 {
   public:
@@ -30,9 +30,9 @@ class RunAs
 	int context_;
 };
 
-/// The owner of extension pg_etl, who owns its catalog. 55000 when this database has no such
-/// extension. Looked up each time, by an index: the extension may be dropped and made again by
-/// somebody else, and nothing tells of that.
+/// The owner of the extension pg_etl and of its catalog. Throws 55000 if this database does not
+/// have the extension. The owner is looked up in each call, by an index, because the extension may
+/// be dropped and created again by another role without notice.
 Oid extension_owner();
 
 } // namespace pg

@@ -1,4 +1,4 @@
-// PostgreSQL's headers, the one way to include them from C++.
+// Includes PostgreSQL's headers. All C++ files include them only through this file.
 #pragma once
 
 // <libintl.h> must come first: PostgreSQL redefines gettext functions as macros

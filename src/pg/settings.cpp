@@ -29,7 +29,7 @@ namespace pg
 namespace
 {
 
-/// Where the server keeps the values.
+/// The variables in which the server stores the values.
 struct
 {
 	char *raw_dir, *processed_dir, *archive_dir, *key_file, *signing_key_file, *journal_dir;
@@ -63,9 +63,10 @@ sqlstate_of(int error)
 											   : sqlstate::io_error;
 }
 
-/// What only administrators may set. Before the library is loaded, anybody may ask for a value in
-/// the options of a connection; PostgreSQL drops it when the setting is defined, with a WARNING,
-/// and by then it has forgotten what the database or the configuration file say.
+/// Settings that only administrators may set. Before the library is loaded, any user may request a
+/// value in the options of a connection. PostgreSQL drops this value with a WARNING when the
+/// setting is defined, but then it has already forgotten the value of the database or of the
+/// configuration file.
 struct Guarded
 {
 	const char *name;
@@ -77,7 +78,7 @@ struct Guarded
 			   {"etl.batch_memory", nullptr, false},     {"etl.max_record_size", nullptr, false},
 			   {"etl.max_file_size", nullptr, false},    {"etl.settle_time", nullptr, false}};
 
-/// Null: it is not known, not even as a value without a definition.
+/// The setting, or null if it is not known, not even as a placeholder without a definition.
 const config_generic *
 find_setting(const char *name)
 {
@@ -93,7 +94,7 @@ find_setting(const char *name)
 #endif
 }
 
-/// Before the settings are defined: was there a value to begin the session with?
+/// Called before the settings are defined: notes for which of them the session has a value.
 void
 note_values_asked_for()
 {
@@ -104,7 +105,7 @@ note_values_asked_for()
 	}
 }
 
-/// Afterwards: is it still there?
+/// Called after the settings are defined: notes which of these values are gone.
 void
 note_values_dropped()
 {
@@ -115,7 +116,7 @@ note_values_dropped()
 	}
 }
 
-/// A superuser may have set it since.
+/// Whether the configured value is hidden. A superuser may have set a value since.
 bool
 is_hidden(const Guarded &g)
 {
@@ -136,7 +137,7 @@ refuse_dropped_values()
 				"mend it where it is set: SELECT * FROM pg_db_role_setting;");
 }
 
-/// Where a value came from in words of ours.
+/// Reads the settings, with the source of each value in the extension's own words.
 constexpr char settings_sql[] = R"(
 SELECT s.name, s.setting, s.unit, s.boot_val,
        CASE s.source
@@ -263,12 +264,12 @@ Settings::lasting()
 					   {"etl.processed_dir", s.processed_dir},
 					   {"etl.archive_dir", s.archive_dir}};
 	for (const auto &directory : directories)
-		// null where the session alone has a value
+		// null if only this session has set a value
 		if (const char *const reset =
 				call([&] { return GetConfigOptionResetString(directory.name); });
 			reset != nullptr && *reset != '\0')
 			directory.value = folder(reset);
-	// the options of a connection, or of its role, hide what the database says
+	// options of the connection or of its role hide the value of the database
 	const Rows rows =
 		query(read_settings_of_database_sql, {param(static_cast<int64_t>(MyDatabaseId))});
 	for (uint64_t i = 0; i < rows.size(); ++i)
@@ -326,7 +327,8 @@ Settings::require_folders() const
 
 } // namespace pg
 
-// etl_internal.settings(): being a function of this library, it loads it, and with it the settings.
+// etl_internal.settings(). It is a function of this library, so the call loads the library and
+// defines the settings.
 PG_ETL_ENTRY(etl_settings)
 {
 	pg::ResultSet result(fcinfo);

@@ -11,7 +11,7 @@ namespace pg
 /// Registers the settings; called once when the library is loaded.
 void define_settings();
 
-/// The settings as they are now.
+/// The current values of the settings.
 struct Settings
 {
 	std::string raw_dir, processed_dir, archive_dir; ///< without a trailing slash
@@ -22,21 +22,22 @@ struct Settings
 	bool postpone_indexes;
 	int settle_time; ///< seconds
 
-	/// Throws 55000 where a value was asked for before the library was loaded and could not be
-	/// taken: what PostgreSQL leaves then is the default, not what an administrator has set.
+	/// Throws 55000 if a value was requested before the library was loaded and was not allowed. In
+	/// this case PostgreSQL uses the default value and not the one that an administrator has set.
 	static Settings current();
-	/// With the directories that other sessions of the database have: those that ALTER DATABASE or
-	/// the configuration says, whatever this session has set. By these the catalog knows files.
+	/// The settings with the directories that other sessions of the database use: those of ALTER
+	/// DATABASE or the configuration, whatever this session has set. The catalog refers to files
+	/// relative to these.
 	static Settings lasting();
-	/// Throws 55000 with the ALTER DATABASE to type when a folder is unset, and 58P01, 42501 … when
-	/// one can't be used.
+	/// Throws 55000 if a directory is not set, with a hint that has the ALTER DATABASE command.
+	/// Throws 58P01, 42501 … if a directory cannot be used.
 	void require_folders() const;
 };
 
-/// Whether a value was asked for that could not be taken, so that the configured one is hidden.
+/// Whether a value was requested that was not allowed, so that the configured value is hidden.
 bool is_dropped_setting(const std::string &name);
 
-/// The hint that shows what to type to set a setting in this database.
+/// A hint with the command that sets a setting in this database.
 std::string hint_to_set(const std::string &name, const std::string &value);
 
 } // namespace pg

@@ -1,4 +1,4 @@
-// The server's buffers, seen by a backend that has just begun.
+// Maps the server's shared buffers into a new backend.
 #pragma once
 
 #include <cstdint>
@@ -6,10 +6,10 @@
 namespace pg
 {
 
-/// Maps the shared buffers into this process at once where the load to come will use a good part of
-/// them: a new backend otherwise takes a page fault for each 4 kB that it is the first time at
-/// (core/base/prefault.h). bytes: about how many bytes of tables and indexes will be written. With
-/// huge_pages there is next to nothing to do.
+/// Maps the shared buffers into this process in advance if the load will use a large part of them.
+/// Otherwise a new backend has a page fault when it first accesses each 4 kB of them
+/// (core/base/prefault.h). `bytes` is the approximate number of bytes of tables and indexes that
+/// will be written. With huge_pages there is almost nothing to do.
 void prefault_shared_buffers(uint64_t bytes) noexcept;
 
 } // namespace pg

@@ -70,8 +70,8 @@ param_timestamptz(int64_t microseconds)
 namespace
 {
 
-/// A one-dimensional array without nulls, all of whose elements are zero bytes so far. No elements
-/// make an array without dimensions, as '{}' is one.
+/// A one-dimensional array without nulls, whose elements consist of zero bytes. Without elements,
+/// an array without dimensions, like '{}'.
 ArrayType *
 new_array(Oid element, size_t count, size_t size)
 {
@@ -99,7 +99,7 @@ new_array(Oid element, size_t count, size_t size)
 Param
 param_array(const std::vector<std::string_view> &texts)
 {
-	// in one piece: construct_array() would want each element by itself first
+	// builds the array at once, because construct_array() would need each element separately first
 	size_t size = ARR_OVERHEAD_NONULLS(1);
 	for (const std::string_view text : texts)
 		size += INTALIGN(VARHDRSZ + text.size());
@@ -225,7 +225,7 @@ Rows::text(uint64_t row, int column) const
 				reinterpret_cast<struct varlena *>(DatumGetPointer(value)));
 		});
 	std::string text(VARDATA_ANY(plain), static_cast<size_t>(VARSIZE_ANY_EXHDR(plain)));
-	// it may be large, and more may be read before the memory context goes
+	// the value may be large, and more may be read before the memory context is reset
 	if (plain != reinterpret_cast<const struct varlena *>(DatumGetPointer(value)))
 		call([=] { pfree(const_cast<struct varlena *>(plain)); });
 	return text;
@@ -240,7 +240,7 @@ Rows::bytes(uint64_t row, int column) const
 namespace
 {
 
-/// The innermost.
+/// The innermost connection.
 Spi *current_spi = nullptr;
 
 const char *
@@ -260,19 +260,19 @@ Spi::Spi()
 			if (SPI_connect() != SPI_OK_CONNECT)
 				elog(ERROR, "SPI_connect failed");
 			const int level = NewGUCNestLevel();
-			// names are resolved by us, not by whoever set the path; client_encoding matters to the
-			// receive function of text
+			// Unqualified names must not depend on the caller's search_path. client_encoding
+			// affects the receive function of text.
 			(void)set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET,
 									PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 			// A parallel worker cannot change it, and copies nothing from or to a client.
 			if (!IsParallelWorker())
 				(void)set_config_option("client_encoding", "UTF8", PGC_USERSET, PGC_S_SESSION,
 										GUC_ACTION_SAVE, true, 0, false);
-			// names of types are compared with those that definitions use
+			// names of types are compared with those in definitions
 			(void)set_config_option("quote_all_identifiers", "off", PGC_USERSET, PGC_S_SESSION,
 									GUC_ACTION_SAVE, true, 0, false);
-			// A statement for each batch never gains what compiling it costs, and the compiler
-			// takes 50 MB that no setting bounds.
+			// Compiling a statement for each batch costs more than it saves, and the compiler takes
+			// 50 MB that no setting limits.
 			(void)set_config_option("jit", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true,
 									0, false);
 			return level;
@@ -283,8 +283,7 @@ Spi::Spi()
 Spi::~Spi()
 {
 	current_spi = outer_;
-	// with an exception on its way the error's rollback cleans up, and calling into a failed
-	// transaction would not
+	// After an exception, the rollback cleans up. SPI must not be called in a failed transaction.
 	if (std::uncaught_exceptions() > exceptions_)
 		return;
 	AtEOXact_GUC(false, guc_level_);
@@ -302,7 +301,7 @@ namespace
 
 constexpr size_t max_params = 24;
 
-/// Parameters as SPI takes them.
+/// Parameters in the form that SPI takes.
 struct Arguments
 {
 	explicit Arguments(std::initializer_list<Param> params)
@@ -322,7 +321,7 @@ struct Arguments
 	int n = 0;
 };
 
-/// now: under a snapshot of now, whatever that of the transaction is.
+/// `now`: uses a new snapshot, whatever the snapshot of the transaction is.
 Rows
 run(const std::string &sql, std::initializer_list<Param> params, bool now = false)
 {
@@ -333,7 +332,7 @@ run(const std::string &sql, std::initializer_list<Param> params, bool now = fals
 		{
 			if (now)
 				PushActiveSnapshot(GetLatestSnapshot());
-			// a query that only reads takes the active snapshot
+			// a read-only query uses the active snapshot
 			const int rc = SPI_execute_with_args(text, a.n, a.types, a.values, a.nulls, now, 0);
 			if (rc < 0)
 				elog(ERROR, "SPI_execute failed: %s", SPI_result_code_string(rc));
@@ -378,7 +377,7 @@ Cursor::Cursor(const std::string &sql, std::initializer_list<Param> params)
 
 Cursor::~Cursor()
 {
-	// an error's rollback closes it otherwise
+	// after an error, the rollback closes the cursor
 	if (std::uncaught_exceptions() <= exceptions_)
 		SPI_cursor_close(portal_);
 }

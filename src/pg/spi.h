@@ -1,4 +1,4 @@
-// Queries through SPI, with errors as exceptions.
+// Queries through SPI, whose errors are exceptions.
 #pragma once
 
 #include <cstdint>
@@ -41,15 +41,15 @@ param(const char *text)
 	return param(std::string_view(text));
 }
 Param param_bytes(std::string_view bytes);
-/// timestamptz, from microseconds since 2000-01-01 UTC.
+/// timestamptz as microseconds since 2000-01-01 UTC.
 Param param_timestamptz(int64_t microseconds);
 Param param_array(const std::vector<std::string_view> &texts);
 Param param_array(const std::vector<int64_t> &values);
-/// An array of any type made of binary values, each as its receive function takes it.
+/// An array of any type from binary values, each in the format of the type's receive function.
 Param param_array(Oid element, const std::vector<std::string_view> &encoded);
 Param null_param(Oid type);
 
-/// Rows of a query; freed with the object.
+/// The rows of a query. They are freed with the object.
 class Rows
 {
   public:
@@ -66,7 +66,7 @@ class Rows
 	bool empty() const { return count_ == 0; }
 	bool is_null(uint64_t row, int column) const;
 	Datum datum(uint64_t row, int column, bool &null) const;
-	/// Columns count from 0. Null gives 0, false and "".
+	/// Columns are counted from 0. For null the result is 0, false or "".
 	int64_t integer(uint64_t row, int column) const; ///< bigint
 	int32_t int4(uint64_t row, int column) const;
 	int16_t int2(uint64_t row, int column) const;
@@ -81,18 +81,18 @@ class Rows
 	uint64_t count_;
 };
 
-/// An SPI connection for the length of an entry point. Only released on the way out without an
-/// exception: an error's rollback does it otherwise.
+/// An SPI connection for the duration of an entry point. The destructor closes it unless an
+/// exception is being thrown, because then the rollback does.
 class Spi
 {
   public:
-	/// Connects, and fixes search_path to pg_catalog, pg_temp until the object goes.
+	/// Connects, and sets search_path to pg_catalog, pg_temp until the object is destroyed.
 	Spi();
 	~Spi();
 	Spi(const Spi &) = delete;
 	Spi &operator=(const Spi &) = delete;
 
-	/// The search_path of who called the entry point in hand.
+	/// The search_path that was set when the current entry point was called.
 	static const char *callers_search_path();
 
   private:
@@ -102,8 +102,9 @@ class Spi
 	Spi *outer_;
 };
 
-/// pg::call() for those of SPI's functions that run a query: they leave the connection's memory
-/// context current, and this puts the caller's back (a MemoryScope's, say).
+/// Like pg::call(), for functions of SPI that run a query. These leave the memory context of the
+/// connection current, so call_spi() restores the caller's memory context (e.g. that of a
+/// MemoryScope).
 template <typename F>
 auto
 call_spi(F &&f) -> decltype(f())
@@ -116,15 +117,15 @@ call_spi(F &&f) -> decltype(f())
 	return call(f);
 }
 
-/// Runs a query and returns its rows (of a statement with RETURNING too).
+/// Runs a query, or a statement with RETURNING, and returns the rows.
 Rows query(const std::string &sql, std::initializer_list<Param> params = {});
-/// Runs a query that changes nothing on what is committed now, also where the transaction's
-/// snapshot is older.
+/// Runs a query that changes nothing. It sees what is committed now, even if the snapshot of the
+/// transaction is older.
 Rows query_now(const std::string &sql, std::initializer_list<Param> params = {});
-/// Runs a statement and returns the number of rows it touched.
+/// Runs a statement and returns the number of affected rows.
 uint64_t execute(const std::string &sql, std::initializer_list<Param> params = {});
 
-/// A query whose rows are fetched a few at a time, under one snapshot.
+/// A query whose rows are fetched a few at a time, with one snapshot.
 class Cursor
 {
   public:
@@ -132,9 +133,9 @@ class Cursor
 	~Cursor();
 	Cursor(const Cursor &) = delete;
 	Cursor &operator=(const Cursor &) = delete;
-	/// The next rows, at most count; none at the end.
+	/// The next rows, at most `count`. Empty at the end.
 	Rows fetch(size_t count);
-	/// Calls visit(rows, i) for each row, fetching some at a time. Serves interrupts.
+	/// Calls visit(rows, i) for each row, fetching some at a time. Processes interrupts.
 	template <typename Visit>
 	void for_each(size_t at_a_time, Visit &&visit);
 
@@ -143,7 +144,7 @@ class Cursor
 	int exceptions_;
 };
 
-/// What is palloc'd while it lives goes with it.
+/// Memory that is palloc'd while an object of this class exists is freed with the object.
 class MemoryScope
 {
   public:
@@ -156,7 +157,7 @@ class MemoryScope
 	MemoryContext context_, outer_;
 };
 
-/// Calls visit(rows, i) for each row of a cursor, fetching some at a time. Serves interrupts.
+/// Calls visit(rows, i) for each row of a cursor, fetching some at a time. Processes interrupts.
 template <typename AnyCursor, typename Visit>
 void
 for_each_row(AnyCursor &cursor, size_t at_a_time, Visit &&visit)
@@ -180,18 +181,18 @@ Cursor::for_each(size_t at_a_time, Visit &&visit)
 	for_each_row(*this, at_a_time, visit);
 }
 
-/// "schema"."table", quoted where needed.
+/// "schema"."table", quoted if necessary.
 std::string quote(std::string_view identifier);
 std::string quote(std::string_view schema, std::string_view name);
 std::string literal(std::string_view text);
 
-/// Text argument of a function call.
+/// A text argument of a function call.
 std::string text_argument(FunctionCallInfo fcinfo, int n);
-/// Raises 22004 where an argument is null that must be given: STRICT would answer with nothing, as
-/// if there were nothing to say. hint: what to call instead.
+/// Raises 22004 if a required argument is null. With STRICT the function would return null instead,
+/// as if the result were empty. `hint` says what to call instead.
 void require_argument(FunctionCallInfo fcinfo, int n, const char *name,
 					  const std::string &hint = {});
-/// Text argument that must be given.
+/// A text argument that is required.
 std::string required_text(FunctionCallInfo fcinfo, int n, const char *name,
 						  const std::string &hint = {});
 Datum text_datum(std::string_view text);

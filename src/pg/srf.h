@@ -1,4 +1,4 @@
-// Set-returning functions: rows into the caller's tuple store.
+// Set-returning functions: they put rows into the caller's tuple store.
 #pragma once
 
 #include <cstdint>
@@ -28,7 +28,7 @@ struct Cell
 
 	static Cell null() { return {}; }
 	static Cell text(std::string_view bytes) { return {Kind::text, bytes, 0}; }
-	/// Null where it is empty.
+	/// Null if the text is empty.
 	static Cell text_or_null(std::string_view bytes)
 	{
 		return bytes.empty() ? Cell{} : Cell{Kind::text, bytes, 0};
@@ -39,15 +39,15 @@ struct Cell
 	static Cell boolean(bool yes) { return {Kind::boolean, {}, yes ? 1 : 0}; }
 };
 
-/// The result of a set-returning function in materialize mode. Memory beyond work_mem goes to a
-/// temporary file of the server's, which ends with the query.
+/// The result of a set-returning function in materialize mode. Rows beyond work_mem are in a
+/// temporary file of the server, which is removed at the end of the query.
 class ResultSet
 {
   public:
-	/// scalar: the function returns SETOF one type, not rows.
+	/// `scalar`: the function returns SETOF a single type and not rows.
 	explicit ResultSet(FunctionCallInfo fcinfo, bool scalar = false);
 	void add(std::initializer_list<Cell> cells);
-	/// A row of the result's own type.
+	/// Adds a row of the result's own type.
 	void add_tuple(HeapTuple tuple);
 
   private:

@@ -34,8 +34,8 @@ write_all(int fd, std::string &bytes)
 	bytes.clear();
 }
 
-/// A field as CSV has it: quoted where it holds what would end it, and where it is empty, which
-/// unquoted is null. "\." alone would end the data.
+/// Appends a field in CSV format. It is quoted if it contains a character that would end it, if it
+/// is empty (an empty field without quotes is null), or if it is "\.", which would end the data.
 void
 append_csv(std::string &line, std::string_view field)
 {
@@ -88,7 +88,7 @@ append_csv_row(std::string &line, const Rows &rows, uint64_t row)
 	line += '\n';
 }
 
-/// Of one bytea column.
+/// Appends a row of one bytea column.
 void
 append_binary_row(std::string &bytes, const Rows &rows, uint64_t row)
 {
@@ -109,7 +109,7 @@ copy_out_of_table(const std::string &query, int fd, bool csv)
 	if (runs_as_caller(query))
 		return csv ? copy_out(query, fd, {{"format", "csv"}, {"header", "true"}})
 				   : copy_out(query, fd, {{"format", "binary"}});
-	// COPY analyses and runs a query as one role
+	// COPY would analyse and run the query as the same role
 	constexpr size_t at_a_time = 1000, enough = 1 << 18;
 	uint64_t count = 0;
 	std::string out =

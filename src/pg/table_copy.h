@@ -1,4 +1,4 @@
-// Rows of target tables, written as COPY writes them.
+// Copies rows out of target tables in the formats of COPY.
 #pragma once
 
 #include <cstdint>
@@ -7,8 +7,9 @@
 namespace pg
 {
 
-/// What COPY (query) TO writes to the file descriptor, WITH (FORMAT csv, HEADER) or WITH (FORMAT
-/// binary); the query runs as query_table()'s do. Returns the number of rows.
+/// Writes the rows of the query to the file descriptor as COPY (query) TO does, WITH (FORMAT csv,
+/// HEADER) or WITH (FORMAT binary). The query runs like those of query_table(). Returns the number
+/// of rows.
 uint64_t copy_out_of_table(const std::string &query, int fd, bool csv);
 
 } // namespace pg

@@ -30,8 +30,8 @@ can_become(Oid role, Oid other)
 namespace
 {
 
-/// Unqualified names in the owner's code mean what they mean to who called the extension, as in
-/// COPY.
+/// Sets the search_path of whoever called the extension, because unqualified names in the owner's
+/// code must have the same meaning as with COPY.
 int
 begin_callers_settings()
 {
@@ -46,7 +46,7 @@ begin_callers_settings()
 		});
 }
 
-/// Who owns the relation.
+/// The owner of the relation.
 Oid
 owner_of(Oid relation)
 {
@@ -59,7 +59,7 @@ owner_of(Oid relation)
 	return owner;
 }
 
-/// Could all of them become that role by themselves? Then it is safe to run their code as it.
+/// Whether all owners can become the role by themselves, so that their code may run as this role.
 bool
 is_at_most_all(Oid role, const List *owners)
 {
@@ -76,7 +76,8 @@ Actor
 actor_on(Oid relation)
 {
 	const Oid user = GetUserId();
-	// the table's owner first; a partition or child that was given away has code of its owner's
+	// the owner of the table is first; a partition or child with another owner has code of that
+	// owner
 	List *owners = list_make1_oid(owner_of(relation));
 	if (has_subclass(relation))
 	{
@@ -84,8 +85,8 @@ actor_on(Oid relation)
 		foreach (cell, find_all_inheritors(relation, NoLock, nullptr))
 			owners = list_append_unique_oid(owners, owner_of(lfirst_oid(cell)));
 	}
-	// Where somebody's code must not run as the current user, it runs as one of those; nobody's
-	// code as somebody whom they could not become themselves.
+	// If the code of some owner must not run as the current user, all code runs as one of these
+	// owners. No code may run as a role that its owner cannot become.
 	Oid role = user;
 	bool any_less = false;
 	ListCell *cell;
@@ -107,8 +108,8 @@ actor_on(Oid relation)
 						errdetail("The code of one of them would run with the rights of another."),
 						errhint("Give them one owner with ALTER TABLE … OWNER TO.")));
 	list_free(owners);
-	// The owner's code could go back to the session's user, and further to who has logged in.
-	// Inside a SECURITY DEFINER function nobody can.
+	// The owner's code could switch back to the session's user, or to the user who has logged in.
+	// Inside a SECURITY DEFINER function this is not possible.
 	const bool trusted = can_become(role, user) &&
 						 (InLocalUserIdChange() || (can_become(role, GetSessionUserId()) &&
 													can_become(role, GetAuthenticatedUserId())));
@@ -123,7 +124,7 @@ TableScope::TableScope(const Actor &actor)
 
 TableScope::~TableScope()
 {
-	// an error's rollback does it otherwise
+	// after an error, the rollback restores the settings
 	if (std::uncaught_exceptions() <= exceptions_)
 		AtEOXact_GUC(false, guc_level_);
 }

@@ -1,4 +1,4 @@
-// Who works on a target table, and with which names in sight.
+// The role and the search_path with which statements work on a target table.
 #pragma once
 
 #include "pg/run_as.h"
@@ -6,33 +6,36 @@
 namespace pg
 {
 
-/// Who a target table's own code runs as.
+/// The role as which a target table's own code runs.
 struct Actor
 {
 	Oid role;
 	int security_flags;
 };
 
-/// May somebody who is this role become that one, by SET ROLE? Called inside pg::call().
+/// Whether `role` can become `other` by SET ROLE. Call it inside pg::call().
 bool can_become(Oid role, Oid other);
 
-/// What the table's owner has put on it, triggers, checks, defaults, index expressions, policies,
-/// runs as
-///   * the owner, where the current user could become the owner and not the other way round: he may
-///     do more, and must not do it for the owner's code;
-///   * the owner of a partition or child, where that is so of it and not of the table, or where the
-///     table's owner could become him as well;
-///   * the current user otherwise, as with COPY.
-/// Where that would run the code of one owner in the tree as another whom he could not become, it
-/// is refused with 42501.
-/// Where that role is less than the current or the session's user, or who has logged in, it runs
-/// inside a security-restricted operation, as in VACUUM, REINDEX and logical replication since
-/// PostgreSQL 16 (SwitchToUntrustedUser()): no SET ROLE leads back. Called inside pg::call().
+/// Code that the table's owner has put on the table (triggers, checks, defaults, index expressions,
+/// policies) runs as one of these roles:
+/// - the owner, if the current user can become the owner and not vice versa, so that the code does
+///   not get the additional rights of the current user;
+/// - the owner of a partition or child, if this holds for that owner and not for the table's owner,
+///   or if the table's owner can become that owner too;
+/// - otherwise the current user, as with COPY.
+///
+/// If the code of one owner in the tree would run as another owner whom the first cannot become,
+/// 42501 is raised.
+///
+/// If the role has less rights than the current user, the session's user or the user who has logged
+/// in, the code runs in a security-restricted operation, as in VACUUM, REINDEX and logical
+/// replication since PostgreSQL 16 (SwitchToUntrustedUser()), so that SET ROLE cannot lead back.
+/// Call it inside pg::call().
 Actor actor_on(Oid relation);
 
-/// While it lives, that role works on a target table; settings that its code changes end with it,
-/// and what its code raises becomes an error without its text.
-/// The current user's own privileges on the table are to be checked before.
+/// While an object of this class exists, the role works on a target table. Settings that its code
+/// changes end with the object, and errors of its code become errors without their text. The
+/// current user's own privileges on the table must be checked before.
 class TableScope
 {
   public:

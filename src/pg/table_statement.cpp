@@ -27,7 +27,7 @@ namespace pg
 namespace
 {
 
-/// A statement that has been analysed: what is left to do is the tables'.
+/// A statement that has been analysed and has to be planned and run.
 struct Analysed
 {
 	Portal portal;
@@ -39,14 +39,14 @@ struct Analysed
 	Lent lent;
 };
 
-/// What is known of the tables that a statement names.
+/// The role that is chosen while the tables of a statement are examined.
 struct Tables
 {
-	Actor actor{InvalidOid, 0}; ///< who runs it; nobody in particular so far
-	bool written = false;       ///< the actor owns what is written
+	Actor actor{InvalidOid, 0}; ///< the role that runs the statement; none so far
+	bool written = false;       ///< the actor owns a table that is written
 };
 
-/// Calls visit(query) for the query and those inside it.
+/// Calls visit(query) for the query and all queries inside it.
 template <typename Visit>
 bool
 visit_queries(Node *node, void *visit)
@@ -56,7 +56,7 @@ visit_queries(Node *node, void *visit)
 #if PG_VERSION_NUM >= 160000
 	constexpr auto walker = visit_queries<Visit>;
 #else
-	// which declares walkers without their arguments
+	// PostgreSQL 15 declares walkers without their arguments
 	const auto walker = reinterpret_cast<bool (*)()>(
 		reinterpret_cast<void (*)()>(static_cast<bool (*)(Node *, void *)>(visit_queries<Visit>)));
 #endif
@@ -74,7 +74,7 @@ for_queries(Query *query, Visit visit)
 	(void)visit_queries<Visit>(reinterpret_cast<Node *>(query), &visit);
 }
 
-/// The current user's privileges on every table of the query.
+/// Checks the current user's privileges on every table of the query.
 void
 check_privileges(Query *query)
 {
@@ -101,7 +101,7 @@ for_tables(Query *query, Visit visit)
 	}
 }
 
-/// A table with no foreign one below it.
+/// Whether the relation is a table without a foreign table below it.
 bool
 is_local_table(Oid relation)
 {
@@ -121,9 +121,9 @@ is_local_table(Oid relation)
 	return true;
 }
 
-/// Somebody else will run the statement, and his privileges are not those that count: an owner may
-/// have been deprived of his own. Not where the table may be a foreign one: then they decide as
-/// whom the other server is asked.
+/// Makes the privileges of the current user apply, although another role runs the statement,
+/// because an owner may have lost privileges on the table. Does nothing if there may be a foreign
+/// table, because checkAsUser would also decide as which role the other server is asked.
 void
 keep_privileges_of(Oid user, Query *query, RangeTblEntry *entry)
 {
@@ -138,8 +138,8 @@ keep_privileges_of(Oid user, Query *query, RangeTblEntry *entry)
 #endif
 }
 
-/// Does a statement that names the table run code of its owner? Reading a plain table runs none:
-/// what the owner has put on it is for those who write, or whom policies concern.
+/// Whether a statement with this table runs code of its owner. Reading a plain table runs none; the
+/// owner's code is for writes, or for users to whom policies apply.
 bool
 runs_code(Oid relation, bool written)
 {
@@ -147,8 +147,8 @@ runs_code(Oid relation, bool written)
 		   check_enable_rls(relation, GetUserId(), true) == RLS_ENABLED;
 }
 
-/// Throws 42501 where the code of a table's owner would run as somebody whom he could not become:
-/// one statement over the tables of several owners runs as one of them.
+/// Throws 42501 if the code of a table's owner would run as a role that this owner cannot become. A
+/// statement on tables of several owners runs as one of them.
 void
 refuse_others_code(Query *query, Oid role)
 {
@@ -234,7 +234,7 @@ make_params(const Param *params, int count, bool copy)
 	return copy ? copyParamList(list) : list;
 }
 
-/// Everything that the portal needs is in its context and goes with it.
+/// Everything that the portal needs is in its memory context and freed with it.
 Analysed
 analyse(const char *sql, const Param *params, int count, QueryEnvironment *environment,
 		bool copy_params)
@@ -372,7 +372,7 @@ TableCursor::TableCursor(const std::string &sql, std::initializer_list<Param> pa
 
 TableCursor::~TableCursor()
 {
-	// an error's rollback closes it otherwise
+	// after an error, the rollback closes the cursor
 	if (std::uncaught_exceptions() <= exceptions_)
 		SPI_cursor_close(portal_);
 }

@@ -15,7 +15,7 @@ TempFile::TempFile()
 	: file_(call(
 		  []
 		  {
-			  // as long as the resource owner's files
+			  // must exist as long as the files of the resource owner
 			  const MemoryContext outer = MemoryContextSwitchTo(CurTransactionContext);
 			  BufFile *const file = BufFileCreateTemp(false);
 			  MemoryContextSwitchTo(outer);
@@ -32,8 +32,8 @@ TempFile::~TempFile()
 	}
 	catch (const PgError &)
 	{
-		// what was not written yet could not be written; nobody reads it any more, and the end of
-		// the transaction closes the file
+		// Buffered data could not be written. It is not needed any more, and the end of the
+		// transaction closes the file.
 	}
 }
 
@@ -44,7 +44,7 @@ TempFile::append(const void *bytes, size_t size)
 		[=, this]
 		{
 			CHECK_FOR_INTERRUPTS();
-			// before PostgreSQL 16: void *
+			// PostgreSQL before 16 declares the argument without const
 			BufFileWrite(file_, const_cast<void *>(bytes), size);
 		});
 }

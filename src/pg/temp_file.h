@@ -1,5 +1,5 @@
-// A temporary file of PostgreSQL's (storage/file/buffile.c): in temp_tablespaces, within
-// temp_file_limit, gone with the transaction.
+// A temporary file of PostgreSQL (storage/file/buffile.c). It is in temp_tablespaces, is limited by
+// temp_file_limit, and is removed at the end of the transaction.
 #pragma once
 
 #include "core/base/spill_file.h"
@@ -9,7 +9,8 @@ struct BufFile;
 namespace pg
 {
 
-/// Must be destroyed before the (sub)transaction in which it was made ends. Serves interrupts.
+/// Must be destroyed before the end of the (sub)transaction in which it was created. Processes
+/// interrupts.
 class TempFile : public etl::SpillFile
 {
   public:

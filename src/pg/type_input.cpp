@@ -1,4 +1,5 @@
-// Calls input functions in a subtransaction before PostgreSQL 16, which can report errors softly.
+// Calls input functions. PostgreSQL 16 can report their errors softly; before, each call needs a
+// subtransaction.
 #include "pg/type_input.h"
 
 #include "core/base/sqlstate.h"
@@ -22,7 +23,7 @@ namespace pg
 namespace
 {
 
-/// SQLSTATEs live as long as the process: TypeError keeps a pointer.
+/// An SQLSTATE that exists as long as the process, because TypeError stores a pointer.
 const char *
 sqlstate_name(const std::string &sqlstate)
 {
@@ -105,7 +106,7 @@ ServerTypeInput::read(const etl::ColumnType &type, std::string_view text, std::s
 			call(
 				[&]
 				{
-					// the value outlives the subtransaction
+					// the value must outlive the subtransaction
 					const MemoryContext inner = MemoryContextSwitchTo(outer);
 					const Datum value = InputFunctionCall(&functions->input, input,
 														  functions->io_param, functions->modifier);

@@ -1,4 +1,4 @@
-// The server's own input functions, for texts that the fast encoders of core/types/encode.h do not
+// The server's input functions, for texts that the fast encoders of core/types/encode.h do not
 // read.
 #pragma once
 
@@ -13,10 +13,10 @@
 namespace pg
 {
 
-/// Reads texts as a column of the type would, whatever the session's settings are: zone UTC where
-/// the text has none, DateStyle ISO, MDY. Main thread only. What the input function refuses gives
-/// its SQLSTATE and no message of the server's, which would hold the text; other errors
-/// (cancellation) are thrown.
+/// Reads texts as a column of the type would, independent of the session's settings: the zone is
+/// UTC if the text has none, and DateStyle is ISO, MDY. Call it in the main thread only. If the
+/// input function refuses a text, only its SQLSTATE is returned and not the server's message, which
+/// would contain the text. Other errors (cancellation) are thrown.
 class ServerTypeInput : public etl::TypeInput
 {
   public:
@@ -32,7 +32,7 @@ class ServerTypeInput : public etl::TypeInput
 		FmgrInfo input, send;
 	};
 	const Functions &functions_of(const etl::ColumnType &type);
-	std::map<std::string, Functions> functions_; ///< by the type's SQL
+	std::map<std::string, Functions> functions_; ///< indexed by the SQL name of the type
 };
 
 } // namespace pg

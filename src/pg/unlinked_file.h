@@ -1,5 +1,5 @@
-// A file without a name, for what must outlast PostgreSQL's own temporary files: those of a
-// transaction are gone before its callbacks have ended, and only the main thread may read them.
+// A file without a name, for data that must outlive PostgreSQL's temporary files. Those of a
+// transaction are removed before its callbacks have ended, and only the main thread may read them.
 #pragma once
 
 #include <string>
@@ -13,15 +13,15 @@ namespace etl
 class ScratchFile : public SpillFile
 {
   public:
-	/// Makes a file at a path that nothing has, and takes the name away at once.
+	/// Creates a file at a path that does not exist, and removes the name at once.
 	explicit ScratchFile(const std::string &path);
 	void append(const void *bytes, size_t size) override;
-	/// Several threads may, while nothing is appended.
+	/// Several threads may read at the same time, while nothing is appended.
 	void read(uint64_t at, void *to, size_t size) override;
 
   private:
 	ScopedFd fd_;
-	uint64_t size_ = 0; ///< what append() has written to its end
+	uint64_t size_ = 0; ///< number of bytes that were appended
 };
 
 } // namespace etl

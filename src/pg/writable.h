@@ -1,4 +1,4 @@
-// Transactions in which nothing can be written.
+// Detects transactions that cannot write.
 #pragma once
 
 #include <string>
@@ -6,10 +6,10 @@
 namespace pg
 {
 
-/// Throws 25006 in a read-only transaction and on a standby, before the call has looked at
-/// anything. name: of the function, without parentheses.
+/// Throws 25006 in a read-only transaction and on a standby. Call it before a function does
+/// anything else. `name` is the name of the function, without parentheses.
 void require_writable(const std::string &name);
-/// False where it would throw.
+/// Returns false if require_writable() would throw.
 bool is_writable();
 
 } // namespace pg

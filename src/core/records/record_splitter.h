@@ -30,15 +30,13 @@ constexpr size_t long_record_bytes = 1 << 20;
 ///
 /// The kind of file is recognised by its first line that is not blank:
 /// - The line is a complete JSON value, or does not begin with '[' or '{': JSON Lines. But an array
-///   that
-///   is the only line of its file is an array of records.
+///   that is the only line of its file is an array of records.
 /// - The line begins with '[' and is incomplete or longer than max_record_size: an array of
-///   records,
-///   which is split at its top-level commas.
+///   records, which is split at its top-level commas.
 /// - The line begins with '{' and is incomplete: one value if the whole file (up to
-///   max_record_size) is
-///   one balanced value, else JSON Lines whose first line is malformed. Elements of an array that
-///   span several lines are put on one line (put_on_one_line()).
+///   max_record_size) is one balanced value, else JSON Lines whose first line is malformed.
+///
+/// Elements of an array that span several lines are put on one line (put_on_one_line()).
 ///
 /// A malformed element affects as few other elements as possible. A string ends with its line. A
 /// closing bracket closes the innermost open bracket of its kind and everything open inside it, or

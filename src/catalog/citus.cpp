@@ -20,8 +20,8 @@ namespace etl
 namespace
 {
 
-/// Of a relation and its parents, children and partitions, and the tables that a view selects from,
-/// one that Citus knows.
+/// Finds a table that Citus manages among a relation, its parents, children and partitions, and the
+/// tables that a view selects from.
 constexpr char known_to_citus_sql[] = R"(
 WITH RECURSIVE below(relid) AS (
     SELECT $1::pg_catalog.oid
@@ -51,7 +51,7 @@ SELECT pg_catalog.format('%I.%I', n.nspname, c.relname), ($1::pg_catalog.oid)::p
 void
 refuse_citus_table(Oid relation)
 {
-	// only the extension can have made it there: nobody else may create a table in pg_catalog
+	// only the extension can have created the table, because no other role may do so in pg_catalog
 	const Oid catalog =
 		pg::call([] { return get_relname_relid("pg_dist_partition", PG_CATALOG_NAMESPACE); });
 	if (!OidIsValid(catalog))

@@ -1,4 +1,4 @@
-// Tables whose rows Citus keeps in shards: nothing here can load, erase or search them yet.
+// Refuses tables whose rows Citus keeps in shards. The extension cannot load, erase or search them.
 #pragma once
 
 #include "core/definition/definition.h"
@@ -7,12 +7,12 @@
 namespace etl
 {
 
-/// Throws 0A000 for a table that Citus knows, of whatever kind, or that is a partition, child or
-/// parent of one: its rows lie in shards, and what is written into the table of this node, or found
-/// in its files, is not what queries see.
+/// Throws 0A000 for a table of any kind that Citus manages, and for a partition, child or parent of
+/// one. The rows of such a table are in shards, so rows that are written to the table of this node,
+/// or found in its files, are not the rows that queries see.
 void refuse_citus_table(Oid relation);
 
-/// The same for every table of a definition that exists.
+/// Like refuse_citus_table(), for every table of a definition that exists.
 void refuse_citus_tables(const Definition &definition);
 
 } // namespace etl

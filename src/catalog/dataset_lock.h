@@ -1,5 +1,5 @@
-// The lock that keeps two sessions from running one dataset, and the one that keeps definitions as
-// they are.
+// The lock that keeps two sessions from running the same dataset, and the lock that keeps
+// definitions unchanged.
 #pragma once
 
 #include <cstdint>
@@ -8,15 +8,16 @@
 namespace etl
 {
 
-/// Takes the lock that keeps two sessions from running one dataset. Returns the pid of the holder,
-/// or 0 when the lock was taken (until the transaction ends), as it always is with wait.
+/// Takes the lock that keeps two sessions from running the same dataset, until the end of the
+/// transaction. Returns 0 if the lock was taken, else the pid of the session that has it. With
+/// `wait` the lock is always taken.
 int32_t lock_dataset(const std::string &dataset, bool wait = false);
-/// Lets others know that the holder of a dataset's lock only releases its waiting records.
+/// Tells other sessions that the session with the dataset's lock only releases waiting records.
 void mark_release(const std::string &dataset);
 bool is_only_released(const std::string &dataset);
 
-/// Waits, and keeps others waiting until the transaction ends: who defines a dataset for erasures,
-/// which must reach every dataset that there is, and these for whoever defines one.
+/// Waits for the lock, which is kept until the end of the transaction. Sessions that define a
+/// dataset exclude erasures, which must reach every existing dataset, and vice versa.
 void lock_definitions(bool defines);
 
 } // namespace etl

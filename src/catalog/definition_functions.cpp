@@ -1,6 +1,6 @@
-// What definitions say, as rows: definitions, target_tables, personal_fields and retention_periods,
-// all in schema etl_internal. SQL asks these and never walks a definition's JSON; defaults are
-// applied.
+// Functions of schema etl_internal that return the contents of definitions as rows, with defaults:
+// definitions, target_tables, personal_fields and retention_periods. SQL code calls these functions
+// and never reads the JSON of a definition.
 #include <nlohmann/json.hpp>
 
 #include "catalog/definitions.h"
@@ -17,8 +17,8 @@ SELECT coalesce(definition #>> '{x-etl,erases,dataset}', '')
  WHERE name = $1)";
 
 /// (dataset, is_valid, subject_dataset, on_erasure, erased_dataset, people_dataset): one row for
-/// each dataset. Of a definition that is not valid only erased_dataset is told: requests in its
-/// quarantine go on to wait for somebody.
+/// each dataset. For an invalid definition only erased_dataset is given, because requests in its
+/// quarantine still wait for their people.
 PG_ETL_ENTRY(etl_definitions)
 {
 	pg::ResultSet result(fcinfo);
@@ -45,8 +45,8 @@ PG_ETL_ENTRY(etl_definitions)
 	return static_cast<Datum>(0);
 }
 
-/// (table_schema, table_name, column_names), with the schema that a definition need not name; the
-/// columns are those that the definition names, as JSON
+/// (table_schema, table_name, column_names): the target tables, with the schema even if the
+/// definition does not name it. The columns are those in the definition, as JSON.
 PG_ETL_ENTRY(etl_target_tables)
 {
 	const std::string dataset = pg::text_argument(fcinfo, 0);
@@ -80,7 +80,7 @@ PG_ETL_ENTRY(etl_personal_fields)
 	return static_cast<Datum>(0);
 }
 
-/// (dataset, place, kept): the rules of each dataset with a valid definition.
+/// (dataset, place, kept): the retention rules of each dataset with a valid definition.
 PG_ETL_ENTRY(etl_retention_periods)
 {
 	pg::ResultSet result(fcinfo);

@@ -48,15 +48,15 @@ read_definition(const std::string &json)
 namespace
 {
 
-/// A definition that this backend has compiled, and the text that it was compiled from.
+/// A definition that this backend has compiled, and its text.
 struct Compiled
 {
 	std::string text;
 	std::shared_ptr<const Definition> definition;
 };
 
-/// The text decides whether what was compiled still holds: whoever has changed a definition, in
-/// whatever transaction or session, committed or rolled back, nothing has to be announced.
+/// Returns the compiled definition, and compiles it if the text has changed. Since the text
+/// decides, it does not matter which transaction or session has changed the definition.
 std::shared_ptr<const Definition>
 compiled(const std::string &name, std::string text)
 {
@@ -196,8 +196,8 @@ Catalog::order() const
 namespace
 {
 
-/// The relations behind a table that exists: itself, its partitions and children, what a view
-/// selects from.
+/// The relations behind an existing table: the table, its partitions and children, and the
+/// relations that a view selects from.
 std::set<int64_t>
 behind(const TableDefinition &table)
 {
@@ -354,8 +354,8 @@ check_table(const Definition &definition, const TableDefinition &table, Oid oid)
 	}
 }
 
-/// With row-level security PostgreSQL would silently leave rows out: a key that is there would look
-/// new, an update would change nothing.
+/// With row-level security PostgreSQL would silently leave out rows, so that an existing key would
+/// look new and an update would change nothing.
 void
 check_row_security(const TableDefinition &table, Oid oid)
 {
@@ -366,7 +366,7 @@ check_row_security(const TableDefinition &table, Oid oid)
 						"Run as the table's owner, or as a role with BYPASSRLS.");
 }
 
-/// What a column of a target table holds, for people who look at the table.
+/// A comment that explains a column of a target table.
 std::string
 meaning_of(const ColumnDefinition &column)
 {
@@ -437,7 +437,7 @@ ensure_tables(const Definition &definition)
 			check_row_security(table, oid);
 			continue;
 		}
-		// two sessions that need the table at the same time: the second waits, then finds it
+		// if two sessions need the table at the same time, the second one waits and then finds it
 		(void)pg::lock_name("pg_etl table " + quoted(table), pg::LockKind::exclusive, true);
 		if (!find_table(table))
 			create_table(definition, table);

@@ -1,4 +1,4 @@
-// What the catalog says: definitions, key types, target tables.
+// Reads definitions, key types and target tables from the catalog.
 #pragma once
 
 #include <cstdint>
@@ -18,38 +18,41 @@ namespace etl
 class Catalog
 {
   public:
-	/// Reads every definition of etl.dataset, as the caller's snapshot has it. One that is not
-	/// valid, after an update of the library, say, stops nobody but those who need it. A backend
-	/// compiles a definition once and again when its text is another one.
+	/// Reads every definition of etl.dataset with the caller's snapshot. An invalid definition
+	/// (after an update of the library, for example) is an error only for those who need it. A
+	/// backend compiles a definition again only if its text has changed.
 	static Catalog load();
 
-	/// Throws 42704 with a hint when there is none, 55000 when it is not valid.
+	/// Throws 42704 with a hint if there is no such dataset, and 55000 if its definition is
+	/// invalid.
 	const Definition &get(const std::string &dataset) const;
-	/// Null also of one that is not valid.
+	/// Null if there is no such dataset or its definition is invalid.
 	const Definition *find(const std::string &dataset) const;
-	/// Throws 42704 when there is none.
+	/// Throws 42704 if there is no such dataset.
 	void require_known(const std::string &dataset) const;
-	/// Throws 55000 when a definition that this one cannot do without is not valid: its keys could
-	/// not be looked up, its requests not be answered.
+	/// Throws 55000 if a definition that this one depends on is invalid, because then its keys
+	/// could not be looked up or its requests not be processed.
 	void require_parents(const Definition &definition) const;
-	/// Those that are not valid, with what is wrong.
+	/// The invalid definitions with their errors.
 	const std::map<std::string, pg::Error> &invalid() const { return invalid_; }
 	bool enabled(const std::string &dataset) const { return enabled_.at(dataset); }
-	/// When it was defined, in microseconds since 2000: what a run notes of its definition.
+	/// When the dataset was defined, in microseconds since 2000. A run records this as its
+	/// definition.
 	std::optional<int64_t> defined_at(const std::string &dataset) const;
 	const std::map<std::string, Definition> &all() const { return definitions_; }
 	const KeyTypes &key_types() const { return key_types_; }
-	/// Enabled datasets: those that others refer to first, those that erase last. Those whose
-	/// definition is not valid are among them, so that a run says so.
+	/// The enabled datasets in the order of a run: those that others refer to first, and those with
+	/// requests for erasure last. Datasets with an invalid definition are included, so that the run
+	/// reports them.
 	std::vector<std::string> run_order() const;
-	/// The same of all datasets with a valid definition, enabled or not.
+	/// Like run_order(), for all datasets with a valid definition, enabled or not.
 	std::vector<std::string> order() const;
-	/// Throws 42710 when another dataset claims a file that this definition claims, or writes a
-	/// table that it writes: files would be loaded by whichever comes first, or by both. 55000
-	/// where another definition is not valid: what it claims is not known. A table is the same
-	/// under the name of one of its partitions or children, or through a view.
+	/// Throws 42710 if another dataset claims the same file or writes the same table, because the
+	/// files would be loaded by one of the two by chance, or by both. Throws 55000 if another
+	/// definition is invalid, because its files and tables are unknown. A table is the same if
+	/// named by one of its partitions or children, or through a view.
 	void refuse_conflicts(const Definition &definition) const;
-	/// The dataset that claims a file of that name, or "".
+	/// The dataset that claims a file of this name, or "".
 	std::string claimant(std::string_view file_name) const;
 
   private:
@@ -60,20 +63,20 @@ class Catalog
 	KeyTypes key_types_;
 };
 
-/// Reads a definition, turning a DefinitionError into a 22023 that names the place.
+/// Reads a definition. A DefinitionError becomes a 22023 error with the pointer.
 Definition read_definition(const std::string &json);
 
-/// Creates the dataset's target tables where they are missing; where they exist, checks that they
-/// have the columns (42804 when not).
+/// Creates the target tables of the dataset that do not exist. For those that exist, checks that
+/// they have the columns (error 42804).
 void ensure_tables(const Definition &definition);
-/// The check alone; tables that are missing are no error.
+/// Makes only the checks of ensure_tables(). Missing tables are not an error.
 void check_tables(const Definition &definition);
 
 /// The table, or InvalidOid.
 Oid find_table(const TableDefinition &table);
 /// "schema"."name".
 std::string quoted(const TableDefinition &table);
-/// The type that a column's encoded values have.
+/// The type of a column's encoded values.
 Oid type_oid(const ColumnType &type);
 
 } // namespace etl

@@ -41,7 +41,7 @@ former_definitions()
 	};
 	const pg::Rows rows = stored();
 	std::vector<FormerDefinition> former;
-	// one text may have been in force at several times
+	// the same text may have been in force several times
 	std::unordered_map<std::string, size_t> read;
 	for (uint64_t i = 0; i < rows.size(); ++i)
 	{

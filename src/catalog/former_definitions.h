@@ -1,5 +1,5 @@
-// Definitions that are not in force any more: quarantine, files and exports still hold records as
-// they said.
+// Definitions that are no longer in force. The quarantine, files and exports may still contain
+// records that were written by them.
 #pragma once
 
 #include <cstdint>
@@ -18,22 +18,22 @@ struct FormerDefinition
 {
 	std::string dataset;
 	int64_t defined_at = 0, replaced_at = 0;      ///< microseconds since 2000
-	std::shared_ptr<const Definition> definition; ///< null: it cannot be read any more
-	std::string error;                            ///< then why
+	std::shared_ptr<const Definition> definition; ///< null if it cannot be read any more
+	std::string error;                            ///< why it cannot be read
 };
 
-/// Keeps the definition of a dataset that is about to be replaced or forgotten. Nothing where there
+/// Keeps the definition of a dataset that is about to be replaced or dropped. Does nothing if there
 /// is none.
 void note_former_definition(const std::string &dataset);
 
-/// Those that differ from the definition in force, or whose dataset is not defined any more: in the
-/// order of names and times.
+/// The former definitions that differ from the one in force, or whose dataset is not defined any
+/// more, ordered by name and time.
 std::vector<FormerDefinition> former_definitions();
 
-/// Datasets that are not defined any more and of whose definition something is kept.
+/// Datasets that are not defined any more and have former definitions.
 std::vector<std::string> dropped_datasets();
 
-/// Does quarantine, or a processed or archived file, still hold records of the dataset?
+/// Whether the quarantine, or a processed or archived file, still contains records of the dataset.
 bool holds_records(const std::string &dataset);
 
 } // namespace etl

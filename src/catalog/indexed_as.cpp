@@ -10,7 +10,7 @@ namespace etl
 namespace
 {
 
-/// All integers spell a key alike.
+/// A key has the same text in all integer types.
 std::string
 spelling_of(const ColumnType &type)
 {
@@ -75,7 +75,7 @@ unindexed_files(const Catalog &catalog, const Definition &definition)
 	if (wanted.empty() || all_indexed(catalog, definition))
 		return files;
 	const AsCatalogOwner owner;
-	// of a run that is under way there is no row yet
+	// a run that is still in progress has no row yet
 	const pg::Rows rows =
 		pg::query(find_unindexed_files_sql, {pg::param(definition.dataset), pg::param(wanted)});
 	for (uint64_t i = 0; i < rows.size(); ++i)

@@ -1,5 +1,5 @@
-// By which definition runs have told the index of people whose records are in files, and whether it
-// is complete by the one in force.
+// Records by which definition the index of people in files was written, and whether the index is
+// complete for the definition in force.
 #pragma once
 
 #include <cstdint>
@@ -12,27 +12,27 @@
 namespace etl
 {
 
-/// What the index of people depends on: whose key names the person, where it stands, what type it
-/// has, and where the email is. Two definitions with the same find the same people in a file. ""
-/// where records name nobody.
+/// The parts of a definition that the index of people depends on: the dataset and the type of the
+/// key that names the person, the path of the key, and the path of the email. Two definitions with
+/// the same parts find the same people in a file. "" if the records name no people.
 std::string indexed_as(const Catalog &catalog, const Definition &definition);
 
-/// Whether the index is known to know all files of the dataset by this definition.
+/// Whether the index is known to contain all files of the dataset according to this definition.
 bool all_indexed(const Catalog &catalog, const Definition &definition);
 
-/// Files of the dataset, processed or archived, that the index knows by another definition than
-/// this, or not at all: they may hold anybody. In order of their numbers.
+/// The processed or archived files of the dataset that are not in the index, or were indexed by
+/// another definition, so that they may contain any person. Ordered by file_id.
 std::vector<int64_t> unindexed_files(const Catalog &catalog, const Definition &definition);
 
-/// Notes that the index knows files by this definition, or does not know them at all.
+/// Notes that the files are in the index according to this definition, or are not in the index.
 void note_indexed(const Catalog &catalog, const Definition &definition,
 				  const std::vector<int64_t> &files);
 void note_not_indexed(const std::string &dataset, const std::vector<int64_t> &files);
 
-/// Notes that there are no unindexed files, until a run works by another definition.
+/// Notes that there are no unindexed files, until a run uses another definition.
 void note_all_indexed(const Catalog &catalog, const Definition &definition);
 
-/// A run of the dataset was indexed as that.
+/// Notes that a run of the dataset was indexed by this definition.
 void note_indexed_run(const std::string &dataset, const std::string &indexed_as);
 
 } // namespace etl

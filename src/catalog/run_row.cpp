@@ -37,7 +37,7 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, nullif($11, ''), nullif($12, ''
 void
 finish_run(RunResult &result)
 {
-	// a clock that was put back meanwhile does not make it end before it began
+	// the clock may have been set back meanwhile, but a run must not end before it began
 	result.finished_at = std::max(result.started_at, GetCurrentTimestamp());
 	result.times.end();
 	const AsCatalogOwner owner;

@@ -1,4 +1,4 @@
-// A run as the catalog knows it: its row in etl.run, and how long it was at what.
+// The row of a run in etl.run, and the times of its stages.
 #pragma once
 
 #include <array>
@@ -14,23 +14,23 @@
 namespace etl
 {
 
-/// How long the main thread of a run was at what.
+/// The time that the main thread of a run spent in each stage.
 class StageTimes
 {
   public:
 	enum Stage
 	{
-		claim, ///< unfinished actions, listing of files, tables
-		stage, ///< waiting for the threads that stage
+		claim, ///< unfinished actions, list of files, tables
+		stage, ///< waiting for the staging threads
 		check,
 		load,
 		quarantine,
-		erase,   ///< only a dataset of requests
-		export_, ///< COPY TO, and at the end waiting until all is written and synced
-		archive, ///< catalog rows and plan of what is done to files after the commit
+		erase,   ///< only for a dataset of requests for erasure
+		export_, ///< COPY TO, and finally waiting until all files are written and synced
+		archive, ///< rows of the catalog, and the plan for the files after the commit
 		count
 	};
-	/// From now on, until the next call.
+	/// Ends the current stage and begins `stage`.
 	void begin(Stage stage);
 	void end() { begin(count); }
 	/// {"claim": milliseconds, …}
@@ -53,24 +53,25 @@ struct RunResult
 	int32_t files = 0;
 	int64_t records = 0, loaded = 0, quarantined = 0, bytes = 0;
 	std::string error;
-	std::string sqlstate; ///< of an error that kept the dataset from being run
+	std::string sqlstate; ///< SQLSTATE of an error that prevented the run
 	StageTimes times;
-	/// Which definition it works by: Catalog::defined_at(); nothing where that is not known.
+	/// The definition that the run uses, as Catalog::defined_at(). Nothing if this is not known.
 	std::optional<int64_t> defined_at;
 	std::string indexed_as; ///< see catalog/indexed_as
 };
 
-/// Allocates a run's number and notes when it begins and which definition it works by.
+/// Allocates the run_id, and records the start time and the definition.
 RunResult begin_run(const Catalog &catalog, const std::string &dataset);
 /// Inserts the row of etl.run.
 void finish_run(RunResult &result);
 
-/// What an error has left of a run: its counts are what they were before, error and SQLSTATE say
-/// why.
+/// Records a failed run: the counts are restored from `before`, and the error and SQLSTATE give the
+/// reason.
 void note_failure(RunResult &result, const RunResult &before, const pg::Error &error);
 
-/// Runs step, which counts in result, in a subtransaction. False when it could not be done: then
-/// nothing of it stays, and result says why. Cancellation and termination are thrown on.
+/// Runs `step`, which changes `result`, in a subtransaction. If it fails, it is rolled back,
+/// `result` contains the error, and the function returns false. Cancellation and termination are
+/// thrown again.
 template <typename Step>
 bool
 attempt_run(RunResult &result, Step &&step, std::optional<pg::Error> *thrown = nullptr)

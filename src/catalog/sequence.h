@@ -1,4 +1,4 @@
-// Numbers of the catalog's rows.
+// Allocates numbers for rows of the catalog.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,8 @@
 namespace etl
 {
 
-/// Numbers from the sequence of an identity column, e.g. ("etl.file_file_id_seq", 10).
+/// Takes `count` numbers from the sequence of an identity column, e.g. ("etl.file_file_id_seq",
+/// 10).
 std::vector<int64_t> allocate_ids(const std::string &sequence, size_t count);
 
 } // namespace etl

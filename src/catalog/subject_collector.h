@@ -1,4 +1,5 @@
-// Who is in which of a run's files, collected record by record and written as the run goes.
+// Collects which people are in the files of a run, record by record, and writes this during the
+// run.
 #pragma once
 
 #include <algorithm>
@@ -15,8 +16,8 @@ namespace etl
 class SubjectCollector
 {
   public:
-	/// subjects: the file's, each a keyed hash. A file of millions of records is often about few
-	/// people, so that a list which is full is first made one of distinct people.
+	/// Adds a person to the people of a file, which are keyed hashes. A file with millions of
+	/// records is often about few people, so duplicates are removed before a full list grows.
 	static void note(std::vector<uint64_t> &subjects, uint64_t subject)
 	{
 		if (subjects.size() == subjects.capacity())
@@ -27,19 +28,19 @@ class SubjectCollector
 		subjects.push_back(subject);
 	}
 
-	/// Takes the people of a file, and leaves none.
+	/// Takes over the people of a file and leaves the list empty.
 	void take(int64_t file_id, std::vector<uint64_t> &subjects)
 	{
 		keep_distinct(subjects);
-		// at once what is needed until they are written: growing leaves holes in malloc's memory
+		// reserve the whole memory at once, because growing would fragment malloc's memory
 		pairs_.reserve(limits::subject_pairs);
 		for (const uint64_t subject : subjects)
 			pairs_.push_back({static_cast<int64_t>(subject), file_id});
-		std::vector<uint64_t>().swap(subjects); // "= {}" would keep its memory
+		std::vector<uint64_t>().swap(subjects); // assigning {} would keep the memory
 	}
 
-	/// A file that goes on: so many people that they are taken before it ends. (They may come
-	/// again: the index may say a thing twice.)
+	/// Whether a file has so many people that they should be taken before its end. The same person
+	/// may then be added again, because the index may contain a pair twice.
 	static bool many(const std::vector<uint64_t> &subjects)
 	{
 		return subjects.size() >= limits::subject_pairs;

@@ -14,20 +14,20 @@ namespace etl
 namespace
 {
 
-/// Pairs of a page: its row fits a page of the table.
+/// Pairs in a page, so that the row fits a page of the table.
 constexpr size_t page_pairs = 500;
-/// What pairs of a segment are.
+/// What the pairs of a segment are.
 namespace kind
 {
 constexpr const char *file = "file";   ///< a person and a file
-constexpr const char *email = "email"; ///< a person and an email, and the same the other way round
+constexpr const char *email = "email"; ///< a person and an email, and also the email and the person
 } // namespace kind
 
-/// Segments of a level that become one of the next.
+/// The number of segments of a level that are merged to one of the next level.
 constexpr int64_t merge_width = 16;
-/// Larger segments stay as they are: what a large run writes is not written again.
+/// Larger segments are not merged, so that the data of a large run is not written again.
 constexpr int64_t mergeable_pairs = 1 << 16;
-/// Pages that a merge holds in memory at a time.
+/// The number of pages that a merge has in memory at a time.
 constexpr size_t merge_pages = 256;
 
 int64_t
@@ -36,7 +36,7 @@ swapped(int64_t value)
 	return static_cast<int64_t>(__builtin_bswap64(static_cast<uint64_t>(value)));
 }
 
-/// Calls visit for each pair of a page.
+/// Calls `visit` for each pair of a page.
 template <typename Visit>
 void
 read_page(const std::string &entries, Visit &&visit)
@@ -49,7 +49,7 @@ read_page(const std::string &entries, Visit &&visit)
 	}
 }
 
-/// The rows of a segment's pages, one at a time.
+/// The rows for the pages of a segment.
 class PageRows : public pg::RowSource
 {
   public:
@@ -61,7 +61,7 @@ class PageRows : public pg::RowSource
 	{
 		if (at_ == pairs_.size())
 			return false;
-		// a person's files are on one page, however many they are
+		// all files of a person are on one page, however many there are
 		size_t end = std::min(at_ + page_pairs, pairs_.size());
 		while (end < pairs_.size() && pairs_[end].subject == pairs_[end - 1].subject)
 			++end;
@@ -96,7 +96,7 @@ RETURNING segment_id)";
 constexpr char close_segment_sql[] = R"(
 UPDATE etl.subject_segment SET pairs = $2 WHERE segment_id = $1)";
 
-/// A new segment, written some pairs at a time.
+/// A new segment, which is written in several steps.
 class SegmentWriter
 {
   public:
@@ -105,7 +105,7 @@ class SegmentWriter
 				  .integer(0, 0))
 	{
 	}
-	/// The next pairs, sorted; a person's must all be among them.
+	/// Writes the next pairs, sorted. All pairs of a person must be in the same call.
 	void write(const std::vector<SubjectFile> &pairs)
 	{
 		PageRows rows(id_, pairs);
@@ -126,7 +126,7 @@ SELECT f.id
  WHERE NOT EXISTS (SELECT FROM etl.file WHERE file_id = f.id)
  ORDER BY 1)";
 
-/// Takes out the files that the catalog has forgotten.
+/// Removes the pairs whose file is no longer in the catalog.
 void
 leave_out_gone(std::vector<SubjectFile> &pairs)
 {
@@ -149,7 +149,7 @@ SELECT first_subject, entries
  WHERE segment_id = ANY ($1)
  ORDER BY first_subject)";
 
-/// Writes the pairs of segments as one of the next level, a stretch of people at a time.
+/// Merges segments to one of the next level, a range of people at a time.
 void
 merge(const std::string &dataset, const char *kind, const pg::Param &segments, int level)
 {
@@ -165,7 +165,7 @@ merge(const std::string &dataset, const char *kind, const pg::Param &segments, i
 			read_page(pages.bytes(i, 1), [&](const SubjectFile &pair) { pairs.push_back(pair); });
 		std::sort(pairs.begin(), pairs.end());
 		pairs.erase(std::unique(pairs.begin(), pairs.end()), pairs.end());
-		// the pages to come begin with the last one's first person, or a later one
+		// the next pages begin with the first person of the last page, or with a later person
 		std::vector<SubjectFile> rest;
 		if (more)
 		{
@@ -253,7 +253,7 @@ SELECT DISTINCT p.segment_id, p.first_subject, p.entries
 constexpr char read_pages_of_segment_sql[] = R"(
 SELECT entries FROM etl.subject_page WHERE segment_id = $1)";
 
-/// Calls visit for each pair of one of the people.
+/// Calls `visit` for each pair of one of the people.
 template <typename Visit>
 void
 find_pairs(const std::string &dataset, const char *kind, std::vector<int64_t> subjects,
@@ -290,7 +290,7 @@ find_pairs(const std::string &dataset, const char *kind, std::vector<int64_t> su
 	}
 }
 
-/// Pairs that begin with one of the keys; by_email: the keys are emails'.
+/// The pairs that begin with one of the keys. `by_email`: the keys are hashes of emails.
 std::vector<PersonEmail>
 find_emails(const std::string &dataset, std::vector<int64_t> keys, bool by_email)
 {
@@ -313,7 +313,7 @@ merge_subject_segments(const std::string &dataset)
 {
 	const AsCatalogOwner owner;
 	merge_segments(dataset, kind::file, mergeable_pairs);
-	// the same pairs come again and again: they must not add up
+	// the same pairs are added again and again, so duplicates must be removed
 	merge_segments(dataset, kind::email, INT64_MAX);
 }
 

@@ -71,11 +71,11 @@ SELECT oid::bigint, reader::bigint, name
 void
 require_every_row(const TableDefinition &table, Oid relation)
 {
-	// whose policies count: its owner's, where he runs the statements because the current user may
-	// do more, and it is no table whose privileges stay the current user's
+	// Whose policies apply: those for the owner if the owner runs the statements (because the
+	// current user has more rights), unless the table keeps the privileges of the current user.
 	const bool as_owner = !pg::keeps_callers_privileges(relation) &&
 						  pg::runs_as_owner("SELECT 1 FROM " + quoted(table));
-	// a view reads what it selects from as its owner, unless it says otherwise
+	// a view reads its tables as its owner, unless it has security_invoker
 	const pg::Rows rows = pg::query(
 		relations_under_view_sql, {pg::param(static_cast<int64_t>(relation)), pg::param(as_owner)});
 	for (uint64_t i = 0; i < rows.size(); ++i)
@@ -134,7 +134,7 @@ trigger_remarks(Oid relation)
 			" CROSS JOIN LATERAL (SELECT 'trigger' AS kind, t.tgname::text AS name"
 			"  FROM pg_trigger t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal"
 			"  AND t.tgenabled <> 'D' AND t.tgparentid = 0"
-			// for each row, at UPDATE or DELETE; or with the rows as a transition table
+			// triggers for each row at UPDATE or DELETE, or with the rows as a transition table
 			"  AND t.tgtype & 24 <> 0 AND (t.tgtype & 1 <> 0 OR t.tgoldtable IS NOT NULL"
 			"   OR t.tgnewtable IS NOT NULL)"
 			"  UNION ALL SELECT 'rule', w.rulename::text FROM pg_rewrite w"

@@ -1,5 +1,5 @@
-// What lies behind a target table: partitions, children, the tables of a view, foreign servers, and
-// what may come between a statement and the rows that it means.
+// The relations behind a target table (partitions, children, the tables of a view, foreign
+// servers), and what may change the rows that a statement writes.
 #pragma once
 
 #include <map>
@@ -13,8 +13,8 @@
 namespace etl
 {
 
-/// The relation and all behind it: partitions and inheriting tables at every depth, and the
-/// relations that views select from. An SQL query of column oid; $1: bigint[] of relations.
+/// An SQL query that returns the relations in $1 (bigint[]) and all behind them as column oid:
+/// partitions and inheriting tables at every depth, and the relations that views select from.
 constexpr char relations_behind_sql[] = R"(
 WITH RECURSIVE behind (oid)
      AS (SELECT r::oid
@@ -38,24 +38,24 @@ WITH RECURSIVE behind (oid)
 SELECT oid
   FROM behind)";
 
-/// Of the relations and all behind them: foreign tables, each with what to know about it.
+/// The foreign tables among the relations and those behind them, each with a remark.
 std::vector<std::pair<std::string, std::string>> foreign_places(const std::vector<Oid> &relations);
 
-/// Throws 42501 where row-level security hides rows of the relation, or of what a view selects
-/// from, from the current user: nobody could say that nothing is left.
+/// Throws 42501 if row-level security hides rows of the relation, or of a relation behind a view,
+/// from the current user. Otherwise it could not be known that nothing is left.
 void require_every_row(const TableDefinition &table, Oid relation);
 
-/// Names and types of the columns.
+/// The names and types of the columns.
 std::map<std::string, std::string> column_types(Oid relation);
 
-/// May rows be other than a statement has made them? Of tables with row triggers, rules, views and
-/// foreign tables, here or behind.
+/// Whether rows may differ from what a statement has written: if the table or a relation behind it
+/// has row triggers or rules, or is a view or a foreign table.
 bool may_interfere(Oid relation);
 
-/// Row triggers and rules that run when a row is updated or deleted, each with its table.
+/// The row triggers and rules that run when a row is updated or deleted, each with its table.
 std::vector<std::pair<std::string, std::string>> trigger_remarks(Oid relation);
 
-/// Were records of the dataset loaded ever?
+/// Whether records of the dataset were ever loaded.
 bool has_loaded(const std::string &dataset);
 
 } // namespace etl

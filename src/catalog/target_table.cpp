@@ -63,7 +63,7 @@ check_target(const Definition &definition, const TableDefinition &table, Oid oid
 		{
 			if (table.columns[c].name != rows.text(i, 0))
 				continue;
-			// COPY sets an identity column, UPDATE can't; the key is never updated
+			// COPY can set an identity column, but UPDATE cannot; the key is never updated
 			const bool is_key = !table.is_child && static_cast<int>(c) == definition.key_index;
 			if (!rows.boolean(i, 1) && (!update || is_key))
 				continue;

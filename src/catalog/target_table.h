@@ -1,4 +1,4 @@
-// Whether a table can be a target.
+// Checks whether a table can be a target table.
 #pragma once
 
 #include "core/definition/definition.h"
@@ -7,7 +7,8 @@
 namespace etl
 {
 
-/// Throws 42809 for a relation that takes no rows, 428C9 for a column that takes no values.
+/// Throws 42809 for a relation into which no rows can be inserted, and 428C9 for a column to which
+/// no values can be written.
 void check_target(const Definition &definition, const TableDefinition &table, Oid oid);
 
 } // namespace etl

@@ -26,8 +26,8 @@ SELECT kind = 'subject', kind = 'known_email' OR weak, hash
 std::unique_ptr<Tombstones>
 Tombstones::load(const Catalog &catalog, const Definition &definition, OpenSpillFile spill)
 {
-	// of a dataset that has nothing to do with people only what is refused is looked through, for
-	// anybody
+	// "" means people of any dataset: for a dataset that is not about people, refused records are
+	// searched for them
 	const std::string dataset = definition.subject  ? definition.subject->dataset
 								: definition.erases ? definition.erases->dataset
 													: "";
@@ -41,8 +41,8 @@ Tombstones::load(const Catalog &catalog, const Definition &definition, OpenSpill
 				tombstones.reset(new Tombstones(pg::secret(pg::KeyUse::look), dataset, spill));
 			const uint64_t hash = static_cast<uint64_t>(rows.integer(i, 2));
 			Identities &people = tombstones->people_;
-			// an email that came with a key, or was the person's, says who is meant
-			// only where nothing else does
+			// An email that was given with a key, or that the person had, identifies the person
+			// only in records that do not name a person in another way.
 			const bool is_key = rows.boolean(i, 0), is_weak = rows.boolean(i, 1);
 			if (is_key)
 				is_weak ? people.add_unknown_subject(hash, 0) : people.add_subject(hash, 0);
@@ -95,7 +95,7 @@ add_tombstones(const std::string &dataset, const std::vector<NewTombstone> &tomb
 				   pg::param_array(hashes), pg::param_array(ids), pg::param_array(weak)});
 	for (uint64_t i = 0; i < rows.size(); ++i)
 		added.push_back(rows.integer(i, 0));
-	// who was nobody when their tombstone was set is known now
+	// subjects that were unknown when their tombstone was added are known now
 	std::vector<std::string_view> known;
 	for (const NewTombstone &t : tombstones)
 		if (!t.weak && t.kind == std::string_view("subject"))

@@ -1,4 +1,4 @@
-// Tombstones: who has been erased, so that nobody comes back by a late delivery.
+// Tombstones of erased people, by which their records are recognised when they are delivered later.
 #pragma once
 
 #include <memory>
@@ -16,12 +16,12 @@
 namespace etl
 {
 
-/// The people whose records a dataset must not let in as they come.
+/// The people whose records a dataset must not load untreated.
 class Tombstones
 {
   public:
-	/// Null when there are none. Memory does not grow with their number: what is more than some
-	/// 400,000 goes to a file that `spill` opens.
+	/// Returns null if there are none. Memory does not grow with the number of tombstones: more
+	/// than about 400,000 are in a file that `spill` opens.
 	static std::unique_ptr<Tombstones> load(const Catalog &catalog, const Definition &definition,
 											OpenSpillFile spill);
 	const ErasedPeople *erased() const { return &erased_; }
@@ -35,26 +35,26 @@ class Tombstones
 struct NewTombstone
 {
 	const char *kind;           ///< "subject", "email", "known_email"
-	std::string_view pseudonym; ///< the caller's
+	std::string_view pseudonym; ///< the caller owns the text
 	uint64_t hash;
 	int64_t erasure_id;
-	bool weak = false; ///< an email that came with a key; a key that nobody was known to have
+	bool weak = false; ///< an email that was given with a key, or a key that no known person had
 };
 
-/// The pseudonym under which the tombstone of an email stands that a person was known by.
+/// The name in the tombstone of an email that a person had.
 std::string known_email_name(const std::string &subject_pseudonym, uint64_t email_hash);
 
-/// Those that are there already stay as they are, but that of a subject who is known now is weak no
-/// more. Returns the erasure_id of each one that was added: the audit trail must know of it, so
-/// that etl.health can tell when one is gone.
+/// Adds tombstones. Existing ones are not changed, except that a tombstone is no longer weak when
+/// its subject has become known. Returns the erasure_id of each added tombstone. The audit trail
+/// must record them, so that etl.health can report a missing one.
 std::vector<int64_t> add_tombstones(const std::string &dataset,
 									const std::vector<NewTombstone> &tombstones);
 
-/// Subjects whose tombstones are weak, and whom something is known about now.
+/// Marks tombstones of these subjects as no longer weak, because the subjects have become known.
 void note_known_subjects(const std::string &dataset,
 						 const std::vector<std::string_view> &pseudonyms);
 
-/// For each pseudonym: is there a tombstone?
+/// For each pseudonym, whether there is a tombstone.
 std::vector<bool> have_tombstones(const std::string &dataset, const char *kind,
 								  const std::vector<std::string_view> &pseudonyms);
 

@@ -16,12 +16,13 @@ namespace etl
 namespace
 {
 
-/// The copies of a group are on the disk before any takes its name, and their names are before any
-/// original goes: as publish() does it with one.
+/// All copies of a group are on disk before any gets its final name, and all names are on disk
+/// before any original is removed. publish() does the same with a single file.
 void
 publish_group(const std::vector<FileAction> &group)
 {
-	std::vector<char> copied(group.size(), 1); // no bits: several threads write to it
+	// not vector<bool>, because several threads write to it
+	std::vector<char> copied(group.size(), 1);
 	std::vector<std::string> renamed, originals;
 	{
 		GroupSync sync([&](size_t i, const FileError &) { copied[i] = 0; }, group.size());
@@ -59,7 +60,7 @@ ActionQueue::carry_out(FileAction action)
 {
 	constexpr size_t group_size = 1024;
 	const bool publishes = action.kind == FileAction::Kind::publish;
-	// an archived file may be rewritten in the transaction that archives it, and twice
+	// the transaction that archives a file may also rewrite it, even twice
 	if (!publishes || places_.count(action.to) > 0 || places_.count(part_beside(action)) > 0)
 		flush();
 	if (!publishes || !make_parents(action.to) || !on_other_file_system(action.from, action.to))
@@ -87,10 +88,11 @@ ActionQueue::flush()
 		}
 		catch (const std::exception &)
 		{
-			// one by one, then
+			// carry out the actions one by one instead
 		}
 	for (const FileAction &action : group)
-		(void)etl::carry_out(action, false); // nothing is left to do for what the group has done
+		// does nothing for actions that the group has completed
+		(void)etl::carry_out(action, false);
 }
 
 } // namespace etl

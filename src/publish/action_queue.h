@@ -1,4 +1,4 @@
-// Carrying out the actions of a transaction that has committed, many at a time.
+// Carries out the actions of a committed transaction, many at the same time.
 #pragma once
 
 #include <string>
@@ -10,19 +10,19 @@
 namespace etl
 {
 
-/// Carries out actions in their order, those that publish to another file system many at a time:
-/// one sync of a folder serves all that go there.
+/// Carries out actions in their order. Actions that publish to another file system are done in
+/// groups, because one sync of a directory serves all files in it.
 class ActionQueue
 {
   public:
-	/// Not thorough.
+	/// Carries out the action, now or in a later call. Not thorough, as defined in carry_out.h.
 	void carry_out(FileAction action);
-	/// Does what is left.
+	/// Carries out the actions that remain.
 	void flush();
 
   private:
 	std::vector<FileAction> group_;
-	std::unordered_set<std::string> places_; ///< where they go
+	std::unordered_set<std::string> places_; ///< destinations of the actions in group_
 };
 
 } // namespace etl

@@ -37,7 +37,7 @@ namespace
 
 constexpr const char *header = "pg_etl archive mark 1";
 
-/// A mark that is written when the transaction commits. Of each dataset the last one counts.
+/// A mark that is written when the transaction commits. The last mark of each dataset counts.
 struct PlannedMark
 {
 	SubTransactionId subtransaction;
@@ -85,8 +85,8 @@ read_mark(const std::string &path)
 	return mark;
 }
 
-/// Replaces a mark so that a crash leaves the old one or the new one, and on the disk. False with
-/// errno.
+/// Replaces a mark and syncs it, so that after a crash the old or the new mark is there. Returns
+/// false with errno on error.
 bool
 write_mark(const std::string &path, const std::string &text)
 {
@@ -109,7 +109,7 @@ write_mark(const std::string &path, const std::string &text)
 
 constexpr char read_archive_id_sql[] = R"(SELECT archive_id::text FROM etl.archive)";
 
-/// Where the marks of this database are. Needs the owner's rights.
+/// The directory of this database's marks. Needs the rights of the owner.
 std::string
 marks_folder(const pg::Settings &settings)
 {
@@ -129,7 +129,7 @@ ArchiveState
 archive_state(const std::string &dataset, const pg::Settings &settings)
 {
 	ArchiveState state;
-	// whoever looks at etl.health, or runs, need not be able to read these tables
+	// users of etl.health and of runs need no right to read these tables
 	const pg::RunAs owner(pg::extension_owner(), SECURITY_LOCAL_USERID_CHANGE);
 	state.path = marks_folder(settings) + "/" + dataset;
 	state.archived = read_mark(state.path);
@@ -192,13 +192,13 @@ lost_datasets(const Catalog &catalog, const pg::Settings &settings)
 		fail(errno, folder);
 	while (const dirent *entry = readdir(dir.get()))
 	{
-		// the folder itself, and marks that were being written
+		// names with a dot are the directory itself and unfinished marks
 		const std::string name = entry->d_name;
 		if (name.find('.') == std::string::npos && catalog.find(name) == nullptr &&
 			catalog.invalid().count(name) == 0)
 			lost.push_back(name);
 	}
-	// of a dataset that was dropped the database knows the mark
+	// the database knows the mark of a dataset that was dropped
 	std::erase_if(lost, [&](const std::string &name)
 				  { return !archive_state(name, settings).is_behind(); });
 	std::sort(lost.begin(), lost.end());
@@ -281,7 +281,8 @@ std::string
 heal_archive_mark(const std::string &dataset, const pg::Settings &settings)
 {
 	const ArchiveState state = archive_state(dataset, settings);
-	// what this transaction has counted is not committed; what was before it was healed then
+	// The count of this transaction is not committed. Earlier counts were written when the
+	// transaction began.
 	const bool own = std::any_of(planned_marks.begin(), planned_marks.end(),
 								 [&](const PlannedMark &mark) { return mark.path == state.path; });
 	if (own || state.known.count <= state.archived.count)

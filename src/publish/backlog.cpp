@@ -26,7 +26,7 @@ Backlog::begin_anew()
 {
 	place_ = {};
 	last_action_ = INT64_MIN;
-	// outlasts the transaction, as PostgreSQL's own temporary files do not
+	// must outlive the transaction, which temporary files of PostgreSQL do not
 	paths_ = std::make_unique<KeySet>(
 		[dataset = dataset_]
 		{

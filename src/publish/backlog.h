@@ -1,11 +1,11 @@
-// A backlog is taken up batch by batch, each batch a transaction of one session (etl_load). What
-// the batches before have looked at is not looked at again by each: that would take the square of
-// the time where many files stay that were loaded, because the server cannot move them, or are
-// watched because nobody can tell whether they have a writer.
+// A backlog is loaded in batches, each in a transaction of the same session (etl_load). A batch
+// does not look again at what earlier batches have looked at. If each did, the time would be
+// quadratic when many loaded files stay, because the server cannot move them, or because it cannot
+// be determined whether they are still being written.
 //
-// The first batch looks at everything, and so does the last, which finds nothing else to load.
-// Those between go on where the one before has ended, and leave out every file that something has
-// yet to be done with.
+// The first batch looks at everything, and so does the last one, which then finds nothing to load.
+// The batches between continue where the previous one ended, and leave out every file that has an
+// unfinished action.
 #pragma once
 
 #include <cstdint>
@@ -22,34 +22,36 @@ namespace etl
 class Backlog
 {
   public:
-	/// Where the files of a batch have ended: the directory of the hour, which may have more.
+	/// The position after the files of a batch: the directory of an hour, which may have more
+	/// files.
 	struct Place
 	{
 		std::string date, hour;
 	};
 
-	/// From the beginning.
+	/// Begins at the first file.
 	Backlog(std::string dataset, int64_t after_run);
 	bool is(const std::string &dataset, int64_t after_run) const
 	{
 		return dataset == dataset_ && after_run == after_run_;
 	}
-	/// Whether this batch goes on where another has ended.
+	/// Whether this batch continues where another one ended.
 	bool goes_on() const { return !place_.date.empty(); }
-	/// The batch looks at everything after all.
+	/// Makes the batch look at everything.
 	void begin_anew();
 
 	const Place &place() const { return place_; }
-	/// The last row of etl.file_action that was looked at.
+	/// The action_id of the last row of etl.file_action that was looked at.
 	int64_t last_action() const { return last_action_; }
-	/// A batch has ended.
+	/// Call at the end of a batch.
 	void advance(Place place, int64_t last_action);
 
-	/// What could not be done, or has to be done otherwise. Kept even where the batch fails.
+	/// Adds actions that could not be done, or have to be done in another way. They are kept even
+	/// if the batch fails.
 	void add_unfinished(const std::vector<FileAction> &actions);
-	/// Whether such an action is about that raw file, whatever it holds now.
+	/// Whether an unfinished action is about this raw file, whatever it contains now.
 	bool takes(const std::string &path) const;
-	/// Whether such an action will put a file there.
+	/// Whether an unfinished action will put a file at this path.
 	bool puts(const std::string &path) const;
 
   private:
@@ -57,11 +59,11 @@ class Backlog
 	int64_t after_run_;
 	Place place_;
 	int64_t last_action_ = INT64_MIN;
-	/// Paths, with a letter before each: bounded memory, the rest in a file.
+	/// Paths with a letter before each. Memory is limited; the rest is in a file.
 	std::unique_ptr<KeySet> paths_;
 };
 
-/// The backlog that a run goes on with, while it lasts: destination_taken() knows of it.
+/// Sets the backlog that a run continues, while the object exists, for destination_taken().
 class GoesOnWith
 {
   public:
@@ -71,7 +73,7 @@ class GoesOnWith
 	GoesOnWith &operator=(const GoesOnWith &) = delete;
 };
 
-/// Whether what the backlog has not finished will put a file there.
+/// Whether an unfinished action of the backlog will put a file at this path.
 bool backlog_puts(const std::string &path);
 
 } // namespace etl

@@ -39,7 +39,8 @@ folder_of(const std::string &path)
 	return path.substr(0, path.rfind('/'));
 }
 
-/// Those above a file that is gone, but not the raw or archive folder itself.
+/// Removes the empty directories above a file that is gone, but not the raw or archive directory
+/// itself.
 void
 remove_emptied_folders(const std::string &path)
 {
@@ -59,7 +60,7 @@ publish(const FileAction &action)
 	switch (look_for(action.from))
 	{
 	case Presence::gone:
-		return {}; // done already; where the file went then is its readers' affair
+		return {}; // done already; readers know where the file went later
 	case Presence::unknown:
 		return not_done(failed);
 	case Presence::there:
@@ -72,7 +73,7 @@ publish(const FileAction &action)
 		return {};
 	if (errno != EXDEV)
 		return not_done(failed);
-	// a rewritten raw file goes to the archive, which may be another file system
+	// a rewritten raw file goes to the archive, which may be on another file system
 	const std::string part = part_beside(action);
 	beneath::unlink(part);
 	if (!copy_file(action.from, part, nullptr))
@@ -103,7 +104,7 @@ grown()
 			true};
 }
 
-/// Of what could not get the raw file's name back just now.
+/// The result if the raw file could not get its name back.
 ActionResult
 not_back(const std::string &at)
 {
@@ -112,30 +113,30 @@ not_back(const std::string &at)
 	return {false, "another delivery of the raw file was taken for it and waits at \"" + at + "\""};
 }
 
-/// Gives a raw file that turns out to be another delivery, or to have grown, its name back.
+/// Gives a set-aside file its name back if it is another delivery or has grown.
 ActionResult
 give_back(const std::string &at, const FileAction &action)
 {
 	FileIdentity now;
-	// what cannot be read is asked again where it was delivered
+	// if it cannot be read now, it is examined again under its own name
 	const Answer more = identify(at, now) ? has_grown(at, now, action) : Answer::unknown;
 	if (!rename_new(at, action.from))
-		return not_back(at); // a third delivery has it: nobody's bytes are thrown away
+		return not_back(at); // a third delivery has the name, and its contents must not be lost
 	if (more == Answer::unknown)
 		return not_readable(not_archived);
 	return more == Answer::yes ? grown() : ActionResult{true, replaced};
 }
 
-/// Gives a raw file that its producer goes on writing its name back: what is written after it was
-/// taken away would be lost.
+/// Gives a set-aside file its name back if a process is still writing to it, because data that is
+/// written later would be lost.
 ActionResult
 still_written(const std::string &at, const std::string &name)
 {
 	return rename_new(at, name) ? ActionResult{false, being_written} : not_back(at);
 }
 
-/// Moves the raw file `from` under a hidden name beside it, where no delivery can replace it.
-/// False with the result to return.
+/// Sets the raw file `from` aside under a hidden name beside it, so that no delivery can replace
+/// it. Returns false and the result if this fails.
 bool
 hold(const FileAction &action, const FileIdentity &identity, const char *failed,
 	 ActionResult &result)
@@ -154,8 +155,8 @@ hold(const FileAction &action, const FileIdentity &identity, const char *failed,
 	return false;
 }
 
-/// To another file system: copied and synced there before the original goes. `held`: the original
-/// has its hidden name already.
+/// Archives to another file system: the file is copied and synced there before the original is
+/// removed. `is_held`: the original has its hidden name already.
 ActionResult
 archive_copy(const FileAction &action, const FileIdentity &identity, bool is_held)
 {
@@ -180,7 +181,7 @@ archive_copy(const FileAction &action, const FileIdentity &identity, bool is_hel
 	{
 		result = not_done(not_archived);
 		beneath::unlink(part);
-		(void)rename_new(held, action.from); // in sight again until the fault is gone
+		(void)rename_new(held, action.from); // visible again until the error is corrected
 		return result;
 	}
 	ETL_FAULT("archive_unlink");
@@ -189,8 +190,8 @@ archive_copy(const FileAction &action, const FileIdentity &identity, bool is_hel
 	return {};
 }
 
-/// What there is to know of a raw file that has its place in the archive: its producer may have it
-/// open still. Then it goes back to where it was delivered.
+/// Checks a raw file that is in the archive. If it has grown or a process still has it open for
+/// writing, the file goes back to the raw directory.
 ActionResult
 archived(const FileAction &action)
 {
@@ -199,7 +200,7 @@ archived(const FileAction &action)
 	const Presence presence = look_for(action.to, now);
 	if (presence == Presence::unknown)
 		return not_done(not_archived);
-	// a copy has another inode, and nobody writes to it
+	// a copy has another inode, and no process writes to it
 	if (presence == Presence::gone || now.inode != action.identity.inode)
 		return {};
 	const bool same = now == action.identity;
@@ -233,8 +234,7 @@ archived(const FileAction &action)
 	return same ? ActionResult{false, being_written} : grown();
 }
 
-/// Of a raw file that has its hidden name already, because a crash came between two steps of a
-/// copy.
+/// Archives a set-aside file after a crash between two steps of a copy.
 ActionResult
 archive_held(const FileAction &action, const FileIdentity &identity)
 {
@@ -263,8 +263,8 @@ archive_held(const FileAction &action, const FileIdentity &identity)
 	return beneath::unlink(held_name(action)) == 0 ? ActionResult{} : not_done(not_archived);
 }
 
-/// Whether what is, or is not, under the raw file's name is still to be archived; else with the
-/// result to return. now: what is there.
+/// Whether the raw file still has to be archived. If not, `result` is set. `now` is the identity of
+/// the file with the raw file's name.
 bool
 is_to_be_archived(const FileAction &action, bool thorough, FileIdentity &now, ActionResult &result)
 {
@@ -280,14 +280,15 @@ is_to_be_archived(const FileAction &action, bool thorough, FileIdentity &now, Ac
 		result = more == Answer::yes ? grown() : not_readable(not_archived);
 	else if (const Presence present = look_for(action.to); present == Presence::unknown)
 		result = not_done(not_archived);
-	else if (present == Presence::there) // done; what has the name now is another delivery
+	// archived before; the file that has the name now is another delivery
+	else if (present == Presence::there)
 		result = thorough ? archived(action) : ActionResult{};
 	else if (!there)
 		result.problem = "raw file was gone before it could be archived, and is not in the archive";
 	else if (!thorough)
 		result = {false, replaced};
 	else
-		// the same bytes copied back from a backup, say, are the file
+		// the file may have been copied back from a backup, and counts if it has the same contents
 		switch (holds(action.from, action.sha256))
 		{
 		case Answer::yes:
@@ -336,7 +337,8 @@ archive(const FileAction &action, bool thorough)
 	return thorough ? archived(action) : ActionResult{};
 }
 
-/// Gives a raw file that is to be removed its hidden name. False with the result to return.
+/// Sets a raw file aside that is to be removed. Returns false and the result if this is not
+/// possible.
 bool
 hold_removed(const FileAction &action, const char *failed, ActionResult &result)
 {
@@ -352,7 +354,7 @@ hold_removed(const FileAction &action, const char *failed, ActionResult &result)
 		result = more == Answer::yes ? grown() : not_readable(failed);
 	else if (raw == Presence::there && now == action.identity)
 		return hold(action, now, failed, result);
-	return false; // else removed already, or replaced by another delivery
+	return false; // removed already, or replaced by another delivery
 }
 
 ActionResult
@@ -389,7 +391,7 @@ remove(const FileAction &action)
 	return {};
 }
 
-/// Moves the treated copy of a raw file to the raw file's name. False with errno.
+/// Moves the treated copy of a raw file to the raw file's name. Returns false with errno on error.
 bool
 place_copy(const FileAction &action)
 {
@@ -404,14 +406,15 @@ place_copy(const FileAction &action)
 		return true;
 	const int error = errno;
 	beneath::unlink(part);
-	// a crash came after it had its name
+	// a crash came after the copy got its name
 	if (error == EEXIST && holds_same(action.from, action.to))
 		return true;
 	errno = error;
 	return false;
 }
 
-/// Gives a raw file that is to be replaced its hidden name. False with the result to return.
+/// Sets a raw file aside that is to be replaced. Returns false and the result if this is not
+/// possible.
 bool
 hold_replaced(const FileAction &action, const FileAction &raw, const char *failed,
 			  ActionResult &result)
@@ -438,8 +441,9 @@ hold_replaced(const FileAction &action, const FileAction &raw, const char *faile
 	return false;
 }
 
-/// A raw file that names an erased person gets its treated copy. What another delivery has put in
-/// its place stays: the next run knows whom to treat on their way in.
+/// Replaces a raw file that names an erased person with its treated copy. If another delivery has
+/// taken its place, this stays, because the next run treats the person's records when it loads the
+/// delivery.
 ActionResult
 replace(const FileAction &action)
 {
@@ -454,7 +458,7 @@ replace(const FileAction &action)
 	{
 	case Presence::unknown:
 		return not_done(failed);
-	case Presence::gone: // the copy has its name
+	case Presence::gone: // the copy has its final name
 		return old == Presence::gone || beneath::unlink(held) == 0 ? ActionResult{}
 																   : not_done(failed);
 	case Presence::there:
@@ -469,11 +473,12 @@ replace(const FileAction &action)
 	if (!place_copy(action))
 	{
 		result = not_done(failed);
-		(void)rename_new(held, action.to); // in sight again until the fault is gone
+		(void)rename_new(held, action.to); // visible again until the error is corrected
 		return result;
 	}
 	ETL_FAULT("replace_placed");
-	// it names the person: as long as it stays the action does, which the copy's name has not ended
+	// The set-aside file names the person. The action is not done as long as this file exists, even
+	// though the copy has its final name.
 	if (beneath::unlink(held) != 0)
 		return not_done(failed);
 	beneath::unlink(action.from);
@@ -494,7 +499,7 @@ held_name(const FileAction &action)
 	const std::string folder = folder_of(action.from);
 	std::string name =
 		folder + "/.pg_etl." + std::to_string(MyDatabaseId) + "." + std::to_string(action.file_id);
-	// a file that is not in the catalog yet has no number of its own
+	// a file that is not in the catalog yet has no file_id
 	if (action.file_id == 0)
 		name += "." + action.from.substr(folder.size() + 1);
 	return name;
@@ -503,7 +508,7 @@ held_name(const FileAction &action)
 int
 obstacle(const FileAction &action)
 {
-	// parts lie in a directory of our own
+	// parts are in a directory of the extension
 	if (!action.moves_part() && beneath::may_change(action.from) != 0)
 		return errno;
 	if (action.kind != FileAction::Kind::remove && beneath::may_change(action.to) != 0)

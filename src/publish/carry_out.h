@@ -1,5 +1,5 @@
-// One step of a plan: publish, archive or remove a file, so that it can be done again after a crash
-// at any moment of it.
+// Carries out one action of a plan: publishes, archives or removes a file. After a crash at any
+// moment it can be carried out again.
 #pragma once
 
 #include <string>
@@ -9,31 +9,30 @@
 namespace etl
 {
 
-/// What became of an action.
+/// The result of an action.
 struct ActionResult
 {
-	bool done = true;    ///< or there is nothing left to do; false: try again later
-	std::string problem; ///< what to tell in etl.file.error; empty: none
-	/// Not done, because the raw file holds more than was loaded of it: the rest is to be loaded.
+	bool done = true; ///< the action is done or nothing remains to be done; false: try again later
+	std::string problem; ///< text for etl.file.error; empty if there is no problem
+	/// Not done, because the raw file has more than what was loaded. The rest has to be loaded.
 	bool has_grown = false;
-	/// Done, as far as can be known: somebody may still be writing the archived file.
+	/// Done as far as is known, but a process may still be writing the archived file.
 	bool watch = false;
 };
 
-/// Carries an action out; doing it again does nothing. thorough: a raw file that is not the one
-/// that was read is taken for it when its contents are the same.
+/// Carries out an action. Repeating it has no effect. `thorough`: a raw file that is not the file
+/// that was read is accepted if its contents are the same.
 ActionResult carry_out(const FileAction &action, bool thorough);
 
-/// The error that would keep an action from being carried out, as far as that can be known before:
-/// directories that may not be written, a raw file that is replaced and that somebody is writing.
-/// 0: none.
+/// The error that would prevent an action, as far as this is known in advance: directories that are
+/// not writable, or a raw file that is to be replaced and is open for writing. 0 if there is none.
 int obstacle(const FileAction &action);
 std::string obstacle_message(int error);
 
-/// Where a copy from another file system is made.
+/// The path of the part while a file is copied from another file system.
 std::string part_beside(const FileAction &action);
 
-/// The name under which a raw file stands while it is copied to another file system or removed.
+/// The hidden name of a set-aside file, which is copied to another file system or removed.
 std::string held_name(const FileAction &action);
 
 } // namespace etl

@@ -41,7 +41,7 @@ fail(const std::string &note)
 					"could not write file \"" + note + "\": " + std::string(pg_strerror(errno)));
 }
 
-/// Appends a line and syncs it.
+/// Appends a line to the note and syncs it.
 void
 append(const std::string &note, const std::string &line, int flags)
 {
@@ -59,8 +59,8 @@ from_hex(std::string_view text)
 	return bytes;
 }
 
-/// The words of the note's complete lines, in hexadecimal: directory, part and name; then what
-/// etl.export calls the file, its hash, inode, size and time.
+/// The words of the note's complete lines, which are in hexadecimal: directory, part and name; then
+/// the path in etl.export, and the hash, inode, size and time of the file.
 std::vector<std::string>
 words_of(const std::string &note)
 {
@@ -91,7 +91,7 @@ is_known(const std::string &dataset, const std::string &path, const std::string 
 				.empty();
 }
 
-/// Removes what the note names. False with errno where that cannot be done.
+/// Removes the files that the note names. Returns false with errno on error.
 bool
 remove_unknown(const std::string &dataset, const std::vector<std::string> &words)
 {
@@ -140,7 +140,7 @@ void
 ExportIntent::complete(const std::string &known_as, const Sha256 &sha256,
 					   const FileIdentity &identity)
 {
-	// as struct stat has it: the note need not be understood otherwise
+	// in the form of struct stat, so that people can compare it
 	constexpr int64_t second = 1000000000;
 	append(note_,
 		   line_of({known_as,
@@ -150,7 +150,8 @@ ExportIntent::complete(const std::string &known_as, const Sha256 &sha256,
 					std::to_string(identity.modified_ns / second) + "." +
 						std::to_string(identity.modified_ns % second)}),
 		   0);
-	// with synchronous_commit off a crash could take the row back after the note is gone
+	// with synchronous_commit off, a crash could undo the row of etl.export after the note is
+	// removed
 	pg::call([] { ForceSyncCommit(); });
 }
 
@@ -163,7 +164,7 @@ is_export_intent(const char *name)
 void
 settle_exports(const std::string &dataset, const pg::Settings &settings)
 {
-	// an older snapshot might not see what a session has committed before it was killed
+	// an older snapshot may not see what the session committed before it was killed
 	if (IsolationUsesXactSnapshot())
 		return;
 	const std::string folder = part_folder(settings, dataset);
@@ -179,7 +180,7 @@ settle_exports(const std::string &dataset, const pg::Settings &settings)
 	for (const std::string &note : notes)
 	{
 		const std::vector<std::string> words = words_of(note);
-		// without a complete line there was nothing yet
+		// without a complete line, no file had been written
 		if (words.size() < 3 || remove_unknown(dataset, words))
 			beneath::unlink(note);
 		else

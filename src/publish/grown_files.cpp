@@ -8,7 +8,7 @@ namespace etl
 namespace
 {
 
-/// By the raw file's path. Few: a file that grows after it was loaded is an exception.
+/// By the path of the raw file. There are few, because files rarely grow after they were loaded.
 std::map<std::string, std::pair<std::string, FileAction>> grown;
 
 } // namespace

@@ -1,6 +1,6 @@
-// Files that were loaded and have got more since: their producer had them open, and the kernel
-// could not tell, or opened them when they had been looked at. recover() finds them among the
-// actions that wait or were carried out last, and the run that follows loads what was added.
+// Files that have grown after they were loaded: a process had them open for writing and the kernel
+// could not tell, or opened them after they were checked. recover() finds them among the actions
+// that wait or that were carried out last. The run after it loads what was added.
 #pragma once
 
 #include <string>
@@ -11,14 +11,14 @@
 namespace etl
 {
 
-/// Forgets those of a dataset; recover() finds them anew.
+/// Forgets the grown files of a dataset. recover() finds them again.
 void forget_grown(const std::string &dataset);
-/// A raw file, by its absolute path, and the action that would have archived or removed what was
-/// loaded of it.
+/// Notes a raw file by its absolute path, with the action that would have archived or removed the
+/// loaded contents.
 void note_grown(const std::string &dataset, const FileAction &action);
-/// What was loaded of the raw file, as that action has it; null where the file has not grown.
+/// The action of a raw file that has grown. Null if it has not grown.
 const FileAction *find_grown(const std::string &path);
-/// All of a dataset, in order of path.
+/// All grown files of a dataset, in order of path.
 std::vector<const FileAction *> grown_files(const std::string &dataset);
 
 } // namespace etl

@@ -51,7 +51,7 @@ PendingActions::add(const std::string &dataset, const std::vector<FileAction> &a
 	}
 	catch (...)
 	{
-		paths_.reset(); // some of the actions may be in it
+		paths_.reset(); // the set may contain some of the actions
 		throw;
 	}
 	parts_.push_back({begin, log_->end(), actions.size()});
@@ -90,7 +90,7 @@ PendingActions::concerns(const std::string &key)
 		}
 		catch (...)
 		{
-			paths_.reset(); // it does not have all of them
+			paths_.reset(); // the set does not contain all actions
 			throw;
 		}
 	}

@@ -1,4 +1,4 @@
-// File actions that are not carried out yet, and which paths they concern.
+// File actions that are not carried out yet, and the paths that they concern.
 #pragma once
 
 #include <optional>
@@ -12,29 +12,29 @@
 namespace etl
 {
 
-/// A bounded number of bytes for any number of actions: the actions are in a log, and whether one
-/// concerns a path is answered by a set of hashes. Which one that is, is found by reading the log.
-/// What may write or read a file throws where that can't be done.
+/// Any number of actions in limited memory. The actions are in a log. A set of hashes answers
+/// whether an action concerns a path; to find the action itself, the log must be read. Functions
+/// that may write or read a file throw if this fails.
 class PendingActions
 {
   public:
 	bool empty() const { return parts_.empty(); }
-	/// Number of times that something was added and is not forgotten.
+	/// The number of calls of add() that were not undone by forget_last().
 	size_t parts() const { return parts_.size(); }
-	/// dataset: whose part folder gets the files that the log and the set may need.
+	/// Adds actions. The log and the set may create files in the part directory of `dataset`.
 	void add(const std::string &dataset, const std::vector<FileAction> &actions);
-	/// Forgets what was added last.
+	/// Removes what the last add() has added.
 	void forget_last() noexcept;
 
-	/// Whether one will put a file there.
+	/// Whether an action will put a file at this path.
 	bool puts(const std::string &path) { return concerns('t' + path); }
-	/// Whether one will take that raw file away.
+	/// Whether an action will take this raw file away.
 	bool takes(const std::string &path, const FileIdentity &identity);
-	/// Whether one will give that finished file its final name.
+	/// Whether an action will give this finished file its final name.
 	bool publishes(const std::string &part) { return concerns('p' + part); }
 
-	/// Calls visit(action) for those whose file is wanted(file_id), in their order. Several threads
-	/// may do so at once.
+	/// Calls visit(action) for the actions for which wanted(file_id) is true, in their order.
+	/// Several threads may call it at the same time.
 	template <typename Wanted, typename Visit>
 	void for_each(Wanted &&wanted, Visit &&visit, size_t first_part = 0) const
 	{
@@ -52,12 +52,12 @@ class PendingActions
 		for_each([](int64_t) { return true; }, visit, first_part);
 	}
 
-	/// Of files that have no number in the catalog there is one, or has been.
+	/// Whether there is or was an action for a file that has no file_id.
 	bool has_unnumbered() const { return has_unnumbered_; }
 	uint64_t size() const { return size_; }
 
   private:
-	/// What was added in one piece.
+	/// The actions of one call of add().
 	struct Part
 	{
 		ActionLog::Position begin, end;
@@ -72,8 +72,8 @@ class PendingActions
 	uint64_t size_ = 0;
 	bool has_unnumbered_ = false;
 	OpenSpillFile open_file_;
-	std::optional<KeySet> paths_; ///< with a letter before each for what is to happen there; none:
-								  ///< made from the log when it is asked for
+	/// paths with a letter for the kind of action; empty: made when needed
+	std::optional<KeySet> paths_;
 };
 
 } // namespace etl

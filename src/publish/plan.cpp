@@ -43,7 +43,7 @@ namespace etl
 namespace
 {
 
-/// What the current transaction plans, and when: one for each part of `planned`.
+/// The actions of one call of plan_actions(), one Plan for each part of `planned`.
 struct Plan
 {
 	SubTransactionId subtransaction;
@@ -59,22 +59,21 @@ struct Removal
 	bool at_commit = false;
 };
 
-/// Of the current transaction. Never changed by threads.
+/// The plan of the current transaction. Threads do not change it.
 PendingActions planned;
 std::vector<Plan> plans;
 std::vector<Removal> removals;
 
-/// Of the datasets that were recovered: what could not be done yet.
+/// Actions that recover() could not do, of all datasets that were recovered.
 PendingActions unfinished;
-/// Files whose raw files are among them and are done with otherwise now.
+/// The file_id of raw files in `unfinished` for which this transaction has another action.
 std::set<int64_t> superseded;
 
-/// Part files of this backend have numbers; that of the last one, and of the last one before the
-/// current transaction.
+/// The number of the last part of this backend, and of the last one before the current transaction.
 uint64_t part_count = 0, parts_before = 0;
 
-/// The first number is the time in microseconds: a process that had the same pid before, and left
-/// files behind, has numbered them lower.
+/// Numbering begins with the time in microseconds, so that the numbers are higher than those of
+/// parts that an earlier process with the same pid has left.
 void
 begin_part_count()
 {
@@ -94,8 +93,8 @@ kind_name(FileAction::Kind kind)
 											   : "remove";
 }
 
-/// Carries out every share-th file's actions, beginning with that file; those of one file stay in
-/// order.
+/// Carries out the actions of the files with file_id % share == first. The actions of one file stay
+/// in order.
 void
 carry_out_share(size_t first, size_t share) noexcept
 {
@@ -111,7 +110,8 @@ carry_out_share(size_t first, size_t share) noexcept
 		}
 		catch (...)
 		{
-			// out of memory, say: etl.file_action has it, and the next run does it
+			// e.g. out of memory: the row stays in etl.file_action, and the next run does the
+			// action
 		}
 	};
 	attempt(
@@ -132,15 +132,15 @@ carry_out_share(size_t first, size_t share) noexcept
 	attempt([&] { queue.flush(); });
 }
 
-/// How many threads carry the actions out. A rename is some dozen system calls, any of which may
-/// wait for the file system's journal.
+/// The number of threads that carry out the actions. A rename needs about a dozen system calls,
+/// each of which may wait for the file system's journal.
 size_t
 action_threads()
 {
 	if (limits::crash_test)
-		return 1; // the N-th time that a point is passed must be the same each time
+		return 1; // a fault point must be passed in the same order each time
 	constexpr size_t most = 4, worth_a_thread = 32;
-	// staged files that are not in the catalog have no number of their own
+	// staged files that are not in the catalog have no file_id
 	return planned.has_unnumbered()
 			   ? 1
 			   : std::clamp<uint64_t>(planned.size() / worth_a_thread, 1, most);
@@ -158,15 +158,15 @@ carry_out_planned() noexcept
 	}
 	catch (...)
 	{
-		// no thread to be had: this one does all
+		// without further threads, this thread does all actions
 	}
 	for (size_t i = started; i < share; ++i)
 		carry_out_share(i, share);
 	threads.join();
 }
 
-/// Removes what was written for parts of the plan. What can't be read or removed is left over, and
-/// the next run removes it.
+/// Removes the files that were written for parts of the plan. Files that cannot be removed are
+/// removed by the next run.
 void
 remove_parts(size_t first_part = 0) noexcept
 {
@@ -202,8 +202,9 @@ at_transaction_end(XactEvent event, void *)
 {
 	if (event == XACT_EVENT_COMMIT)
 	{
-		// committed, and the dataset still locked: nothing here may fail. What can't be done now is
-		// done by the next run. No file goes to the archive before its mark is there.
+		// The transaction is committed and the dataset still locked, so nothing here may fail. The
+		// next run does what cannot be done now. No file goes to the archive before the mark is
+		// there.
 		if (write_planned_marks() && !planned.empty())
 			carry_out_planned();
 		for (const Removal &r : removals)
@@ -216,7 +217,7 @@ at_transaction_end(XactEvent event, void *)
 	}
 	else if (event == XACT_EVENT_ABORT)
 	{
-		// the latest first: what tells of a file goes after it
+		// the latest file first, so that the note of a file is removed after the file
 		for (auto r = removals.rbegin(); r != removals.rend(); ++r)
 			beneath::unlink(r->path);
 		remove_parts();
@@ -227,8 +228,8 @@ at_transaction_end(XactEvent event, void *)
 						errmsg("cannot PREPARE a transaction that has run a dataset")));
 }
 
-/// What the innermost subtransaction has planned stands at the end: an outer one plans nothing
-/// while it lasts.
+/// The entries of the innermost subtransaction are at the end, because an outer one plans nothing
+/// while it exists.
 void
 at_subtransaction_end(SubXactEvent event, SubTransactionId id, SubTransactionId parent, void *)
 {
@@ -302,15 +303,15 @@ INSERT INTO etl.file_action (dataset, file_id, action, from_path, to_path, sha25
 SELECT dataset, file_id, 'remove', from_path, part, sha256, size_bytes, inode, modified_ns
   FROM gone ORDER BY action_id)";
 
-/// Inserts the rows, their numbers in the order of the actions, and returns the first number.
+/// Inserts the rows, numbered in the order of the actions, and returns the first number.
 int64_t
 insert_actions(const std::string &dataset, const std::vector<FileAction> &actions)
 {
 	const AsCatalogOwner owner;
-	// many at a time, but not all: the server holds a statement's rows several times over
+	// not all at once, because the server has the rows of a statement in memory several times
 	constexpr size_t at_once = 1000;
 	const std::vector<int64_t> ids = allocate_ids("etl.file_action_action_id_seq", actions.size());
-	// a file that could not be published yet and is replaced now must not come back later
+	// an unfinished action must not later publish a file that is replaced now
 	std::vector<std::string_view> replaced, parts;
 	for (const FileAction &a : actions)
 		if (a.kind != FileAction::Kind::remove && !a.to.empty() && destination_taken(a.to))
@@ -325,15 +326,16 @@ insert_actions(const std::string &dataset, const std::vector<FileAction> &action
 		insert_some(dataset,
 					std::span(actions).subspan(begin, std::min(at_once, actions.size() - begin)),
 					std::span(ids).subspan(begin));
-	// the copy takes the place in the archive, whether the raw file could be moved there first or
-	// not: one that still waits then is removed, not archived
+	// The copy takes the place in the archive, whether or not the raw file could be moved there
+	// before. A raw file that still waits is removed and not archived.
 	if (!replaced.empty())
 		pg::execute(replace_archived_files_sql,
 					{pg::param_array(replaced), pg::param_array(parts)});
 	return ids.front();
 }
 
-/// What a planned action will rename is known from it: its name need not be held twice.
+/// An action that renames a file also removes it on rollback, so the removal is not needed any
+/// more.
 void
 forget_planned_removals(const std::vector<FileAction> &actions)
 {
@@ -344,7 +346,7 @@ forget_planned_removals(const std::vector<FileAction> &actions)
 	std::erase_if(removals, [&](const Removal &r) { return parts.count(r.path) > 0; });
 }
 
-/// After the commit the finished files must be there, whatever happens to the machine.
+/// After the commit the finished files must exist, even if the machine crashes.
 void
 sync_parts(const std::vector<FileAction> &actions)
 {
@@ -358,8 +360,8 @@ sync_parts(const std::vector<FileAction> &actions)
 													"\": " + std::strerror(errno));
 }
 
-/// Files that are loaded leave the raw directory: to the archive, or because a treated copy of them
-/// went there.
+/// Whether the action takes a loaded file out of the raw directory: to the archive, or because its
+/// treated copy is there.
 bool
 takes_raw_file(const FileAction &action, const pg::Settings &settings)
 {
@@ -367,7 +369,7 @@ takes_raw_file(const FileAction &action, const pg::Settings &settings)
 		   action.from.compare(0, beneath::root_length(action.from), settings.raw_dir) == 0;
 }
 
-/// As part_name() makes them: of this process, and later than parts_before.
+/// Whether part_name() has made the path in this process and after parts_before.
 bool
 is_own_part(const std::string &path)
 {
@@ -378,8 +380,8 @@ is_own_part(const std::string &path)
 		name.remove_prefix(std::min(field.size() + 1, name.size()));
 		return field;
 	};
-	take_field(); // the file's number
-	take_field(); // what it is
+	take_field(); // file_id
+	take_field(); // kind
 	const std::string_view pid = take_field(), count = take_field();
 	begin_part_count();
 	uint64_t number = 0;
@@ -434,7 +436,7 @@ plan_actions(const std::string &dataset, std::vector<FileAction> actions)
 					[&](const FileAction &a) { return takes_raw_file(a, settings); }))
 		advance_archive_mark(dataset, settings);
 	const int64_t first_id = insert_actions(dataset, actions);
-	// with synchronous_commit off a crash could take back a commit whose files have moved already
+	// with synchronous_commit off, a crash could undo a commit whose files were moved already
 	pg::call([] { ForceSyncCommit(); });
 	plans.push_back({GetCurrentSubTransactionId(), dataset, first_id});
 	try
@@ -484,8 +486,9 @@ void
 add_unfinished(const std::string &dataset, const std::vector<FileAction> &actions)
 {
 	for (const FileAction &a : actions)
-		superseded.erase(a.file_id); // a run has begun anew
-	// an erasure recovers every dataset before it looks for files, a run may have done so before
+		superseded.erase(a.file_id); // a new run has begun
+	// both an erasure, which recovers every dataset first, and a run before it may add the same
+	// action
 	std::vector<FileAction> unknown;
 	for (const FileAction &a : actions)
 		if (!(a.moves_part() ? unfinished.publishes(a.from) : unfinished.takes(a.from, a.identity)))
@@ -496,8 +499,8 @@ add_unfinished(const std::string &dataset, const std::vector<FileAction> &action
 namespace
 {
 
-/// Where a raw file is that an action archives. It may have been archived already, where the
-/// archive could not be looked into since: what has its name then is another delivery.
+/// Where the raw file of an archive action is. If the archive could not be read since, the file may
+/// have been archived already, and the file with its name is another delivery.
 std::string
 source_of(const FileAction &action)
 {
@@ -521,7 +524,7 @@ pending_sources(const std::vector<std::string> &paths)
 			sources.emplace(path, path);
 	if (sources.empty())
 		return sources;
-	// the latest counts
+	// the latest action counts
 	for (const PendingActions *actions : {&unfinished, &planned})
 		actions->for_each(
 			[&](const FileAction &action)

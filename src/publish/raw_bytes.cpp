@@ -17,7 +17,7 @@ namespace etl
 namespace
 {
 
-/// A link, say, or a FIFO is no file that was read.
+/// A link or a FIFO, for example, is not a file that was read.
 Answer
 answer_of(const FileError &error)
 {

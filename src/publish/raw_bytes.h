@@ -1,5 +1,5 @@
-// What there is to know of the bytes of a file that is to be moved: whether they are those that
-// were read, and whether somebody is still writing them.
+// Examines the bytes of a file that is to be moved: whether they are those that were read, and
+// whether a process is still writing them.
 #pragma once
 
 #include <string>
@@ -12,7 +12,7 @@
 namespace etl
 {
 
-/// Answer to a question about a file's bytes; unknown: it changes, or cannot be read.
+/// The answer to a question about a file. `unknown`: the file changes, or cannot be read.
 enum class Answer
 {
 	yes,
@@ -20,17 +20,18 @@ enum class Answer
 	unknown
 };
 
-/// Whether SHA-256 of a file's bytes is as it should be.
+/// Whether the file has this SHA-256.
 Answer holds(const std::string &path, const Sha256 &sha256);
-/// Whether two files are known to have the same bytes.
+/// Whether two files are known to have the same contents.
 bool holds_same(const std::string &a, const std::string &b);
 
-/// Whether somebody has appended to the file since it was read. now: what is at the path.
+/// Whether the file has become longer since it was read, with the same beginning. `now` is the
+/// identity of the file at the path.
 Answer has_grown(const std::string &path, const FileIdentity &now, const FileAction &action);
 
 Writers writers_of_path(const std::string &path);
-/// Whether somebody has the file open for writing. Of a file under its hidden name, which nobody
-/// opens any more, that is a last word.
+/// Whether a process has the file open for writing. For a set-aside file, which no process opens
+/// any more, the answer is final.
 bool is_being_written(const std::string &path);
 
 } // namespace etl

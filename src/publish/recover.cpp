@@ -1,4 +1,4 @@
-// Recovery: what committed runs have planned and not done yet.
+// Recovery: carries out the actions that committed runs have planned and not done yet.
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
@@ -39,12 +39,12 @@ struct Row
 {
 	int64_t action_id = 0;
 	bool is_done = false;
-	bool waits = false; ///< in a folder that is not set any more
+	bool waits = false; ///< a file is in a directory that is no longer set
 	FileAction action;
 };
 
-/// Whoever may write to etl.file_action must not be able to move or remove other files of the
-/// server.
+/// Whether the action is in the configured directories. A role that may write to etl.file_action
+/// must not be able to move or remove other files of the server.
 bool
 lies_in_folders(const FileAction &action, const pg::Settings &settings)
 {
@@ -54,7 +54,8 @@ lies_in_folders(const FileAction &action, const pg::Settings &settings)
 		if (root == settings.raw_dir || root == settings.processed_dir ||
 			root == settings.archive_dir)
 			return true;
-		// an export has whatever place it was given below the processed directory, without links
+		// the file of an export may be anywhere below the processed directory, if there are no
+		// links
 		const std::string &processed = settings.processed_dir;
 		const size_t name = path.rfind('/');
 		return !processed.empty() && name != std::string::npos && name >= processed.size() &&
@@ -74,7 +75,8 @@ SELECT action_id, action, from_path, coalesce(to_path, ''), sha256, coalesce(fil
  ORDER BY action_id
  LIMIT $4)";
 
-/// Some rows of committed transactions, after one; those of this one wait for its commit.
+/// Some rows of committed transactions, after `last`. The rows of this transaction are done after
+/// its commit.
 std::vector<Row>
 committed_actions(const std::string &dataset, const pg::Settings &settings, int64_t &last)
 {
@@ -105,7 +107,7 @@ committed_actions(const std::string &dataset, const pg::Settings &settings, int6
 		FileIdentity now;
 		if (!lies_in_folders(action, settings))
 		{
-			// done before the folder was changed?
+			// the action may have been done before the setting was changed
 			const Presence presence = look_for(action.from, now);
 			row.is_done = presence == Presence::gone ||
 						  (presence == Presence::there &&
@@ -126,7 +128,7 @@ committed_actions(const std::string &dataset, const pg::Settings &settings, int6
 	return found;
 }
 
-/// Everything that was renamed is on the disk.
+/// Syncs the file systems, so that all renames are on disk.
 bool
 sync_roots(const pg::Settings &settings)
 {
@@ -142,7 +144,7 @@ sync_roots(const pg::Settings &settings)
 	return good;
 }
 
-/// Removes what belongs to transactions that never committed.
+/// Removes files of transactions that did not commit.
 void
 remove_leftovers(const std::string &folder)
 {
@@ -178,7 +180,7 @@ UPDATE etl.file f
   FROM unnest($1::bigint[], $2::text[]) p(file_id, problem)
  WHERE f.file_id = p.file_id AND f.error IS DISTINCT FROM p.problem)";
 
-/// Says in etl.file what could not be done, and takes it back where it now could.
+/// Records in etl.file what could not be done, and removes the text when it could be done.
 void
 tell(const std::map<int64_t, std::string> &problems, const std::set<int64_t> &unarchived,
 	 const std::set<int64_t> &told, const std::vector<int64_t> &healed)
@@ -215,7 +217,7 @@ class Recovery
 	}
 	int64_t last() const { return last_; }
 
-	/// False: there were none left.
+	/// Returns false if no actions were left.
 	bool step()
 	{
 		const pg::MemoryScope memory_scope;
@@ -238,7 +240,7 @@ class Recovery
 			files.insert(row.action.file_id);
 			if (result.has_grown)
 				note_grown(dataset_, row.action);
-			// the row of one that is watched stays, and the next run looks at the file again
+			// the row of a watched file stays, so that the next run looks at the file again
 			if (!result.done)
 				unfinished.push_back(row.action);
 			else if (!result.watch)
@@ -257,7 +259,7 @@ class Recovery
 		for (const int64_t id : files)
 			if (problems.count(id) == 0 && !troubled_.contains(key_of(id)))
 				healed.push_back(id);
-		// what an earlier slice has told of the file stays
+		// the text that an earlier slice has recorded for the file stays
 		std::set<int64_t> told;
 		for (const auto &[id, problem] : problems)
 			if (troubled_.contains(key_of(id)))
@@ -271,7 +273,7 @@ class Recovery
 		return true;
 	}
 
-	/// The record of intent goes only when what it stands for is on the disk.
+	/// Deletes the rows of done actions. This is allowed only after the results are on disk.
 	void forget_done()
 	{
 		if (!done_.empty() && sync_roots(settings_))
@@ -293,7 +295,8 @@ class Recovery
 	}
 
   private:
-	/// No file that is loaded leaves, or gets, its place before the archive has its mark.
+	/// No loaded file leaves the raw directory or gets its final name before the archive has its
+	/// mark.
 	ActionResult carry_out_marked(const FileAction &action) const
 	{
 		if (no_mark_.empty() || action.kind == FileAction::Kind::replace)
@@ -309,11 +312,11 @@ class Recovery
 	const std::string &dataset_;
 	const pg::Settings &settings_;
 	Backlog *const backlog_;    ///< may be null
-	const std::string no_mark_; ///< why the archive has no mark: then nothing may be moved
+	const std::string no_mark_; ///< why the archive has no mark, in which case no file may be moved
 	std::vector<int64_t> done_; ///< numbers of actions whose rows are still there
 	int64_t last_;              ///< number of the last action that was looked at
 	KeySet troubled_{[] { return std::make_unique<pg::TempFile>(); },
-					 1 << 20}; ///< numbers of files with a problem so far
+					 1 << 20}; ///< numbers of the files with a problem so far
 };
 
 } // namespace
@@ -329,8 +332,9 @@ recover(const std::string &dataset, const pg::Settings &settings, Backlog *backl
 	recovery.forget_done();
 	ETL_FAULT("recover_forgotten");
 	settle_exports(dataset, settings);
-	// what is left there belongs to transactions that never committed: the dataset is locked. Not
-	// all of what waits is known where a backlog goes on, and its first batch has done it
+	// The remaining parts belong to transactions that did not commit, because the dataset is
+	// locked. When a backlog continues, not all waiting actions are known, and its first batch has
+	// removed the parts.
 	if (backlog == nullptr || !backlog->goes_on())
 		remove_leftovers(part_folder(settings, dataset));
 	return recovery.last();

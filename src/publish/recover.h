@@ -1,4 +1,4 @@
-// What a crash has left is finished by the next run.
+// Finishes what a crash has left unfinished.
 #pragma once
 
 #include <cstdint>
@@ -11,10 +11,10 @@ namespace etl
 
 class Backlog;
 
-/// Finishes what a crash left: carries out the committed actions of a dataset that are not done and
-/// forgets those that are; removes files of transactions that never committed. What can't be done
-/// yet is told in etl.file. Needs the dataset's lock. Returns the number of the last action that
-/// was looked at. With a backlog that goes on, only what came after its last batch is.
+/// Carries out the committed actions of a dataset that are not done, deletes the rows of those that
+/// are done, and removes files of transactions that did not commit. Problems are recorded in
+/// etl.file. The caller must have the dataset's lock. Returns the number of the last action that
+/// was looked at. With a backlog that continues, only actions after its last batch are looked at.
 int64_t recover(const std::string &dataset, const pg::Settings &settings,
 				Backlog *backlog = nullptr);
 

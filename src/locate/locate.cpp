@@ -38,7 +38,7 @@ constexpr size_t max_details = 20;
 
 constexpr char normal_forms_sql[] = R"(SELECT normalize($1, NFC), normalize($1, NFD))";
 
-/// The text, and as Unicode writes it otherwise: é is one character or two.
+/// The text in its Unicode normalization forms: é is one character or two.
 std::vector<std::string>
 spellings(const std::string &identifier)
 {
@@ -51,7 +51,8 @@ spellings(const std::string &identifier)
 	return all;
 }
 
-/// Jobs for every file below the pipeline's folders. names: what each job's file is called.
+/// Adds a job for every file in the directories of the pipeline. `names` gets the displayed name of
+/// each job's file.
 void
 plan_files(const pg::Settings &settings, std::vector<SearchJob> &jobs,
 		   std::vector<std::string> &names, Located &located)
@@ -86,7 +87,7 @@ plan_files(const pg::Settings &settings, std::vector<SearchJob> &jobs,
 			std::error_code problem;
 			if (entry->is_directory(problem) && !entry->is_symlink(problem))
 			{
-				// opened here, so that a closed folder is told and the walk goes on
+				// opened here, so that an unreadable directory is reported and the walk continues
 				fs::directory_iterator probe(path, problem);
 				if (problem)
 				{
@@ -120,7 +121,7 @@ search_files(const Needle &needle, Located &located)
 	const bool privileged = pg::call([] { return superuser(); });
 	if (privileged)
 	{
-		// the files must hold what the server holds
+		// the files must contain everything that the server has in its buffers
 		pg::call([]
 				 { RequestCheckpoint(CHECKPOINT_IMMEDIATE | CHECKPOINT_FORCE | CHECKPOINT_WAIT); });
 		disk.plan(jobs, located);
@@ -145,7 +146,7 @@ search_files(const Needle &needle, Located &located)
 			located.add(names[done.job], "file", done.result.count);
 			for (std::string &line : done.result.unsearched)
 			{
-				// by the place's name
+				// with the displayed name instead of the path
 				const std::string &path = job.paths[0];
 				if (line.compare(0, path.size(), path) == 0)
 					line.replace(0, path.size(), names[done.job]);
@@ -192,7 +193,7 @@ PG_ETL_ENTRY(etl_locate)
 	const etl::ExclusiveCall exclusive_call(fcinfo, etl::ExclusiveCall::Kind::looks);
 	using namespace etl;
 	require_utf8();
-	// not STRICT: no row would read as "nothing is held"
+	// not STRICT, because an empty result would mean that the identifier is nowhere
 	const std::string identifier = pg::required_text(fcinfo, 0, "identifier");
 	int characters = 0;
 	for (const char c : identifier)

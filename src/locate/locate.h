@@ -1,6 +1,6 @@
-// Where does an identifier stand? Every place that the database can look into: live rows, planner
-// statistics, statement statistics, the files of the pipeline and, for a superuser, the server's
-// own files. docs/explanation/locate.md says what that proves.
+// Finds the places of an identifier: in live rows, planner statistics, statement statistics, the
+// files of the pipeline and, for a superuser, the server's own files. docs/explanation/locate.md
+// says what the result proves.
 #pragma once
 
 #include <string>
@@ -10,7 +10,7 @@
 namespace etl
 {
 
-/// Searches everything. Must be called inside an SPI connection.
+/// Searches all of these places. Call it inside an SPI connection.
 Located locate(const std::string &identifier);
 
 } // namespace etl

@@ -1,9 +1,10 @@
 // The part of a search that reads the server's own files.
 //
-// Worker threads find bytes; here it is decided whose they are. A hit in a table's row version is
-// `disk` when that version is visible (`table` where the table is none whose rows were read) and
-// `dead` otherwise; bytes outside row versions (a page's hole) are dead. Indexes and the
-// write-ahead log hold copies: theirs are `disk` as long as a live row explains them.
+// Threads find the identifier in bytes. This file decides what a hit means. A hit in a row version
+// of a table is `disk` if the version is visible (`table` if the rows of this table were not read
+// with SQL) and `dead` otherwise. Bytes outside row versions (free space of a page) are dead.
+// Indexes and the write-ahead log contain copies, which are `disk` as long as a live row explains
+// them.
 #include "locate/locate_disk.h"
 
 #include "core/base/utf8.h"
@@ -52,7 +53,8 @@ SELECT c.oid::bigint, c.relkind::text, pg_relation_filepath(c.oid),
   LEFT JOIN pg_class it ON it.reltoastrelid = i.indrelid
  WHERE c.relkind IN ('r', 't', 'm', 'i', 'S') AND pg_relation_filepath(c.oid) IS NOT NULL)";
 
-/// "16384", "16384.1", "16384_fsm", "t3_16384_vm.2" → its parts; false for other names.
+/// Splits names such as "16384", "16384.1", "16384_fsm" or "t3_16384_vm.2" into their parts.
+/// Returns false for other names.
 bool
 parse_relation_name(const std::string &name, std::string &base, std::string &fork,
 					unsigned &segment)
@@ -102,7 +104,7 @@ is_wal_name(const std::string &name)
 		   name.compare(0, 8, "xlogtemp") == 0;
 }
 
-/// Walks the data directory and sorts its files.
+/// Walks through the data directory and sorts its files by kind.
 class Walker
 {
   public:
@@ -121,12 +123,12 @@ class Walker
 										  " other databases' directories");
 	}
 
-	/// Relative path of the first segment → its segments.
+	/// Relative path of the first segment → all segments.
 	std::map<std::string, std::map<unsigned, std::string>> relations;
 	std::vector<std::string> wal, others;
 
   private:
-	/// relative: "" or "base/5".
+	/// `relative`: "" or e.g. "base/5".
 	void folder(const std::string &relative)
 	{
 		std::error_code error;
@@ -141,7 +143,7 @@ class Walker
 			if (!entry->is_directory(problem))
 				file(relative, name, below);
 			else if (entry->path().string() == log_dir_)
-				; // the caller's statement stands there, too
+				; // not searched, because the log may contain the caller's own statement
 			else if (!skipped(relative, name))
 				folder(below);
 		}
@@ -183,7 +185,7 @@ class Walker
 			wal.push_back(below);
 		else if (of_database && parse_relation_name(name, base, fork, segment))
 		{
-			// maps of free space and visibility hold no data
+			// the maps of free space and of visibility contain no data
 			if (fork.empty() || fork == "init")
 				relations[relative + "/" + base + (fork.empty() ? "" : "_init")][segment] = below;
 		}
@@ -197,11 +199,12 @@ class Walker
 	unsigned other_databases_ = 0;
 };
 
-/// Is the row version at that place visible?
+/// Determines whether a row version is visible.
 class Visibility
 {
   public:
-	/// path: the file that was searched. Nothing is visible when the relation has another by now.
+	/// `path` is the file that was searched. If the relation has another file now, nothing is
+	/// visible.
 	Visibility(Oid oid, const std::string &path)
 	{
 		relation_ = pg::call([=] { return try_relation_open(oid, AccessShareLock); });
@@ -210,7 +213,7 @@ class Visibility
 		const char *now = pg::call(
 			[=]() -> const char *
 			{
-				// by way of SQL, as the C names differ between versions
+				// called like an SQL function, because the C interface differs between versions
 				LOCAL_FCINFO(call, 1);
 				InitFunctionCallInfoData(*call, nullptr, 1, InvalidOid, nullptr, nullptr);
 				call->args[0].value = ObjectIdGetDatum(oid);
@@ -226,7 +229,7 @@ class Visibility
 	}
 	~Visibility()
 	{
-		// neither can fail
+		// neither of the two calls can fail
 		if (slot_ != nullptr)
 			ExecDropSingleTupleTableSlot(slot_);
 		if (relation_ != nullptr)
@@ -292,7 +295,7 @@ DiskSearch::plan(std::vector<SearchJob> &jobs, Located &located)
 	Walker walker(data_dir_, located);
 	walker.walk();
 	const auto absolute = [&](const std::string &path) { return data_dir_ + "/" + path; };
-	// the long ones first
+	// the jobs that take longest come first
 	SearchJob wal{SearchJob::Kind::wal, {}, 0};
 	for (const std::string &path : walker.wal)
 		wal.paths.push_back(absolute(path));
@@ -303,7 +306,7 @@ DiskSearch::plan(std::vector<SearchJob> &jobs, Located &located)
 		SearchJob job{SearchJob::Kind::relation, {}, 0};
 		if (const auto found = by_path.find(path); found != by_path.end())
 			job.relation = found->second;
-		// files that no relation owns may be of a TOAST table as well
+		// a file that no relation owns may also be that of a TOAST table
 		const char kind = relations_[job.relation].kind;
 		if (kind == 't' || kind == 0)
 			job.kind = SearchJob::Kind::toast;
@@ -345,7 +348,8 @@ DiskSearch::take(const SearchJob &job, const SearchResult &result, Located &loca
 		if (rows.visible(hit.block, hit.item))
 			visible += hit.count;
 	}
-	// nobody has read the rows of a table that no definition names: here is where they are told
+	// the rows of a table that no definition names were not read with SQL, so they are reported
+	// here
 	const bool is_other_table = relation.kind != 't' && relation.oid >= FirstNormalObjectId &&
 								located.searched.count(relation.oid) == 0;
 	located.add(where, is_other_table ? "table" : "disk", visible);

@@ -13,22 +13,23 @@
 namespace etl
 {
 
-/// The server's own files: what to search, and afterwards what the hits mean.
+/// Plans the search of the server's own files, and interprets the hits.
 class DiskSearch
 {
   public:
-	/// Adds jobs, numbered from jobs.size() on.
+	/// Adds jobs. The first one gets the number jobs.size().
 	void plan(std::vector<SearchJob> &jobs, Located &located);
-	/// Takes a result of one of them.
+	/// Takes the result of one of these jobs.
 	void take(const SearchJob &job, const SearchResult &result, Located &located);
-	/// When all results are in: decides about bytes that only live rows could explain.
+	/// Call when all results were taken: decides about hits that only live rows can explain.
 	void conclude(Located &located);
 
   private:
 	struct Relation
 	{
 		Oid oid = InvalidOid,
-			table = InvalidOid; ///< table: of an index or TOAST table, else itself
+			/// for an index or TOAST table, its table; else the relation itself
+			table = InvalidOid;
 		char kind = 0;
 		std::string path, name;
 	};
@@ -41,9 +42,9 @@ class DiskSearch
 	std::string place(const std::string &path, const Relation &relation) const;
 
 	std::string data_dir_;
-	std::vector<Relation> relations_; ///< [0]: none
+	std::vector<Relation> relations_; ///< the first entry means no relation
 	std::vector<Unexplained> unexplained_;
-	std::set<Oid> alive_; ///< tables with a live row that holds the identifier
+	std::set<Oid> alive_; ///< tables with a live row that contains the identifier
 };
 
 } // namespace etl

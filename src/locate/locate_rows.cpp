@@ -1,4 +1,4 @@
-// The part of a search that SQL can do: with the caller's privileges, row by row.
+// The part of a search that SQL can do with the privileges of the caller, row by row.
 #include "locate/locate_rows.h"
 
 #include <set>
@@ -20,11 +20,12 @@ namespace etl
 namespace
 {
 
-/// Stands between columns: no match may run from one into the next.
+/// Separates columns, so that no match can span two columns.
 constexpr const char *separator = "E'\\x1f'";
-constexpr long rows_at_once = 16; // each may be as long as etl.max_record_size, or longer
+// few, because a row may be as long as etl.max_record_size or longer
+constexpr long rows_at_once = 16;
 
-// Tables of the extension, and what a definition's table consists of.
+// The tables of the extension, and the relations behind a definition's table.
 constexpr char member_tables_sql[] = R"(
 SELECT c.oid::bigint, c.relname::text
   FROM pg_class c
@@ -76,7 +77,7 @@ SELECT format('%I.pg_stat_statements', n.nspname), pg_has_role('pg_read_all_stat
   JOIN pg_namespace n ON n.oid = e.extnamespace
  WHERE e.extname = 'pg_stat_statements')";
 
-/// Calls visit(rows) for a query's rows, some at a time.
+/// Calls visit(rows) for the rows of a query, some at a time.
 template <typename Visit>
 void
 for_rows(const std::string &sql, Visit &&visit)
@@ -101,8 +102,8 @@ for_rows(const std::string &sql, Visit &&visit)
 	pg::call([&] { SPI_cursor_close(portal); });
 }
 
-/// Runs f; an error becomes a line about what was not searched. Its message may hold data and is
-/// not repeated.
+/// Runs `f`. An error becomes a line about what was not searched. The message of the error is left
+/// out, because it may contain data.
 template <typename F>
 void
 guarded(const std::string &what, Located &located, F &&f)
@@ -182,7 +183,7 @@ locate_rows(const Needle &needle, Located &located)
 		for (const TableDefinition &table : definition.tables)
 			if (const Oid oid = find_table(table); oid != InvalidOid && done.insert(oid).second)
 				locate_table(oid, "table", needle, located);
-	// what was a target table or a part of one, and materialized views of those that are
+	// former target tables and their former partitions, and materialized views of all these tables
 	for (const Oid oid : former_relations(catalog))
 		if (done.insert(oid).second)
 			locate_table(oid, "table", needle, located);
@@ -219,7 +220,7 @@ locate_rows(const Needle &needle, Located &located)
 		if (!view.boolean(0, 1))
 			located.unsearched.push_back(
 				"pg_stat_statements: other roles' statements need pg_read_all_stats");
-		// fails where the library is not preloaded
+		// fails if the library is not preloaded
 		guarded("pg_stat_statements", located,
 				[&] {
 					search("SELECT 'pg_stat_statements', query FROM " + view.text(0, 0),

@@ -1,5 +1,5 @@
-// The part of a search that SQL can do: rows, statistics and statements, with the caller's
-// privileges.
+// The part of a search that SQL can do with the privileges of the caller: rows, statistics and
+// statements.
 #pragma once
 
 #include "core/search/needle.h"

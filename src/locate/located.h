@@ -1,4 +1,4 @@
-// What a search for an identifier found, and what it could not look into.
+// The result of a search for an identifier.
 #pragma once
 
 #include <cstdint>
@@ -11,12 +11,12 @@
 namespace etl
 {
 
-/// What a search found, and what it could not look into.
+/// What a search has found, and what it could not search.
 struct Located
 {
 	/// (place, kind) → occurrences.
 	std::map<std::pair<std::string, std::string>, uint64_t> findings;
-	/// One line each, for people; never the identifier.
+	/// One line for each, for people. A line never contains the identifier.
 	std::vector<std::string> unsearched;
 
 	void add(const std::string &place, const char *kind, uint64_t count)
@@ -24,10 +24,10 @@ struct Located
 		if (count > 0)
 			findings[{place, kind}] += count;
 	}
-	/// Relations whose rows were read, and those behind them: what their files hold is told apart
-	/// from what the files of other tables do.
+	/// Relations whose rows were read, and the relations behind them. Hits in their files are
+	/// reported differently from hits in the files of other tables.
 	std::set<uint32_t> searched;
-	/// Is it found where only live data can be?
+	/// Whether the identifier was found in live data.
 	bool alive = false;
 };
 

@@ -1,4 +1,4 @@
-// Treated data for reading: etl_anonymize, etl_anonymized, etl_export.
+// Functions that return or export treated data: etl_anonymize, etl_anonymized, etl_export.
 #include <optional>
 
 #include "anonymize/anonymized_text.h"
@@ -49,7 +49,7 @@ SELECT CASE WHEN attisdropped THEN '' ELSE attname::text END
  WHERE attrelid = $1::oid AND attnum > 0
  ORDER BY attnum)";
 
-/// The names of a table's columns, in order; "" in the place of one that was dropped.
+/// The names of a table's columns in order, with "" for a dropped column.
 std::vector<std::string>
 attributes_of(Oid relation)
 {
@@ -69,7 +69,7 @@ columns_of(Oid relation)
 	return names;
 }
 
-/// The rows of the table, or the one row that was given, as rows of the table's type.
+/// The treated rows of the table, or the one given row, as rows of the table's type.
 pg::Rows
 treated_rows(FunctionCallInfo fcinfo, const Definition &definition, const TableDefinition &table,
 			 Oid row_type, Oid relation)
@@ -79,8 +79,8 @@ treated_rows(FunctionCallInfo fcinfo, const Definition &definition, const TableD
 		" FROM ";
 	if (PG_ARGISNULL(0))
 		return pg::query_table(select + quoted(table) + " t");
-	// the table is named so that whatever its owner has put on types of its columns runs as it
-	// would in a query on the table
+	// the query names the table, so that code of its owner on types of the columns runs as it would
+	// in a query on the table
 	return pg::query_table(select + "(SELECT ($1).*) t WHERE NOT EXISTS (SELECT FROM " +
 							   quoted(table) + " WHERE false)",
 						   {{row_type, PG_GETARG_DATUM(0)}});
@@ -103,7 +103,7 @@ export_table(const Definition &definition, const std::string &path, const std::s
 	const TableDefinition &table = first_table(definition);
 	require_fitting_name(definition.dataset, path, format);
 	lock_exports(false);
-	// where other sessions look for what this one has left
+	// the directory in which other sessions look for notes of this one
 	const pg::Settings settings = pg::Settings::lasting();
 	ExportTarget target(path);
 	settle_exports(definition.dataset, settings);
@@ -135,7 +135,7 @@ export_table(const Definition &definition, const std::string &path, const std::s
 			const bool csv = format == "csv";
 			const ScopedFd fd(writer.start(target.part(), is_gzip(path),
 										   csv ? Framing::plain : Framing::copy_binary));
-			const pg::FixedSettings settings; // the same rows give the same file
+			const pg::FixedSettings settings; // the same rows must give the same file
 			count = pg::copy_out_of_table(
 				csv ? rows
 					: "SELECT convert_to(row_to_json(x.*)::text, 'UTF8') FROM (" + rows + ") x",
@@ -148,7 +148,7 @@ export_table(const Definition &definition, const std::string &path, const std::s
 				static_cast<int64_t>(count));
 	ETL_FAULT("export_completed");
 	target.publish();
-	remove_on_rollback(target.resolved()); // nobody would know whom it names
+	remove_on_rollback(target.resolved()); // after a rollback no row would say who is in the file
 	ETL_FAULT("export_published");
 	return static_cast<int64_t>(count);
 }
@@ -168,7 +168,7 @@ PG_ETL_ENTRY(etl_anonymize)
 	const Catalog catalog = Catalog::load();
 	const Definition &definition = catalog.get(dataset);
 	if (PG_ARGISNULL(1))
-		return static_cast<Datum>(0); // no record, nothing to treat
+		return static_cast<Datum>(0); // there is no record to treat
 	const std::string json = jsonb_text(PG_GETARG_DATUM(1));
 	Piece piece;
 	RecordStager stager(definition, catalog.key_types());
@@ -184,15 +184,15 @@ PG_ETL_ENTRY(etl_anonymize)
 	return static_cast<Datum>(0);
 }
 
-/// etl_anonymized(rows anyelement, dataset text): of NULL::table all rows of the table, of a row
-/// that row. A row that is null, as outer joins have it, is none.
+/// etl_anonymized(rows anyelement, dataset text): for NULL::table all rows of the table, for a row
+/// this row. A null row, as from an outer join, gives no row.
 PG_ETL_ENTRY(etl_anonymized)
 {
 	const std::string dataset = pg::required_text(fcinfo, 1, "dataset");
 	const Oid row_type = pg::call([=] { return get_fn_expr_argtype(fcinfo->flinfo, 0); });
 	const Oid relation = pg::call([=] { return get_typ_typrelid(row_type); });
 	require_utf8();
-	// before there is an SPI connection, and only where there is a row type to return
+	// must be before the SPI connection, and only if there is a row type to return
 	std::optional<pg::ResultSet> result;
 	if (OidIsValid(relation))
 		result.emplace(fcinfo);
@@ -202,7 +202,8 @@ PG_ETL_ENTRY(etl_anonymized)
 	for (const TableDefinition &table : definition.tables)
 		if (result && find_table(table) == relation)
 		{
-			// constants and parameters name a table, what comes out of a query does not
+			// a null from a constant or parameter means the table, a null from a query is a null
+			// row
 			if (PG_ARGISNULL(0) &&
 				!pg::call([=] { return get_fn_expr_arg_stable(fcinfo->flinfo, 0); }))
 				return static_cast<Datum>(0);

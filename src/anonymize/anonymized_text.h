@@ -1,4 +1,4 @@
-// A record's text, treated.
+// Treats the text of a record.
 #pragma once
 
 #include <string>
@@ -10,7 +10,7 @@
 namespace etl
 {
 
-/// The text of a record with its personal fields treated; "" when it is no JSON.
+/// The text of a record with its personal fields treated. "" if the text is not JSON.
 std::string anonymized_text(const Definition &definition, Document &document, std::string_view text,
 							std::string_view token);
 

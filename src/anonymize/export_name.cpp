@@ -17,7 +17,7 @@ namespace etl
 namespace
 {
 
-/// What follows the last dot of the name, in lower case.
+/// The text after the last dot of the name, in lower case.
 std::string
 ending_of(std::string_view path)
 {
@@ -36,7 +36,7 @@ is_one_of(std::string_view ending, std::initializer_list<std::string_view> endin
 	return std::find(endings.begin(), endings.end(), ending) != endings.end();
 }
 
-/// The format that an ending stands for; "" where it stands for none.
+/// The format that an ending stands for. "" if it stands for none.
 std::string
 format_of(std::string_view ending)
 {

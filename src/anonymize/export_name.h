@@ -1,4 +1,4 @@
-// What the name of an exported file promises.
+// Checks the names of exported files.
 #pragma once
 
 #include <string>
@@ -6,9 +6,9 @@
 namespace etl
 {
 
-/// Refuses a path whose ending says something else than what is written: another format (22023), or
-/// a compression that exports do not have (0A000). Whoever finds the file later goes by its name,
-/// and so does an erasure that rewrites it.
+/// Refuses a path whose ending stands for another format than the one that is written (22023), or
+/// for a compression that exports do not support (0A000). People who find the file later, and an
+/// erasure that rewrites it, rely on the name.
 void require_fitting_name(const std::string &dataset, const std::string &path,
 						  const std::string &format);
 

@@ -1,4 +1,4 @@
-// Where an export may be written, and how it gets there.
+// Where an export may be written, and how its file gets its name.
 #include "anonymize/export_target.h"
 
 #include <cerrno>
@@ -35,7 +35,7 @@ namespace etl
 namespace
 {
 
-/// The path below a directory; empty where it does not lie there.
+/// The path relative to a directory. Empty if it is not inside the directory.
 std::string
 relative_to(const std::string &resolved, const std::string &directory)
 {
@@ -51,8 +51,8 @@ SELECT f.dataset
         OR ($3 <> '' AND f.archived_path = $3))
  LIMIT 1)";
 
-/// A file that runs have made or read must stay what the catalog says it is: an erasure rewrites
-/// it, etl.file has its hash.
+/// Refuses a file that is in etl.file. It must stay what the catalog says, because an erasure
+/// rewrites it and etl.file has its hash.
 void
 refuse_known(const std::string &resolved, const std::string &path, const pg::Settings &settings)
 {
@@ -62,8 +62,8 @@ refuse_known(const std::string &resolved, const std::string &path, const pg::Set
 	const std::string &known = !raw.empty() ? raw : !processed.empty() ? processed : archived;
 	if (known.empty())
 		return;
-	// the index is by dataset and the path that a file came under: the second file of a name has a
-	// number in it (name.2.json)
+	// The index has the dataset and the path of the delivered file. The second file of the same
+	// name has a number in its name (name.2.json).
 	const pg::RunAs owner(pg::extension_owner(), SECURITY_LOCAL_USERID_CHANGE);
 	const pg::Rows rows = pg::query(find_dataset_of_path_sql,
 									{pg::param(raw), pg::param(processed), pg::param(archived),
@@ -109,7 +109,7 @@ ExportTarget::ExportTarget(const std::string &path)
 						"permission denied to write file \"" + storable_text(path) + "\"",
 						"It lies outside etl.processed_dir.",
 						"Only members of pg_write_server_files may write elsewhere.");
-	// every link has been followed above; one that is there now came since
+	// all links were followed above, so a link at this point is new
 	directory_ = ScopedFd(beneath::open(folder + "/", O_RDONLY | O_DIRECTORY, 0, 0));
 	if (!directory_)
 		fail();
@@ -120,7 +120,7 @@ ExportTarget::ExportTarget(const std::string &path)
 						"\"" + storable_text(path) + "\" is not a regular file", "",
 						"Give the export a name of its own.");
 	resolved_ = (folder == "/" ? "" : folder) + "/" + name_;
-	// whatever the session has set, it is the database whose files these are
+	// the session may have other settings than the database, whose files must be protected
 	refuse_known(resolved_, path, settings);
 	refuse_known(resolved_, path, pg::Settings::lasting());
 	part_name_ = ".pg_etl." + name_ + "." + std::to_string(getpid()) + ".part";
@@ -134,7 +134,7 @@ ExportTarget::~ExportTarget()
 		(void)unlinkat(directory_.get(), part_name_.c_str(), 0);
 }
 
-/// Parts of this file of sessions that were killed.
+/// Removes parts of this file that killed sessions have left.
 void
 ExportTarget::remove_leftovers() const
 {
@@ -170,7 +170,7 @@ ExportTarget::publish()
 	};
 	if (renameat(directory_.get(), part_name_.c_str(), directory_.get(), name_.c_str()) != 0)
 		fail();
-	part_name_ = name_; // until it is there for good
+	part_name_ = name_; // remove it in the destructor until the name is durable
 	if (fsync(directory_.get()) != 0)
 		fail();
 	part_name_.clear();

@@ -45,7 +45,7 @@ lock_exports(bool erases)
 		return;
 	const std::string seen = pg::query(current_snapshot_sql).text(0, 0);
 	const AsCatalogOwner owner;
-	// a dump brings numbers of another server's transactions
+	// after a restore from a dump, the transaction ids are those of another server
 	if (!pg::query_now(any_erasure_since_sql, {pg::param(seen)}).empty())
 		throw pg::Error(sqlstate::serialization_failure,
 						"cannot export rows as they were before an erasure",
@@ -132,12 +132,12 @@ export_definition(const Definition &definition)
 		for (const PersonalColumn::Inside &inside : column.inside)
 			add(*inside.field, inside.path);
 	}
-	// what the table computes anew when its row is treated stands in the file as it was
+	// a generated column is computed again in the table, but not in the exported file
 	if (const Oid relation = find_table(table))
 		for (const GeneratedColumn &column : generated_from(personal, relation))
 		{
 			if (exported.personal.back().path == Path{column.name})
-				continue; // from several personal columns
+				continue; // computed from several personal columns
 			PersonalDefinition field;
 			field.path = {column.name};
 			field.field = "/" + column.name;

@@ -1,4 +1,4 @@
-// Files that etl_export has written: remembered, so that an erasure finds them.
+// Records the files that etl_export has written, so that an erasure finds them.
 #pragma once
 
 #include <string>
@@ -10,18 +10,17 @@
 namespace etl
 {
 
-/// Waits for an erasure that is under way, and keeps the next one waiting until the transaction
-/// ends: nobody is exported as they were before it. Throws 40001 where the transaction's snapshot
-/// is older than an erasure that has committed.
+/// Waits for a running erasure and blocks the next one until the end of the transaction, so that no
+/// export has the rows from before an erasure; and vice versa. Throws 40001 if the snapshot of the
+/// transaction is older than an erasure that has committed.
 void lock_exports(bool erases);
 
-/// Adds a row to etl.export, as the extension's owner, and completes the note of what the export is
-/// about to leave. part: the finished file; path: what it will be called, absolute and without
-/// links.
+/// Adds a row to etl.export, as the owner of the extension, and completes the note of the export.
+/// `part`: path of the finished file. `path`: its future path, absolute and without links.
 void note_export(const Definition &definition, ExportIntent &intent, const std::string &part,
 				 const std::string &path, const std::string &format, bool anonymized, int64_t rows);
 
-/// What a dataset's exported records look like: the columns of its first table are the fields.
+/// The definition of a dataset's exported records: the columns of its first table are the fields.
 Definition export_definition(const Definition &definition);
 
 } // namespace etl

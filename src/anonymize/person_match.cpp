@@ -14,7 +14,8 @@ namespace etl
 namespace
 {
 
-/// Of a dataset that is not defined, or has no key, anything is a key.
+/// The type of the people's keys. For a dataset that is not defined or has no key, any text is a
+/// key.
 const ColumnType &
 type_of_people(const Catalog &catalog, const std::string &dataset)
 {
@@ -55,7 +56,8 @@ person_match(const Catalog &catalog, const Definition &definition, const ColumnD
 				: key.id == TypeId::text   ? "text"
 										   : key.sql);
 	std::string match = person_key(key, name + "::text") + " = " + person;
-	// what the column has changed is looked for as it is there: rather one too many
+	// The column may have changed the key when storing it, so rows with the changed key match too.
+	// This may match another person, but no row is missed.
 	if (!tells_person(column.type, key))
 		match = "(" + match + " OR " + name + "::text = " + person_key(column.type, person) + ")";
 	return match;
@@ -92,7 +94,7 @@ refuse_inexact_subjects(const Catalog &before, const Definition &definition)
 			key->sql + ": different keys may look the same in it, or one key different.";
 		const std::string hint =
 			"Declare the column as " + key->sql + (key->id == TypeId::text ? "." : ", or as text.");
-		// what is defined already goes on to work
+		// existing definitions continue to work
 		const Definition *old_about = before.find(about.dataset);
 		const ColumnType *old_key = key_of(before.find(people.dataset));
 		const ColumnDefinition *old = old_about == nullptr ? nullptr : subject_column(*old_about);

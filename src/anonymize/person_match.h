@@ -1,4 +1,4 @@
-// Whose rows are: columns that name a person, compared with canonical keys in SQL.
+// SQL expressions that compare columns that name a person with canonical keys.
 #pragma once
 
 #include <string>
@@ -9,20 +9,21 @@
 namespace etl
 {
 
-/// The condition that a row is about a person. column: of the table's alias that takes the
-/// definition's subject; person: an SQL expression of a canonical key, as text. Where types differ
-/// the type of the person's key says who is meant, and it may take an index on etl.person_key().
+/// The condition that a row is about a person. `column` is the column of the table's alias that
+/// takes the definition's subject. `person` is an SQL expression for a canonical key as text. If
+/// the types differ, the type of the person's key decides, and an index on etl.person_key() may be
+/// needed.
 std::string person_match(const Catalog &catalog, const Definition &definition,
 						 const ColumnDefinition &column, const std::string &alias,
 						 const std::string &person);
 
-/// The canonical key of the person that the column names, as an SQL expression of text; null where
-/// it names nobody.
+/// An SQL expression of type text for the canonical key of the person that the column names. It is
+/// null if the column names no person.
 std::string person_expression(const Catalog &catalog, const Definition &definition,
 							  const ColumnDefinition &column, const std::string &alias);
 
-/// Throws 42804 where the definition's subject column, or that of another dataset about its people,
-/// cannot tell exactly whose a row is; tells in a NOTICE what was so before.
+/// Throws 42804 if the subject column of the definition, or that of another dataset about its
+/// people, does not identify people exactly. If this was so before, it is only a NOTICE.
 void refuse_inexact_subjects(const Catalog &before, const Definition &definition);
 
 } // namespace etl

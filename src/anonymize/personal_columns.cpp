@@ -1,5 +1,5 @@
-// What a data catalogue and other tools may know of definitions: personal columns, and what an
-// erasure would run.
+// Functions for data catalogues and other tools: personal columns, and the statements of an
+// erasure.
 #include "anonymize/removal.h"
 #include "anonymize/treated_columns.h"
 #include "catalog/definitions.h"
@@ -11,15 +11,16 @@
 using namespace etl;
 
 /// (dataset, table_schema, table_name, column_name, type, field, treatment, options,
-/// subject_dataset, subject_column). A json column has a row for each field inside it, whose
-/// options have a path; a column that is generated from personal ones one for each of their fields.
+/// subject_dataset, subject_column). A json column has a row for each field inside it, with a path
+/// in its options. A column that is generated from personal columns has a row for each of their
+/// fields.
 PG_ETL_ENTRY(etl_personal_columns)
 {
 	const std::string dataset = pg::text_argument(fcinfo, 0);
 	pg::ResultSet result(fcinfo);
 	const pg::Spi spi;
 	const Catalog catalog = Catalog::load();
-	// views go through all datasets: one whose definition is not valid hides nothing of the others
+	// views call this for all datasets, so an invalid definition must not be an error
 	if (catalog.invalid().count(dataset) > 0)
 		return static_cast<Datum>(0);
 	const Definition &definition = catalog.get(dataset);

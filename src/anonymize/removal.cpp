@@ -60,8 +60,8 @@ SELECT CASE WHEN k.confrelid = $1::oid
  GROUP BY k.oid, n.nspname, c.relname, c.oid, k.confrelid, xn.nspname, x.relname
  ORDER BY n.nspname, c.relname, k.oid)";
 
-/// Conditions under which a foreign key refers to the row t of the relation, or of one of its
-/// partitions or children.
+/// Adds the conditions under which a foreign key refers to the row t of the relation, or of one of
+/// its partitions or children.
 void
 add_foreign_keys(Oid relation, std::vector<std::string> &conditions)
 {
@@ -71,7 +71,8 @@ add_foreign_keys(Oid relation, std::vector<std::string> &conditions)
 		conditions.push_back(rows.text(i, 0));
 }
 
-/// The same for references that definitions declare: most sites load without foreign keys.
+/// Like add_foreign_keys(), for references in definitions, because many sites load without foreign
+/// keys.
 void
 add_references(const Catalog &catalog, const Definition &definition,
 			   std::vector<std::string> &conditions)
@@ -96,7 +97,7 @@ add_references(const Catalog &catalog, const Definition &definition,
 					conditions.push_back(
 						"EXISTS (SELECT FROM " + quoted(table) + " r WHERE r." +
 						pg::quote(column.name) + as + " = t." + pg::quote(key.name) + as +
-						// a record that refers to itself is no reason to stay
+						// a record that refers to itself need not stay for this reason
 						(relation == find_table(own)
 							 ? " AND r." + pg::quote(key.name) + " <> t." + pg::quote(key.name)
 							 : "") +
@@ -145,9 +146,9 @@ SELECT format('%I = %s', a.attname,
                     WHERE k.attname = a.attname)
  ORDER BY a.attnum)";
 
-/// "column = …, …" for the relation, the table's own or one that inherits from it: everything but
-/// keys, what foreign keys refer to, what decides about the row's partition, and where the row came
-/// from takes its default; a column that takes no null and has no default takes a constant.
+/// "column = …, …" for the relation, which is the table or inherits from it. Sets every column to
+/// its default except keys, columns to which foreign keys refer, columns that determine the row's
+/// partition, and the row's origin. A column that is NOT NULL and has no default gets a constant.
 std::string
 emptied(const TableDefinition &table, Oid relation, const std::vector<std::string> &kept)
 {
@@ -190,8 +191,8 @@ SELECT c.oid::bigint, format('%I.%I', n.nspname, c.relname),
   JOIN pg_namespace n ON n.oid = c.relnamespace
  ORDER BY c.oid <> $1::oid, 2)";
 
-/// What one statement empties: the table, or each table of a tree of inheritance, which may have
-/// columns of its own.
+/// The relations for which statements are needed: the table, or each table of an inheritance tree,
+/// because these may have columns of their own.
 std::vector<Relation>
 emptied_relations(const TableDefinition &table)
 {
@@ -213,7 +214,7 @@ none_of(const std::vector<std::string> &conditions)
 	return sql;
 }
 
-/// Of a child table that exists: its column that takes the key of the record; else null.
+/// For an existing child table: its column that takes the key of the record. Otherwise null.
 const ColumnDefinition *
 parent_column(const Definition &definition, const TableDefinition &table)
 {
@@ -222,7 +223,7 @@ parent_column(const Definition &definition, const TableDefinition &table)
 			   : nullptr;
 }
 
-/// Conditions under which something refers to the row t of the table, so that it stays.
+/// The conditions under which another row refers to the row t of the table, so that it stays.
 std::vector<std::string>
 what_refers(const Catalog &catalog, const Definition &definition, const TableDefinition &table)
 {
@@ -233,7 +234,7 @@ what_refers(const Catalog &catalog, const Definition &definition, const TableDef
 		return referred;
 	}
 	add_references(catalog, definition, referred);
-	// elements that stay, because something refers to them, keep their record
+	// if an element stays because another row refers to it, its record stays too
 	add_foreign_keys(find_table(table), referred);
 	for (const TableDefinition &child : definition.tables)
 		if (const ColumnDefinition *parent = parent_column(definition, child))
@@ -243,7 +244,7 @@ what_refers(const Catalog &catalog, const Definition &definition, const TableDef
 	return referred;
 }
 
-/// Is each record about the person whom its own key names?
+/// Whether each record is about the person that its own key names.
 bool
 is_own(const Definition &definition)
 {
@@ -311,7 +312,7 @@ removal_statements(const Catalog &catalog, const Definition &definition)
 									 " WHERE " + where + " RETURNING s.subject");
 	};
 
-	// a record's elements go with it, and before it: their own rows find the person through it
+	// the elements of a record come before the record, because they are found through it
 	for (const TableDefinition &table : definition.tables)
 	{
 		const ColumnDefinition *parent = parent_column(definition, table);
@@ -353,7 +354,8 @@ definitions_about(const Catalog &catalog, const std::string &dataset)
 			left.push_back(&definition);
 	while (!left.empty())
 	{
-		// one that none of the others refers to; in a circle any
+		// a definition to which none of the others refers; if references form a circle, any
+		// definition
 		auto next = std::find_if(left.begin(), left.end(),
 								 [&](const Definition *candidate)
 								 {

@@ -17,7 +17,8 @@ namespace etl
 namespace
 {
 
-/// "info": "Ann" where the field is /info/name: what add_personal_edits() makes of it in a file.
+/// The treatment of a value in the place of an object, e.g. "info": "Ann" if the field is
+/// /info/name. add_personal_edits() does the same in a file.
 PersonalDefinition
 treated_whole(const PersonalDefinition &field, const ColumnType &type)
 {
@@ -82,7 +83,7 @@ inside_json(const PersonalColumn::Inside &inside)
 {
 	nlohmann::json json = nlohmann::json::parse(inside.field->json);
 	json["path"] = inside.path;
-	// values inside are read as the column of the field reads them, where one takes it
+	// values inside are read like those of the column that takes the field, if there is one
 	json["type"] = inside.field->type.sql;
 	return json.dump();
 }
@@ -90,7 +91,7 @@ inside_json(const PersonalColumn::Inside &inside)
 namespace
 {
 
-/// Of the fields inside a json column.
+/// The expression for the fields inside a json column.
 std::string
 treated_document(const PersonalColumn &column, const std::string &name, const std::string &token)
 {
@@ -218,8 +219,8 @@ generated_from(const std::vector<PersonalColumn> &personal, Oid relation)
 		names.push_back(p.column->name);
 	if (names.empty())
 		return {};
-	// By name, because a partition may compute a column in a way of its own. The columns that an
-	// expression uses are those of the default since PostgreSQL 15, and of the column before.
+	// By name, because a partition may compute a column differently. The columns that an expression
+	// uses are dependencies of the default since PostgreSQL 15, and of the column before.
 	const pg::Rows rows =
 		pg::query(read_generated_columns_sql,
 				  {pg::param(static_cast<int64_t>(relation)), pg::param_array(names)});
@@ -233,7 +234,7 @@ std::string
 treated_select_list(const Definition &definition, const TableDefinition &table, Oid relation,
 					const std::vector<std::string> &columns)
 {
-	// the token is keyed over the person, whose key stands in a column of the table
+	// the token is keyed over the person, whose key is in a column of the table
 	std::string token = "NULL";
 	if (definition.subject)
 		for (const ColumnDefinition &column : table.columns)
@@ -252,7 +253,8 @@ treated_select_list(const Definition &definition, const TableDefinition &table, 
 		}
 		std::string expression = "t." + pg::quote(name);
 		if (std::ranges::find(generated, name, &GeneratedColumn::name) != generated.end())
-			expression = "CASE WHEN false THEN " + expression + " END"; // a null of its type
+			// a null of the column's type
+			expression = "CASE WHEN false THEN " + expression + " END";
 		for (const PersonalColumn &p : personal)
 			if (p.column->name == name)
 				expression = treated_expression(p, "t", token);

@@ -16,15 +16,15 @@ namespace etl
 namespace
 {
 
-/// A column that is treated, and an example of what it gets as an SQL expression.
+/// A treated column, and an example of a treated value as an SQL expression.
 struct Sample
 {
 	const PersonalColumn *column;
 	std::string expression;
-	bool same_for_all; ///< everybody's row gets this value
+	bool same_for_all; ///< the rows of all people get this value
 };
 
-/// Nothing where the result depends on the value.
+/// Returns nothing if the result depends on the value.
 std::optional<Sample>
 sample_of(const PersonalColumn &column)
 {
@@ -71,7 +71,7 @@ warn(const std::string &what, const std::string &place, const std::string &field
 		"Change the treatment, or the constraint.");
 }
 
-/// The samples of the columns that are named, or nothing where one has none.
+/// The samples of the named columns. Empty if one of the columns has no sample.
 std::vector<const Sample *>
 samples_of(const std::vector<Sample> &samples, const pg::Rows &rows, uint64_t &i)
 {
@@ -149,7 +149,7 @@ SELECT o.conname::text, pg_get_expr(o.conbin, o.conrelid), a.attname::text, o.co
  WHERE o.conrelid = $1::oid AND o.contype = 'c'
  ORDER BY 1, 3)";
 
-/// The expression is the table owner's code, and runs as what stands on the table does.
+/// The expression is code of the table's owner, so it runs like other code on the table.
 void
 check_checks(const std::vector<Sample> &samples, const std::string &place, pg::Param relation)
 {
@@ -201,7 +201,7 @@ warn_of_constraints(const Definition &definition)
 			"SELECT c.oid::bigint, format('%I.%I', n.nspname, c.relname) FROM (" +
 				std::string(relations_behind_sql) +
 				") b JOIN pg_class c ON c.oid = b.oid JOIN pg_namespace n ON n.oid = c.relnamespace"
-				// a partition has what its parent has
+				// a partition has the constraints of its parent
 				" WHERE NOT c.relispartition OR c.oid = $1[1] ORDER BY c.oid <> $1[1], 2",
 			{pg::param_array(std::vector<int64_t>{oid})});
 		for (uint64_t i = 0; i < rows.size(); ++i)

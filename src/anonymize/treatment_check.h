@@ -1,4 +1,4 @@
-// What an erasure would meet in the tables of a definition.
+// Warns of constraints that would prevent an erasure.
 #pragma once
 
 #include "catalog/definitions.h"
@@ -7,8 +7,8 @@
 namespace etl
 {
 
-/// A WARNING for each constraint of the target tables, where they exist, that refuses what a
-/// treatment gives: NOT NULL, UNIQUE, CHECK. The people concerned could not be erased.
+/// Reports a WARNING for each constraint (NOT NULL, UNIQUE, CHECK) of the existing target tables
+/// that refuses the result of a treatment. The people concerned could not be erased.
 void warn_of_constraints(const Definition &definition);
 
 } // namespace etl

@@ -1,6 +1,6 @@
-// Treatments as SQL functions: etl.treat and etl.generalize, by which tables are treated and which
-// etl_generalize wraps, and etl_partial, etl_sha256, etl_pseudonymize, etl_random and etl_token.
-// And etl_rotate_key.
+// Treatments as SQL functions: etl.treat and etl.generalize, with which tables are treated and
+// which etl_generalize wraps, and etl_partial, etl_sha256, etl_pseudonymize, etl_random and
+// etl_token. Also etl_rotate_key.
 #include <unistd.h>
 
 #include <nlohmann/json.hpp>
@@ -41,7 +41,7 @@ namespace etl
 namespace
 {
 
-/// The key file's bytes for the length of a query, and not a moment longer in memory.
+/// The bytes of the key file, which are in memory only during a query.
 class QuerySecret
 {
   public:
@@ -113,16 +113,17 @@ options_of(const std::string &options)
 	}
 }
 
-/// A treatment and its column's type, read once for many rows.
+/// A treatment and the type of its column, read once for many rows.
 struct Treated
 {
-	std::string options, type_name; ///< as they were given
+	std::string options, type_name; ///< as given in the call
 	PersonalDefinition personal;
 	ColumnType type;
 	Document document;
 	QuerySecret secret;
 
-	/// Both are constants in every call that pg_etl makes; read again only where they change.
+	/// Reads the options and the type if they have changed. They are constants in all calls by the
+	/// extension.
 	void read(const std::string &new_options, const std::string &new_type, bool generalization)
 	{
 		if (!options.empty() && options == new_options && type_name == new_type)
@@ -139,7 +140,7 @@ struct Treated
 		options = new_options;
 	}
 
-	/// The text of the treated value; nullopt for null.
+	/// The text of the treated value. Nothing for null.
 	std::optional<std::string> treat_text(const std::string &json, std::string_view token)
 	{
 		ParseError error;
@@ -159,10 +160,10 @@ struct Treated
 	}
 };
 
-/// Fields inside JSON documents and their treatments, read once for many rows.
+/// The fields inside JSON documents and their treatments, read once for many rows.
 struct TreatedDocument
 {
-	std::string options; ///< as they were given
+	std::string options; ///< as given in the call
 	std::vector<PersonalDefinition> fields;
 	bool keyed = false;
 	Document document;
@@ -201,7 +202,7 @@ struct TreatedDocument
 	std::string treat(const std::string &text, std::optional<std::string> token)
 	{
 		ParseError error;
-		// what can't be looked into is not shown
+		// a document that cannot be parsed must not be shown
 		if (!document.parse(text, error))
 			return std::string(erased_text);
 		std::vector<PersonalDefinition> without_token;
@@ -226,7 +227,7 @@ text_or_null(FunctionCallInfo fcinfo, const std::optional<std::string> &value)
 	return pg::text_datum(*value);
 }
 
-/// Subjects of one dataset: their tokens are over the canonical key.
+/// For the tokens of the subjects of a dataset, which are made from canonical keys.
 struct Tokens
 {
 	std::string dataset;
@@ -269,12 +270,13 @@ PG_ETL_ENTRY(etl_treat_document)
 	return pg::text_datum(treated.treat(pg::text_argument(fcinfo, 1), std::move(token)));
 }
 
-/// generalize(value jsonb, type text, "to" jsonb), strict: null where the value is of another kind.
+/// generalize(value jsonb, type text, "to" jsonb), strict. Returns null for a value of another
+/// kind.
 PG_ETL_ENTRY(etl_generalize_value)
 {
 	Treated &treated = pg::call_cache<Treated>(fcinfo, [] { return std::make_unique<Treated>(); });
 	treated.read(jsonb_text(PG_GETARG_DATUM(2)), pg::text_argument(fcinfo, 1), true);
-	// no constant here: who calls it decides what becomes of other values
+	// without a constant, because the caller decides what replaces other values
 	static const std::string none("\0", 1);
 	treated.personal.value = none;
 	const std::optional<std::string> result =
@@ -332,7 +334,7 @@ PG_ETL_ENTRY(etl_subject_token)
 	return pg::text_datum(subject_token(tokens.secret.get(), dataset, subject));
 }
 
-/// etl.person_key(type, text): the canonical key that a text means.
+/// etl.person_key(type, text): the canonical key for a text.
 PG_ETL_ENTRY(etl_person_key)
 {
 	Tokens &tokens = pg::call_cache<Tokens>(fcinfo, [] { return std::make_unique<Tokens>(); });
@@ -349,7 +351,7 @@ PG_ETL_ENTRY(etl_person_key)
 	return pg::text_datum(canonical);
 }
 
-/// etl.subject_token of somebody whom etl_erase would know as well.
+/// etl.subject_token for a person as etl_erase identifies them.
 PG_ETL_ENTRY(etl_token)
 {
 	Tokens &tokens = pg::call_cache<Tokens>(fcinfo, [] { return std::make_unique<Tokens>(); });
@@ -369,7 +371,7 @@ PG_ETL_ENTRY(etl_token)
 					  canonical_person(tokens.key, dataset, pg::text_argument(fcinfo, 1))));
 }
 
-/// What etl.health says of etl.key_file.
+/// The line of etl.health about etl.key_file.
 PG_ETL_ENTRY(etl_key_check)
 {
 	pg::ResultSet result(fcinfo);
@@ -411,8 +413,8 @@ PG_ETL_ENTRY(etl_rotate_key)
 	const ExclusiveCall exclusive_call(fcinfo);
 	pg::require_argument(fcinfo, 0, "destroy");
 	const bool destroy = PG_GETARG_BOOL(0);
-	pg::secret(pg::KeyUse::look); // every check, and the first key where there is none
-	// the file changes at once, and what the audit trail says of it must not be rolled back
+	pg::secret(pg::KeyUse::look); // makes all checks, and creates the first key if there is none
+	// the file changes at once, so its entry in the audit trail must not be rolled back
 	if (IsTransactionBlock() || IsSubTransaction())
 		throw pg::Error(
 			sqlstate::active_sql_transaction,
@@ -422,7 +424,7 @@ PG_ETL_ENTRY(etl_rotate_key)
 	const pg::Spi spi;
 	append_audit({{0, destroy ? "destroy key" : "rotate key", "etl.key_file", {}, 1}});
 	const pg::KeyRotation rotation = pg::rotate_key_file(destroy);
-	(void)pg::secret(pg::KeyUse::keep); // from now on this database knows it
+	(void)pg::secret(pg::KeyUse::keep); // notes the new key in this database
 	result.add({pg::Cell::text(rotation.path), pg::Cell::text_or_null(rotation.kept_as),
 				pg::Cell::bigint(rotation.destroyed)});
 	return static_cast<Datum>(0);

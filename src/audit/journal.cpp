@@ -34,7 +34,7 @@ namespace etl
 namespace
 {
 
-/// Lines of this transaction whose end is still to be written. Never touched by threads.
+/// Lines of this transaction whose outcome is still to be written. Threads do not access this.
 struct Pending
 {
 	SubTransactionId subtransaction;
@@ -45,7 +45,8 @@ std::string pending_path;
 JournalEnd pending_end;
 int paused = 0;
 
-/// Other clusters (a copy, a standby that was promoted) may share the folder.
+/// Locks the journal against other clusters (a copy, a promoted standby), which may use the same
+/// directory.
 bool
 lock_file(int fd, int milliseconds, bool interruptible)
 {
@@ -78,7 +79,7 @@ sync_folder(const std::string &folder)
 		fail_journal_io(errno, "sync the directory of the", folder);
 }
 
-/// Takes the lines first to last out of the ranges.
+/// Removes the lines `first` to `last` from the ranges.
 void
 subtract(std::vector<Pending> &ranges, int64_t first, int64_t last)
 {
@@ -93,10 +94,10 @@ subtract(std::vector<Pending> &ranges, int64_t first, int64_t last)
 	ranges = std::move(left);
 }
 
-/// Says how lines ended; known: a line before the end of the journal at path. What another session
-/// has said already is not said twice: it sees that a transaction was rolled back a moment before
-/// the transaction itself comes to write it. Called while a transaction ends: nothing here may fail
-/// loudly.
+/// Writes how lines ended. `known` is a line before the end of the journal at `path`. Lines whose
+/// outcome another session has written already are left out: a session sees that a transaction was
+/// rolled back shortly before the transaction itself writes it. Called at the end of a transaction,
+/// so it must not raise errors.
 void
 write_outcome(const std::string &path, JournalEnd &known, JournalLine::Kind kind,
 			  std::vector<Pending> ranges) noexcept
@@ -130,7 +131,7 @@ write_outcome(const std::string &path, JournalEnd &known, JournalLine::Kind kind
 			(void)!ftruncate(file.get(), static_cast<off_t>(start));
 			return;
 		}
-		// a commit is in the WAL; of a rollback this is the only trace
+		// a commit is also in the WAL, but this line is the only trace of a rollback
 		if (kind == JournalLine::Kind::rolled_back)
 			(void)fdatasync(file.get());
 		known = end;
@@ -140,7 +141,8 @@ write_outcome(const std::string &path, JournalEnd &known, JournalLine::Kind kind
 	}
 }
 
-/// Writes down what a crash rolled back: this server can tell now, a restored one never could.
+/// Records which erasures a crash has rolled back, because this server knows it now and a restored
+/// one could not.
 void
 settle(const JournalState &state)
 {
@@ -196,7 +198,7 @@ at_subtransaction_end(SubXactEvent event, SubTransactionId id, SubTransactionId 
 	}
 }
 
-/// Fills in what all lines have, appends them and syncs the journal.
+/// Completes the common fields of all lines, appends the lines and syncs the journal.
 bool
 append_lines(size_t count, const MakeLine &line_at)
 {
@@ -211,14 +213,15 @@ append_lines(size_t count, const MakeLine &line_at)
 		return true;
 	const std::string path = journal_path(folder, mark);
 	const std::string key = key_id(pg::secret(pg::KeyUse::keep));
-	// The transaction's id, before the line that names it, and on the disk: a server that crashes
-	// now must come back past this place, or it would be taken for one that was restored.
+	// Before a line names the transaction's id, the WAL up to it must be on disk. If the server
+	// crashes now, it must recover to a point after it. Otherwise it would look like a restored
+	// server.
 	JournalOrigin origin = present_origin();
 	pg::call(
 		[&]
 		{
 			origin.xid = U64FromFullTransactionId(GetTopFullTransactionId());
-			XLogFlush(XactLastRecEnd); // locking etl.journal has written some
+			XLogFlush(XactLastRecEnd); // locking etl.journal has written WAL
 			origin.lsn = XactLastRecEnd;
 		});
 	{
@@ -234,7 +237,7 @@ append_lines(size_t count, const MakeLine &line_at)
 		throw pg::Error(sqlstate::lock_not_available,
 						"could not lock erasure journal \"" + path + "\"",
 						"Another server holds it.");
-	// again, under the lock: another server may have written meanwhile
+	// read again with the file locked, because another server may have written meanwhile
 	JournalState state;
 	state.path = path;
 	read_journal_state(file.get(), mark, false, state);

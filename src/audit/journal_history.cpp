@@ -1,5 +1,5 @@
-// What the catalog knows of erasures and decisions, compared with the journal and written to one
-// that begins.
+// Compares the erasures and decisions in the catalog with the journal, and writes them to a new
+// journal.
 #include "audit/journal_history.h"
 
 #include <algorithm>
@@ -14,14 +14,14 @@ namespace etl
 namespace
 {
 
-/// As the journal writes times: sorts as text.
+/// A time in the format of the journal, which sorts as text.
 std::string
 iso(const std::string &expression)
 {
 	return "to_char(" + expression + " AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')";
 }
 
-/// A keyed hash of the catalog, in 16 hex digits.
+/// A keyed hash of the catalog as 16 hexadecimal digits.
 std::string
 hex(const std::string &expression)
 {
@@ -35,7 +35,7 @@ name_of(const JournalLine &line)
 		   line.received_at;
 }
 
-/// A line and when it was made.
+/// A line and the time when it was made.
 using Dated = std::pair<std::string, JournalLine>;
 
 void
@@ -49,7 +49,7 @@ add_erasures(const std::vector<int64_t> &own, std::vector<Dated> &history)
 	};
 	const pg::Rows rows = pg::query(
 		"SELECT erasure_id, dataset, coalesce(subject, ''), coalesce(email, ''),"
-		// whom only files keep from being erased: a restored database erases them
+		// if only files delay an erasure, a restored database has to carry it out
 		" CASE WHEN waits_for IS NULL AND untreated IS NULL THEN status ELSE 'completed' END,"
 		" row_count, " +
 			iso("received_at") + ", " + hash("subject") + ", " + hash("email") + ", " +
@@ -82,7 +82,7 @@ add_erasures(const std::vector<int64_t> &own, std::vector<Dated> &history)
 	}
 }
 
-/// All decisions, by the columns of a JournalLine.
+/// Adds all decisions, in the columns of a JournalLine.
 void
 add_decisions(const std::set<std::string> &own, std::vector<Dated> &history)
 {

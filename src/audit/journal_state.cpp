@@ -57,7 +57,7 @@ read_journal_mark()
 namespace
 {
 
-/// Throws when the folder can't serve.
+/// Throws if the directory cannot be used.
 void
 check_folder(const std::string &folder)
 {
@@ -131,9 +131,9 @@ namespace
 
 enum class Outcome
 {
-	pending,     ///< its transaction is running, or ended after this one's snapshot
-	rolled_back, ///< the server crashed before it committed
-	unknown      ///< to a database that does not know the erasure: it was restored
+	pending,     ///< the transaction is running, or ended after the snapshot of this one
+	rolled_back, ///< the server crashed before the transaction committed
+	unknown      ///< the database does not know the erasure, because it was restored
 };
 
 constexpr char outcome_of_transaction_sql[] = R"(
@@ -141,8 +141,8 @@ SELECT coalesce(pg_xact_status(x), ''), pg_visible_in_snapshot(x, pg_current_sna
   FROM (SELECT $1::xid8) t(x))";
 
 /// How the transaction of an erasure that the catalog does not know has ended, as far as this
-/// server can tell. Its transaction ids mean something only while it is still the server, on the
-/// timeline and past the WAL position, that wrote the line.
+/// server knows. The transaction id of a line has a meaning only on the server that wrote it, on
+/// the same timeline and after that WAL position.
 Outcome
 outcome_of(const JournalOrigin &origin, const JournalOrigin &here)
 {
@@ -167,7 +167,7 @@ SELECT l.i
                       AND coalesce(e.email, '') = l.email AND e.status = l.status)
  ORDER BY l.i)";
 
-/// Takes out the erasures that the catalog knows all the same.
+/// Removes the erasures that the catalog does know.
 void
 drop_known(std::vector<JournalLine> &lines)
 {
@@ -196,14 +196,14 @@ drop_known(std::vector<JournalLine> &lines)
 	lines = std::move(missing);
 }
 
-/// Erasures without those that were rolled back or are on their way.
+/// Sorts out erasures that were rolled back or are still in progress. The others are missing.
 void
 resolve(std::vector<JournalLine> lines, const std::vector<JournalLine> &outcomes,
 		JournalState &state)
 {
 	if (lines.empty())
 		return;
-	// 0: no line says how it ended; 1: committed; 2: rolled back
+	// 0: no line says how the erasure ended; 1: committed; 2: rolled back
 	std::map<int64_t, int> ended;
 	for (const JournalLine &o : outcomes)
 		for (auto line =
@@ -247,7 +247,7 @@ resolve(std::vector<JournalLine> lines, const std::vector<JournalLine> &outcomes
 	std::erase_if(missing,
 				  [](const JournalLine &line) { return line.kind == JournalLine::Kind::decision; });
 	drop_known_decisions(state.decisions);
-	// a request that was held and then carried out has two lines: the last one counts
+	// a request that was held and later carried out has two lines, of which the last one counts
 	std::map<std::string, size_t> last;
 	for (size_t i = 0; i < missing.size(); ++i)
 		last[std::to_string(missing[i].erasure_id) + missing[i].dataset + missing[i].subject +

@@ -1,4 +1,4 @@
-// Reading the erasure journal: what a database's own journal says about it.
+// Reads the erasure journal of the database.
 #pragma once
 
 #include <functional>
@@ -9,7 +9,7 @@
 namespace etl
 {
 
-/// What the catalog remembers.
+/// The journal's identity and end as the catalog has them.
 struct JournalMark
 {
 	std::string journal_id, folder;
@@ -19,18 +19,19 @@ struct JournalMark
 [[noreturn]] void fail_journal_io(int error, const std::string &what, const std::string &path);
 
 JournalMark read_journal_mark();
-/// The setting, checked; "" when no journal is kept. Throws where the folder can't serve.
+/// The checked value of the setting, or "" if there is no journal. Throws if the directory cannot
+/// be used.
 std::string journal_folder(const JournalMark &mark);
 std::string journal_path(const std::string &folder, const JournalMark &mark);
-/// Where a line is written now.
+/// The origin of a line that is written now.
 JournalOrigin present_origin();
 
-/// Reads an open journal. whole: from its first line, and not only from where the database knows
-/// it.
+/// Reads an open journal. `whole`: from its first line, and not only from the line that the
+/// database knows.
 void read_journal_state(int fd, const JournalMark &mark, bool whole, JournalState &state);
 /// Finds the journal and reads it.
 JournalState journal_state_of(const JournalMark &mark, bool whole);
-/// Throws 55000 unless the journal can be trusted and the database knows all of it.
+/// Throws 55000 unless the journal can be trusted and the database knows all its lines.
 void require_known(const JournalState &state);
 
 } // namespace etl

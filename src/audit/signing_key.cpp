@@ -1,4 +1,4 @@
-// Signing: etl_certificate, etl_internal.sign, etl_signing_key. OpenSSL's EVP_PKEY_ED25519.
+// Signing with OpenSSL's EVP_PKEY_ED25519: etl_certificate, etl_internal.sign, etl_signing_key.
 #include "audit/signing_key.h"
 
 #include <memory>
@@ -116,8 +116,8 @@ SELECT $1::text::jsonb
                              'signature', replace(encode($2, 'base64'), E'\n', ''),
                              'algorithm', 'Ed25519', 'public_key', $3::text))";
 
-/// What etl_internal.certificate_body says, signed here: whoever may have certificates made can
-/// have nothing else signed.
+/// Returns the result of etl_internal.certificate_body with a signature. The text is made here, so
+/// that a role that may create certificates cannot have anything else signed.
 PG_ETL_ENTRY(etl_certificate)
 {
 	pg::require_argument(fcinfo, 0, "erasure_id");

@@ -7,8 +7,8 @@
 namespace etl
 {
 
-/// The signature (64 bytes, RFC 8032) of the bytes with the key in etl.signing_key_file, which is
-/// made when it does not exist.
+/// The signature (64 bytes, RFC 8032) of the bytes with the key in etl.signing_key_file. The key is
+/// created if the file does not exist.
 std::string sign(std::string_view bytes);
 
 /// The public key as PEM (SubjectPublicKeyInfo), for openssl pkeyutl.

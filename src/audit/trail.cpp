@@ -1,4 +1,4 @@
-// Appending to the audit trail and verifying it: etl_internal.append_audit, etl_audit_verify.
+// Appends to the audit trail and verifies it: etl_internal.append_audit, etl_audit_verify.
 #include "audit/trail.h"
 
 #include <algorithm>
@@ -26,7 +26,8 @@ namespace etl
 namespace
 {
 
-/// Rows handed to COPY, and read by the verification, at a time: what bounds the memory.
+/// Number of rows that are passed to COPY, or read by the verification, at a time. It limits the
+/// memory.
 constexpr size_t chunk_size = 20000;
 
 struct Head
@@ -45,7 +46,7 @@ INSERT INTO etl.audit_head (audit_id, entries, hash, at)
 VALUES (0, 0, $1, clock_timestamp())
 ON CONFLICT DO NOTHING)";
 
-/// The end of the chain, locked until the transaction ends.
+/// The end of the chain, which is locked until the end of the transaction.
 Head
 lock_head()
 {
@@ -57,7 +58,7 @@ lock_head()
 						"etl.audit_head is missing although etl.audit has rows",
 						"Nothing can be appended to a chain whose end is not known.",
 						"SELECT * FROM etl_audit_verify();");
-	// whoever comes second waits here, and then finds the first one's row
+	// a second session waits here, and then finds the row of the first
 	pg::execute(insert_head_sql, {pg::param_bytes(audit_origin())});
 	const pg::Rows created = pg::query(lock_head_sql);
 	if (created.empty())
@@ -67,7 +68,7 @@ lock_head()
 	return {created.integer(0, 0), created.integer(0, 1), created.bytes(0, 2)};
 }
 
-/// text[] as array_recv takes it.
+/// A text[] in the format of array_recv.
 std::string
 encoded_texts(const std::vector<std::string> &texts)
 {
@@ -104,7 +105,7 @@ add_row(CatalogRows &rows, const AuditRow &row)
 	rows.text(row.hash);
 }
 
-/// A column of type text[].
+/// Reads a column of type text[].
 std::optional<std::vector<std::string>>
 texts_of(const pg::Rows &rows, uint64_t row, int column)
 {
@@ -147,7 +148,7 @@ row_of(const pg::Rows &rows, uint64_t i)
 	row.audit_id = rows.integer(i, 0);
 	if (!rows.is_null(i, 1))
 		row.erasure_id = rows.integer(i, 1);
-	row.at = rows.integer(i, 2); // both are 64 bits
+	row.at = rows.integer(i, 2); // timestamptz and bigint both have 64 bits
 	row.actor = rows.text(i, 3);
 	row.action = rows.text(i, 4);
 	row.place = rows.text(i, 5);
@@ -170,11 +171,11 @@ SELECT audit_id, entries, hash
   FROM etl.audit_head
  WHERE NOT EXISTS (SELECT FROM etl.audit))";
 
-/// Every row against the one before it, then the end against the head.
+/// Checks every row against the row before it, and the last row against the head.
 void
 verify(const std::string &stored_head, pg::ResultSet &result)
 {
-	// one snapshot for rows and head: others may append meanwhile
+	// rows and head must be from the same snapshot, because other sessions may append meanwhile
 	pg::Cursor cursor(read_entries_and_head_sql);
 	ChainVerifier chain;
 	std::optional<Head> head;
@@ -250,8 +251,8 @@ append_audit(size_t count, const std::function<AuditEntry(size_t)> &entry_at)
 		return;
 	const AsCatalogOwner owner;
 	Head head = lock_head();
-	const std::string actor =
-		pg::query(session_user_name_sql).text(0, 0); // the person, whatever role they took
+	const std::string actor = pg::query(session_user_name_sql)
+								  .text(0, 0); // the user who has logged in, whatever role is set
 	const Oid table = catalog_table("etl.audit");
 	const std::vector<std::string> columns = {"audit_id",      "erasure_id", "at",      "actor",
 											  "action",        "place",      "columns", "row_count",

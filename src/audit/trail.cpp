@@ -251,8 +251,8 @@ append_audit(size_t count, const std::function<AuditEntry(size_t)> &entry_at)
 		return;
 	const AsCatalogOwner owner;
 	Head head = lock_head();
-	const std::string actor = pg::query(session_user_name_sql)
-								  .text(0, 0); // the user who has logged in, whatever role is set
+	// the user who has logged in, whatever role is set
+	const std::string actor = pg::query(session_user_name_sql).text(0, 0);
 	const Oid table = catalog_table("etl.audit");
 	const std::vector<std::string> columns = {"audit_id",      "erasure_id", "at",      "actor",
 											  "action",        "place",      "columns", "row_count",

@@ -132,8 +132,8 @@ class Number
 	const Decimal &decimal()
 	{
 		if (!decimal_)
-			decimal_ = Decimal::parse(text_).value_or(
-				Decimal()); // never empty, because the parser accepted the number
+			// never empty, because the parser accepted the number
+			decimal_ = Decimal::parse(text_).value_or(Decimal());
 		return *decimal_;
 	}
 

@@ -101,8 +101,8 @@ class SchemaSuite : public testing::TestWithParam<std::string>
 {
 };
 
-GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(
-	SchemaSuite); // the test Installed reports this better
+// the test Installed reports this better
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(SchemaSuite);
 
 TEST(SchemaSuiteFiles, Installed)
 {

@@ -1,4 +1,4 @@
-// Records that meet the database together.
+// The records that are checked and loaded together.
 #pragma once
 
 #include <functional>
@@ -17,14 +17,15 @@ struct BatchRecord
 	StagedRecord *record;
 	Piece *piece;
 	bool accepted = false;
-	bool superseded = false; ///< accepted, but a later record of the batch has the same key
-	bool exists = false;     ///< its key is in the target table: the row is updated
-	/// Index of the record of another file whose key this one repeats.
+	/// accepted, but a later record of the batch with the same key replaces it
+	bool superseded = false;
+	bool exists = false; ///< the key is in the target table, so the row is updated
+	/// Index of the record of another file that has the same key and came before, or `nothing`.
 	uint32_t repeats = nothing;
 	static constexpr uint32_t nothing = UINT32_MAX;
 };
 
-/// A reference of a record to its own dataset: indexes into Batch::records and Piece::references.
+/// A reference of a record to its own dataset: indices into Batch::records and Piece::references.
 struct OwnReference
 {
 	uint32_t record;
@@ -35,17 +36,17 @@ struct Batch
 {
 	std::vector<std::unique_ptr<Piece>> pieces;
 	std::vector<BatchRecord> records; ///< of all pieces, in order; filled by collect()
-	/// Accepted records whose rows a trigger has kept out of the table: how many, by
-	/// StagedRecord::file. Of a replay's records, all under 0.
+	/// The number of accepted records whose rows a trigger has kept out of the table, by
+	/// StagedRecord::file. In a replay, all records are counted under 0.
 	std::map<uint32_t, uint64_t> kept_out;
-	/// References to the dataset itself that the table cannot answer yet, of accepted records: an
-	/// accepted record of the batch has the key.
+	/// References of accepted records to their own dataset whose key is not in the table yet, but
+	/// in an accepted record of the batch.
 	std::vector<OwnReference> promised;
-	/// The partition of a file, by StagedRecord::file: hours since 2000-01-01.
+	/// The partition of a file, given by StagedRecord::file, in hours since 2000-01-01.
 	std::function<int64_t(uint32_t)> partition_of;
 
 	void collect();
-	/// Back to nothing; keeps the memory of the records, which the next batch needs again.
+	/// Removes the pieces and records. Keeps the memory of `records` for the next batch.
 	void clear();
 	size_t accepted() const;
 };

@@ -46,8 +46,8 @@ tell_of_refused_originals(const Definition &definition, std::vector<BatchRecord>
 namespace
 {
 
-/// Records by key, the first of each. Open addressing over the hashes that the staging threads have
-/// computed: a batch has many keys, and the main thread nothing to spare.
+/// Finds the first record with a key. Uses open addressing with the hashes that the staging threads
+/// have computed, because a batch has many keys and the main thread is the bottleneck.
 class KeyTable
 {
   public:
@@ -55,7 +55,8 @@ class KeyTable
 		: records_(records), slots_(std::bit_ceil(records.size() * 2 + 1), no_record)
 	{
 	}
-	/// Where the record with that record's key is noted; no_record in it when there is none.
+	/// The slot for the record's key. It has the index of the first record with this key, or
+	/// no_record.
 	uint32_t &find(const StagedRecord &record)
 	{
 		const size_t mask = slots_.size() - 1;
@@ -74,12 +75,11 @@ class KeyTable
 	std::vector<uint32_t> slots_;
 };
 
-/// How many keys the database is asked for at a time: a key and its answer take many times its
-/// bytes.
+/// The number of keys in one query. A key and its answer take many times the memory of the key.
 constexpr size_t keys_at_once = 200'000;
 
-/// Runs the query, whose one parameter is an array of keys and whose result are positions in it
-/// from 1 on, over some of the keys after the other.
+/// Runs the query for some of the keys at a time. Its only parameter is an array of keys, and its
+/// result are positions in this array, counted from 1.
 template <typename Visit>
 void
 ask_in_slices(const std::vector<std::string_view> &keys, Oid type, const std::string &sql,
@@ -119,7 +119,7 @@ keys_in_table(const Definition &definition, const std::vector<BatchRecord> &reco
 	if (candidates.empty() || !has_rows(table))
 		return found;
 	const ColumnDefinition &key = *definition.key_column();
-	// in order: where the index is asked key by key, neighbours are on the same pages
+	// sorted, because neighbouring keys are on the same index pages
 	std::sort(candidates.begin(), candidates.end(),
 			  [&](uint32_t a, uint32_t b)
 			  { return records[a].record->key_binary < records[b].record->key_binary; });
@@ -154,9 +154,10 @@ keys_not_in_table(const Definition &definition, const std::vector<std::string_vi
 namespace
 {
 
-/// The first record with a key claims it, even if it is quarantined: keys of open quarantined
-/// records (or treated ones: whose record it is does not matter to its key) that got as far as the
-/// duplicate test and are not in this batch themselves.
+/// The first record with a key claims it, even if that record is quarantined. Returns the
+/// candidates whose key belongs to a quarantined record that is not in this batch. The quarantined
+/// record must be open (or treated, because this does not change its key) and must have passed the
+/// steps before the check for duplicates.
 std::vector<uint32_t>
 keys_claimed_in_quarantine(const Definition &definition, const std::vector<BatchRecord> &records,
 						   const std::vector<uint32_t> &candidates, CheckMemory *memory)
@@ -190,7 +191,7 @@ keys_claimed_in_quarantine(const Definition &definition, const std::vector<Batch
 					" WHERE EXISTS (SELECT FROM etl.quarantine q WHERE q.key = b.key AND ") +
 			claims +
 			" AND (b.id = 0 OR q.quarantine_id < b.id)"
-			// a hash, whatever the planner knows of the table: a join may compare each with each
+			// so that the planner uses a hash table, and not a join that compares each pair
 			" AND q.quarantine_id <> ALL ($4::bigint[]))",
 		{pg::param(definition.dataset), pg::param_array(keys), pg::param_array(ids),
 		 pg::param_array(in_batch)});
@@ -223,7 +224,7 @@ check_keys(const Definition &definition, std::vector<BatchRecord> &records,
 		uint32_t &at = first.find(record);
 		if (at == KeyTable::no_record)
 		{
-			// one that is refused already claims no key, but may have one that is taken
+			// a record that is already refused claims no key, but its key may be a duplicate
 			if (record.loadable)
 				at = i;
 			if (record.loadable || !update)
@@ -235,7 +236,7 @@ check_keys(const Definition &definition, std::vector<BatchRecord> &records,
 			continue;
 		if (update && (earlier.record->file != record.file || record.quarantine_id != 0))
 		{
-			// a later file's record takes the place of an earlier one's
+			// a record of a later file replaces that of an earlier one
 			earlier.superseded = true;
 			at = i;
 			candidates.push_back(i);
@@ -245,7 +246,7 @@ check_keys(const Definition &definition, std::vector<BatchRecord> &records,
 			record.add(duplicate_violation(definition, "appears earlier in the same file"));
 		else
 		{
-			// the same words as if the earlier one had been in a batch before this one
+			// the message is the same as if the earlier record had been in a previous batch
 			record.add(duplicate_violation(definition, key_is_loaded));
 			records[i].repeats = earlier.repeats == BatchRecord::nothing ? at : earlier.repeats;
 			at = i;
@@ -263,8 +264,8 @@ check_keys(const Definition &definition, std::vector<BatchRecord> &records,
 			records[i].record->add(duplicate_violation(definition, key_is_quarantined));
 }
 
-/// Which keys of one dataset the database lacks. Some are asked for at a time: what is known of a
-/// key while it is asked for takes many times its bytes.
+/// Finds the keys of one dataset that are not in its table. Asks for some keys at a time, because a
+/// key takes many times its size while it is asked for.
 class ReferenceQuestion
 {
   public:
@@ -282,7 +283,8 @@ class ReferenceQuestion
 			quoted(parent->tables[0]) + " t WHERE t." + pg::quote(key.name) + " = b.key)";
 	}
 
-	/// known: what is known of the dictionary's keys; the answer is noted there by ask().
+	/// Adds a key to ask for. ask() stores the answer in `known`, which is indexed like the
+	/// dictionary.
 	void add(const KeyDictionary &dictionary, uint32_t number, std::vector<Known> &known)
 	{
 		if (sql_.empty())
@@ -320,14 +322,14 @@ class ReferenceQuestion
 		std::vector<Known> *known;
 		uint32_t number;
 	};
-	std::string sql_; ///< empty: there is no such table
+	std::string sql_; ///< empty: the table does not exist
 	Oid key_type_ = InvalidOid;
 	std::vector<std::string_view> keys_;
 	std::vector<Asked> asked_;
 	bool any_missing_ = false;
 };
 
-/// Forgets which keys were missing when batches before this one were checked.
+/// Forgets which keys were missing when earlier batches were checked.
 void
 forget_missing(const std::vector<BatchRecord> &records, CheckMemory &memory)
 {
@@ -343,8 +345,8 @@ forget_missing(const std::vector<BatchRecord> &records, CheckMemory &memory)
 	}
 }
 
-/// Says which references are missing. Those to the dataset itself that a record of the batch is to
-/// answer are promised.
+/// Marks the missing references. A reference to the dataset itself that a record of the batch can
+/// satisfy becomes promised.
 void
 note_missing(const Definition &definition, Batch &batch, CheckMemory &memory)
 {
@@ -358,7 +360,7 @@ note_missing(const Definition &definition, Batch &batch, CheckMemory &memory)
 		const std::vector<CheckMemory::Known> &of_piece = memory.of(r.piece->dictionary);
 		for (uint32_t i = 0; i < r.record->reference_count; ++i, ++reference)
 		{
-			// of a record that is refused already only what can be read is looked for
+			// in a record that is already refused, only keys that can be read are checked
 			reference->missing = reference->key == StagedReference::no_key
 									 ? r.record->loadable
 									 : of_piece[reference->key] != CheckMemory::Known::present;
@@ -386,7 +388,7 @@ check_references(const Catalog &catalog, const Definition &definition, Batch &ba
 	using Known = CheckMemory::Known;
 	std::vector<BatchRecord> &records = batch.records;
 	forget_missing(records, memory);
-	// per dataset: each key of which nothing is known, once
+	// for each dataset, each key that is not known yet, once
 	std::map<uint32_t, ReferenceQuestion> questions;
 	bool all_present = true;
 	const Piece *piece = nullptr;
@@ -459,7 +461,7 @@ find_superseded(const Definition &definition, std::vector<BatchRecord> &records)
 {
 	if (definition.on_repeat != OnRepeat::update)
 		return;
-	// a record that took another's place but is refused gives it back
+	// if a record that replaced another one is refused, the other one counts again
 	KeyTable last(records);
 	for (uint32_t i = 0; i < records.size(); ++i)
 	{

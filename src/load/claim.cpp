@@ -44,7 +44,7 @@ ends_with(const std::string &text, const char *end)
 
 constexpr int max_depth = 16;
 
-/// The error that kept a folder from being opened: ELOOP where a link is in its place.
+/// The errno of opening a directory, but ELOOP if a link is in its place.
 int
 error_of_folder(int parent, const char *name, int error)
 {
@@ -55,8 +55,9 @@ error_of_folder(int parent, const char *name, int error)
 	return is_link ? ELOOP : error;
 }
 
-/// Calls visit(fd, entry) for what is in a directory, but "." and "..". Returns the error that kept
-/// it from being read to its end, or 0. no_link is O_NOFOLLOW where the name may be no link.
+/// Calls visit(fd, entry) for the entries of a directory except "." and "..". Returns 0, or the
+/// errno if it could not be read to its end. `no_link` is O_NOFOLLOW if the name must not be a
+/// link.
 template <typename Visit>
 int
 for_names(int parent, const char *name, int no_link, Visit &&visit)
@@ -91,15 +92,15 @@ unreadable_directory(std::string path, int error)
 	return {std::move(path), why.what(), why.sqlstate()};
 }
 
-/// Links lead nowhere.
+/// Does not follow links.
 bool
 stat_entry(int fd, const dirent &entry, struct stat &info)
 {
 	return fstatat(fd, entry.d_name, &info, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-/// Or a link, which is told when it is to be opened: files that are delivered through it would else
-/// wait without a word.
+/// Whether the entry is a directory, or a link. A link is reported when it is opened. Otherwise
+/// files that are delivered through it would wait silently.
 bool
 is_folder(int fd, const dirent &entry)
 {
@@ -109,7 +110,7 @@ is_folder(int fd, const dirent &entry)
 			(S_ISDIR(info.st_mode) || S_ISLNK(info.st_mode)));
 }
 
-/// Whether a path, which ends in "/", is that of a partition's directory or of a day's.
+/// Whether a path that ends in "/" is that of the directory of a partition or of a day.
 bool
 is_partition_folder(const std::string &path)
 {
@@ -146,7 +147,7 @@ struct Walk
 	const std::function<void(IrregularFile)> &irregular;
 };
 
-/// Is its name that of a staged file in a partition, and what stands there none?
+/// Whether an entry has the name of a staged file in a partition but is not a regular file.
 bool
 is_irregular(const std::string &path, const std::string &name, const struct stat &info)
 {
@@ -157,7 +158,7 @@ is_irregular(const std::string &path, const std::string &name, const struct stat
 void
 list_folder(int parent, const char *name, const std::string &prefix, int depth, const Walk &walk)
 {
-	int hidden = 0; // what of its entries cannot be looked at
+	int hidden = 0; // errno of entries that cannot be examined
 	const int error = for_names(
 		parent, name, depth == 0 ? 0 : O_NOFOLLOW,
 		[&](int fd, const dirent &entry)
@@ -184,8 +185,9 @@ list_folder(int parent, const char *name, const std::string &prefix, int depth, 
 constexpr char find_failed_files_sql[] = R"(
 SELECT path FROM etl.file WHERE dataset = $1 AND status = 'failed' AND run_id > $2)";
 
-/// Paths of the files that failed in this very backlog: the next one tries them again. (Even those
-/// that have changed: a file that is being written all the time would keep it going.)
+/// The paths of files that failed earlier in this backlog; the next backlog tries them again. This
+/// includes files that have changed since, because a file that is written all the time would keep
+/// the backlog from ending.
 std::set<std::string>
 failed_files(const Definition &definition, int64_t after_run)
 {
@@ -243,7 +245,7 @@ Claim::Claim(const Definition &definition, const pg::Settings &settings, const R
 		options.reload->rewind();
 		return;
 	}
-	// the configured directory may be a link, as for all else that opens what lies below it
+	// the configured directory itself may be a link, as everywhere
 	const int error = for_names(
 		AT_FDCWD, settings.raw_dir.c_str(), 0,
 		[&](int fd, const dirent &entry)
@@ -310,7 +312,7 @@ Claim::next_date()
 	return true;
 }
 
-/// Those before the one where the backlog's last batch has ended.
+/// Skips the hours before the one in which the backlog's last batch ended.
 void
 Claim::skip_hours()
 {
@@ -329,7 +331,7 @@ Claim::skip_hours()
 bool
 Claim::is_wanted(const StagedFile &file) const
 {
-	// loaded, but not moved yet: a run in this very transaction, or the archive is full
+	// loaded but not moved yet: by a run in this transaction, or because the archive is full
 	const std::string path = settings_.raw_dir + "/" + file.path;
 	const Backlog *const backlog = going_on();
 	return file.partition && !is_taken_up(path, file.identity) &&
@@ -337,7 +339,7 @@ Claim::is_wanted(const StagedFile &file) const
 		   failed_.count(storable_text(file.path)) == 0;
 }
 
-/// Takes a file of the dataset up, unless its producer may not be done with it.
+/// Takes up a file of the dataset, unless it may be incomplete.
 void
 Claim::look_at(int folder, const char *name, StagedFile file)
 {
@@ -362,7 +364,7 @@ Claim::next_hour()
 			return false;
 	const std::string &folder = hours_[hour_++].folder;
 	const std::string prefix = dates_[date_ - 1] + "/" + folder + "/";
-	int hidden = 0; // what of its files cannot be looked at
+	int hidden = 0; // errno of files that cannot be examined
 	int error =
 		for_names(date_fd_.get(), folder.c_str(), O_NOFOLLOW,
 				  [&](int fd, const dirent &entry)
@@ -388,8 +390,7 @@ Claim::next_hour()
 std::vector<StagedFile>
 Claim::take(size_t count)
 {
-	// what a run keeps in memory about a file is as much, whatever the file's size: a small one
-	// counts as a block of the disk
+	// a run needs the same memory for each file, so a small file counts as one block of the disk
 	constexpr uint64_t block = 4096;
 	if (options_.reload != nullptr)
 		return options_.reload->take(count);

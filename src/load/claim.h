@@ -1,4 +1,4 @@
-// Claim: which staged files a run takes up.
+// Selects the staged files that a run takes up.
 #pragma once
 
 #include <functional>
@@ -22,20 +22,21 @@
 namespace etl
 {
 
-/// Microseconds from 1970-01-01, where the file system's clock begins, to 2000-01-01, PostgreSQL's.
+/// Microseconds from 1970-01-01, the epoch of file systems, to 2000-01-01, the epoch of PostgreSQL.
 constexpr int64_t unix_to_pg_epoch = INT64_C(946684800000000);
 
-/// A regular file below the raw folder.
+/// A regular file below the raw directory.
 struct StagedFile
 {
-	std::string path;               ///< relative; of an archived file, under which it came
-	std::string archived_path = {}; ///< relative to the archive; empty: it is in the raw directory
+	std::string path; ///< relative; for an archived file the path under which it was delivered
+	/// relative to the archive; empty if the file is in the raw directory
+	std::string archived_path = {};
 	FileIdentity identity;
 	std::optional<Partition> partition;
 	std::string name() const { return path.substr(path.rfind('/') + 1); }
 };
 
-/// A directory that cannot be read: nobody knows what is in it.
+/// A directory that cannot be read, so that its contents are unknown.
 struct UnreadableDirectory
 {
 	std::string path; ///< relative to the directory that was walked, with a slash at its end
@@ -49,39 +50,39 @@ struct IrregularFile
 	const char *what;
 };
 
-/// Calls visit for every regular file below a directory, but hidden ones and those that end in .tmp
-/// or .part. Symbolic links below it, FIFOs and devices are not followed or opened; the directory
-/// itself may be a link. Calls unreadable for each directory that is there and cannot be read, and
-/// irregular, where it is given, for what stands in a file's place.
+/// Calls `visit` for every regular file below a directory, except hidden files and those that end
+/// in .tmp or .part. Does not follow symbolic links below the directory (which itself may be a
+/// link), and does not open FIFOs and devices. Calls `unreadable` for each existing directory that
+/// cannot be read, and `irregular`, if given, for other things in the position of a staged file.
 void for_staged_files(const std::string &root, const std::function<void(StagedFile)> &visit,
 					  const std::function<void(UnreadableDirectory)> &unreadable,
 					  const std::function<void(IrregularFile)> &irregular = {});
 
-/// The files of a dataset that a run takes up, in order of partition and path. Names no more of
-/// them at a time than are asked for: a definition has so many names for an hour, and hours are
-/// looked at one after the other, each once. With a backlog that goes on, from where its last batch
-/// has ended, and without the files that something has yet to be done with.
+/// The files of a dataset that a run takes up, in the order of partition and path. Only a limited
+/// number is in memory: a definition has a limited number of file names in an hour, and each hour
+/// is read once, one after the other. With a backlog that continues, starts at the end of its last
+/// batch, and leaves out files with unfinished actions.
 class Claim
 {
   public:
 	Claim(const Definition &definition, const pg::Settings &settings, const RunOptions &options);
-	/// The next of them, at most count; none: that was all.
+	/// The next files, at most `count`. Empty if there are no more.
 	std::vector<StagedFile> take(size_t count);
-	/// Directories among those looked at so far that cannot be read, but those that failed in this
-	/// very backlog.
+	/// The directories read so far that cannot be read, except those that failed earlier in this
+	/// backlog.
 	const std::vector<UnreadableDirectory> &unreadable() const { return unreadable_; }
-	/// Paths, as unreadable() has them, of the directories that could be read.
+	/// The paths, in the form of unreadable(), of the directories that could be read.
 	const std::vector<std::string> &readable() const { return readable_; }
-	/// The hour in hand.
+	/// The current hour.
 	Backlog::Place place() const;
-	/// Those among the files looked at so far that may not be complete.
+	/// The files looked at so far that may be incomplete.
 	const WaitingFiles &waiting() const { return waiting_; }
 
   private:
 	struct Hour
 	{
 		int hour;
-		std::string folder; ///< hour=7 and hour=07 are two of one hour
+		std::string folder; ///< hour=7 and hour=07 are two directories of the same hour
 	};
 	static bool is_before(const Hour &a, const Hour &b)
 	{
@@ -99,34 +100,34 @@ class Claim
 	const Definition &definition_;
 	const pg::Settings &settings_;
 	const RunOptions &options_;
-	std::set<std::string> failed_; ///< in this very backlog
+	std::set<std::string> failed_; ///< earlier in this backlog
 	std::vector<UnreadableDirectory> unreadable_;
 	std::vector<std::string> readable_;
 	WaitingFiles waiting_;
 	std::vector<std::string> dates_;
-	std::vector<Hour> hours_;       ///< of the date in hand
-	size_t date_ = 0, hour_ = 0;    ///< the next ones
-	ScopedFd date_fd_;              ///< the date in hand
-	std::vector<StagedFile> files_; ///< of the hour in hand, the first one last
+	std::vector<Hour> hours_;       ///< of the current date
+	size_t date_ = 0, hour_ = 0;    ///< indices of the next date and hour
+	ScopedFd date_fd_;              ///< the current date
+	std::vector<StagedFile> files_; ///< of the current hour, in reverse order
 	uint64_t bytes_ = 0;
 	bool any_ = false;
 };
 
-/// About what the files' records will take in tables and indexes: as much as their text, and JSON
-/// is compressed to a seventh.
+/// The approximate size of the files' records in tables and indexes: as much as their text. JSON is
+/// compressed to about a seventh.
 uint64_t expected_bytes(std::span<const StagedFile> staged);
 
-/// What a run needs to know of some of them, and what its threads do, including what etl.file knows
-/// of contents that came under the same name before. Takes the names out of staged.
+/// Builds the RunFile and the FileTask of each staged file, and looks up in etl.file the hashes
+/// that were already loaded under its path. Moves the paths out of `staged`.
 std::vector<RunFile> take_up(const Definition &definition, const pg::Settings &settings,
 							 const RunOptions &options, std::span<StagedFile> staged,
 							 int64_t run_time, std::vector<FileTask> &tasks);
 
-/// "customers.json.gz" of "customers.2.json.gz": the name, or path, under which a file came that
-/// has got a number in the archive or among the processed files.
+/// "customers.json.gz" for "customers.2.json.gz": the name or path under which a file was delivered
+/// that has a number in the archive or among the processed files.
 std::string path_without_count(const std::string &path);
 
-/// Does the name (without ".gz") end in ".json"?
+/// Whether the name (without ".gz") ends in ".json".
 bool is_whole_json(const std::string &name);
 bool is_gzip(const std::string &name);
 

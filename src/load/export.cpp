@@ -13,20 +13,20 @@ namespace etl
 namespace
 {
 
-/// What a COPY of a batch's records reads.
+/// The records that a COPY reads.
 struct ExportSource
 {
 	const BatchRecord *records;
 	const ExportChunk *next, *end;
 };
 
-/// For the COPY that is about to begin, which takes it with the first call of
-/// etl_internal.exported_records(). Nothing of a user's runs between the two; whoever calls the
-/// function at any other moment finds none.
+/// The source for the COPY that is about to begin, which takes it in the first call of
+/// etl_internal.exported_records(). No code of users runs between the two. A call of the function
+/// at any other time finds no source.
 ExportSource *offered_source = nullptr;
 
-/// Copies the chunk's lines. Those of a file from which nothing was taken and in which nothing was
-/// rewritten lie one after the other, newlines and all, and are copied in one go.
+/// Copies the lines of the chunk. If no record of a file was left out or rewritten, its lines are
+/// adjacent in memory, with newlines between them, and are copied together.
 void
 fill_chunk(const BatchRecord *records, const ExportChunk &chunk, char *to)
 {
@@ -63,11 +63,11 @@ fill_chunk(const BatchRecord *records, const ExportChunk &chunk, char *to)
 	}
 }
 
-/// Lines of one file.
+/// A chunk with lines of one file.
 ExportChunk
 chunk_of_lines(const std::vector<BatchRecord> &records, uint32_t begin)
 {
-	// a chunk is what COPY hands over as one row
+	// a chunk is one row of COPY
 	constexpr size_t chunk_size = 256 * 1024;
 	ExportChunk chunk{begin, begin, 0};
 	for (uint32_t &i = chunk.end;
@@ -79,7 +79,7 @@ chunk_of_lines(const std::vector<BatchRecord> &records, uint32_t begin)
 	return chunk;
 }
 
-/// A piece's records, from its first one on, as they are sealed.
+/// The records of a piece, from its first one on, in sealed form.
 ExportChunk
 sealed_chunk(const std::vector<BatchRecord> &records, uint32_t begin,
 			 std::optional<ProcessedWriter::Sealed> &sealed)
@@ -141,10 +141,10 @@ export_chunks(const std::vector<BatchRecord> &records, const std::vector<ExportC
 		~Withdraw() { offered_source = nullptr; }
 	} withdraw;
 	offered_source = &source;
-	// binary: text and csv would look at every byte for something to quote. Chunks and not records:
-	// the executor's way for a row costs more than the bytes. The set-returning function stands in
-	// the select list, where rows are handed on one by one; in FROM they would be collected first,
-	// on disk when there are many.
+	// Binary, because text and csv would examine every byte for characters to quote. Chunks and not
+	// records, because a row costs the executor more than its bytes. The set-returning function is
+	// in the select list, where rows are passed on one by one. In FROM they would be collected
+	// first, on disk if there are many.
 	pg::copy_out("SELECT etl_internal.exported_records()", fd, {{"format", "binary"}});
 }
 
@@ -162,7 +162,7 @@ wait_for_exports(ExportWriter &writer)
 
 } // namespace etl
 
-/// Value per call: the next records that are being exported, a line each.
+/// Returns the next records that are being exported, a line for each. One value per call.
 extern "C"
 {
 	PGDLLEXPORT Datum etl_exported_records(FunctionCallInfo fcinfo);
@@ -171,7 +171,7 @@ extern "C"
 Datum
 etl_exported_records(PG_FUNCTION_ARGS)
 {
-	// no C++ object lives in this frame, so it needs no guard
+	// this frame has no C++ objects, so no guard is needed
 	if (SRF_IS_FIRSTCALL())
 	{
 		etl::ExportSource *const offered = etl::offered_source;

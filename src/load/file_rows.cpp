@@ -55,7 +55,7 @@ insert_files(const std::string &dataset, int64_t run_id, const std::vector<RunFi
 		rows.text_or_null(storable_text(file.processed_path));
 		rows.text_or_null(storable_text(file.archived_path));
 		rows.int8(file.started_at);
-		// a clock that was put back meanwhile does not make it end before it began
+		// the clock may have been set back meanwhile, but a file must not end before it began
 		rows.int8(std::max(file.started_at,
 						   file.finished_at != 0 ? file.finished_at : GetCurrentTimestamp()));
 		rows.int8(static_cast<int64_t>(file.outcome.last_line));
@@ -85,7 +85,7 @@ skip_gone_files(const std::string &dataset, const std::string &raw_dir)
 	for (uint64_t i = 0; i < rows.size(); ++i)
 	{
 		const std::string path = rows.text(i, 1);
-		// what is no text is not known by its name
+		// a name that is not text was changed in the catalog, so the file cannot be found by it
 		if (path.find("\xEF\xBF\xBD") != std::string::npos)
 			continue;
 		struct stat info;

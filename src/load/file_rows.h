@@ -1,4 +1,4 @@
-// What the catalog gets to know of a run's files.
+// Inserts the files of a run into etl.file.
 #pragma once
 
 #include <string>
@@ -9,11 +9,11 @@
 namespace etl
 {
 
-/// Inserts the files' rows of etl.file, by COPY.
+/// Inserts the rows of the files into etl.file, by COPY.
 void insert_files(const std::string &dataset, int64_t run_id, const std::vector<RunFile> &files);
 
-/// A file, or directory, that failed and was taken away since is waited for no more: its row says
-/// so from then on, with status skipped.
+/// If a file or directory that failed was taken away since, it is no longer waited for: its row
+/// gets the status skipped.
 void skip_gone_files(const std::string &dataset, const std::string &raw_dir);
 
 } // namespace etl

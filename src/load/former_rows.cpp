@@ -35,7 +35,7 @@ namespace etl
 namespace
 {
 
-/// Files that are read at a time: their keys are held in memory.
+/// The number of files that are read at a time, because their keys are in memory.
 constexpr size_t files_at_once = 64;
 
 /// A processed file of a partition.
@@ -44,10 +44,10 @@ struct FormerFile
 	int64_t file_id;
 	int64_t hour;
 	std::string path;
-	const Path *key; ///< by which its records were told apart, or are now
+	const Path *key; ///< the key's path when its records were loaded, or now
 };
 
-/// Definitions under which rows came into the table without a note of their partition.
+/// Definitions by which rows were loaded without recording their partition.
 using FormerDefinitions =
 	std::map<std::pair<std::string, int64_t>, std::shared_ptr<const Definition>>;
 
@@ -99,7 +99,7 @@ former_files(const Definition &definition, const FormerDefinitions &former, int6
 	return files;
 }
 
-/// Hands over the hash of each record's key.
+/// Appends the hash of each record's key to `hashes`.
 FileRewriter::Transform
 key_reader(const ColumnType &type, const Path &path, std::string &hashes)
 {
@@ -132,7 +132,7 @@ UPDATE etl.file f
   FROM unnest($1::bigint[]) d(id)
  WHERE f.file_id = d.id)";
 
-/// Notes what the files say; how many could be read.
+/// Records the partitions from the files. Returns how many files could be read.
 size_t
 note_files(const Definition &definition, std::span<const FormerFile> files,
 		   const pg::Settings &settings)
@@ -140,10 +140,10 @@ note_files(const Definition &definition, std::span<const FormerFile> files,
 	std::vector<std::string> paths;
 	for (const FormerFile &file : files)
 		paths.push_back(file.path);
-	// those of this very transaction still have other names
+	// files of this transaction do not have their final names yet
 	const auto pending = pending_sources(paths);
 	std::vector<RewriteTask> tasks;
-	std::vector<std::string> hashes(files.size()); // one after the other, of each file
+	std::vector<std::string> hashes(files.size()); // for each file the hashes of its keys
 	for (size_t i = 0; i < files.size(); ++i)
 	{
 		const auto present = pending.find(files[i].path);
@@ -204,7 +204,7 @@ note_former_rows(const Definition &definition, int64_t after)
 	const std::vector<FormerFile> files =
 		former_files(definition, former, after, settings.processed_dir);
 	size_t noted = 0;
-	// the latest first: what is noted of a row stays
+	// the latest partition first, because existing entries are not changed
 	for (size_t begin = 0; begin < files.size(); begin += files_at_once)
 	{
 		const pg::MemoryScope memory;

@@ -11,7 +11,7 @@ namespace etl
 namespace
 {
 
-/// A refused record that got as far as the test for duplicates.
+/// Whether the record was refused after the check for duplicates, so that it claims its key.
 bool
 claims_key(const BatchRecord &r)
 {
@@ -33,7 +33,7 @@ CheckMemory::of(const std::shared_ptr<const KeyDictionary> &dictionary)
 void
 CheckMemory::forget_old()
 {
-	// the batch in hand holds its dictionaries, and the staging threads those that they fill
+	// the current batch owns its dictionaries, and the staging threads those that they fill
 	std::erase_if(known_, [](const auto &entry) { return entry.first.use_count() == 1; });
 }
 

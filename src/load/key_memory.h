@@ -1,4 +1,4 @@
-// Which keys a run knows to be in tables, so that the database need not be asked again.
+// Remembers which keys are in tables, so that the database need not be asked again.
 #pragma once
 
 #include <cstdint>
@@ -15,46 +15,47 @@
 namespace etl
 {
 
-/// What a run has learned from batch to batch, so that the database need not be asked again.
+/// What a run has learned in its batches, so that the database need not be asked again.
 class CheckMemory
 {
   public:
-	/// Whether each key of a dictionary is known to be in its dataset's table.
+	/// Whether a key of a dictionary is in its dataset's table.
 	enum class Known : uint8_t
 	{
 		unknown,
 		present,
-		missing, ///< so far: the batch that comes may ask again
+		missing, ///< missing so far; the next batch asks again
 		asked
 	};
 	std::vector<Known> &of(const std::shared_ptr<const KeyDictionary> &dictionary);
-	/// Forgets the dictionaries that no batch can bring any more.
+	/// Forgets dictionaries that no further batch can have.
 	void forget_old();
-	/// Notes what was loaded of a batch.
+	/// Remembers the keys that were loaded with a batch.
 	void note_loaded(const Batch &batch);
 
-	/// The table was empty when the run began: keys that are in it were loaded by the run.
+	/// The table was empty when the run began, so all keys in it were loaded by the run.
 	bool only_own_keys = false;
-	/// From now on it is known for certain which keys the run has loaded: the table's index is not
-	/// in use. Before anything is loaded.
+	/// From now on it is known for certain which keys the run has loaded, because the table's index
+	/// is not in use. Call it before anything is loaded.
 	void know_own_keys();
 	bool knows_own_keys() const { return own_keys_.has_value(); }
-	/// False: the run has loaded no such key. True: it has, where knows_own_keys(), or may have.
+	/// False if the run has certainly not loaded the key. True is certain only if knows_own_keys().
 	bool may_be_own(const StagedRecord &record) const
 	{
 		return own_.may_contain(record.key_hash) && (!own_keys_ || own_keys_->contains(record.key));
 	}
 	bool any_own() const { return !own_.empty(); }
 
-	/// Whether records in quarantine claim keys. Nothing else puts them there while the run lasts,
-	/// so that one question is enough: to answer it takes a look at all that the run has refused.
+	/// Whether records in quarantine claim keys. During a run only the run itself quarantines
+	/// records, so the database is asked only once: the answer needs a look at everything that the
+	/// run has refused.
 	std::optional<bool> any_claims;
 
   private:
-	/// A list: what of() returned stays where it is.
+	/// A list, so that references that of() has returned stay valid.
 	std::list<std::pair<std::shared_ptr<const KeyDictionary>, std::vector<Known>>> known_;
-	BloomFilter own_; ///< keys that the run has loaded: says no for nearly all others
-	std::optional<KeySet> own_keys_; ///< the same keys, for certain
+	BloomFilter own_; ///< keys that the run has loaded; says no for nearly all others
+	std::optional<KeySet> own_keys_; ///< the same keys, exactly
 };
 
 } // namespace etl

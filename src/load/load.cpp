@@ -35,10 +35,10 @@ comes_before(const LoadRow &a, const LoadRow &b)
 	return a.sort < b.sort;
 }
 
-/// Sorts by primary key, so that neighbours land on the same index pages; equal ones keep their
-/// order. Rows are dealt out first, by the leading bits in which their keys differ (those of a
-/// batch lie all over their range), and then each bucket is sorted, which fits the processor's
-/// cache.
+/// Sorts by primary key, so that neighbouring rows are on the same index pages. Equal keys keep
+/// their order. First the rows are distributed to buckets by the leading bits in which their keys
+/// differ (the keys of a batch are spread over their whole range). Then each bucket, which fits the
+/// processor's cache, is sorted.
 void
 sort_rows(std::vector<LoadRow> &rows)
 {
@@ -72,7 +72,7 @@ sort_rows(std::vector<LoadRow> &rows)
 	rows.swap(sorted);
 }
 
-/// Thrown when rows of several files were loaded at a time and a trigger has kept some out.
+/// Thrown if rows of several files were loaded together and a trigger has kept some of them out.
 struct RowsKeptOut
 {
 };
@@ -99,7 +99,7 @@ class Loader
 				for (const StagedRow &row : piece->rows[t])
 				{
 					const BatchRecord &r = batch.records[base + row.record];
-					if (r.accepted) // superseded ones too: they may get their place back
+					if (r.accepted) // also superseded records, which may count again
 						rows_[t].push_back({row.sort, row.bytes, row.size, base + row.record});
 				}
 			base += static_cast<uint32_t>(piece->records.size());
@@ -128,16 +128,16 @@ class Loader
 		if (!all.empty())
 			load(all, true);
 		try_again();
-		// a record that took another's place but was refused gives it back
+		// if a record that replaced another one was refused, the other one is loaded
 		while (definition_.on_repeat == OnRepeat::update && !refused_.empty())
 			if (const std::vector<uint32_t> records = give_back(); !records.empty())
 				load(records, false);
 	}
 
   private:
-	/// Records with one key one after the other, so that the table sees each of them: it may refuse
-	/// one that a later file supersedes, as it would have if that had come in another run. As many
-	/// statements as a key comes in different files.
+	/// Loads records with the same key one after the other, so that the table sees each of them. It
+	/// may refuse a record that a later file supersedes, as if the record had come in another run.
+	/// The number of statements is the largest number of files with the same key.
 	void load_in_turn()
 	{
 		struct Key
@@ -178,14 +178,15 @@ class Loader
 		}
 	}
 
-	/// What a row that another row needed says: a foreign key or a trigger.
+	/// Whether the error can mean that another row was missing: a foreign key, or an error of a
+	/// trigger.
 	static bool may_heal(const std::string &sqlstate)
 	{
 		return sqlstate == sqlstate::foreign_key_violation || sqlstate.compare(0, 2, "P0") == 0;
 	}
 
-	/// A row may refer to another one of its batch, which has been loaded by now: as long as that
-	/// helps some of those that were refused, they are tried once more.
+	/// A row may refer to another row of the batch, which is loaded now. Refused records are tried
+	/// again as long as this helps some of them.
 	void try_again()
 	{
 		for (;;)
@@ -199,7 +200,7 @@ class Loader
 			for (const uint32_t i : again)
 			{
 				batch_.records[i].accepted = true;
-				batch_.records[i].record->violations.reset(); // the only one
+				batch_.records[i].record->violations.reset(); // there is only one violation
 			}
 			refused_ = rest;
 			load(again, false);
@@ -208,7 +209,7 @@ class Loader
 		}
 	}
 
-	/// The latest superseded records with the keys of those that were refused just now.
+	/// The latest superseded records that have the keys of the records that were just refused.
 	std::vector<uint32_t> give_back()
 	{
 		std::unordered_map<std::string_view, uint32_t> keys;
@@ -234,8 +235,8 @@ class Loader
 		return records;
 	}
 
-	/// Loads the records, in halves where a table refuses the whole, until the one that it refuses
-	/// is found.
+	/// Loads the records. If a table refuses them together, each half is loaded, until the refused
+	/// record is found.
 	void load(std::vector<uint32_t> records, bool all)
 	{
 		std::optional<pg::PgError> error;
@@ -257,7 +258,7 @@ class Loader
 					batch_.kept_out[file] += count;
 				return;
 			}
-			// a deadlock with another writer has been ended by this rollback
+			// the deadlock with another session was resolved by this rollback
 			if (error->sqlstate() == sqlstate::deadlock_detected && attempt < 3)
 				continue;
 			if (error->sqlstate() != sqlstate::unique_violation)
@@ -267,14 +268,14 @@ class Loader
 				all = false;
 				continue;
 			}
-			// child rows that change places, where each must be unique
+			// child rows may exchange values that must be unique
 			if (replace_anew_ || !replaces_children(records))
 				break;
 			replace_anew_ = true;
 		}
 		replace_anew_ = false;
-		// out of resources, broken storage, deadlock: not the data's fault; insufficient privilege,
-		// missing table: every row would say the same
+		// Resources, storage or a deadlock are not the fault of the data. For insufficient
+		// privilege or a missing table, every row would have the same error.
 		if (pg::blame_of(*error) != pg::Blame::row)
 			refusals_.raise(*error);
 		if (records.size() == 1)
@@ -288,13 +289,14 @@ class Loader
 		load({middle, records.end()}, false);
 	}
 
-	/// Another session has inserted keys of ours since they were looked up: then they repeat, as
-	/// they would have if it had been a moment earlier. False when that is not the reason.
+	/// Checks whether another session has inserted some of the keys since they were looked up.
+	/// These records are duplicates then, as if they had been looked up later. Returns false if
+	/// this is not the reason of the error.
 	bool somebody_was_faster(std::vector<uint32_t> &records)
 	{
 		if (definition_.key_column() == nullptr)
 			return false;
-		// nobody else may write the table, and all of our own keys are known
+		// no other session may write to the table, and all keys of this run are known
 		if (memory_ != nullptr && memory_->knows_own_keys())
 			return false;
 		std::vector<uint32_t> fresh;
@@ -364,7 +366,8 @@ class Loader
 		note_partitions(records);
 	}
 
-	/// Rows of the first table whose keys are in it. Those that turn out not to be go to subset.
+	/// Replaces rows of the first table whose keys are in it. Rows whose keys are gone are moved to
+	/// `subset`.
 	void replace(std::vector<LoadRow> &existing, std::vector<LoadRow> &subset)
 	{
 		if (existing.empty())
@@ -388,7 +391,8 @@ class Loader
 				  });
 	}
 
-	/// Child rows of records whose row was replaced; those of a late file's are left out as well.
+	/// Replaces the child rows of records whose row was replaced. Child rows of a late file are
+	/// left out.
 	void replace_children(const TableDefinition &child, const std::vector<LoadRow> &existing,
 						  std::vector<LoadRow> &subset)
 	{
@@ -408,7 +412,8 @@ class Loader
 			subset.push_back(row);
 	}
 
-	/// Rows whose key has come from a later partition, where their table does not say from which.
+	/// Removes rows whose key has come from a later partition, if the table has no columns for
+	/// this.
 	void leave_out_late(std::vector<LoadRow> &rows)
 	{
 		std::vector<size_t> asked;
@@ -437,7 +442,8 @@ class Loader
 		std::erase_if(rows, [&](const LoadRow &) { return is_late[i++]; });
 	}
 
-	/// From where the rows come now, or that they say so themselves.
+	/// Records the partitions of the rows, or deletes the entries if the table has columns for
+	/// this.
 	void note_partitions(const std::vector<uint32_t> &records)
 	{
 		const bool keeps = keeps_row_partitions(definition_);
@@ -465,8 +471,8 @@ class Loader
 		return pg::copy_into_target(find_table(table), column_names(table), source);
 	}
 
-	/// Calls visit() with the rows, or with those of each file by themselves. All of what a replay
-	/// loads is one file.
+	/// Calls visit() with all rows, or with the rows of each file separately. All records of a
+	/// replay count as one file.
 	template <typename Visit>
 	void for_parts(const std::vector<LoadRow> &rows, Visit &&visit) const
 	{
@@ -485,8 +491,9 @@ class Loader
 		return record.quarantine_id != 0 ? 0 : record.file;
 	}
 
-	/// Some of the rows did not get into the table, and no error says why: a trigger keeps them
-	/// out. They are not loaded then; how many of which file is known where files are loaded apart.
+	/// If fewer rows than expected are in the table and there was no error, a trigger keeps them
+	/// out, and they count as not loaded. Their number for each file is known only if the files are
+	/// loaded separately.
 	void note_kept_out(const std::vector<LoadRow> &rows, uint64_t done)
 	{
 		if (done >= rows.size())
@@ -510,12 +517,12 @@ class Loader
 	std::vector<std::vector<LoadRow>> rows_;
 	std::vector<uint32_t> refused_;
 	Refusals refusals_;
-	bool by_file_ = false;                  ///< each file's rows by themselves
-	std::map<uint32_t, uint64_t> kept_out_; ///< by file, of the attempt in hand
-	/// Records whose row was replaced by load_once(), numbered.
+	bool by_file_ = false;                  ///< rows of each file are loaded separately
+	std::map<uint32_t, uint64_t> kept_out_; ///< by file, in the current attempt
+	/// Records whose row load_once() has replaced, numbered.
 	std::unordered_map<uint32_t, uint32_t> replaced_;
 	std::unordered_set<uint32_t> late_; ///< records whose row has come from a later partition
-	bool replace_anew_ = false;         ///< child rows are deleted and inserted, not updated
+	bool replace_anew_ = false;         ///< child rows are deleted and inserted instead of updated
 };
 
 } // namespace
@@ -530,13 +537,13 @@ has_rows(const TableDefinition &table)
 namespace
 {
 
-/// Thrown when a record is loaded that refers to one which is not.
+/// Thrown if a record would be loaded that refers to one that is not loaded.
 struct PromiseBroken
 {
 };
 
-/// Puts the batch back to what it was before a load that was rolled back, but for records that the
-/// table has refused: they stay refused.
+/// Restores the records as they were before a load that was rolled back. Records that the table has
+/// refused stay refused.
 void
 put_back(const std::vector<BatchRecord> &before, std::vector<BatchRecord> &records)
 {
@@ -549,9 +556,9 @@ put_back(const std::vector<BatchRecord> &before, std::vector<BatchRecord> &recor
 	}
 }
 
-/// Loads records that refer to each other. When the table refuses one, or keeps it out, those that
-/// refer to it are not loaded either: all is taken back and loaded without them. Each time there is
-/// at least one record less.
+/// Loads records that refer to each other. If the table refuses one of them, or a trigger keeps it
+/// out, those that refer to it must not be loaded either: everything is rolled back and loaded
+/// again without them. Each attempt has at least one record less.
 void
 load_promised(const Definition &definition, Batch &batch, const CheckMemory *memory)
 {

@@ -1,4 +1,4 @@
-// Loading a batch into its tables.
+// Loads a batch into its tables.
 #pragma once
 
 #include "core/definition/definition.h"
@@ -8,11 +8,11 @@
 namespace etl
 {
 
-/// True when the target table exists and holds a row.
+/// Whether the target table exists and has a row.
 bool has_rows(const TableDefinition &table);
 
-/// Loads the accepted records; those that a table refuses get a constraint violation. memory may be
-/// null.
+/// Loads the accepted records. A record that a table refuses gets a constraint violation. `memory`
+/// may be null.
 void load(const Definition &definition, Batch &batch, const CheckMemory *memory = nullptr);
 
 } // namespace etl

@@ -1,4 +1,4 @@
-// Staged rows of one table, as COPY and statements take them.
+// Staged rows of one table in the form that COPY and statements take.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +17,7 @@ struct LoadRow
 	uint64_t sort;
 	const char *bytes;
 	uint32_t size;
-	uint32_t record; ///< index into the batch's records
+	uint32_t record; ///< index into the records of the batch
 };
 
 /// Rows of one table, in the order in which they are loaded.
@@ -29,7 +29,7 @@ class LoadRows : public pg::RowSource
 	{
 		if (at_ == rows_.size())
 			return false;
-		// rows lie scattered over the batch: ask for the ones to come
+		// the rows are scattered in the memory of the batch, so prefetch the next ones
 		if (at_ + ahead < rows_.size())
 			for (uint32_t byte = 0; byte < rows_[at_ + ahead].size; byte += 64)
 				__builtin_prefetch(rows_[at_ + ahead].bytes + byte);
@@ -53,7 +53,7 @@ column_names(const TableDefinition &table)
 	return names;
 }
 
-/// The table's first column that is filled from there, or null.
+/// The table's first column with this source, or null.
 inline const ColumnDefinition *
 column_from(const TableDefinition &table, Source source)
 {

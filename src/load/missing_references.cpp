@@ -10,7 +10,7 @@ namespace etl
 namespace
 {
 
-/// What is kept for the next record.
+/// A document with more memory than this is not kept for the next record.
 constexpr size_t long_document = 4 << 20;
 
 void
@@ -28,7 +28,7 @@ is_reference(const Violation &violation)
 
 } // namespace
 
-/// Of those that are missing, count from the first on.
+/// Adds violations for `count` missing references from the one at `first` on.
 void
 MissingReferences::tell(const BatchRecord &r, size_t first, size_t count)
 {
@@ -41,7 +41,8 @@ MissingReferences::tell(const BatchRecord &r, size_t first, size_t count)
 		return;
 	ParseError error;
 	std::vector<std::string> pointers(missing.size());
-	if (document_.parse(texts_.text(*r.piece, *r.record), error)) // as it was staged
+	// in the form in which it was staged
+	if (document_.parse(texts_.text(*r.piece, *r.record), error))
 		pointers = reference_pointers(definition_, missing, document_);
 	if (document_.memory() > long_document)
 	{

@@ -1,4 +1,4 @@
-// What is said of the keys that a record names and other datasets lack.
+// Violations for keys that a record refers to and that are missing in other datasets.
 #pragma once
 
 #include "core/definition/definition.h"
@@ -8,19 +8,20 @@
 namespace etl
 {
 
-/// Tells of the references that check() has found missing. Of a record with several, check() tells
-/// of the first and notes the others with the references themselves: told of all at once, those of
-/// a batch whose parents have not arrived would take many times what the batch does.
+/// Adds the violations for the references that check() has marked as missing. If a record has
+/// several, check() adds only the first violation, and the others are added later. The violations
+/// of a batch whose parents have not arrived would otherwise take many times the memory of the
+/// batch.
 class MissingReferences
 {
   public:
 	explicit MissingReferences(const Definition &definition) : definition_(definition) {}
 
-	/// Tells of the first one, and notes whether there are more.
+	/// Adds the violation for the first missing reference, and notes whether there are more.
 	void tell_first(const BatchRecord &r);
-	/// Tells of the others as well, up to max_violations, in the order of codes.
+	/// Adds the violations for the other references, up to max_violations, in the order of codes.
 	void tell_all(const BatchRecord &r);
-	/// Forgets again what tell_all() has told.
+	/// Removes the violations that tell_all() has added.
 	static void forget(const BatchRecord &r);
 
   private:

@@ -43,8 +43,8 @@ take_back_promises(Batch &batch)
 {
 	struct Key
 	{
-		uint32_t owners = 0;          ///< accepted records that have it
-		std::vector<size_t> promises; ///< of those that refer to it
+		uint32_t owners = 0;          ///< number of accepted records with this key
+		std::vector<size_t> promises; ///< promises that refer to this key
 	};
 	std::unordered_map<std::string_view, Key> keys;
 	for (size_t i = 0; i < batch.promised.size(); ++i)

@@ -25,8 +25,8 @@ namespace etl
 namespace
 {
 
-/// Indexes of table $1 that may be built later. $2: columns whose values together are different in
-/// every row; null when nothing is known of that.
+/// The indexes of table $1 that may be built later. $2: columns whose values together differ in
+/// every row; null if no such columns are known.
 constexpr char eligible_sql[] = R"(
 SELECT i.indexrelid::bigint
   FROM pg_index i
@@ -47,7 +47,8 @@ SELECT i.indexrelid::bigint
             AND c.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1])))
  ORDER BY i.indexrelid)";
 
-/// The key's column, and in a child table the line's; empty when the table has not both.
+/// The column of the key, and in a child table also that of the line. Empty if the table does not
+/// have both.
 std::vector<std::string_view>
 distinct_columns(const Definition &definition, const TableDefinition &table)
 {
@@ -81,9 +82,9 @@ eligible_indexes(const Definition &definition, const TableDefinition &table, Oid
 	return indexes;
 }
 
-/// All of the dataset's tables, each locked against writers; none when that can't be had at once.
-/// (Some of them locked and others not would make a deadlock with somebody who writes parent, then
-/// child.)
+/// All tables of the dataset, each locked against writers. Empty if this is not possible at once:
+/// if only some were locked, there could be a deadlock with a session that writes to parent and
+/// child in this order.
 std::vector<Oid>
 lock_empty_tables(const Definition &definition)
 {
@@ -126,15 +127,16 @@ PostponedIndexes::build()
 {
 	if (indexes_.empty())
 		return;
-	// "Key (…)=(…) is duplicated", and what functions of an operator class raise
+	// "Key (…)=(…) is duplicated", and errors of functions of an operator class
 	const pg::WithoutValues without_values(pg::WithoutValues::From::table_code);
 	const auto error = pg::subtransaction([&] { build_all(); });
 	if (!error)
 		return;
-	if (error->sqlstate() ==
-		sqlstate::configuration_limit_exceeded) // sorting takes more than going row by row
+	if (error->sqlstate() == sqlstate::configuration_limit_exceeded) // sorting needs more space
+																	 // than inserting row by row
 		throw CannotPostpone{dataset_, "Building one of them did not fit temp_file_limit"};
-	// data that an index refuses, somebody's event trigger: the way, not the machine, was wrong
+	// an index refused a row, or an event trigger failed: postponing was wrong, but the machine is
+	// not
 	if (pg::blame_of(*error) != pg::Blame::row)
 		throw *error;
 	throw CannotPostpone{dataset_, "One of them has refused a row: SQLSTATE " + error->sqlstate()};
@@ -151,8 +153,8 @@ void
 PostponedIndexes::build_all()
 {
 	const size_t memory = pg::Settings::current().batch_memory * 3 / 8;
-	// a second for all of them: who reads in an open transaction may keep it for as long as he
-	// likes, and might wait for us himself
+	// One second for all indexes. A session that reads in an open transaction may keep it open for
+	// a long time, and may itself wait for this one.
 	constexpr std::chrono::milliseconds patience(1000), pause(10);
 	const auto until = std::chrono::steady_clock::now() + patience;
 	std::vector<Index> free;
@@ -165,7 +167,7 @@ PostponedIndexes::build_all()
 			pg::check_for_interrupts();
 			std::this_thread::sleep_for(pause);
 		}
-		// before readers of any other have to wait
+		// fill this index before readers of other indexes have to wait
 		if (is_free)
 			free.push_back(index);
 		else

@@ -1,8 +1,8 @@
-// Indexes of tables that a run is the first to fill: built when all is loaded, as the manual
+// Builds the indexes of tables that are empty before a run when everything is loaded, as the manual
 // advises for populating a database (https://www.postgresql.org/docs/15/populate.html, "Remove
-// Indexes"). Inserting into them row by row was more than half of a load; sorted and written once
-// they take a third of what is left. docs/explanation/performance.md has the figures,
-// docs/explanation/reliability.md says who waits for what.
+// Indexes"). Inserting row by row into the indexes is more than half of a load. Sorting and writing
+// them once takes a third of the remaining time. docs/explanation/performance.md has the figures,
+// and docs/explanation/reliability.md says which sessions wait.
 #pragma once
 
 #include <string>
@@ -14,33 +14,34 @@
 namespace etl
 {
 
-/// Thrown when it turns out that indexes can't wait: one that was to be built last refuses a row,
-/// or it could not be noted which keys are loaded. Everything since suspend() must be rolled back
-/// and done again with the indexes in use; had they been, only that row would have been refused.
+/// Thrown if the indexes cannot be postponed: a postponed index refuses a row, or it could not be
+/// recorded which keys are loaded. Everything since suspend() must be rolled back and done again
+/// with the indexes in use, which then refuse only this row.
 struct CannotPostpone
 {
 	std::string dataset, reason;
-	/// Says so in a NOTICE, after the rollback.
+	/// Reports this in a NOTICE. Call it after the rollback.
 	void notice() const;
 };
 
 class PostponedIndexes
 {
   public:
-	/// Takes out of use those indexes of the dataset's tables that can be built later, if all the
-	/// tables are empty and nobody else writes them: plain ones of tables that the current role may
-	/// reindex, without triggers or foreign keys (which would look rows up). Unique ones only where
-	/// check() sees to it that values differ: the key's, and those of child tables with the key and
-	/// the element's line.
+	/// Suspends the indexes of the dataset's tables that can be built later, if all tables are
+	/// empty and no other session writes to them. The indexes must be ordinary indexes of tables
+	/// that the current role may reindex and that have no triggers or foreign keys (which would
+	/// look up rows). Unique indexes are suspended only if check() ensures that the values differ:
+	/// that of the key, and in child tables that of the key and the element's line.
 	static PostponedIndexes suspend(const Definition &definition);
 
-	/// Some of the table that has the key: whether a key has been loaded must be known without it.
+	/// Whether an index of the table with the key is suspended, so that it must be known without
+	/// the index whether a key has been loaded.
 	bool of_key_table() const { return of_key_table_; }
 
-	/// Builds them and takes them into use again; row by row those of a table that somebody who
-	/// keeps his transaction open is reading, after a second. Sorts in what a batch had of
-	/// etl.batch_memory: batches have gone by then. Throws CannotPostpone when one refuses a row
-	/// (one too long for it, say).
+	/// Builds the indexes and resumes their use. If another session has read a table in an open
+	/// transaction and does not end it within a second, its indexes are filled row by row. Sorting
+	/// uses the part of etl.batch_memory that batches used before. Throws CannotPostpone if an
+	/// index refuses a row (e.g. a row that is too long for it).
 	void build();
 
   private:

@@ -52,8 +52,8 @@ rejected_of(const Batch &batch)
 	return rejected;
 }
 
-/// An array of texts has no nulls: a byte in front of each text that there is tells the empty one
-/// from none.
+/// An array of texts cannot have nulls, so a byte before each existing text distinguishes the empty
+/// text from none.
 std::string_view
 present(std::string_view text, std::deque<std::string> &texts)
 {
@@ -61,8 +61,9 @@ present(std::string_view text, std::deque<std::string> &texts)
 								  : texts.emplace_back("=" + std::string(text));
 }
 
-/// Adds the keys that a quarantined record waits for, of those that its violations tell of. One
-/// that breaks the schema or does not fit its columns waits for nobody: it has to be mended first.
+/// Adds the keys in the violations of a quarantined record for which it waits. A record that
+/// violates the schema or does not fit its columns waits for no key, because it has to be corrected
+/// first.
 void
 add_references(const StagedRecord &record, int64_t id, CatalogRows &rows)
 {
@@ -195,7 +196,8 @@ update_quarantine(const Definition &definition, const Batch &batch, int64_t run_
 			released.push_back(r.record->quarantine_id);
 	}
 	const WritingQuarantine writing;
-	// joins: for "= ANY" the planner looks at each element, which took longer than the DELETE
+	// joins, because for "= ANY" the planner looks at each element, which took longer than the
+	// DELETE
 	pg::execute(delete_references_sql, {pg::param_array(all)});
 	pg::execute(release_rows_sql, {pg::param_array(released)});
 	if (with_texts)

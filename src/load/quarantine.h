@@ -1,4 +1,4 @@
-// Quarantine: refused records and their reasons.
+// The quarantine: refused records and their reasons.
 #pragma once
 
 #include "core/definition/definition.h"
@@ -8,20 +8,23 @@
 namespace etl
 {
 
-/// Bytes of a key as the catalog's indexes can hold it; a longer one is left out (a table could
-/// hardly take it either), or a single record would keep its file from being loaded for ever.
+/// Limit in bytes for a key that the catalog's indexes can contain. A longer key is left out (a
+/// table could hardly contain it either). Otherwise a single record would prevent its file from
+/// ever being loaded.
 constexpr size_t max_indexed_key = 1024;
 
-/// Quarantined records that are fetched at a time: each may be as long as etl.max_record_size.
+/// The number of quarantined records that are fetched at a time. Each may be as long as
+/// etl.max_record_size.
 constexpr size_t records_at_once = 4;
 
-/// Inserts the records of the batch that were not accepted. file_ids: by StagedRecord::file.
-/// Returns the quarantine_ids that were given, in order.
+/// Inserts the records of the batch that were not accepted. `files` is indexed by
+/// StagedRecord::file.
 void quarantine_rejected(const Definition &definition, const Batch &batch, int64_t run_id,
 						 const std::vector<RunFile> &files);
 
-/// Writes back what a replay found: new reasons for those still refused, "released" for the others;
-/// and their texts, where the replay has changed them (requests of erasure), up to max_record_size.
+/// Updates the quarantined records after a replay: records that are still refused get their new
+/// reasons, the others the status "released". `with_texts`: also stores the texts that the replay
+/// has changed (requests for erasure), up to max_record_size.
 void update_quarantine(const Definition &definition, const Batch &batch, int64_t run_id,
 					   bool with_texts, size_t max_record_size);
 

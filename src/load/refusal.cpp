@@ -14,7 +14,7 @@ namespace etl
 namespace
 {
 
-/// A relation by its names, and which of the targets it or one of its parents is.
+/// A relation by its names, and which of the target tables it or one of its parents is.
 constexpr char table_sql[] = R"(
 WITH RECURSIVE above(relid) AS (
     SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -26,7 +26,7 @@ SELECT c.oid::bigint,
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
  WHERE n.nspname = $1 AND c.relname = $2)";
 
-/// The columns that partitions of a table, or of the one that it is a partition of, are chosen by.
+/// The partition key columns of a table, or of the table that it is a partition of.
 constexpr char partition_columns_sql[] = R"(
 SELECT a.attname::text
   FROM pg_catalog.pg_partitioned_table p
@@ -35,16 +35,16 @@ SELECT a.attname::text
                               (SELECT i.inhparent FROM pg_catalog.pg_inherits i WHERE i.inhrelid = $1::oid LIMIT 1))
  ORDER BY a.attnum)";
 
-/// Whether names are those of a column and of a constraint or an index of a table; or the second a
-/// literal of some code.
+/// Whether names are those of a column and of a constraint or an index of a table, or whether the
+/// second name is a literal in some code.
 constexpr char names_sql[] = R"(
 SELECT EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = $1::oid AND a.attname = $2 AND a.attnum > 0 AND NOT a.attisdropped),
        EXISTS (SELECT FROM pg_catalog.pg_constraint c WHERE c.conrelid = $1::oid AND c.conname = $3)
        OR EXISTS (SELECT FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid WHERE i.indrelid = $1::oid AND x.relname = $3)
        OR pg_catalog.strpos($4, pg_catalog.quote_literal($3)) > 0)";
 
-/// The columns that a constraint or an index of a table is about, those of its expressions as well;
-/// of a foreign key that refers to a target table, the columns referred to.
+/// The columns of a constraint or an index of a table, including those in its expressions. For a
+/// foreign key that refers to a target table, the columns that it refers to.
 constexpr char constraint_sql[] = R"(
 WITH named AS (
     SELECT conrelid AS relid, unnest(conkey) AS num FROM pg_catalog.pg_constraint WHERE conrelid = $1::oid AND conname = $2 AND NOT $3
@@ -59,7 +59,7 @@ WITH named AS (
 SELECT a.attname::text FROM named JOIN pg_catalog.pg_attribute a ON a.attrelid = named.relid AND a.attnum = named.num AND a.attnum > 0
  ORDER BY a.attnum)";
 
-/// Columns of target tables of a domain, or of a type made of it.
+/// The columns of target tables whose type is a domain, or a type that is made from it.
 constexpr char domain_sql[] = R"(
 WITH RECURSIVE made(typid) AS (
     SELECT t.oid FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
@@ -86,8 +86,9 @@ SELECT DISTINCT t.tgname::text, c.relname::text, pg_catalog.format('%I()', p.pro
  -- a partition has its parent's triggers once more
  WHERE NOT t.tgisinternal AND t.tgparentid = 0 AND t.tgenabled <> 'D')";
 
-/// Where a column's value stands in a record; "" for what is no field of it. Of the elements of an
-/// array it is the array: which of them it was, the table does not tell.
+/// The pointer of a column's value in a record. "" if the value is not a field of the record. For
+/// the elements of an array, the pointer of the array, because the table does not say which element
+/// it was.
 std::string
 pointer_to(const TableDefinition &table, const std::string &column)
 {
@@ -112,7 +113,7 @@ in_quotes(const std::string &name)
 	return "\"" + name + "\"";
 }
 
-/// "column "a"", "columns "a" and "b"".
+/// "column "a"" or "columns "a" and "b"".
 std::string
 list_of(const std::vector<std::string> &columns)
 {
@@ -122,7 +123,7 @@ list_of(const std::vector<std::string> &columns)
 	return text;
 }
 
-/// After which a function's name stands whole in an error's context.
+/// Whether a function's name may begin at this position of an error's context.
 bool
 begins_name(const std::string &text, size_t at)
 {
@@ -165,13 +166,13 @@ Refusals::trigger_of(const pg::PgError &error)
 		if (at == std::string::npos || !begins_name(context, at))
 			continue;
 		if (found != nullptr)
-			return nullptr; // one function for several
+			return nullptr; // several triggers have this function
 		found = &trigger;
 	}
 	return found;
 }
 
-/// What the server says about a table has the names of its schema and of itself.
+/// The server's errors about a table have the names of the table and its schema.
 void
 Refusals::place_in_table(const pg::PgError &error, Place &place)
 {
@@ -213,7 +214,7 @@ Refusals::place_in_table(const pg::PgError &error, Place &place)
 
 constexpr char no_null[] = "it takes no null";
 
-/// A value that a domain refuses: its column is known where only one has the domain.
+/// For a value that a domain refuses. The column is known if only one has the domain.
 void
 Refusals::place_in_domain(const pg::PgError &error, Place &place)
 {
@@ -236,14 +237,14 @@ Refusals::place_in_domain(const pg::PgError &error, Place &place)
 		place.target = static_cast<int>(columns.integer(i, 0));
 		place.columns.push_back(columns.text(i, 1));
 	}
-	// of several it is not known which
+	// if several columns have the domain, the column is not known
 	if (place.columns.size() > 1)
 		place.columns.clear();
 	else if (place.what == no_null && !place.columns.empty())
 		place.what = "column " + in_quotes(place.columns[0]) + " takes no null";
 }
 
-/// What a trigger raises has the names that it chooses.
+/// The error of a trigger has names that the trigger has chosen.
 void
 Refusals::place_in_trigger(const pg::PgError &error, Place &place)
 {
@@ -271,7 +272,7 @@ Refusals::place_of(const pg::PgError &error)
 {
 	const std::vector<std::string> names = {error.sqlstate(), error.schema(),     error.table(),
 											error.column(),   error.constraint(), error.datatype()};
-	// what code has raised is known by its context, which may hold values
+	// errors that code has raised are recognised by their context, which may contain values
 	const bool by_names = !error.table().empty() || !error.datatype().empty();
 	if (by_names)
 		if (const auto found = known_.find(names); found != known_.end())
@@ -301,7 +302,7 @@ Refusals::violation(const pg::PgError &error)
 			pointer_to(definition_.tables[static_cast<size_t>(place.target)], place.columns[0]);
 	std::string message =
 		(pointer.empty() ? "(root)" : pointer) + ": refused by " + place.by + ", " + place.what;
-	// where no pointer tells it
+	// name the columns if the pointer does not
 	if (pointer.empty() && !place.columns.empty() &&
 		error.sqlstate() != sqlstate::not_null_violation)
 		message += " of " + list_of(place.columns);

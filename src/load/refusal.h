@@ -1,4 +1,4 @@
-// What is told of a record that a target table has refused.
+// The violation of a record that a target table has refused.
 #pragma once
 
 #include <map>
@@ -12,36 +12,37 @@
 namespace etl
 {
 
-/// Turns the server's errors into violations. The server's own message may hold values of the row;
-/// names of tables, columns, constraints and triggers may not. Code on a table that raises an error
-/// chooses its names as it chooses its words: only those are told that the catalog has, or that
-/// stand in the code as they are.
+/// Turns errors of the server into violations. The server's message may contain values of the row,
+/// but not the names of tables, columns, constraints and triggers. Code on a table that raises an
+/// error chooses its names as freely as its text. Such names are used only if they are in the
+/// catalog, or are literally in the code.
 class Refusals
 {
   public:
 	explicit Refusals(const Definition &definition) : definition_(definition) {}
 	Violation violation(const pg::PgError &error);
-	/// Throws what is not the data's fault, with the trigger's name where its text was left out.
+	/// Throws an error that the data has not caused. If its text was left out, it gets the name of
+	/// the trigger.
 	[[noreturn]] void raise(const pg::PgError &error);
 
   private:
 	struct Trigger
 	{
 		std::string name, table, function; ///< quoted for a message; "f()"
-		std::string source;                ///< the function's, as it is in the catalog
-		int target = -1;                   ///< which table of the definition
+		std::string source;                ///< source of the function in the catalog
+		int target = -1;                   ///< index of the definition's table
 	};
-	/// What the names of an error stand for.
+	/// The objects that the names of an error stand for.
 	struct Place
 	{
 		bool of_table = false;            ///< the table that the error names exists
-		int target = -1;                  ///< which table of the definition it belongs to
+		int target = -1;                  ///< index of the definition's table to which it belongs
 		std::string rule;                 ///< constraint or trigger
-		std::vector<std::string> columns; ///< what the rule is about
-		std::string by, what;             ///< words
+		std::vector<std::string> columns; ///< columns that the rule is about
+		std::string by, what;             ///< text for the message
 	};
 
-	/// The trigger in whose function the error was raised, if it is known for certain.
+	/// The trigger in whose function the error was raised, or null if this is not certain.
 	const Trigger *trigger_of(const pg::PgError &error);
 	void read_triggers();
 	Place place_of(const pg::PgError &error);
@@ -51,8 +52,8 @@ class Refusals
 	std::vector<int64_t> target_oids() const;
 
 	const Definition &definition_;
-	std::optional<std::vector<Trigger>> triggers_; ///< asked for when the first is needed
-	/// What was found for an error with the same names: a table may refuse every row of a batch.
+	std::optional<std::vector<Trigger>> triggers_; ///< read when first needed
+	/// The results for errors with the same names, because a table may refuse every row of a batch.
 	std::map<std::vector<std::string>, Place> known_;
 };
 

@@ -29,7 +29,7 @@ namespace etl
 namespace
 {
 
-/// The number in "name.2.json", 0 in "name.json": the order of files that came under one name.
+/// The number in "name.2.json", or 0 for "name.json": the order of files with the same name.
 long
 count_in(const std::string &path)
 {
@@ -41,8 +41,8 @@ count_in(const std::string &path)
 	return std::strtol(path.c_str() + dot + 1, nullptr, 10);
 }
 
-/// Files of a dataset below the archive or the processed folder, with the path that they came
-/// under.
+/// Calls `visit` for the files of a dataset below the archive or the processed directory, with the
+/// path under which they were delivered.
 template <typename Visit>
 void
 for_files_of(const Definition &definition, const std::string &root, Visit &&visit)
@@ -67,13 +67,13 @@ for_files_of(const Definition &definition, const std::string &root, Visit &&visi
 		});
 }
 
-/// When the file was given its name, or anything of it changed: in microseconds since 2000.
+/// When the file got its name or was changed, in microseconds since 2000.
 int64_t
 changed_at(const std::string &path)
 {
 	struct stat info;
 	if (beneath::lstat(path, &info) != 0)
-		return INT64_MAX; // whatever it is, it is not left out
+		return INT64_MAX; // so that the file is not left out
 	return static_cast<int64_t>(info.st_ctim.tv_sec) * 1000000 + info.st_ctim.tv_nsec / 1000 -
 		   unix_to_pg_epoch;
 }
@@ -88,7 +88,7 @@ std::unordered_set<std::string>
 known_paths(const std::string &dataset, const char *column)
 {
 	std::unordered_set<std::string> known;
-	// what an earlier reload has left out is not loaded
+	// files that an earlier reload has left out are not loaded
 	pg::Cursor cursor("SELECT " + std::string(column) + " FROM etl.file WHERE dataset = $1 AND " +
 						  column + " IS NOT NULL AND status NOT IN ('failed', 'skipped')",
 					  {pg::param(dataset)});
@@ -105,7 +105,7 @@ Reload::Reload(const Definition &definition, const pg::Settings &settings, int64
 {
 	const std::unordered_set<std::string> archived =
 		known_paths(definition.dataset, "archived_path");
-	// those that came after the crash of a run that is not known: it has not archived them yet
+	// files in the raw directory: an unknown run that crashed has not archived them yet
 	std::set<std::string> came;
 	for_files_of(definition, settings.raw_dir,
 				 [&](const StagedFile &file, const std::string &) { came.insert(file.path); });

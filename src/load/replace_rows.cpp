@@ -11,8 +11,7 @@ namespace etl
 namespace
 {
 
-/// Whether table $1 has anything by which it may refuse a row. $2: columns that are
-/// known not to be null.
+/// Whether table $1 has anything that may refuse a row. $2: columns that are known not to be null.
 constexpr char may_refuse_sql[] = R"(
 SELECT EXISTS (SELECT FROM pg_class c
                 WHERE c.oid = $1 AND (c.relkind <> 'r' OR c.relispartition OR c.relhassubclass))
@@ -28,7 +27,7 @@ SELECT EXISTS (SELECT FROM pg_class c
                   AND (a.attgenerated <> '' OR a.attnotnull AND a.attname <> ALL ($2::name[])
                        OR (SELECT typtype FROM pg_type t WHERE t.oid = a.atttypid) = 'd')))";
 
-/// The rows, as statements read them: FROM etl_staged.
+/// The rows in a form that statements can read: FROM etl_staged.
 pg::NamedRows
 staged_rows(const TableDefinition &table, const std::vector<LoadRow> &rows)
 {
@@ -36,7 +35,7 @@ staged_rows(const TableDefinition &table, const std::vector<LoadRow> &rows)
 	return pg::NamedRows(find_table(table), column_names(table), source);
 }
 
-/// The column of etl_staged s that has the values of the table's column.
+/// The column of etl_staged s with the values of the table's column.
 std::string
 staged_column(const TableDefinition &table, const ColumnDefinition &column)
 {
@@ -49,14 +48,14 @@ table_column(const ColumnDefinition &column)
 	return "t." + pg::quote(column.name);
 }
 
-/// "t.id = s.c1".
+/// A condition such as "t.id = s.c1".
 std::string
 same(const TableDefinition &table, const ColumnDefinition &column)
 {
 	return table_column(column) + " = " + staged_column(table, column);
 }
 
-/// "a = s.c1, b = s.c2", of all but those two; which may be null.
+/// "a = s.c1, b = s.c2" for all columns but `key` and `line`, which may be null.
 std::string
 assignments(const TableDefinition &table, const ColumnDefinition *key, const ColumnDefinition *line)
 {
@@ -77,8 +76,8 @@ list_of(const std::vector<std::string> &items)
 	return list;
 }
 
-/// Columns whose values tell whether a row is the same, of the table and of the staged rows. When a
-/// row was loaded is no part of what it says. json has no equality: its text has.
+/// The columns, of the table and of the staged rows, that decide whether a row has changed. The
+/// time of the run does not count. Type json has no equality operator, so its text is compared.
 struct Compared
 {
 	std::vector<std::string> table, staged;
@@ -108,8 +107,8 @@ positions(const pg::Rows &rows)
 	return found;
 }
 
-/// Positions of keys whose child rows in the table are others than the staged ones: more, fewer or
-/// with other values. Of a child table without a column for the line.
+/// Positions of keys whose child rows in the table differ from the staged ones: more, fewer, or
+/// with other values. For a child table without a column for the line.
 std::vector<size_t>
 changed_parents(const TableDefinition &child, const ColumnDefinition &key, const pg::Param &keys,
 				const pg::NamedRows &staged)
@@ -144,8 +143,8 @@ delete_rows_of(const TableDefinition &child, const ColumnDefinition &key, const 
 					  {keys});
 }
 
-/// By key and line: what is no longer there is deleted, what has changed is updated. Returns
-/// positions of staged rows that are new.
+/// By key and line: deletes rows that no longer exist and updates those that have changed. Returns
+/// positions of the new staged rows.
 std::vector<size_t>
 replace_by_line(const TableDefinition &child, const ColumnDefinition &key,
 				const ColumnDefinition &line, const pg::Param &keys, const pg::NamedRows &staged)
@@ -169,7 +168,7 @@ replace_by_line(const TableDefinition &child, const ColumnDefinition &key,
 									 {}, &staged));
 }
 
-/// "The row t came from a later partition than s"; "" where the table does not tell.
+/// The condition that row t is from a later partition than row s. "" if the table does not say.
 std::string
 newer_condition(const TableDefinition &table)
 {
@@ -229,7 +228,7 @@ replace_rows(const Definition &definition, const std::vector<LoadRow> &rows)
 	const std::string match = same(table, key);
 	const pg::NamedRows staged = staged_rows(table, rows);
 	ReplacedRows replaced;
-	// which ones it was matters where child rows follow
+	// which rows were replaced matters only if there are child tables
 	if (definition.tables.size() == 1 && !set.empty())
 	{
 		const uint64_t count =
@@ -261,7 +260,7 @@ replace_rows(const Definition &definition, const std::vector<LoadRow> &rows)
 			(newer.empty() ? "" : "t.newer OR ") + "t.found IS NULL ORDER BY s.n",
 		{}, &staged);
 	for (uint64_t i = 0; i < untouched.size(); ++i)
-		// somebody has deleted it since it was looked up
+		// another session has deleted the row since its key was looked up
 		if (untouched.boolean(i, 1))
 			replaced.missing.push_back(static_cast<size_t>(untouched.integer(i, 0) - 1));
 	replaced.accounted += untouched.size();

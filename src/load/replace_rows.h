@@ -1,6 +1,6 @@
-// A later file's record replaces what is in the tables: the row of the first table by its key,
-// child rows by key and line. What stays the same stays where it is, so that rows of other tables
-// which refer to it (ON DELETE CASCADE) do not go.
+// Replaces rows with those of a later file: the row of the first table by its key, child rows by
+// key and line. Rows that do not change are not touched, so that rows of other tables that refer to
+// them (ON DELETE CASCADE) are not deleted.
 #pragma once
 
 #include "core/definition/definition.h"
@@ -9,30 +9,30 @@
 namespace etl
 {
 
-/// Whether one of the tables may refuse a row for what it says, beside its key.
+/// Whether one of the tables may refuse a row for another reason than its key.
 bool may_refuse_rows(const Definition &definition);
 
-/// What became of rows of the first table whose keys were in it.
+/// The result for rows of the first table whose keys were in it.
 struct ReplacedRows
 {
-	std::vector<bool> done;      ///< by position: it took the place of the row in the table
-	std::vector<size_t> missing; ///< positions of keys that are not in the table any more
-	/// How many are done, missing or from an earlier partition than the row in the table: a trigger
-	/// has kept the others out.
+	std::vector<bool> done;      ///< by position: the row in the table was replaced
+	std::vector<size_t> missing; ///< positions of keys that are no longer in the table
+	/// The number of rows that were replaced, whose key is missing, or that are from an earlier
+	/// partition than the row in the table. A trigger has kept the others out.
 	uint64_t accounted = 0;
 };
 
-/// Positions of rows whose key is in the table with a row that does not say from which partition it
-/// came, although it has the columns: they were added later.
+/// Positions of rows whose key is in the table with a row that does not have its partition,
+/// although the table has columns for it, because these were added later.
 std::vector<size_t> unmarked_rows(const Definition &definition, const std::vector<LoadRow> &rows);
 
-/// Rows whose key is in the table replace the row, unless that came from a later partition: a late
-/// file does not undo what a newer one said.
+/// Replaces the rows whose key is in the table, unless that row is from a later partition: a late
+/// file must not undo what a newer file said.
 ReplacedRows replace_rows(const Definition &definition, const std::vector<LoadRow> &rows);
 
-/// Makes the rows of a child table those of its parents. keys: encoded keys of the parents that
-/// were replaced, whose index is LoadRow::record of their rows. Returns the rows that are new,
-/// which are to be inserted. anew: all of them, and what was there is deleted.
+/// Replaces the child rows of replaced parents. `keys`: encoded keys of these parents;
+/// LoadRow::record of their rows is an index into them. Returns the new rows, which must be
+/// inserted. `anew`: deletes all existing rows and returns all rows.
 std::vector<LoadRow> replace_child_rows(const Definition &definition, const TableDefinition &child,
 										const std::vector<std::string_view> &keys,
 										const std::vector<LoadRow> &rows, bool anew);

@@ -50,7 +50,7 @@ look_up_loaded_parts(std::vector<RunFile> &files, std::vector<FileTask> &tasks)
 		if (action == nullptr)
 			continue;
 		files[i].grown_from = action->file_id;
-		// of a duplicate the one with the same bytes knows the line
+		// if the part was a duplicate, the row with the same bytes has the line
 		const pg::Rows rows = pg::query(read_loaded_part_sql, {pg::param(action->file_id)});
 		files[i].part_archived_path = rows.text(0, 1);
 		tasks[i].loaded = {action->identity.size, action->sha256,
@@ -70,7 +70,8 @@ look_up_archived_parts(const std::string &dataset, const pg::Settings &settings,
 					   std::vector<RunFile> &files, std::vector<FileTask> &tasks)
 {
 	std::vector<std::string_view> paths;
-	std::map<std::string_view, size_t> by_path; // two of one name are never taken up at once
+	// two files of the same name are never taken up together
+	std::map<std::string_view, size_t> by_path;
 	for (size_t i = 0; i < files.size(); ++i)
 	{
 		paths.push_back(files[i].path);
@@ -116,7 +117,7 @@ archived_path_of_part(const RunFile &file, const pg::Settings &settings,
 	{
 	case Presence::gone:
 		return {};
-	case Presence::unknown: // it would stay, and nobody would know of it
+	case Presence::unknown: // the file would stay, and the catalog would not know it
 		throw pg::Error(sqlstate_of_errno(errno),
 						"could not look for a file: " + std::generic_category().message(errno),
 						"File \"" + storable_text(remove.from) + "\".");
@@ -156,15 +157,16 @@ record_grown(const std::vector<RunFile> &files)
 			continue;
 		const WritingQuarantine writing;
 		const bool has_rest = file.outcome.rest.has_value();
-		// of one that is loaded again and has nothing to do with what is known
+		// a file that is loaded again and has no relation to known parts
 		if (!has_rest && find_grown(file.absolute) == nullptr)
 			continue;
-		// the half of a record is none, now that the whole of it has come
+		// the first half of a record is not a record, now that the whole record is loaded
 		if (has_rest && file.outcome.rest->is_cut)
 			pg::execute(discard_half_line_sql,
 						{pg::param(file.grown_from),
 						 pg::param(static_cast<int64_t>(file.outcome.rest->last_line))});
-		// the archived file holds both parts, and each knows it: erasures look there for either
+		// the archived file contains both parts, and both rows name it, because erasures look there
+		// for either
 		const std::string told =
 			has_rest
 				? "raw file has grown since it was loaded: what was added was loaded as file " +

@@ -19,7 +19,7 @@ namespace etl
 namespace
 {
 
-/// Of keys, as the catalog has them.
+/// The hashes of the keys, as they are in the catalog.
 pg::Param
 hashes_of(const std::vector<std::string_view> &keys)
 {

@@ -1,4 +1,4 @@
-// From which partition a row came, where its table has no columns that say so.
+// Records the partition that a row came from, if its table has no columns for this.
 #pragma once
 
 #include <cstdint>
@@ -10,32 +10,33 @@
 namespace etl
 {
 
-/// Whether later files replace the dataset's rows, and its first table has not both a column for
-/// the partition's date and one for its hour: then etl.row_partition keeps it.
+/// Whether etl.row_partition has the partitions of the dataset's rows: later files replace the
+/// rows, and the first table does not have both a column for the partition's date and one for its
+/// hour.
 bool keeps_row_partitions(const Definition &definition);
 
-/// Whether the first table has both columns, and may hold rows that came before it had them.
+/// Whether the first table has both columns, and may have rows from before it had them.
 bool may_have_unmarked_rows(const Definition &definition);
 
-/// Positions of keys whose row came from a later partition than that. hours: since 2000-01-01. Of
-/// rows that came under a definition by which nothing was noted, the processed files tell
-/// (load/former_rows).
+/// Positions of keys whose row came from a later partition than the one in `hours` (since
+/// 2000-01-01). For rows that were loaded by a definition for which nothing was recorded, the
+/// processed files are read (load/former_rows).
 std::vector<size_t> late_rows(const Definition &definition,
 							  const std::vector<std::string_view> &keys,
 							  const std::vector<int64_t> &hours);
 
-/// Notes from which partitions the rows with the keys come now.
+/// Records the partitions from which the rows with these keys come now.
 void note_row_partitions(const Definition &definition, const std::vector<std::string_view> &keys,
 						 const std::vector<int64_t> &hours);
 
-/// Whether anything is noted of the first table's rows.
+/// Whether there are entries for rows of the first table.
 bool any_row_partitions(const Definition &definition);
 
-/// Of rows that were deleted because their records' subject was erased, or that say themselves from
-/// where they come now.
+/// Deletes the entries of rows that were deleted by an erasure, or whose table has columns for the
+/// partition now.
 void forget_row_partitions(const Definition &definition, const std::vector<std::string_view> &keys);
 
-/// What is noted of a table's rows, where it has another name now.
+/// Moves the entries of a table that has got another name.
 void move_row_partitions(const TableDefinition &from, const TableDefinition &to);
 
 } // namespace etl

@@ -1,4 +1,4 @@
-// How a dataset is run.
+// Options for running a dataset.
 #pragma once
 
 #include <cstdint>
@@ -15,25 +15,25 @@ class Reload;
 
 struct RunOptions
 {
-	/// Wait for a session that is running the dataset, rather than skip.
+	/// Wait for a session that is running the dataset, instead of skipping it.
 	bool wait = false;
-	/// Wait for one that only releases records of the dataset: it will not take up its files. Where
-	/// the call holds no other dataset's lock.
+	/// Wait for a session that only releases records of the dataset and will not take up its files.
+	/// Only if the call has no lock of another dataset.
 	bool wait_for_release = false;
-	/// Take up files until they come to that many bytes on disk (at least one); 0: all of them.
+	/// Take up files up to this number of bytes on disk (at least one file). 0: all files.
 	uint64_t max_bytes = 0;
-	/// The backlog that this is a batch of; null: none.
+	/// The backlog to which this batch belongs, or null.
 	Backlog *backlog = nullptr;
-	/// Leave out files that failed in a run with a higher number, which a clock can't put back;
-	/// below 0: none.
+	/// Leave out files that failed in a run with a higher number, because a clock can be set back.
+	/// Negative: leave out none.
 	int64_t after_run = -1;
-	/// Build indexes when all is loaded, where that can be done.
+	/// Build indexes when everything is loaded, if possible.
 	bool postpone_indexes = false;
-	/// Leave building them to the caller; null: the run does it itself.
+	/// Let the caller build the indexes. Null: the run builds them itself.
 	std::vector<PostponedIndexes> *postponed = nullptr;
-	/// Take files from the archive instead, and leave them there.
+	/// Take files from the archive and leave them there.
 	Reload *reload = nullptr;
-	/// Files that are refused, with the reason.
+	/// Files to refuse, with the reason.
 	std::map<std::string, std::string> refused;
 };
 

@@ -45,7 +45,8 @@ treat_raw_files(const Catalog &catalog, const Definition &definition, const Eras
 				definition, catalog.key_types(), erased.people, erased.secret, erased.dataset,
 				RecordEraser::Options{false, false, types});
 			eraser->find_keys_of(erased.keys);
-			// a record that goes leaves a blank line, so that the others keep theirs
+			// a removed record leaves a blank line, so that the line numbers of the others stay the
+			// same
 			const bool removes =
 				definition.subject && definition.subject->on_erasure == OnErasure::remove;
 			return [eraser, removes](std::string_view text, std::string &out, RewriteOutcome &)

@@ -1,4 +1,4 @@
-// Raw files about people who have been erased get a copy without them for the archive.
+// Writes copies of raw files without erased people for the archive.
 #pragma once
 
 #include <string>
@@ -12,9 +12,9 @@
 namespace etl
 {
 
-/// Rewrites those of the files that hold records of erased people, into part_folder, and notes the
-/// copy in the file. Of one whose bytes are known nothing was read: it may be from before the
-/// erasure, and is looked through.
+/// Rewrites files with records of erased people, into part_folder, and stores the path of the copy
+/// in the RunFile. A file whose bytes were known has not been read by the run. It may be from
+/// before the erasure, so it is searched too.
 void treat_raw_files(const Catalog &catalog, const Definition &definition,
 					 const ErasedPeople &erased, const std::string &part_folder, unsigned threads,
 					 std::vector<RunFile> &files);

@@ -74,7 +74,7 @@ PG_ETL_ENTRY(etl_waiting_files)
 					pg::Cell::timestamptz(file.identity.modified_ns / 1000 - unix_to_pg_epoch),
 					pg::Cell::text(why)});
 	};
-	// directories that cannot be read are failures of a run, and in etl.unclaimed
+	// unreadable directories are failures of a run and listed in etl.unclaimed
 	for_staged_files(settings.raw_dir, add, [](const UnreadableDirectory &) {});
 	return static_cast<Datum>(0);
 }

@@ -1,4 +1,4 @@
-// Staged files that a run leaves where they are for now, because they may not be complete.
+// Staged files that a run leaves for later, because they may be incomplete.
 #pragma once
 
 #include <cstdint>
@@ -10,23 +10,24 @@
 namespace etl
 {
 
-/// Why a staged file waits, as etl.waiting says it; null: it does not. open: gives a descriptor of
-/// the file, read-only, or -1; it is not asked for one where the file's age decides.
+/// Why a staged file waits, as in etl.waiting. Null if it does not wait. open() returns a read-only
+/// descriptor of the file, or -1. It is not called if the file's age decides.
 ///
-/// Age is how far the clock is from the time of the last write, in either direction: a writer whose
-/// clock is ahead does not look idle, and a time in the far future keeps no file for ever.
+/// The age is the difference between the clock and the time of the last write, in either direction.
+/// So a process that writes with a clock that is ahead does not look idle, and a time in the far
+/// future does not delay a file forever.
 const char *why_waits(const FileIdentity &identity, int settle_seconds,
 					  const std::function<int()> &open);
 
-/// Files of a dataset that a run has left alone.
+/// Files of a dataset that a run has left for later.
 struct WaitingFiles
 {
 	uint64_t count = 0;
 	std::string first;         ///< relative to the raw directory
-	const char *why = nullptr; ///< of the first
+	const char *why = nullptr; ///< reason for the first file
 
 	void add(const std::string &path, const char *reason);
-	/// A NOTICE, where there are any.
+	/// Reports a NOTICE if there are any.
 	void tell(const std::string &dataset) const;
 };
 

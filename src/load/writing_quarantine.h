@@ -1,4 +1,4 @@
-// Who writes quarantined records.
+// Marks the statements of the extension that write to the quarantine.
 #pragma once
 
 #include "pg/catalog_owner.h"
@@ -6,9 +6,10 @@
 namespace etl
 {
 
-/// Stands around each statement of the extension that writes to etl.quarantine or
-/// etl.quarantine_reference: it runs as the owner of the catalog, since operators may mend a record
-/// and nothing else, and what it does to a record is no mending by hand (etl_internal.note_mended).
+/// Surrounds each statement of the extension that writes to etl.quarantine or
+/// etl.quarantine_reference. The statement runs as the owner of the catalog, because operators may
+/// only correct records. The change does not count as a correction by hand
+/// (etl_internal.note_mended).
 class WritingQuarantine
 {
   public:

@@ -13,8 +13,8 @@ namespace etl
 /// and no identifier of a person.
 struct AuditEntry
 {
-	int64_t erasure_id = 0; ///< 0: belongs to none
-	std::string action;     ///< 0: belongs to no erasure
+	int64_t erasure_id = 0; ///< 0 if it belongs to no erasure
+	std::string action;     ///< "erase", "reinstate", "hold", …
 	std::string place; ///< "data.customers", "etl.quarantine", "processed/date=…/customers.json.gz"
 	std::vector<std::string> columns;
 	int64_t row_count = 0;

@@ -33,8 +33,8 @@ std::vector<std::string> unfinished_key_files(const std::string &path);
 
 struct KeyRotation
 {
-	std::string path;    ///< name under which the old file was kept; empty if it was destroyed
-	std::string kept_as; ///< the file of before; empty where it was destroyed
+	std::string path;    ///< of the key file
+	std::string kept_as; ///< name under which the old file was kept; empty if it was destroyed
 	int destroyed = 0;   ///< number of files that were destroyed
 };
 

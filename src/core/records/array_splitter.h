@@ -49,7 +49,7 @@ class ArraySplitter
 	bool in_string_ = false, escaped_ = false;
 	bool line_begins_ = false;      ///< nothing but white space since the last line feed
 	char previous_ = 0;             ///< last byte that was not white space
-	uint64_t end_ = 0;              ///< offset after the previous_ byte
+	uint64_t end_ = 0;              ///< offset after the last byte that was not white space
 	uint64_t end_before_comma_ = 0; ///< end_ before the last comma
 	uint64_t begin_ = 0;            ///< offset of the element
 	size_t chunk_begin_ = 0;        ///< where the element's part in chunk_ begins

@@ -29,8 +29,8 @@ struct SearchJob
 
 struct SearchSizes
 {
-	size_t page;            ///< of tables (BLCKSZ)
-	size_t wal_page;        ///< page size of tables (BLCKSZ)
+	size_t page;            ///< page size of tables (BLCKSZ)
+	size_t wal_page;        ///< XLOG_BLCKSZ
 	uint32_t segment_pages; ///< RELSEG_SIZE
 	uint64_t max_file_size; ///< limit for a staged file after decompression
 	size_t memory;          ///< limit for TOASTed values that are being put together

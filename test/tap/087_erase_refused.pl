@@ -41,7 +41,7 @@ CREATE ROLE op LOGIN;
 SELECT etl_grant('op', 'operator');
 GRANT USAGE ON SCHEMA data TO op;
 GRANT SELECT, INSERT, UPDATE, DELETE ON data.hidden TO op;
-GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA etl, public TO op;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA etl, etl_internal, public TO op;
 ALTER TABLE data.hidden ENABLE ROW LEVEL SECURITY;
 CREATE POLICY visible ON data.hidden USING (id <> 2);
 SQL

@@ -54,7 +54,7 @@ is(sql(q{SELECT concat_ws(' ', status, files, loaded, coalesce(sqlstate, '-')) F
 
 # no privilege on one table
 sql('CREATE ROLE loader LOGIN');
-sql('GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA etl, data TO loader; GRANT USAGE ON SCHEMA etl, data TO loader; GRANT USAGE ON ALL SEQUENCES IN SCHEMA etl TO loader; GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA etl, public TO loader; GRANT EXECUTE ON ALL PROCEDURES IN SCHEMA public TO loader; GRANT CREATE ON SCHEMA data TO loader');
+sql('GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA etl, data TO loader; GRANT USAGE ON SCHEMA etl, etl_internal, data TO loader; GRANT USAGE ON ALL SEQUENCES IN SCHEMA etl TO loader; GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA etl, etl_internal, public TO loader; GRANT EXECUTE ON ALL PROCEDURES IN SCHEMA public TO loader; GRANT CREATE ON SCHEMA data TO loader');
 sql('REVOKE INSERT ON data.m FROM loader');
 stage_all();
 $since = newest();

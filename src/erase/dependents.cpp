@@ -11,8 +11,8 @@ namespace etl
 namespace
 {
 
-/// $1: tables where somebody was found; $2: all tables of definitions. Of a view the tables below
-/// it are told, through other views.
+/// $1: the tables where a person was found; $2: all tables of definitions. For a view, the result
+/// names the tables below it, also through other views.
 constexpr char dependents_sql[] = R"(
 WITH RECURSIVE ancestor(root, oid) AS (
 	SELECT t, t FROM unnest($1::bigint[]::oid[]) t

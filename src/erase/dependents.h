@@ -1,5 +1,5 @@
-// What depends on the tables of an erasure and is none of the datasets' own: it may show or hold
-// copies of what they held.
+// Relations that depend on the tables of an erasure and belong to no dataset: they may show copies
+// of the erased rows, or hold copies.
 #pragma once
 
 #include "catalog/definitions.h"
@@ -8,8 +8,8 @@
 namespace etl
 {
 
-/// Adds to report.held the views and materialized views of the tables where somebody was found, and
-/// the tables whose foreign keys point there.
+/// Adds to report.held the views and materialized views over the tables where a person was found,
+/// and the tables whose foreign keys refer to these tables.
 void add_dependents(const Catalog &catalog, const std::string &dataset, ErasureReport &report);
 
 } // namespace etl

@@ -43,7 +43,7 @@ namespace etl
 Catalog
 lock_for_erasure(const Catalog &catalog)
 {
-	// what another session committed while this one waited must be seen afterwards
+	// after the wait, the data that other sessions have committed must be visible
 	if (IsolationUsesXactSnapshot())
 		throw pg::Error(
 			sqlstate::active_sql_transaction, "an erasure needs isolation level READ COMMITTED",
@@ -53,7 +53,7 @@ lock_for_erasure(const Catalog &catalog)
 		for (const auto &[name, definition] : catalog.all())
 			if (definition.erases.has_value() == asks)
 				lock_dataset(name, true);
-	// one that is defined from now on is run after the erasure, and knows it
+	// a dataset that is defined after this point runs after the erasure, and recognises the people
 	lock_definitions(false);
 	Catalog now = Catalog::load();
 	for (const auto &[name, definition] : now.all())
@@ -84,7 +84,7 @@ void
 Eraser::run()
 {
 	add_people();
-	// also for somebody who asks again: a crash may have left the files of the first time
+	// also for a person who asks again: a crash may have left files of the first erasure
 	if (mode_ == Mode::erase)
 	{
 		for (const auto &[name, definition] : catalog_.all())
@@ -114,8 +114,9 @@ Eraser::run()
 	erase_emails_of_files(known_emails);
 }
 
-/// Emails that only files said are the people's: what names nobody and holds one of them was
-/// looked through before. known: by index of the request, those that were known before.
+/// Emails that only files have shown to be the people's. Records that name nobody and hold one of
+/// these emails were searched before the emails were known, so they are searched again. known: by
+/// index of the request, the emails that were known before.
 void
 Eraser::erase_emails_of_files(const std::set<std::pair<uint32_t, uint64_t>> &known)
 {
@@ -131,7 +132,7 @@ Eraser::erase_emails_of_files(const std::set<std::pair<uint32_t, uint64_t>> &kno
 	erase_all_unnamed_quarantine();
 }
 
-/// Nobody knows which tables and files of theirs hold whom.
+/// It is not known which tables and files of these datasets hold which people.
 void
 Eraser::note_invalid_definitions()
 {
@@ -146,7 +147,7 @@ Eraser::note_invalid_definitions()
 constexpr char hash_definitions_sql[] = R"(
 SELECT name, md5(definition::text) FROM etl.dataset ORDER BY name)";
 
-/// What is done depends on them.
+/// The plan depends on the definitions.
 void
 Eraser::fingerprint_definitions()
 {
@@ -181,7 +182,8 @@ Eraser::add_people()
 			texts_.push_back(request.subject);
 			add_key(people_.subject_hash(request.subject), i, request.known);
 		}
-		// known by the journal: a record that does not name anybody where it should may be theirs
+		// the subject is known by the journal: a record that names nobody where it should may be
+		// about it
 		if (request.subject.empty() && request.subject_hash != 0)
 			add_key(request.subject_hash, i, request.status != "not_found");
 		if (!request.email.empty() && !request.conflict)
@@ -201,8 +203,8 @@ Eraser::add_people()
 	anybody_ = !people_.empty();
 }
 
-/// Who has been found by key in a table or in quarantine, or is in a file. Of all others the keys
-/// may be words that mean nobody.
+/// Marks people as known who were found by key in a table or in quarantine, or are in a file. The
+/// keys of all others may be words that mean no person.
 void
 Eraser::find_known()
 {
@@ -241,7 +243,7 @@ Eraser::run_words()
 constexpr char datasets_in_quarantine_sql[] = R"(
 SELECT DISTINCT dataset FROM etl.quarantine ORDER BY 1)";
 
-/// What names nobody in quarantine, and in the files that it came from.
+/// Treats quarantined records that name nobody, and the files that they came from.
 void
 Eraser::erase_all_unnamed_quarantine()
 {
@@ -258,7 +260,7 @@ Eraser::run_mended()
 {
 	add_people();
 	add_mended_lines();
-	people_ = Identities(secret_); // what names them was treated when they were erased
+	people_ = Identities(secret_); // records that name them were treated when they were erased
 	for (const auto &[name, files] : quarantined_files_)
 		find_files(name, {});
 	rewrite_files();
@@ -272,7 +274,8 @@ Eraser::use_subjects(std::vector<std::string_view> subjects)
 	tokens_array_.reset();
 }
 
-/// One that the person had: it counts in what names nobody otherwise, now and in what comes later.
+/// An email that the person had: from now on it counts in records that name nobody otherwise, also
+/// in those that come later.
 void
 Eraser::add_known_email(uint32_t person, uint64_t hash)
 {
@@ -293,7 +296,7 @@ Eraser::tokens()
 {
 	if (!tokens_array_)
 	{
-		// one after the other in one string: each by itself would take twice the memory
+		// all in one string: separate strings would take twice the memory
 		std::string bytes;
 		std::vector<size_t> ends;
 		ends.reserve(subjects_.size());
@@ -349,8 +352,8 @@ erase_subjects(const Catalog &known, const std::string &dataset, const std::stri
 namespace
 {
 
-/// An erasure of people who were erased before, of some places only: recorded where anything was
-/// found, and where emails are known to be theirs only now, which are remembered.
+/// Erases, in some places only, people who were erased before. Recorded are requests for which
+/// something was found, or emails have become known, which are remembered.
 void
 erase_again(const Catalog &known, const std::string &dataset, const std::string &secret,
 			std::vector<ErasureRequest> &requests, const pg::Settings &settings,
@@ -375,7 +378,8 @@ erase_again(const Catalog &known, const std::string &dataset, const std::string 
 		ErasureRequest &request = found.emplace_back(requests[i]);
 		if (is_found)
 			continue;
-		// what comes of them is treated in spite of a hold, and so is what names them by the email
+		// only emails are new: they are remembered in spite of a hold, because records that come
+		// later are treated in spite of it, too
 		request.status = "completed";
 		request.held = false;
 	}

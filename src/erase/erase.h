@@ -1,5 +1,5 @@
-// Erasure: what is held about a person is treated as the definitions say, in tables, quarantine,
-// processed, archived and staged files.
+// Erasure: the data held about a person is treated as the definitions say, in tables, in
+// quarantine, and in processed, archived and staged files.
 #pragma once
 
 #include <cstdint>
@@ -25,90 +25,104 @@
 namespace etl
 {
 
-/// Somebody to be erased.
+/// A person who is to be erased.
 struct ErasureRequest
 {
-	std::string subject; ///< canonical key; "" when only an email was given and nobody has it
+	std::string subject; ///< canonical key; "" when only an email was given and no person is known
+						 ///< to have it
 	std::string email;   ///< folded; may be empty
-	/// File of the request, "sql" …; those of one file share it. Null: "".
+	/// The file that the request came from, or "sql", "journal", "quarantine" …. Requests of one
+	/// file share the string. Null means "".
 	std::shared_ptr<const std::string> source;
 	bool duplicate = false;
-	bool held = false;         ///< a legal hold: nothing is erased until it is released
-	bool conflict = false;     ///< subject and email are of different people
-	bool shared_email = false; ///< others have it, too: it does not tell who is meant
-	bool by_email = false;     ///< it gave only an email: the subject was found by it
-	bool known = false;        ///< something was held under the key
-	bool reinstated = false;   ///< came back since: what is staged may be of after that
-	int64_t row_count = 0;     ///< filled by erase_subjects
-	int64_t file_count = 0;    ///< the same
-	int64_t erasure_id = 0;    ///< 0: a new one
-	std::string pseudonym, email_pseudonym; ///< filled where they are empty
-	std::string received_at;                ///< of a request that the journal knows; "": now
-	uint64_t subject_hash = 0; ///< Identities::subject_hash, where only the pseudonym is known
-	uint64_t email_hash = 0;   ///< the same of an email that has a tombstone
-	/// Hashes of emails that the subject had: given by the journal, filled by record_erasures.
+	bool held = false;     ///< a legal hold: nothing is erased until it is released
+	bool conflict = false; ///< subject and email belong to different people
+	/// other people have the email, too: it does not tell which person is meant
+	bool shared_email = false;
+	bool by_email = false; ///< the request gave only an email, and the subject was found by it
+	bool known = false;    ///< something was held under the key
+	/// the person came back since: staged files may hold data from after that
+	bool reinstated = false;
+	int64_t row_count = 0;                  ///< filled by erase_subjects
+	int64_t file_count = 0;                 ///< filled by erase_subjects
+	int64_t erasure_id = 0;                 ///< 0: a new row of etl.erasure
+	std::string pseudonym, email_pseudonym; ///< computed where empty
+	std::string received_at;                ///< set for a request that the journal knows; "": now
+	/// Identities::subject_hash, for a subject of which only the pseudonym is known
+	uint64_t subject_hash = 0;
+	uint64_t email_hash = 0; ///< Identities::email_hash of an email that has a tombstone
+	/// Hashes of emails that the subject had: read from the journal or from records, and completed
+	/// by record_erasures().
 	std::vector<uint64_t> known_emails;
-	std::string failure; ///< why it could not be carried out; no value of a record
-	/// Files that still hold the person when all else is treated: nothing is completed before they
-	/// can be changed. By their paths as in etl.file_action; and what keeps the first of them.
+	/// why the request could not be carried out; contains no value of a record
+	std::string failure;
+	/// The files, by their paths as in etl.file_action, that still hold the person after everything
+	/// else was treated and cannot be changed now: the request is not completed before they can be.
+	/// obstacle says why the first of them cannot be changed.
 	std::vector<std::shared_ptr<const std::string>> waits_for;
 	std::string obstacle;
-	bool untreated = false; ///< etl.erasure has ErasureReport::untreated of it
-	std::string status;     ///< as in etl.erasure; "": it follows from the rest
+	bool untreated = false; ///< places of ErasureReport::untreated concern the request
+	std::string status;     ///< as in etl.erasure; "": computed from the other members
 };
 
-/// A place where something about the people was found.
+/// A place where data about the people was found.
 struct ErasedPlace
 {
 	std::string place;                ///< "data.customers", "processed/date=…/customers.json.gz"
 	std::string kind;                 ///< table, quarantine, processed, archived, staged
-	std::vector<std::string> columns; ///< that are treated
-	std::map<uint32_t, int64_t> rows; ///< by index of the request
-	int64_t bytes = 0;                ///< of a file, as it is
+	std::vector<std::string> columns; ///< the treated columns
+	std::map<uint32_t, int64_t> rows; ///< number of rows by index of the request
+	int64_t bytes = 0;                ///< size of a file before the treatment
 };
 
 struct ErasureReport
 {
 	std::vector<ErasedPlace> places;
-	std::vector<std::pair<std::string, std::string>> held; ///< place, and why it stays as it is
-	/// Place, and what the erasure can't vouch for there: foreign servers, triggers.
+	std::vector<std::pair<std::string, std::string>> held; ///< place, and why it is not treated
+	/// A place, and a risk there that the erasure cannot exclude: foreign servers, triggers.
 	std::vector<std::pair<std::string, std::string>> remarks;
-	/// A place that may hold people and could not be looked into: all else is treated, and nothing
-	/// about them is called completed.
+	/// A place that may hold people and could not be read. All other places are treated, but no
+	/// request that it concerns is called completed.
 	struct Untreated
 	{
 		std::string place, why;
-		std::set<size_t> people; ///< by index of the request; empty: nobody knows whom it holds
+		std::set<size_t> people; ///< by index of the request; empty: it is not known which people
+								 ///< the place holds
 	};
 	std::vector<Untreated> untreated;
-	/// What the places hold, so that a later look can tell whether anything has changed.
+	/// Names and hashes of what the places hold: a plan computed later has the same list unless
+	/// something has changed.
 	std::vector<std::string> fingerprint;
-	bool journal = true; ///< it was written to etl.journal_dir
-	/// Index of a request, and the hash of an email that its subject had.
+	bool journal = true; ///< the erasure was written to etl.journal_dir
+	/// The index of a request, and the hash of an email that its subject had.
 	std::set<std::pair<uint32_t, uint64_t>> known_emails;
 };
 
-/// Waits until no other session runs, replays or erases a dataset: an erasure meets whole runs
-/// only. Datasets of requests first, the others in order of their names, always; last those that
-/// were defined while it waited. Returns the definitions as they are then and stay until the
-/// transaction ends.
+/// Waits until no other session runs, replays or erases a dataset, because an erasure must see
+/// whole runs only. Locks in a fixed order: first the datasets that ask for erasure, then the
+/// others, each by name; last the datasets that were defined while it waited, and the dropped ones.
+/// Returns the definitions as they are after that; they do not change until the transaction ends.
+/// Throws 25001 unless the isolation level is READ COMMITTED.
 Catalog lock_for_erasure(const Catalog &catalog);
-/// The same, and the index of people knows all files by these definitions, as far as it can.
+/// Calls lock_for_erasure(), then brings the index of people up to date with these definitions for
+/// all files that can be read.
 Catalog lock_people(const Catalog &catalog);
 
-/// Erases, set-based: one statement for each table. Fills the counts, inserts rows of etl.erasure
-/// and tombstones, and writes audit and journal. dry_run: only looks.
+/// Erases the people of the requests, with one statement for each table. Fills the counts of the
+/// requests, inserts rows of etl.erasure and tombstones, and writes to the audit trail and to the
+/// journal. With dry_run it only counts.
 ErasureReport erase_subjects(const Catalog &known, const std::string &dataset,
 							 const std::string &secret, std::vector<ErasureRequest> &requests,
 							 const pg::Settings &settings, bool dry_run = false);
 
-/// Looks for people who were erased when nobody knew their keys, and who are known now, in records
-/// that do not name anybody where they should: there their keys count as words from now on.
+/// Searches again for people who were erased before any person was known to have their keys, and
+/// whose keys are known now. It searches quarantined records that name nobody where they should,
+/// and their files: from now on, such a key counts in them wherever it stands as a word.
 void erase_words_of(const Catalog &catalog, const std::string &dataset, const std::string &secret,
 					std::vector<ErasureRequest> &requests, const pg::Settings &settings);
 
-/// Treats what archived files hold of records that were mended after those whom they are about had
-/// been erased.
+/// Treats, in archived files, records that were corrected in quarantine after the people they are
+/// about had been erased.
 void erase_mended_of(const Catalog &catalog, const std::string &dataset, const std::string &secret,
 					 std::vector<ErasureRequest> &requests, const pg::Settings &settings);
 

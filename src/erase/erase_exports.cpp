@@ -1,6 +1,6 @@
-// Exported files in an erasure: what etl_export wrote of the people's rows is rewritten as other
-// files are where it lies in etl.processed_dir, and told where it does not. What exports are and
-// how they are noted is in anonymize/exports.cpp.
+// Exported files in an erasure. The people's rows that etl_export wrote are treated where the file
+// is below etl.processed_dir, and the file is reported where it is elsewhere. anonymize/exports.cpp
+// describes exports and how they are noted.
 #include <algorithm>
 #include <cerrno>
 #include <set>
@@ -36,8 +36,8 @@ namespace etl
 namespace
 {
 
-/// A CSV row as the JSON object that it is in the other format. Columns of json are JSON as they
-/// stand.
+/// A CSV row as the JSON object that the JSON format would have. Columns of type json are copied as
+/// JSON.
 std::string
 json_of(const std::vector<std::string> &names, const std::set<std::string> &json_columns,
 		const CsvRecord &record)
@@ -58,7 +58,7 @@ json_of(const std::vector<std::string> &names, const std::set<std::string> &json
 	return json + "}";
 }
 
-/// And back.
+/// The inverse of json_of().
 std::string
 csv_of(const std::vector<std::string> &names, const Document &document)
 {
@@ -81,7 +81,7 @@ csv_of(const std::vector<std::string> &names, const Document &document)
 namespace
 {
 
-/// By which two names of one file are the same.
+/// A name for the place of a file that does not depend on how its directory is written.
 std::string
 real_place(const std::string &path)
 {
@@ -93,8 +93,8 @@ real_place(const std::string &path)
 			   : path;
 }
 
-/// False with errno where the file cannot be opened, ELOOP where a link below the directory is on
-/// the way.
+/// False with errno where the file cannot be opened; errno is ELOOP where a directory of the path
+/// below `directory` is a link.
 bool
 is_reached_without_links(const std::string &path, const std::string &directory)
 {
@@ -109,8 +109,8 @@ SELECT DISTINCT ON (path) export_id, path
 
 } // namespace
 
-/// Files that etl_export wrote of the people's rows: rewritten as the others where they lie in
-/// etl.processed_dir, told where they do not.
+/// Finds the files that etl_export wrote of the people's rows. Files below etl.processed_dir are
+/// rewritten like the others, files elsewhere are reported.
 void
 Eraser::find_exports()
 {
@@ -119,8 +119,8 @@ Eraser::find_exports()
 					 [](const ErasureRequest &request)
 					 { return request.untreated && request.subject_hash != 0; }))
 		return;
-	// the last that was written to a place says what stands there, whosever rows and under
-	// whatever name
+	// the last export to a place describes the file there, of any dataset and under any name of the
+	// place
 	const pg::Rows rows = pg::query(latest_exports_sql);
 	const std::string processed_dir = pg::Settings::lasting().processed_dir;
 	std::map<std::string, int64_t> last;
@@ -146,7 +146,7 @@ SELECT export_id, path, format, anonymized, exported_at
  WHERE dataset = $1 AND export_id = ANY ($2)
  ORDER BY path)";
 
-/// ids: of etl.export, those that say what stands somewhere.
+/// ids: rows of etl.export that describe an existing file.
 void
 Eraser::find_exports_of(const std::string &dataset, const std::vector<int64_t> &ids,
 						const std::string &processed_dir)
@@ -158,13 +158,13 @@ Eraser::find_exports_of(const std::string &dataset, const std::vector<int64_t> &
 		const bool is_unreadable = readings_.unreadable().count(dataset) > 0;
 		if (reading == nullptr && !is_unreadable)
 			continue;
-		// of treated rows only the key is left, which stays where rows are treated
+		// of treated rows, only the key is in the file, which also stays where rows are treated
 		if (rows.boolean(i, 3) && reading != nullptr && !reading->removes)
 			continue;
 		std::string known = rows.text(i, 1);
 		bool inside = known[0] != '/';
 		std::string path = inside ? processed_dir + "/" + known : known;
-		// it may have been written, or be looked for, where the directory was or is another
+		// the setting may have been, or be, another directory than when the file was written
 		if (!inside || processed_dir != settings_.processed_dir)
 		{
 			const auto below = path_inside(path, settings_.processed_dir);
@@ -173,11 +173,11 @@ Eraser::find_exports_of(const std::string &dataset, const std::vector<int64_t> &
 		}
 		FileIdentity identity;
 		int error = identify(path, identity) ? 0 : errno;
-		// a directory below etl.processed_dir that is a link leads to somebody else's files
+		// a directory below etl.processed_dir that is a link leads to files of others
 		if (inside && error == 0 && !is_reached_without_links(path, settings_.processed_dir))
 			error = errno;
 		if (means_gone(error))
-			continue; // taken away since
+			continue; // removed since
 		if (!inside)
 		{
 			report_.held.emplace_back(storable_text(path),
@@ -250,7 +250,8 @@ Eraser::rewrite_csv(Copy &copy, const TableDefinition &table)
 						++outcome.found[person];
 						if (mode_ == Mode::collect)
 							sink_(storable_text(copy.place), json);
-						// a row that goes leaves nothing: lines of an export have no numbers
+						// a removed row leaves no blank line, because the lines of an export have
+						// no numbers
 						else if (out == erased_text || !document.parse(out, parse_error))
 							line.clear();
 						else
@@ -286,7 +287,7 @@ Eraser::rewrite_csv(Copy &copy, const TableDefinition &table)
 	}
 	finish_copy(copy, outcome);
 	for (auto &[dataset, actions] : actions_)
-		plan_actions(dataset, std::move(actions)); // which know the part
+		plan_actions(dataset, std::move(actions)); // the actions refer to the part
 	actions_.clear();
 	if (!outcome.changed && !copy.task.part.empty())
 		unlink(copy.task.part.c_str());

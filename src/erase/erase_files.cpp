@@ -1,4 +1,4 @@
-// The files of an erasure: processed, archived and still staged.
+// The files of an erasure: processed, archived and staged ones.
 #include <algorithm>
 #include <cerrno>
 #include <system_error>
@@ -31,7 +31,7 @@ namespace etl
 namespace
 {
 
-/// What keeps a raw file from being taken away. tried: it could not be before.
+/// Why a raw file cannot be removed. tried: an attempt has failed before.
 std::string
 obstacle_of_raw(const std::string &path, bool tried)
 {
@@ -72,8 +72,8 @@ SELECT count(*)
  WHERE f.dataset = $1 AND f.quarantined > 0 AND f.archived_path IS NOT NULL
    AND f.quarantined > (SELECT count(*) FROM etl.quarantine q WHERE q.file_id = f.file_id))";
 
-/// Records that name nobody where they should are known from quarantine only, and retention, or
-/// somebody, may have removed them there.
+/// Records that name nobody where they should are known from quarantine only, and retention, or a
+/// user, may have removed them there.
 void
 Eraser::remark_forgotten_records(const std::string &dataset)
 {
@@ -112,8 +112,8 @@ Eraser::note_rewritten_exports()
 				{pg::param_array(ids), pg::param_array(17 /* bytea */, hashes)});
 }
 
-/// Files that may hold anybody: the index knows them by another definition, and could not be told
-/// anew (index_former_files()).
+/// The files that may hold any person: the index knows them by another definition, and
+/// index_former_files() could not read them.
 const std::set<int64_t> &
 Eraser::unindexed(const std::string &dataset)
 {
@@ -124,8 +124,9 @@ Eraser::unindexed(const std::string &dataset)
 	return files->second;
 }
 
-/// Files of a dataset that hold the subjects, as the index says, or a quarantined record that was
-/// found; and those that came with the same bytes under the same name and were not loaded again.
+/// Finds the files of a dataset that hold the subjects according to the index, or hold a
+/// quarantined record that was found; and the files that were delivered again with the same bytes
+/// under the same name and were not loaded again.
 void
 Eraser::find_files(const std::string &dataset, const std::vector<int64_t> &subjects,
 				   const std::set<int64_t> &more)
@@ -169,14 +170,14 @@ Eraser::find_some_files(const std::string &dataset, std::span<const int64_t> ids
 	std::vector<std::string> paths;
 	for (uint64_t i = 0; i < rows.size(); ++i)
 	{
-		// the one they are duplicates of may have been loaded several times, and come in other
+		// the file that they repeat may have been loaded several times, and be found in other
 		// slices
 		if (rows.boolean(i, 3) && !found_duplicates_.insert(rows.integer(i, 0)).second)
 			continue;
 		const Reading *const reading = readings_.of(
 			dataset, rows.is_null(i, 4) ? std::nullopt : std::optional(rows.integer(i, 4)));
 		if (reading == nullptr)
-			continue; // note_invalid_definitions() has told
+			continue; // reported by note_invalid_definitions()
 		for (const bool archived : {false, true})
 		{
 			const std::string path = rows.text(i, archived ? 2 : 1);
@@ -201,7 +202,7 @@ Eraser::find_some_files(const std::string &dataset, std::span<const int64_t> ids
 							  {}});
 		}
 	}
-	// files of this very transaction still have other names, as those that could not be moved yet
+	// files of this transaction, and files that could not be moved yet, still have other names
 	const std::unordered_map<std::string, std::string> pending = pending_sources(paths);
 	std::set<int64_t> file_ids;
 	for (const Copy &copy : copies)
@@ -223,7 +224,7 @@ Eraser::add_known(Copy copy, const std::unordered_map<std::string, std::string> 
 	const bool there = identify(copy.task.source, copy.identity);
 	if (!there && !means_gone(errno))
 		return cannot_treat(copy, system_error("could not open file", errno));
-	// what has the raw file's name now may be another delivery
+	// a file that has the raw file's name now may be another delivery
 	if (!there || (copy.raw && copy.task.source == copy.raw->action.from &&
 				   !(copy.identity == copy.raw->action.identity)))
 	{
@@ -233,8 +234,9 @@ Eraser::add_known(Copy copy, const std::unordered_map<std::string, std::string> 
 	add_copy(std::move(copy));
 }
 
-/// Whom the index knows in a processed or archived file. Empty where something in it was found by
-/// other means, which would not find it once the rest of the person is treated.
+/// The people whom the index knows in a processed or archived file. Empty where a record in the
+/// file was found by other means than the index: these means would not find it again after the rest
+/// of the person's data is treated.
 std::set<size_t>
 Eraser::people_in(const Copy &copy)
 {
@@ -268,8 +270,8 @@ Eraser::people_in(const Copy &copy)
 	return people == files->second.end() ? std::set<size_t>() : people->second;
 }
 
-/// A file that is there, or may be, and may hold the people: nothing is called erased that is not,
-/// and nobody else is kept from being erased.
+/// Reports a file that exists, or may exist, and may hold the people, but could not be read:
+/// nothing is called erased that is not erased, and no other person's erasure is stopped.
 void
 Eraser::cannot_treat(const Copy &copy, const FileError &error)
 {
@@ -284,7 +286,7 @@ Eraser::cannot_treat(const Copy &copy, const FileError &error)
 	if (!people.empty())
 		note_untreated(storable_text(copy.place), error.what(), std::move(people));
 	else if (mode_ != Mode::erase || copy.kind == std::string("staged"))
-		// a staged file that can't be read can't be loaded either, or not before it is whole
+		// a staged file that cannot be read cannot be loaded either until it is whole
 		report_.held.emplace_back(storable_text(copy.place), error.what());
 	else
 		throw pg::Error(error.sqlstate(),
@@ -293,7 +295,7 @@ Eraser::cannot_treat(const Copy &copy, const FileError &error)
 						"Mend it, or move it out of the directory and erase it by hand.");
 }
 
-/// A place that may hold the people and cannot be looked into: the others are treated, and the
+/// Reports a place that may hold the people and cannot be read: other places are treated, and the
 /// requests are not completed.
 void
 Eraser::note_untreated(const std::string &place, const std::string &why, std::set<size_t> people)
@@ -302,7 +304,7 @@ Eraser::note_untreated(const std::string &place, const std::string &why, std::se
 	report_.untreated.push_back({place, why, std::move(people)});
 }
 
-/// Many are rewritten at a time, but not all.
+/// Files are rewritten in groups of limits::rewritten_files.
 void
 Eraser::add_copy(Copy copy)
 {
@@ -311,7 +313,7 @@ Eraser::add_copy(Copy copy)
 		rewrite_files();
 }
 
-/// Raw files that wait to be loaded. Nothing says what they hold: they are read.
+/// Raw files that wait to be loaded. No index says whom they hold, so they are read.
 void
 Eraser::find_staged()
 {
@@ -321,7 +323,7 @@ Eraser::find_staged()
 		return;
 	for_staged_files(
 		settings_.raw_dir, [this](const StagedFile &file) { add_staged(file); },
-		// what lies in there cannot be loaded either; when it can, the person is known as erased
+		// files in there cannot be loaded either; once they can, the person is known as erased
 		[this](const UnreadableDirectory &directory)
 		{ report_.held.emplace_back("staged/" + storable_text(directory.path), directory.error); },
 		[this](const IrregularFile &file)
@@ -351,11 +353,11 @@ Eraser::add_staged(const StagedFile &file)
 	}
 	if (!definition->subject || definition->subject->dataset != dataset_)
 		return;
-	// nothing was loaded of it: it is read as it will be
+	// nothing of the file was loaded: it is read by the definition that will load it
 	Copy copy{
 		readings_.of(dataset, 0), 0, path, "staged/" + file.path, "staged", {}, file.identity};
 	copy.waits = is_taken_up(path, file.identity) || find_grown(path) != nullptr;
-	// one that this transaction has rewritten for somebody else
+	// a file that this transaction has rewritten for another person
 	copy.task.source = destination_taken(path) ? pending_sources({path}).at(path) : path;
 	copy.task.probe = true;
 	add_copy(std::move(copy));
@@ -375,7 +377,7 @@ Eraser::rewrite_files()
 	const pg::MemoryScope memory_scope;
 	const size_t removals = planned_removals();
 	std::vector<RewriteTask> tasks;
-	// how it is read, and whether the records were accepted: archived and staged files have others
+	// the definitions, and whether all records were accepted (not so in archived and staged files)
 	using Group = std::pair<const Reading *, bool>;
 	std::vector<Group> groups;
 	std::map<Group, size_t> group_of;
@@ -390,8 +392,8 @@ Eraser::rewrite_files()
 		if (mode_ == Mode::erase && folders.count(copy.dataset()) == 0)
 			folders[copy.dataset()] = part_folder(settings_, copy.dataset());
 		copy.task.group = group->second;
-		// a processed file is JSON Lines whatever its name; an archived one is what came, until it
-		// is rewritten
+		// a processed file is JSON Lines whatever its name; an archived file has the delivered
+		// format until it is rewritten
 		copy.task.whole_json = copy.kind != std::string("processed") &&
 							   copy.kind != std::string("exported") && is_whole_json(copy.path);
 		copy.task.collect = mode_ == Mode::collect;
@@ -412,7 +414,8 @@ Eraser::rewrite_files()
 		if (mode_ == Mode::collect)
 			return [eraser](std::string_view text, std::string &, RewriteOutcome &)
 			{ return eraser->whose(text); };
-		// a record that goes leaves a blank line, so that the others keep theirs
+		// a removed record leaves a blank line, so that the line numbers of the others stay the
+		// same
 		const bool removes = reading->removes;
 		return [eraser, removes](std::string_view text, std::string &out, RewriteOutcome &outcome)
 		{
@@ -439,7 +442,8 @@ Eraser::rewrite_files()
 	for (auto &[dataset, actions] : actions_)
 		plan_actions(dataset, std::move(actions));
 	actions_.clear();
-	forget_removals_after(removals); // the actions know the parts; other copies have none
+	// the actions refer to the parts; the other copies have no part
+	forget_removals_after(removals);
 	if (!rewritten_archives_.empty())
 	{
 		const AsCatalogOwner owner;
@@ -453,7 +457,7 @@ Eraser::rewrite_files()
 	rewritten_hashes_.clear();
 }
 
-/// A file still holds the people that were found in it, and cannot be changed now.
+/// Notes that a file still holds the people who were found in it, and cannot be changed now.
 void
 Eraser::wait_for(const RewriteOutcome &outcome, const std::string &path, const std::string &place,
 				 const std::string &why)
@@ -468,8 +472,8 @@ Eraser::wait_for(const RewriteOutcome &outcome, const std::string &path, const s
 		add_waiting(requests_[person], shared, storable_text(place), why);
 }
 
-/// What would keep the file from getting its treated copy, or the raw file that it came from, whose
-/// bytes stay as they are, from being taken away.
+/// Notes what would stop the file from being replaced by its treated copy, or stop the raw file
+/// that it came from, whose bytes are not treated, from being removed.
 void
 Eraser::note_obstacles(const Copy &copy, const RewriteOutcome &outcome, const FileAction &action)
 {
@@ -497,14 +501,14 @@ Eraser::finish_copy(const Copy &copy, RewriteOutcome &outcome)
 			report_.held.emplace_back(place, "the file is not there any more");
 		else
 			cannot_treat(copy, FileError(outcome.sqlstate, outcome.error));
-		// what was written of it before the error
+		// remove what was written before the error
 		if (!copy.task.part.empty())
 			(void)unlink(copy.task.part.c_str());
 		return;
 	}
 	if (outcome.found.empty())
 		return;
-	// it is loaded: its copy for the archive is treated, and then it is removed
+	// the file is loaded: the copy for the archive is treated, then this file is removed
 	if (copy.waits && mode_ != Mode::collect)
 		wait_for(outcome, copy.path, copy.place, obstacle_of_raw(copy.path, true));
 	if (copy.waits && mode_ == Mode::erase)
@@ -529,7 +533,7 @@ Eraser::finish_copy(const Copy &copy, RewriteOutcome &outcome)
 		report_.fingerprint.push_back(place + " " + to_hex(hex(outcome.sha256)));
 	FileAction action;
 	action.kind = staged ? FileAction::Kind::replace : FileAction::Kind::publish;
-	if (copy.kind != std::string("exported")) // whose number is of etl.export
+	if (copy.kind != std::string("exported")) // file_id is a number of etl.export there
 		action.file_id = copy.file_id;
 	action.from = copy.task.part;
 	action.to = copy.path;

@@ -24,8 +24,9 @@ hex_hash(const std::string &bytes)
 	return to_hex({reinterpret_cast<const char *>(hash.data()), hash.size()});
 }
 
-/// Why a record was refused, as etl.quarantine.violations has it, without the names of members that
-/// are gone from the record: a pointer tells them, and a message begins with its pointer.
+/// The reasons of a refusal, as in etl.quarantine.violations, without the names of members that are
+/// removed from the record. A violation's pointer contains such names, and its message begins with
+/// the pointer.
 std::string
 without_names(const std::string &violations, const RefusedRecord &names)
 {
@@ -61,7 +62,7 @@ DELETE FROM etl.quarantine_reference r
  USING unnest($1::bigint[]) g(id)
  WHERE r.quarantine_id = g.id)";
 
-/// Records found, to be written back.
+/// Treated records, to be written back.
 struct Treated
 {
 	std::vector<int64_t> ids;
@@ -82,15 +83,15 @@ struct Treated
 		if (ids.empty())
 			return;
 		const WritingQuarantine writing;
-		// a released record stays released: its line is in a processed file, and replay counts on
-		// that; what was given up by hand stays given up
+		// a released record stays released: its line is in a processed file, and replays rely on
+		// that; a record that was given up by hand stays given up
 		pg::execute(
 			write_treated_rows_sql,
 			{pg::param_array(ids),
 			 pg::param_array(std::vector<std::string_view>(records.begin(), records.end())),
 			 pg::param(forget_key),
 			 pg::param_array(std::vector<std::string_view>(violations.begin(), violations.end()))});
-		// a record that went as a whole waits for nothing; a treated one still does
+		// a record that was removed as a whole waits for no reference; a treated one still does
 		std::vector<int64_t> gone;
 		for (size_t i = 0; i < ids.size(); ++i)
 			if (records[i] == erased_text)
@@ -104,7 +105,7 @@ struct Treated
 	}
 };
 
-/// What treats quarantined records that came under one definition.
+/// Treats quarantined records that came under one definition.
 struct QuarantineEraser
 {
 	ReadingEraser eraser;
@@ -137,7 +138,8 @@ Eraser::erase_quarantine()
 	const pg::Rows rows = pg::query(datasets_in_quarantine_sql);
 	for (uint64_t i = 0; i < rows.size(); ++i)
 		datasets.insert(rows.text(i, 0));
-	// first all that name the people: the emails in them are looked for in what names nobody
+	// first all records that name the people: the emails in them are then searched for in records
+	// that name nobody
 	for (const std::string &name : datasets)
 		if (readings_.is_related(name) && !texts_.empty())
 			erase_quarantine_of(name, "q.subject = ANY ($2)");
@@ -146,16 +148,16 @@ Eraser::erase_quarantine()
 	for (const std::string &name : datasets)
 	{
 		erase_unnamed_quarantine(name);
-		// the email of a request may stand in a record with a key of its own, and so may the key in
-		// one that named somebody by another definition
+		// the email of a request may stand in a record with a key of its own, and the key of a
+		// request in a record that named another person by another definition
 		const bool has_emails = readings_.has_emails(name) && people_.has_emails();
 		if (has_emails || may_be_named_otherwise(name))
 			erase_quarantine_of(name, "q.subject <> ALL ($2)");
 	}
 }
 
-/// The index of people was not told yet what the definition says now: etl.quarantine.subject may be
-/// what another one said.
+/// The index of people was not updated to the definition in force yet, so etl.quarantine.subject
+/// may be what another definition said.
 bool
 Eraser::may_be_named_otherwise(const std::string &dataset) const
 {
@@ -163,14 +165,16 @@ Eraser::may_be_named_otherwise(const std::string &dataset) const
 	return last != nullptr && !all_indexed(catalog_, *last);
 }
 
-/// What names nobody where it should, or can't be read at all, may do so anywhere.
+/// Treats records that name nobody where they should, or cannot be read at all: they may name
+/// people anywhere.
 void
 Eraser::erase_unnamed_quarantine(const std::string &dataset)
 {
 	erase_quarantine_of(dataset, "q.subject IS NULL AND cardinality($2) >= 0");
 }
 
-/// Keys that nobody is known to have are words of records about somebody else: told, and left.
+/// Keys that nobody is known to have may be ordinary words in records about other people: such
+/// records are reported, and not changed.
 void
 Eraser::remark_strangers()
 {
@@ -212,7 +216,8 @@ Eraser::erase_quarantine_of(const std::string &dataset, const std::string &condi
 	pg::Cursor cursor("SELECT q.quarantine_id, q.record, coalesce(q.file_id, 0),"
 					  " q.violations::text, r.defined_at"
 					  " FROM etl.quarantine q LEFT JOIN etl.file f USING (file_id)"
-					  // by what came under it: a replay may have refused it again since
+					  // by the definition under which the file came: a replay under another one may
+					  // have refused the record again
 					  " LEFT JOIN etl.run r ON r.run_id = coalesce(f.run_id, q.run_id)"
 					  " WHERE q.dataset = $1 AND q.record IS NOT NULL AND " +
 						  condition + " ORDER BY q.quarantine_id",
@@ -258,8 +263,8 @@ SELECT DISTINCT dataset, file_id
   FROM etl.quarantine
  WHERE named_nobody AND file_id IS NOT NULL)";
 
-/// Archived files hold records as they came. Of one that named nobody, or somebody else, and was
-/// then mended by hand, quarantine does not say any more whose it was.
+/// Archived files hold records as they were delivered. When a record named nobody, or another
+/// person, and was then corrected by hand, quarantine no longer says who it named.
 void
 Eraser::add_mended_files()
 {
@@ -275,8 +280,8 @@ SELECT dataset, file_id, line, subject
  WHERE subject = ANY ($1) AND mended_at IS NOT NULL AND file_id IS NOT NULL
    AND line IS NOT NULL)";
 
-/// What came of a record that was mended and is the people's now need not name them: its line says
-/// that it is theirs.
+/// The delivered text of a record that was corrected and is about the people now need not name
+/// them, so its line number identifies it.
 void
 Eraser::add_mended_lines()
 {

@@ -1,5 +1,5 @@
-// The tables of an erasure: who is treated in them, that nothing personal is left after it, and who
-// cannot be erased there.
+// The tables of an erasure: which people are treated in them, the check that nothing personal is
+// left, and which people cannot be erased there.
 #include <algorithm>
 
 #include "anonymize/person_match.h"
@@ -48,7 +48,7 @@ column_of(const TableDefinition &table, const Path &path)
 	return nullptr;
 }
 
-/// The column that names the person stands in the first table; child tables follow by key. Nothing
+/// The column that names the person is in the first table; child tables refer to it by key. nullopt
 /// where no row can be found.
 std::optional<RowsAbout>
 rows_about(const Catalog &catalog, const Definition &definition, const TableDefinition &table)
@@ -76,8 +76,8 @@ rows_about(const Catalog &catalog, const Definition &definition, const TableDefi
 constexpr char has_rules_sql[] = R"(
 SELECT 1 FROM pg_rewrite WHERE ev_class = $1::oid AND ev_type <> '1' LIMIT 1)";
 
-/// The first table, by which all others find their people, is there and has the column that names
-/// them.
+/// The first table, by which the people's rows in all tables are found, exists and has the column
+/// that names them.
 bool
 finds_people(const Definition &definition)
 {
@@ -85,14 +85,16 @@ finds_people(const Definition &definition)
 		   column_of(definition.tables[0], definition.subject->path) != nullptr;
 }
 
-/// Has it rules? (Those of its partitions and children do not count for a statement on it.)
+/// Does the table have rules? (Rules of its partitions and children do not apply to a statement on
+/// it.)
 bool
 has_rules(const TableDefinition &table)
 {
 	return !pg::query(has_rules_sql, {pg::param(static_cast<int64_t>(find_table(table)))}).empty();
 }
 
-/// What a statement that returns s.subject for each row returns: how many it was for each.
+/// Wraps a statement that returns s.subject for each row: the result has the number of rows of each
+/// subject.
 std::string
 counting(const std::string &statement)
 {
@@ -100,7 +102,7 @@ counting(const std::string &statement)
 		   ") SELECT subject, count(*), '' FROM treated GROUP BY subject";
 }
 
-/// The subjects' rows as they are: how many, and what they hold.
+/// Counts the subjects' rows as they are, with a hash of their values.
 std::string
 counted_rows(const RowsAbout &about, const TableDefinition &table)
 {
@@ -111,14 +113,14 @@ counted_rows(const RowsAbout &about, const TableDefinition &table)
 
 constexpr std::string_view returning = " RETURNING s.subject";
 
-/// Thrown when rows are as they were after they have been treated: something undid it.
+/// Thrown when rows are the same after the treatment as before: something has undone it.
 struct NotTreated
 {
 	std::vector<std::string> subjects;
 	std::string reason;
 };
 
-/// Throws it where anybody is left.
+/// Throws `left` where it names any person.
 void
 raise(NotTreated &&left, const TableDefinition &table)
 {
@@ -133,19 +135,19 @@ raise(NotTreated &&left, const TableDefinition &table)
 	throw std::move(left);
 }
 
-/// Errors that keep these people from being erased, and perhaps nobody else.
+/// Does the error keep only some people from being erased, and perhaps no others?
 bool
 is_about_rows(const pg::PgError &error)
 {
 	const pg::Blame blame = pg::blame_of(error);
-	// what code on the table may not do or does not find it may need for some rows only; 0A: what a
-	// rule on the table leaves unsupported
+	// code on the table may need only for some rows what it is not allowed to do or does not find;
+	// 0A: a rule on the table makes the statement unsupported
 	return blame == pg::Blame::row ||
 		   (blame == pg::Blame::table &&
 			(error.within_code() || error.sqlstate().compare(0, 2, "0A") == 0));
 }
 
-/// Why, without a value of the row: messages may quote one.
+/// The reason, without values of the row, which messages may quote.
 std::string
 reason_of(const pg::PgError &error)
 {
@@ -165,8 +167,9 @@ reason_of(const pg::PgError &error)
 
 } // namespace
 
-/// Before anything is touched: every row must be visible and every column there, or nobody could
-/// say that nothing is left. What is missing without harm is told.
+/// To be called before anything is changed: every row must be visible and every column must exist,
+/// or it could not be said that nothing is left. A missing table or column that does no harm is
+/// reported.
 void
 Eraser::check_tables()
 {
@@ -222,7 +225,7 @@ Eraser::remark_former_subjects(const Definition &definition)
 	}
 }
 
-/// Of the columns by which rows are found, and of those that are treated.
+/// Checks the columns by which rows are found, and those that are treated.
 void
 Eraser::check_columns(const Definition &definition, const TableDefinition &table, Oid relation)
 {
@@ -259,14 +262,15 @@ Eraser::check_columns(const Definition &definition, const TableDefinition &table
 		check(*personal.column, false);
 }
 
-/// The emails that are held of the subjects: a record that can't be read may hold nothing else.
+/// Finds the emails that are held of the subjects: a record that cannot be read may name a person
+/// only by one of them.
 void
 Eraser::find_held_emails()
 {
 	const Definition *people = catalog_.find(dataset_);
 	if (people == nullptr || !people->subject || people->subject->email.empty() || texts_.empty())
 		return;
-	// those that an update has replaced are in no table any more
+	// emails that an update has replaced are in no table any more
 	std::unordered_map<int64_t, uint32_t> persons;
 	std::vector<int64_t> hashes;
 	for (const std::string_view subject : texts_)
@@ -316,8 +320,8 @@ Eraser::count_rows(const pg::Rows &rows, ErasedPlace place)
 		report_.places.push_back(std::move(place));
 }
 
-/// All at once; where a table refuses a row, in ever smaller groups, so that one person who cannot
-/// be erased keeps nobody else.
+/// Treats all people at once. Where a table refuses a row, it tries ever smaller groups, so that
+/// one person who cannot be erased does not stop the others.
 void
 Eraser::erase_rows()
 {
@@ -330,14 +334,14 @@ Eraser::erase_rows()
 		return;
 	}
 	erase_rows_of(texts_, definitions);
-	use_subjects(texts_); // what was made of some of them is gone
+	use_subjects(texts_); // erase_rows_of() has set other subjects
 	add_trigger_remarks();
 	const auto failed = [](const ErasureRequest &request) { return !request.failure.empty(); };
 	if (std::any_of(requests_.begin(), requests_.end(), failed))
-		add_people(); // the others
+		add_people(); // without those that failed
 }
 
-/// What a table held before anything was treated.
+/// The values in a table before the treatment.
 struct Eraser::HeldBefore
 {
 	const Definition *definition;
@@ -345,7 +349,7 @@ struct Eraser::HeldBefore
 	OldValues values;
 };
 
-/// Of all tables, where one of them has code; nothing otherwise.
+/// The values of all tables, where code runs on one of them; otherwise nothing.
 std::vector<Eraser::HeldBefore>
 Eraser::held_before(const std::vector<const Definition *> &definitions)
 {
@@ -362,7 +366,7 @@ Eraser::held_before(const std::vector<const Definition *> &definitions)
 				any_code = interferes(relation) || any_code;
 			}
 	}
-	if (!any_code || before.size() == 1) // erase_table() looks at a single one itself
+	if (!any_code || before.size() == 1) // a single table is checked by erase_table()
 		return {};
 	for (HeldBefore &held : before)
 		held.values = values_of(*held.definition, *held.table, true);
@@ -387,7 +391,7 @@ Eraser::erase_rows_of(std::vector<std::string_view> subjects,
 				const std::vector<HeldBefore> before = held_before(definitions);
 				for (const Definition *definition : definitions)
 					erase_tables(*definition);
-				// code on one table may have written into another that was treated before it
+				// code on one table may have written into another table that was treated before
 				for (const HeldBefore &held : before)
 					verify(*held.definition, *held.table, held.values);
 			});
@@ -420,7 +424,7 @@ Eraser::erase_rows_of(std::vector<std::string_view> subjects,
 	erase_rows_of({middle, subjects.end()}, definitions);
 }
 
-/// What was rolled back was not found.
+/// Removes places from the report whose treatment was rolled back.
 void
 Eraser::forget_places(size_t from)
 {
@@ -440,14 +444,14 @@ Eraser::erase_tables(const Definition &definition)
 		remove_rows(definition);
 		return;
 	}
-	// elements find the person through their record, whose key stays
+	// rows of child tables find the person through their record, whose key stays
 	for (const TableDefinition &table : definition.tables)
 		if (find_table(table))
 			erase_table(definition, table);
 }
 
-/// Subjects, and the keys of records about them: what is left of a record is found by its key when
-/// the record names nobody any more.
+/// Subjects, and the keys of records about them. After the treatment, when a record names nobody
+/// any more, its rows are found by its key.
 struct Eraser::RecordKeys
 {
 	std::vector<std::string> subjects, keys;
@@ -475,7 +479,7 @@ Eraser::record_keys(const Definition &definition)
 	return found;
 }
 
-/// "on_erasure": "delete".
+/// Removes the rows, for "on_erasure": "delete".
 void
 Eraser::remove_rows(const Definition &definition)
 {
@@ -505,13 +509,13 @@ Eraser::remove_rows(const Definition &definition)
 			count_rows(pg::query_table(counting(statement), {texts(), awaited_array}), place);
 	for (const auto &[table, old] : before)
 		verify_removal(definition, *table, old, records, awaited_array);
-	// a person's key is nobody's any more, not even as a hash
+	// the person's key is not to be kept, not even as a hash
 	if (definition.key == definition.subject->path && definition.key_column() != nullptr)
 		forget_row_partitions(definition, subjects_);
 }
 
-/// Rows that were to be deleted must be gone, those that something refers to must hold other
-/// values.
+/// Checks that deleted rows are gone, and that rows which others refer to, and which were kept
+/// therefore, have other values.
 void
 Eraser::verify_removal(const Definition &definition, const TableDefinition &table,
 					   const OldValues &old, const RecordKeys &records, const pg::Param &awaited)
@@ -537,7 +541,7 @@ Eraser::verify_removal(const Definition &definition, const TableDefinition &tabl
 	raise(std::move(left), table);
 }
 
-/// The personal columns that are there.
+/// The personal columns that exist.
 std::vector<PersonalColumn>
 Eraser::present_columns(const Definition &definition, const TableDefinition &table) const
 {
@@ -576,8 +580,8 @@ Eraser::erase_table(const Definition &definition, const TableDefinition &table)
 						 { sink_(place.place, rows.text(i, 0)); });
 		return;
 	}
-	// of a child table without personal columns nothing is treated; of the first table a row counts
-	// in any case, because something is held about the person
+	// nothing is treated in a child table without personal columns; in the first table a row counts
+	// in any case, because it means that data about the person is held
 	if (set.empty() && table.is_child)
 		return;
 	if (mode_ == Mode::look || set.empty())
@@ -590,7 +594,8 @@ Eraser::erase_table(const Definition &definition, const TableDefinition &table)
 	const OldValues old = verified ? values_of(definition, table, true) : OldValues();
 	const std::string update =
 		"UPDATE " + quoted(table) + " t SET " + set + " FROM " + from + " WHERE " + where;
-	// what rules make of it may have no rows to return; the look afterwards tells who was treated
+	// a rule may replace the statement by one that returns no rows; the check afterwards tells who
+	// was treated
 	if (has_rules(table))
 	{
 		count_rows(pg::query_table(counted_rows(*about, table), {texts(), tokens()}),
@@ -613,8 +618,8 @@ Eraser::interferes(Oid relation)
 	return interferes_[relation] = may_interfere(relation);
 }
 
-/// The values of personal columns of the subjects' rows, hashed with the subject and the column.
-/// to_go: only those that the treatment is to replace.
+/// The values of personal columns in the subjects' rows, as hashes of subject, column and value.
+/// to_go: only values that the treatment is to replace.
 Eraser::OldValues
 Eraser::values_of(const Definition &definition, const TableDefinition &table, bool to_go)
 {
@@ -625,7 +630,7 @@ Eraser::values_of(const Definition &definition, const TableDefinition &table, bo
 				 : OldValues();
 }
 
-/// The same of the rows of records that are known by their keys.
+/// Like values_of(), for the rows of records whose keys are given.
 Eraser::OldValues
 Eraser::values_by_key(const Definition &definition, const TableDefinition &table,
 					  const pg::Param &subjects, const pg::Param &keys)
@@ -659,7 +664,7 @@ Eraser::values_at(const Definition &definition, const TableDefinition &table,
 							   from + ", " + quoted(table) + " t, LATERAL (VALUES " + list +
 							   ") c(name, value, treated) WHERE " + where +
 							   " AND c.value IS NOT NULL AND c.value IS DISTINCT FROM c.treated"
-							   // what a row that is kept gets where its column takes no null
+							   // the replacements in columns that are NOT NULL
 							   " AND c.value NOT IN ('[erased]', '0', 'false', '0001-01-01')",
 						   {first, second});
 	cursor.for_each(20'000, [&](const pg::Rows &rows, uint64_t i)
@@ -667,8 +672,8 @@ Eraser::values_at(const Definition &definition, const TableDefinition &table,
 	return values;
 }
 
-/// Looks at the rows after they were treated: a trigger, a rule or a foreign server may have kept
-/// them as they were.
+/// Compares the rows after the treatment: a trigger, a rule or a foreign server may have kept their
+/// values.
 void
 Eraser::verify(const Definition &definition, const TableDefinition &table, const OldValues &old)
 {
@@ -681,7 +686,8 @@ Eraser::verify(const Definition &definition, const TableDefinition &table, const
 	raise(std::move(left), table);
 }
 
-/// Of tables in which something was found: what runs there may write copies elsewhere.
+/// For tables in which something was found: triggers and other code there may write copies
+/// elsewhere.
 void
 Eraser::add_trigger_remarks()
 {

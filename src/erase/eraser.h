@@ -1,4 +1,4 @@
-// The engine of an erasure, in three parts: tables, quarantine, files.
+// The engine of an erasure. Its three parts are tables, quarantine and files.
 #pragma once
 
 #include <functional>
@@ -22,7 +22,8 @@
 namespace etl
 {
 
-/// One erasure of a set of people. Also looks without erasing, and hands over what it finds.
+/// One erasure of a set of people. It can also search without erasing, and pass on the records that
+/// it finds.
 class Eraser
 {
   public:
@@ -30,26 +31,28 @@ class Eraser
 	{
 		erase,
 		look,   ///< count only
-		collect ///< and hand over the records
+		collect ///< count, and pass the records to on_record()
 	};
 	Eraser(const Catalog &catalog, const std::string &dataset, const std::string &secret,
 		   std::vector<ErasureRequest> &requests, const pg::Settings &settings, Mode mode);
 
 	void run();
-	/// Only what names the people by a word of a record, and the files that came from.
+	/// Only quarantined records in which a word names the people, and the files of these records.
 	void run_words();
-	/// Only what archived files hold of records that were mended since and are theirs now.
+	/// Only the lines of archived files whose records were corrected since and are about the people
+	/// now.
 	void run_mended();
 	ErasureReport &report() { return report_; }
 	const Identities &people() const { return people_; }
-	/// Mode::collect, before run(): what is called with place and record, as JSON, of each.
+	/// For Mode::collect, to be called before run(): sink is called with the place and the text, as
+	/// JSON, of each record found.
 	void on_record(std::function<void(const std::string &, const std::string &)> sink)
 	{
 		sink_ = std::move(sink);
 	}
 
   private:
-	/// Quarantined records that were found, by file.
+	/// The quarantined records that were found, by file.
 	using QuarantinedFiles = std::map<std::string, std::set<int64_t>>;
 	struct Copy;
 
@@ -61,7 +64,7 @@ class Eraser
 	void find_known();
 	void add_known_email(uint32_t person, uint64_t hash);
 
-	/// Old values of personal columns: keyed by what they are, with the subject.
+	/// The values of personal columns before the treatment: hash of the value, with the subject.
 	using OldValues = std::unordered_map<int64_t, std::string>;
 
 	void check_tables();
@@ -133,11 +136,12 @@ class Eraser
 	void rewrite_files();
 	void finish_copy(const Copy &copy, RewriteOutcome &outcome);
 
-	/// Erases, or counts, by subject: columns subject (text), count (bigint), what they are (text).
+	/// Runs a statement that erases or counts, and adds its result to the place. The result has the
+	/// columns subject (text), count (bigint), and a description of the values (text).
 	void count_rows(const pg::Rows &rows, ErasedPlace place);
-	/// Whom statements are about.
+	/// Sets the subjects that the next statements are about.
 	void use_subjects(std::vector<std::string_view> subjects);
-	/// Of those subjects, as they stand in statements: text[].
+	/// The subjects of use_subjects() as a parameter for statements: text[].
 	pg::Param texts();
 	pg::Param tokens();
 
@@ -147,33 +151,37 @@ class Eraser
 	std::vector<ErasureRequest> &requests_;
 	const pg::Settings &settings_;
 	const Mode mode_;
-	Readings readings_; ///< by which definitions records are read
+	Readings readings_; ///< the definitions by which records are read
 	Identities people_;
-	pg::ServerTypeInput type_input_; ///< says what fits its column in a refused record
+	/// tells whether a value in a refused record has the type of its column
+	pg::ServerTypeInput type_input_;
 	bool anybody_ = false;
-	/// Whose keys nobody is known to have, and in how many records these are words.
+	/// People whose keys nobody is known to have, and the number of records in which these keys
+	/// stand as words.
 	Identities strangers_;
 	int64_t stranger_records_ = 0;
-	std::vector<std::string_view> texts_;                       ///< of subjects
-	std::unordered_map<std::string_view, uint32_t> by_subject_; ///< to index of the request
-	std::vector<std::string_view> subjects_; ///< whom statements are about: all, or some of them
-	std::set<std::pair<std::string, std::string>> missing_columns_; ///< by table
+	std::vector<std::string_view> texts_;                       ///< the subjects of the people
+	std::unordered_map<std::string_view, uint32_t> by_subject_; ///< to the index of the request
+	/// the subjects that statements are about: all of texts_, or some of them
+	std::vector<std::string_view> subjects_;
+	std::set<std::pair<std::string, std::string>> missing_columns_; ///< table and column
 	std::map<Oid, bool> interferes_;
 	std::optional<pg::Param> texts_array_, tokens_array_;
 	QuarantinedFiles quarantined_files_;
-	/// Lines of records that were mended and are the people's now, by file: to index of the
-	/// request.
+	/// The lines, by file, of records that were corrected and are about the people now; the value
+	/// is the index of the request.
 	std::map<int64_t, std::map<uint64_t, uint32_t>> mended_lines_;
-	std::vector<Copy> copies_; ///< that are to be rewritten next
-	/// Staged files of a dataset that asks: the first, and how many.
+	std::vector<Copy> copies_; ///< the copies to be rewritten next
+	/// Staged files of datasets that ask for erasure: the first file of each dataset, and their
+	/// number.
 	std::map<std::string, std::pair<std::string, size_t>> staged_requests_;
 	std::unordered_set<int64_t> found_duplicates_;
 	std::vector<std::pair<int64_t, std::string>> rewritten_exports_; ///< with their new hashes
 	std::vector<int64_t> rewritten_archives_;
 	std::vector<std::string> rewritten_hashes_;
 	std::map<std::string, std::vector<FileAction>> actions_;
-	/// Who is in which file of a dataset, as the index says: by file, for those that cannot be
-	/// looked into.
+	/// The people in each file of a dataset, as the index says, for files that cannot be read:
+	/// dataset, then file_id, then indexes of requests.
 	std::map<std::string, std::unordered_map<int64_t, std::set<size_t>>> people_in_files_;
 	std::map<std::string, std::set<int64_t>> unindexed_files_; ///< by dataset
 	ErasureReport report_;
@@ -190,8 +198,9 @@ struct Eraser::Copy
 	const char *kind;
 	RewriteTask task;
 	FileIdentity identity;
-	bool waits = false; ///< a staged one that is loaded, and could not be archived yet
-	std::optional<WaitingRaw> raw = {}; ///< of an archived one that is not moved there yet
+	bool waits = false; ///< a staged file that is loaded, and could not be archived yet
+	/// set for an archived file that was not moved to the archive yet
+	std::optional<WaitingRaw> raw = {};
 	const std::string &dataset() const { return reading->last().dataset; }
 };
 

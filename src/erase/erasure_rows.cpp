@@ -29,12 +29,12 @@ fill_pseudonyms(const std::string &dataset, const std::string &secret, ErasureRe
 namespace
 {
 
-/// Requests written at a time: what bounds the memory.
+/// Number of requests that are written at a time. It bounds the memory.
 constexpr size_t chunk_size = 65536;
 using Requests = std::span<const ErasureRequest>;
 
-/// [{"place": …, "remark": …}], "" for none: what the certificate says of the erasure beside what
-/// was treated.
+/// [{"place": …, "remark": …}], "" when there are none: what the certificate says beside the
+/// treated places.
 std::string
 remarks_json(const ErasureReport &report)
 {
@@ -63,7 +63,7 @@ concerns(const ErasureReport::Untreated &untreated, size_t request)
 	return untreated.people.empty() || untreated.people.count(request) > 0;
 }
 
-/// The places that concern the request, as PostgreSQL reads an array; "" for none.
+/// The places that concern the request, as a PostgreSQL array literal; "" when there are none.
 std::string
 untreated_places(const ErasureReport &report, size_t request)
 {
@@ -109,7 +109,7 @@ ON CONFLICT (erasure_id) DO UPDATE SET status =
        -- of one that waited: this transaction treats, and what it leaves is to be purged
        xid = excluded.xid, purged_at = NULL)";
 
-/// from: the index of the first of them among all that were asked for.
+/// from: the index of the first of `requests` among all requests.
 void
 insert_erasures(const std::string &dataset, Requests requests, size_t from,
 				const ErasureReport &report, const std::string &remarks)
@@ -144,12 +144,12 @@ insert_erasures(const std::string &dataset, Requests requests, size_t from,
 		 pg::param_array(std::vector<std::string_view>(untreated.begin(), untreated.end()))});
 }
 
-/// Adds the erasure_id of each tombstone to added.
+/// Appends the erasure_ids of the tombstones set to `added`.
 void
 set_tombstones(const std::string &dataset, Requests requests, std::vector<int64_t> &added)
 {
 	std::vector<NewTombstone> tombstones;
-	std::deque<std::string> names; // of known emails: tombstones point to them
+	std::deque<std::string> names; // the names of known emails; the tombstones refer to them
 	for (const ErasureRequest &request : requests)
 	{
 		if (request.duplicate || request.held || !request.failure.empty())
@@ -172,8 +172,8 @@ set_tombstones(const std::string &dataset, Requests requests, std::vector<int64_
 	added.insert(added.end(), ids.begin(), ids.end());
 }
 
-/// An entry for each place and request; requests that found nothing have one that says so, and
-/// those that have set tombstones one that says how many.
+/// Writes an entry of the audit trail for each place and request, an entry for each request that
+/// found nothing, and one with the number of tombstones for each request that has set some.
 void
 audit(const std::vector<ErasureRequest> &requests, const ErasureReport &report,
 	  std::vector<int64_t> tombstones)
@@ -181,7 +181,7 @@ audit(const std::vector<ErasureRequest> &requests, const ErasureReport &report,
 	struct Entry
 	{
 		const ErasureRequest *request;
-		const ErasedPlace *place; ///< null: nothing was done, or tombstones were set
+		const ErasedPlace *place; ///< null: nothing was found, or tombstones were set
 		int64_t rows;
 	};
 	size_t count = 0;
@@ -218,7 +218,8 @@ audit(const std::vector<ErasureRequest> &requests, const ErasureReport &report,
 				 });
 }
 
-/// What a restored database is to do: a person who only waits for files is erased otherwise.
+/// The status that a restored database is to read: for it, a person whose erasure waits only for
+/// files is erased.
 std::string
 journal_status(const ErasureRequest &request)
 {
@@ -235,7 +236,7 @@ UPDATE etl.erasure e
        w(id, paths)
  WHERE e.erasure_id = w.id)";
 
-/// Whom only files keep from being erased: what they are.
+/// Notes the awaited files of requests that only files stop.
 void
 set_waits_for(Requests requests)
 {
@@ -252,7 +253,8 @@ set_waits_for(Requests requests)
 		pg::execute(note_awaited_paths_sql, {pg::param_array(ids), pg::param_array(paths)});
 }
 
-/// Says what became of the request, and by what it is known from now on.
+/// Sets the status of the request, and the pseudonyms and hashes by which the person is known from
+/// now on.
 void
 complete(const std::string &dataset, const std::string &secret, const Identities &identities,
 		 const ErasureReport &report, std::vector<ErasureRequest> &requests, size_t index)
@@ -260,7 +262,7 @@ complete(const std::string &dataset, const std::string &secret, const Identities
 	ErasureRequest &request = requests[index];
 	fill_pseudonyms(dataset, secret, request);
 	if (!request.failure.empty())
-		request.status.clear(); // of one that the journal calls completed, too
+		request.status.clear(); // also of a request that the journal calls completed
 	if (request.status.empty())
 		request.status = !request.failure.empty()                          ? "failed"
 						 : request.duplicate                               ? "duplicate"
@@ -345,7 +347,7 @@ complete_waiting_erasures()
 	const AsCatalogOwner owner;
 	if (pg::query(any_waiting_erasure_sql).empty())
 		return {};
-	// one that another session completes is passed over
+	// rows that another session is completing are skipped
 	const pg::Rows rows = pg::query(complete_waiting_erasures_sql);
 	std::vector<int64_t> ids;
 	std::vector<AuditEntry> entries;
@@ -401,7 +403,7 @@ record_erasures(const std::string &dataset, const std::string &secret,
 		pg::check_for_interrupts();
 	}
 	const std::string now = pg::query(time_of_transaction_sql).text(0, 0);
-	// who locks both, journal and audit trail, locks them in this order
+	// code that locks both locks the journal first, then the audit trail
 	report.journal = append_journal(requests.size(),
 									[&](size_t i)
 									{

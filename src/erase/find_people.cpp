@@ -35,8 +35,8 @@ namespace
 
 constexpr size_t chunk_size = 20000;
 
-/// Calls visit with the canonical key and the hash of each person that a file holds, whose hash is
-/// among those that are looked for, until it returns false.
+/// Calls visit with the canonical key and the hash of each person in a file whose hash is among
+/// `hashes`. Stops, and sets `more` to false, when visit returns false.
 template <typename Visit>
 void
 search_file(const Catalog &catalog, const Definition &definition, const std::string &path,
@@ -45,7 +45,7 @@ search_file(const Catalog &catalog, const Definition &definition, const std::str
 {
 	FileIdentity identity;
 	if (!identify(path, identity) && means_gone(errno))
-		return; // moved away by the site
+		return; // an administrator has moved it away
 	Document document;
 	try
 	{
@@ -77,7 +77,8 @@ search_file(const Catalog &catalog, const Definition &definition, const std::str
 	}
 	catch (const FileError &error)
 	{
-		// somebody whom nobody else knows may stand there: their erasure would say "not found"
+		// the file may be the only place that holds a person, whose erasure would then say "not
+		// found"
 		throw pg::Error(error.sqlstate(),
 						std::string("could not read a file to find people: ") + error.what(),
 						"File \"" + storable_text(path) + "\". Nothing was erased.",
@@ -91,7 +92,7 @@ SELECT coalesce(processed_path, ''), coalesce(archived_path, '')
  WHERE file_id = ANY ($1)
  ORDER BY file_id)";
 
-/// The same for the processed and archived files of a dataset.
+/// Calls search_file() for the processed and archived files of a dataset.
 template <typename Visit>
 void
 for_people_in_files(const Catalog &catalog, const Definition &definition, const std::string &secret,
@@ -154,7 +155,7 @@ class Search
 			found_.subjects.emplace(pseudonym, subject);
 	}
 
-	/// The subjects that a query returns in its first column.
+	/// Considers the subjects that a query returns in its first column.
 	void search_query(const std::string &sql, std::initializer_list<pg::Param> params = {})
 	{
 		if (complete())
@@ -185,7 +186,8 @@ class Search
 		for (const ColumnDefinition &column : table.columns)
 			if (column.source == Source::field && column.path == definition.subject->path)
 			{
-				// a key is what the people's dataset takes for one, in whatever type it stands
+				// the expression converts the column's value to a key as the people's dataset
+				// writes it
 				pg::TableCursor cursor("SELECT DISTINCT p.key FROM " + quoted(table) +
 									   " t, LATERAL (SELECT " +
 									   person_expression(catalog_, definition, column, "t") +
@@ -201,7 +203,7 @@ class Search
 					 {pg::param(definition.dataset)});
 		if (complete())
 			return;
-		// a key that is too long for the index stands in the record only
+		// a key that is too long for the index is in the record only
 		pg::Cursor cursor(
 			read_long_records_sql,
 			{pg::param(definition.dataset), pg::param(static_cast<int64_t>(max_indexed_key))});
@@ -325,7 +327,7 @@ keys_of_hashes(const Catalog &catalog, const std::string &dataset, const std::st
 			pg::check_for_interrupts();
 		}
 	}
-	// somebody whose row is gone may still stand in files
+	// a person whose rows are gone may still be in files
 	std::erase_if(hashes, [&](int64_t hash) { return keys.count(hash) > 0; });
 	const size_t all = keys.size() + hashes.size();
 	for_people_in_files(catalog, *people, secret, hashes,

@@ -1,4 +1,5 @@
-// Who is meant by a pseudonym: found by computing the pseudonyms of everybody who is held.
+// Finds the people who are meant by pseudonyms, by computing the pseudonyms of all people who are
+// held.
 #pragma once
 
 #include <string>
@@ -10,12 +11,12 @@
 namespace etl
 {
 
-/// People looked for by what catalog and journal keep of them.
+/// The people to find, by what the catalog and the journal keep of them.
 struct Wanted
 {
 	std::unordered_set<std::string> subjects; ///< pseudonyms of keys
 	std::unordered_set<std::string> emails;   ///< pseudonyms of folded emails
-	/// Hash in etl.subject_page of some of the subjects.
+	/// The hash in etl.subject_page, known for some of the subjects.
 	std::unordered_map<std::string, uint64_t> file_hashes;
 };
 
@@ -23,22 +24,22 @@ struct Found
 {
 	std::unordered_map<std::string, std::string> subjects; ///< pseudonym → canonical key
 	std::unordered_map<std::string, std::string>
-		emails; ///< pseudonym → canonical key of who has it
+		emails; ///< pseudonym → canonical key of the person who has the email
 };
 
-/// Looks in the target tables, in quarantine and, for those who are found in neither and whose hash
-/// is known, in the processed and archived files that hold it.
+/// Searches the target tables and quarantine. People who are found in neither, and whose hash is
+/// known, are searched for in the processed and archived files that hold the hash.
 Found find_people(const Catalog &catalog, const std::string &dataset, const std::string &secret,
 				  const Wanted &wanted);
 
-/// The canonical keys of people of whom only the hash in etl.subject_page is known: of those who
-/// are in the people's own table, or in files of theirs.
+/// Finds the canonical keys of people of whom only the hash in etl.subject_page is known. Searches
+/// the people's own table and the dataset's files.
 std::unordered_map<int64_t, std::string> keys_of_hashes(const Catalog &catalog,
 														const std::string &dataset,
 														const std::string &secret,
 														std::vector<int64_t> hashes);
 
-/// The canonical key at value, "" when it is none.
+/// The canonical key at value, "" when the value is not a key.
 std::string canonical_key_of(const Catalog &catalog, const std::string &dataset, Value value);
 
 } // namespace etl

@@ -51,7 +51,7 @@ text_or_empty(FunctionCallInfo fcinfo, int n)
 	return fcinfo->args[n].isnull ? std::string() : pg::text_argument(fcinfo, n);
 }
 
-/// In which records a person is not looked for; etl_certificate says the same.
+/// The records in which a person is not searched for; etl_certificate says the same.
 const std::vector<std::string> records_not_searched = {
 	"records that name somebody else, and accepted records that name nobody",
 	"keys as a part of a longer word or number (C55501, 55501-2, 55.501, 155501)",
@@ -60,7 +60,7 @@ const std::vector<std::string> records_not_searched = {
 	"records longer than etl.max_record_size whose first 1,024 bytes do not name the person",
 	"identifiers that are encoded (base64, HTML entities), encrypted, hashed, cut or misspelt"};
 
-/// What an erasure would do, as the DBA sees it.
+/// The plan of an erasure, for the administrator.
 nlohmann::ordered_json
 plan_json(const std::string &dataset, const std::string &secret, const ErasureReport &report,
 		  const std::vector<ErasureRequest> &requests)
@@ -101,7 +101,7 @@ plan_json(const std::string &dataset, const std::string &secret, const ErasureRe
 	nlohmann::ordered_json remarks = nlohmann::ordered_json::array();
 	for (const auto &[place, remark] : report.remarks)
 		remarks.push_back({{"place", place}, {"remark", remark}});
-	// keyed: nobody can try out whether it fits a record that they guess
+	// the hash is keyed, so that no one can test whether it fits a record that he guesses
 	std::vector<std::string> lines = report.fingerprint;
 	std::sort(lines.begin(), lines.end());
 	std::string canonical = dataset + "\n";
@@ -133,7 +133,7 @@ SELECT jsonb_populate_record(NULL::etl.erasure,
                                  'file_count', $6::bigint, 'conflict', $7::boolean,
                                  'plan', $8::jsonb)))";
 
-/// A row of etl.erasure that does not exist, for a dry run.
+/// A row of etl.erasure that is not in the table, for a dry run.
 Datum
 planned_row(const std::string &dataset, const ErasureRequest &request, bool untreated, int64_t rows,
 			int64_t files, const std::string &plan)
@@ -232,7 +232,7 @@ PG_ETL_ENTRY(etl_erase)
 	settings.require_folders();
 	const std::string secret = pg::secret(pg::KeyUse::keep);
 	catalog = lock_people(catalog);
-	// a hold, or an earlier erasure, may be among what a restored database does not know
+	// the journal may contain a hold or an erasure that a restored database does not have
 	if (!dry_run)
 		require_journal_applied();
 	require_files_known(catalog, settings);
@@ -321,7 +321,7 @@ PG_ETL_ENTRY(etl_reinstate)
 									   canonical_person(catalog, dataset, subject));
 	if (!email.empty())
 		by_email = subject_pseudonym(secret, dataset, "email", email);
-	// with the subject, the email of the same request
+	// the statement takes the email of the same request together with the subject
 	const AsCatalogOwner owner;
 	const pg::Rows rows =
 		pg::query(reinstate_person_sql, {pg::param(dataset), pg::param(by_subject),
@@ -331,7 +331,7 @@ PG_ETL_ENTRY(etl_reinstate)
 		pg::notice(NOTICE, "this person was not erased; nothing was changed");
 		return Int64GetDatum(0);
 	}
-	// the emails by which the person was known tell nobody any more
+	// the emails by which the person was known do not identify the person any more
 	std::vector<std::string> subjects;
 	for (uint64_t i = 0; i < rows.size(); ++i)
 		if (!rows.boolean(i, 1))
@@ -341,7 +341,7 @@ PG_ETL_ENTRY(etl_reinstate)
 		{pg::param(dataset),
 		 pg::param_array(std::vector<std::string_view>(subjects.begin(), subjects.end())),
 		 pg::param(reason)});
-	// a restored database must not treat the records of somebody who has come back
+	// a restored database must not treat the records of a person who has come back
 	std::map<int64_t, JournalDecision> decisions;
 	for (uint64_t i = 0; i < rows.size(); ++i)
 	{
@@ -368,7 +368,7 @@ PG_ETL_ENTRY(etl_reinstate)
 
 PG_ETL_ENTRY(etl_subject)
 {
-	// not STRICT: no row would read as "nothing is held"
+	// the function is not STRICT, because an empty result would read as "nothing is held"
 	const std::string dataset = pg::required_text(fcinfo, 0, "dataset"),
 					  subject = pg::required_text(fcinfo, 1, "subject");
 	require_utf8();
@@ -389,7 +389,7 @@ PG_ETL_ENTRY(etl_subject)
 			ParseError error;
 			std::string other = storable_text(text);
 			if (other == text)
-				other = {}; // it may be long
+				other = {}; // free the copy, which may be long
 			const std::string &json = other.empty() ? text : other;
 			const bool is_json = document.parse(json, error);
 			if (json.size() > long_record_bytes)
@@ -402,7 +402,7 @@ PG_ETL_ENTRY(etl_subject)
 				result.add({pg::Cell::text(place), pg::Cell::jsonb(json)});
 				return;
 			}
-			// what is no JSON, or not PostgreSQL's, as a string
+			// text that is not JSON, or that jsonb cannot hold, is returned as a JSON string
 			std::string quoted;
 			append_json_string(quoted, json);
 			result.add({pg::Cell::text(place), pg::Cell::jsonb(quoted)});

@@ -15,7 +15,7 @@ namespace etl
 namespace
 {
 
-/// Columns of which nothing may stay.
+/// The columns whose values must not stay.
 std::vector<std::string>
 columns_to_treat(const Definition &definition, const TableDefinition &table)
 {
@@ -35,7 +35,8 @@ array_of(const std::vector<std::string> &texts)
 	return pg::param_array(std::vector<std::string_view>(texts.begin(), texts.end()));
 }
 
-/// Target tables that exist and are about the people; of everybody's where dataset is null.
+/// The oids of target tables that exist and are about the people of the dataset; about any people
+/// where dataset is null.
 std::vector<int64_t>
 targets_about(const Catalog &catalog, const std::string *dataset)
 {
@@ -48,16 +49,17 @@ targets_about(const Catalog &catalog, const std::string *dataset)
 	return oids;
 }
 
-/// Of the rows of etl.held_relation: which relation each is now, null where it is gone, and whether
-/// numbers of columns are still right. In another database (a dump was restored) it is known by its
-/// name.
+/// The rows of etl.held_relation, with the oid that the relation has now (null where it is gone)
+/// and whether the noted column numbers still apply. In another database (a dump was restored) the
+/// relation is found by its name.
 const std::string held_sql =
 	"(SELECT h.relation_oid, h.origin, h.dataset, h.people, h.columns, h.origin = o.origin AS same,"
 	"  CASE WHEN h.origin = o.origin THEN h.relation_oid"
 	"   ELSE pg_catalog.to_regclass(h.name)::oid END AS relation"
 	" FROM etl.held_relation h CROSS JOIN etl_internal.this_database() o(origin))";
 
-/// Relations that have held people and lie behind no target table: their names, datasets and oids.
+/// Relations that have held people and are not behind any target table: their names, datasets and
+/// oids.
 pg::Rows
 former(const Catalog &catalog, const std::string *dataset)
 {
@@ -100,7 +102,7 @@ note_held_relations(const Definition &definition)
 			pg::param_array(std::vector<int64_t>{static_cast<int64_t>(oid)}),
 			pg::param(definition.dataset), pg::param(definition.subject->dataset),
 			array_of(columns_to_treat(definition, table))};
-		// by number, because a column may be renamed
+		// columns are noted by number, because a column may be renamed
 		pg::execute(
 			now +
 				" UPDATE etl.held_relation r SET relation_oid = n.oid, origin = n.origin,"
@@ -189,7 +191,8 @@ warn_of_erased_people(const Catalog &catalog, const Definition &definition)
 				"SELECT t.dataset, count(*) FROM etl.tombstone t WHERE t.kind = 'subject'"
 				" AND t.reinstated_at IS NULL AND t.dataset IN (SELECT h.people FROM " +
 					held_sql +
-					// what the dataset of those people has held, and what was about them
+					// people of the datasets whose rows this relation or a relation behind it has
+					// held
 					" h WHERE h.relation IN (" + std::string(relations_behind_sql) +
 					")) GROUP BY 1 ORDER BY 1",
 				{pg::param_array(std::vector<int64_t>{static_cast<int64_t>(oid)})});

@@ -1,5 +1,5 @@
-// Relations that have held records about people: one that is no target table any more still holds
-// them, and no definition leads there.
+// Relations that have held records about people. A relation that is no longer a target table still
+// holds these people, but no definition leads to it.
 #pragma once
 
 #include <string>
@@ -13,21 +13,22 @@
 namespace etl
 {
 
-/// Notes in etl.held_relation the target tables of a definition whose records are about people, and
-/// all that lies behind them, with their personal columns. Does nothing for other definitions.
+/// Notes in etl.held_relation the target tables of a definition whose records are about people,
+/// their partitions and other relations behind them, and their personal columns. Does nothing for
+/// other definitions.
 void note_held_relations(const Definition &definition);
 
-/// What held records about the people of a dataset and is out of reach of an erasure: detached
-/// partitions, tables of definitions that are gone or have other tables now, columns that are not
-/// treated any more. Each with why.
+/// The places that held records about the people of a dataset and that an erasure cannot reach:
+/// detached partitions, tables of definitions that were dropped or have other tables now, columns
+/// that are not treated any more. Each with the reason.
 std::vector<std::pair<std::string, std::string>> former_places(const Catalog &catalog,
 															   const std::string &dataset);
 
-/// Relations of former_places(), of anybody's.
+/// The relations of former_places() of all datasets.
 std::vector<Oid> former_relations(const Catalog &catalog);
 
-/// Tells in a WARNING where a table of the definition has held people of a dataset that is not
-/// defined any more, and some of them were erased: under another name nobody recognises them.
+/// Warns where a table of the definition has held people of a dataset that is not defined any more
+/// and some of these people were erased: under another dataset name they are not recognised.
 void warn_of_erased_people(const Catalog &catalog, const Definition &definition);
 
 } // namespace etl

@@ -61,7 +61,8 @@ mark_held(const std::string &dataset, const std::string &secret,
 	}
 	const std::vector<bool> waits = held(dataset, pseudonyms);
 	for (size_t i = 0; i < requests.size(); ++i)
-		// one whose status is given comes from the journal: it was decided where it was made
+		// a request with a status comes from the journal: it was decided in the database that wrote
+		// it
 		if (waits[i] && requests[i].status.empty() && !requests[i].duplicate)
 			requests[i].held = true;
 }
@@ -85,7 +86,7 @@ required_reason(FunctionCallInfo fcinfo, int n)
 namespace
 {
 
-/// A key of the dataset's own people, as etl_erase takes it.
+/// A key of the dataset's own people, in the spelling that etl_erase uses.
 std::string
 person_of(const Catalog &catalog, const std::string &dataset, const std::string &subject)
 {
@@ -130,7 +131,7 @@ PG_ETL_ENTRY(etl_require_reason)
 	return pg::text_datum(required_reason(fcinfo, 0));
 }
 
-/// require_holdable(dataset, subject): of whom or what a hold can be.
+/// require_holdable(dataset, subject): throws where a hold on it cannot be placed.
 PG_ETL_ENTRY(etl_require_holdable)
 {
 	const std::string dataset = pg::required_text(fcinfo, 0, "dataset");
@@ -139,8 +140,8 @@ PG_ETL_ENTRY(etl_require_holdable)
 	const Definition &definition = catalog.get(dataset);
 	if (!PG_ARGISNULL(1))
 		(void)person_of(catalog, dataset, pg::text_argument(fcinfo, 1));
-	// a hold on what others' people are in would hold nobody; one on records about nobody keeps
-	// them
+	// a hold on a dataset of other datasets' people would hold no person; a hold on a dataset about
+	// no people keeps its records
 	else if (definition.subject || definition.erases)
 		(void)people_definition(catalog, dataset);
 	return static_cast<Datum>(0);
@@ -167,7 +168,7 @@ PG_ETL_ENTRY(etl_release_hold)
 	std::string person;
 	if (!PG_ARGISNULL(1))
 		person = person_of(catalog, dataset, pg::text_argument(fcinfo, 1));
-	// before anybody is looked up: what another session is loading must be there
+	// before people are looked up: data that another session is loading must be visible
 	catalog = lock_people(catalog);
 	require_journal_applied();
 	require_files_known(catalog, pg::Settings::current());

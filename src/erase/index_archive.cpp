@@ -1,5 +1,5 @@
-// etl_catalog_archive, and whom the files hold that etl_reload has left out, or that came under
-// another definition.
+// etl_catalog_archive, and the index of people for files that etl_reload has left out or that came
+// under another definition.
 #include "erase/index_archive.h"
 
 #include <algorithm>
@@ -101,7 +101,7 @@ class ArchiveCatalog
 	{
 	}
 
-	/// All files: whom they hold is known anew.
+	/// Reads all files and builds the index of the dataset anew.
 	void run()
 	{
 		recover(definition_.dataset, settings_);
@@ -114,7 +114,7 @@ class ArchiveCatalog
 		note_read();
 	}
 
-	/// Only files that the catalog does not know, which stay files that are not loaded.
+	/// Reads only files that the catalog does not know, and notes them as skipped.
 	void note_left_out()
 	{
 		left_out_ = true;
@@ -126,7 +126,7 @@ class ArchiveCatalog
 		note_read();
 	}
 
-	/// Only files that the index knows by another definition.
+	/// Reads only files that the index knows by another definition.
 	void index_former()
 	{
 		if (all_indexed(catalog_, definition_))
@@ -154,14 +154,15 @@ class ArchiveCatalog
   private:
 	struct Found
 	{
-		std::string path; ///< relative to its folder
+		std::string path; ///< relative to its directory
 		bool archived;
 		StagedFile file;
-		int64_t file_id = 0; ///< where it is known
+		int64_t file_id = 0; ///< 0: not known to the catalog
 		std::optional<int64_t> defined_at = {};
 	};
 
-	/// Files that are read at a time for index_former(): whom they hold is held in memory.
+	/// Number of files that index_former() reads at a time, because the people in them are kept in
+	/// memory.
 	static constexpr size_t former_at_once = 256;
 
 	void find_files()
@@ -191,7 +192,7 @@ class ArchiveCatalog
 		}
 	}
 
-	/// The copies of files that the catalog knows.
+	/// Finds the copies of files that the catalog knows.
 	void find_former(std::span<const int64_t> ids)
 	{
 		const pg::Rows rows = pg::query(
@@ -210,8 +211,7 @@ class ArchiveCatalog
 					if (!rows.is_null(i, 3))
 						found.defined_at = rows.integer(i, 3);
 				}
-		// files of this very transaction still have other names, as those that could not be moved
-		// yet
+		// files of this transaction, and files that could not be moved yet, still have other names
 		const auto pending = pending_sources(paths);
 		for (size_t i = 0; i < paths.size(); ++i)
 		{
@@ -223,8 +223,8 @@ class ArchiveCatalog
 		}
 	}
 
-	/// By which a file names people: the definition in force and, where it came under another, that
-	/// one; of a file of which that is not known, any.
+	/// The definitions by which a file names people: the definition in force, and the one under
+	/// which the file came. Where that one is not known, all former definitions.
 	using Definitions = std::vector<const Definition *>;
 	Definitions definitions_of(std::optional<int64_t> defined_at)
 	{
@@ -243,7 +243,7 @@ class ArchiveCatalog
 		return definitions;
 	}
 
-	/// The key of the person, by the first definition that finds one.
+	/// Finds the people whom a record names, by each of the definitions.
 	class Namer
 	{
 	  public:
@@ -256,7 +256,8 @@ class ArchiveCatalog
 					definition->subject ? definition->subject->dataset
 										: definition->erases->dataset));
 		}
-		/// Calls visit(subject, hash of their email or 0) for each whom the record names.
+		/// Calls found(subject, hash of the person's email or 0) for each definition by which the
+		/// record names a person.
 		template <typename Visit>
 		void visit(std::string_view text, Visit &&found)
 		{
@@ -269,8 +270,9 @@ class ArchiveCatalog
 		std::vector<std::unique_ptr<RecordEraser>> erasers_;
 	};
 
-	/// Quarantine names people as the definition said under which a record was refused last: as
-	/// that one, or the one in force, says, and in the spelling of the key's type now.
+	/// etl.quarantine.subject was set by the definition under which a record was refused last. Sets
+	/// it as that definition, or else the one in force, says, in the canonical spelling that the
+	/// key's type has now.
 	void name_quarantined()
 	{
 		const Identities people(pg::secret(pg::KeyUse::keep));
@@ -304,7 +306,8 @@ class ArchiveCatalog
 											   subjects.begin(), subjects.end()))});
 	}
 
-	/// How the index knows the files now. One that could not be read it does not know.
+	/// Notes that the files are indexed by the definition in force; files that could not be read
+	/// are noted as not indexed.
 	void note_read()
 	{
 		std::erase_if(read_, [this](int64_t id) { return unread_.count(id) > 0; });
@@ -324,7 +327,7 @@ class ArchiveCatalog
 			std::string path = storable_text(file.path);
 			RewriteTask task;
 			task.source = root + "/" + file.path;
-			// what this transaction has loaded, or is about to remove, is not left out
+			// files that this transaction has loaded, or is about to remove, are not left out
 			if (left_out_ &&
 				((archived ? archived_ : processed_).count(path) > 0 ||
 				 destination_taken(task.source) || is_taken_up_now(task.source, file.identity)))
@@ -351,7 +354,7 @@ class ArchiveCatalog
 						 });
 	}
 
-	/// Who is in which of them.
+	/// Reads the files. Returns pairs of a person's hash and a file_id.
 	std::vector<SubjectFile> read_files()
 	{
 		const Identities people(pg::secret(pg::KeyUse::keep));
@@ -391,7 +394,7 @@ class ArchiveCatalog
 			pg::check_for_interrupts();
 		std::vector<SubjectFile> index;
 		RunResult run = begin_run(catalog_, definition_.dataset);
-		run.defined_at.reset(); // they may be of any time
+		run.defined_at.reset(); // the files may be of any time
 		for (size_t i = 0; i < found_.size(); ++i)
 		{
 			const RewriteOutcome &outcome = reader.outcomes()[i];
@@ -416,7 +419,8 @@ class ArchiveCatalog
 		return index;
 	}
 
-	/// One that is gone holds nobody. Of any other the index does not say whom.
+	/// Reports a file that could not be read: the index does not say whom it holds. A file that is
+	/// gone holds nobody.
 	void cannot_read(size_t i, const RewriteOutcome &outcome)
 	{
 		FileIdentity identity;
@@ -432,13 +436,13 @@ class ArchiveCatalog
 			unread_.insert(found_[i].file_id);
 	}
 
-	/// The file's row in etl.file; made for one that is not known.
+	/// The file_id of the file; a file that is not known gets a row in etl.file.
 	int64_t file_of(const Found &found, const RewriteOutcome &outcome, RunResult &run)
 	{
 		if (found.file_id != 0)
 			return found.file_id;
 		const AsCatalogOwner owner;
-		// the archived copy came first: its processed one has the same name
+		// an archived copy was noted first: the processed copy has the same name
 		if (const auto at = made_.find(found.path); !found.archived && at != made_.end())
 		{
 			pg::execute(note_processed_path_sql, {pg::param(at->second)});
@@ -465,13 +469,13 @@ class ArchiveCatalog
 	const Definition &definition_;
 	const pg::Settings &settings_;
 	bool left_out_ = false, is_complete_ = true;
-	std::optional<std::vector<FormerDefinition>> former_; ///< about people, of this dataset
-	std::unordered_map<int64_t, int64_t> defined_at_;     ///< of files, as their runs say
+	std::optional<std::vector<FormerDefinition>> former_; ///< of this dataset, about people
+	std::unordered_map<int64_t, int64_t> defined_at_; ///< by file_id, as the runs of the files say
 	std::set<int64_t> read_, unread_;
 	std::unordered_map<std::string, int64_t> archived_, processed_, made_;
 	std::vector<Found> found_;
 	std::vector<RewriteTask> tasks_;
-	std::vector<PersonEmail> emails_; ///< who is in them with which
+	std::vector<PersonEmail> emails_; ///< pairs of a person and an email in the files
 };
 
 } // namespace
@@ -479,7 +483,7 @@ class ArchiveCatalog
 void
 note_left_out(const Catalog &catalog, const Definition &definition, const pg::Settings &settings)
 {
-	// of nobody, they need not be found
+	// files without people need not be found by erasures
 	if (definition.subject || definition.erases)
 		ArchiveCatalog(catalog, definition, settings).note_left_out();
 }
@@ -500,7 +504,7 @@ index_former_files(const Catalog &catalog)
 	std::map<std::string, std::shared_ptr<const Definition>> dropped;
 	for (FormerDefinition &former : former_definitions())
 		if (!catalog.defined_at(former.dataset) && former.definition != nullptr)
-			dropped[former.dataset] = std::move(former.definition); // the last one counts
+			dropped[former.dataset] = std::move(former.definition); // the last definition stays
 	for (const auto &[name, definition] : dropped)
 		index(*definition);
 }
@@ -522,7 +526,7 @@ PG_ETL_ENTRY(etl_catalog_archive)
 	const pg::Settings settings = pg::Settings::current();
 	settings.require_folders();
 	catalog = lock_for_erasure(catalog);
-	// files that are to be loaded again must not count as known
+	// files that are to be loaded again must not be noted as known
 	require_files_known(catalog, settings);
 	for (const auto &[name, definition] : catalog.all())
 	{

@@ -30,10 +30,10 @@ note_purge(const std::vector<Oid> &relations)
 {
 	std::vector<int64_t> oids(relations.begin(), relations.end());
 	const AsCatalogOwner owner;
-	// rows lie in partitions, in inheriting tables and in what a view selects from; a partitioned
-	// and a foreign table have no file, but statistics of their own
+	// rows are in partitions, in inheriting tables and in the tables below a view; partitioned and
+	// foreign tables have no file, but they have statistics
 	const std::string behind = relations_behind_sql;
-	// ANALYZE of what they are parts of samples their rows, too
+	// ANALYZE of a parent samples the rows of its partitions, too
 	const std::string above =
 		"WITH RECURSIVE above (oid) AS (SELECT i.inhparent FROM pg_inherits i WHERE i.inhrelid IN "
 		"(" +
@@ -41,8 +41,9 @@ note_purge(const std::vector<Oid> &relations)
 		") UNION SELECT i.inhparent FROM above a JOIN pg_inherits i ON i.inhrelid = a.oid)"
 		" SELECT oid FROM above WHERE oid NOT IN (" +
 		behind + ")";
-	// Subtransactions have treated the rows, with later ids than the erasure's own. One that
-	// another transaction has got between the two keeps their old versions, too.
+	// Subtransactions have treated the rows, and their transaction ids are later than the erasure's
+	// own. The old row versions are also kept for a transaction of another session whose id is
+	// between the two.
 	FullTransactionId last = ReadNextFullTransactionId();
 	FullTransactionIdRetreat(&last);
 	const std::string last_xid = std::to_string(U64FromFullTransactionId(last));
@@ -54,7 +55,7 @@ note_purge(const std::vector<Oid> &relations)
 		" WHERE (c.relkind IN ('r', 'p', 'f') AND c.oid IN (" +
 			behind +
 			"))"
-			// planner statistics hold values of every table
+			// planner statistics hold values of all tables
 			" OR c.oid = 'pg_catalog.pg_statistic'::regclass"
 			" OR (c.oid = 'pg_catalog.pg_statistic_ext_data'::regclass AND EXISTS"
 			" (SELECT FROM pg_statistic_ext e WHERE e.stxrelid IN (" +
@@ -63,7 +64,8 @@ note_purge(const std::vector<Oid> &relations)
 			" UNION ALL SELECT pg_current_xact_id(), $2::xid8, a.oid, NULL FROM (" +
 			above + ") a" + on_conflict,
 		{pg::param_array(oids), pg::param(last_xid)});
-	// copies: whether one was refreshed after this transaction is known when it is committed
+	// materialized views: whether one was refreshed after this transaction is known only after the
+	// commit
 	pg::execute("INSERT INTO etl.purge_pending (xid, last_xid, relation, filenode)"
 				" SELECT pg_current_xact_id(), $2::xid8, v.view, 0"
 				" FROM etl_internal.materialized_views(ARRAY(" +
@@ -91,7 +93,7 @@ purge_scope(const std::string &dataset)
 namespace
 {
 
-/// Does the segment hold a page from before that position?
+/// Does the segment contain a page from before that position?
 bool
 holds_older_page(const std::string &path, uint64_t lsn, size_t page_size)
 {
@@ -121,8 +123,9 @@ holds_older_page(const std::string &path, uint64_t lsn, size_t page_size)
 
 } // namespace etl
 
-// etl_internal.wal_segments_before(lsn): files in pg_wal that hold a page from before it. A
-// recycled segment keeps its old content under a new name until the log comes to overwrite it.
+// etl_internal.wal_segments_before(lsn): the number of files in pg_wal that contain a page from
+// before lsn. A recycled segment keeps its old content under a new name until WAL is written over
+// it.
 PG_ETL_ENTRY(etl_wal_segments_before)
 {
 	const uint64_t lsn = PG_GETARG_LSN(0);

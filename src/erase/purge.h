@@ -9,12 +9,12 @@
 namespace etl
 {
 
-/// Notes that the current transaction has erased in these tables: until each has been rewritten,
-/// etl_erasure_purge names it. Must be called inside an SPI connection.
+/// Notes that the current transaction has erased in these tables: etl_erasure_purge names each of
+/// them until it has been rewritten. Must be called inside an SPI connection.
 void note_purge(const std::vector<Oid> &relations);
 
-/// The tables that can hold anything about the subjects of a dataset, its quarantine included: a
-/// row that was there earlier left its bytes, too.
+/// The tables that can hold data about the subjects of a dataset, its quarantine included. A table
+/// without such rows now may still contain the bytes of earlier rows.
 std::vector<Oid> purge_scope(const std::string &dataset);
 
 } // namespace etl

@@ -17,8 +17,8 @@ has_field(const std::vector<PersonalDefinition> &fields, const Path &path)
 	return std::ranges::find(fields, path, &PersonalDefinition::path) != fields.end();
 }
 
-/// What a former definition says, where the one in force says nothing else: how a field is treated,
-/// and whether records go as a whole.
+/// A former definition, with the treatments of fields and "on_erasure" of the definition in force
+/// where that one has them.
 Definition
 as_treated_now(Definition former, const Definition &present)
 {
@@ -40,11 +40,12 @@ Readings::Readings(const Catalog &catalog, const std::string &people)
 	std::set<std::string> dropped;
 	for (FormerDefinition &former : former_definitions())
 	{
-		const bool is_dropped =
-			!catalog.defined_at(former.dataset); // also one that is not valid is defined
+		// a dataset with an invalid definition is defined, too
+		const bool is_dropped = !catalog.defined_at(former.dataset);
 		if (is_dropped)
 		{
-			// the next one of the dataset is a later one
+			// former_definitions() is in order of time: this definition is later than the one kept
+			// so far
 			dropped_.erase(former.dataset);
 			unreadable_.erase(former.dataset);
 			if (former.definition == nullptr)
@@ -131,8 +132,8 @@ Readings::keep(Definition definition)
 	return kept_.back().get();
 }
 
-/// former: in the order of their times. The definition in force comes last, but where it has
-/// nothing to do with the people and a former one has.
+/// former: in order of time. The definition in force is appended as the last one, unless it does
+/// not concern the people and a former one does.
 std::unique_ptr<Reading>
 Readings::reading(const std::string &dataset, const Definitions &former, bool exported)
 {
@@ -224,7 +225,8 @@ ReadingEraser::erase(std::string_view text, std::string &out)
 	for (const auto &step : steps_)
 	{
 		RecordEraser &eraser = person == Identities::nobody ? step->whole : step->rest;
-		// what was treated as theirs is looked at again only where it names somebody
+		// after one definition has treated the record, another one applies only where it still
+		// names a person by it
 		if (person != Identities::nobody &&
 			(text == erased_text || eraser.subject_of(text).empty()))
 			continue;

@@ -1,5 +1,6 @@
-// By which definitions an erasure reads the records of a dataset: what was loaded under a former
-// definition names its person, and what is personal, where that one says.
+// The definitions by which an erasure reads the records of a dataset. A record that was loaded
+// under a former definition names its person, and has its personal fields, where that definition
+// says.
 #pragma once
 
 #include <cstdint>
@@ -19,45 +20,47 @@
 namespace etl
 {
 
-/// Definitions by which a record is read, one after the other.
+/// The definitions by which a record is read, one after the other.
 struct Reading
 {
 	struct Step
 	{
-		const Definition *whole; ///< while nobody was found by those before
-		const Definition *rest;  ///< without the personal fields that those before have treated
+		const Definition *whole; ///< used until a person was found
+		/// used after that: without the personal fields that earlier steps have treated
+		const Definition *rest;
 	};
 	std::vector<Step> steps; ///< never empty; the definition in force is the last
 	const Definition &last() const { return *steps.back().whole; }
-	/// Its records go as a whole.
+	/// Records are removed as a whole ("on_erasure": "delete").
 	bool removes = false;
 };
 
 class Readings
 {
   public:
-	/// people: the dataset whose people are erased. The catalog must outlive it.
+	/// people: the dataset whose people are erased. The catalog must outlive this object.
 	Readings(const Catalog &catalog, const std::string &people);
 
-	/// Datasets whose records are about the people, or ask for their erasure, or were or did so: in
-	/// order of their names, those that were dropped last.
+	/// The datasets whose records are about the people, or ask for their erasure, now or under a
+	/// former definition: in order of their names, dropped datasets last.
 	const std::vector<std::string> &related() const { return related_; }
 	bool is_related(const std::string &dataset) const;
-	/// Has the dataset people's emails that records may name them by?
+	/// Does the dataset have emails of the people, by which records may name them?
 	bool has_emails(const std::string &dataset) const;
-	/// How to read what was loaded under the definition of that time; nothing: of a time that is
-	/// not known. Null where no definition of the dataset is known. Stays valid.
+	/// How to read records that were loaded under the definition of that time; nullopt: the time is
+	/// not known. Null where no definition of the dataset is known. The result is valid as long as
+	/// this object.
 	const Reading *of(const std::string &dataset, std::optional<int64_t> defined_at);
-	/// How to read what was exported then, with the fields that exports have.
+	/// How to read records that were exported at that time, with the fields that exports have.
 	const Reading *of_export(const std::string &dataset, int64_t exported_at);
-	/// The definition in force, or the last one of a dataset that was dropped. Null where none can
-	/// be read.
+	/// The definition in force, or the last one of a dropped dataset. Null where none can be read.
 	const Definition *last(const std::string &dataset) const;
-	/// The dataset that claims a staged file of that name, also one that was dropped.
+	/// The dataset, possibly a dropped one, that claims a staged file of that name.
 	std::string claimant(std::string_view file_name) const;
-	/// Datasets that are not defined any more and whose last definition cannot be read, and why.
+	/// The dropped datasets whose last definition cannot be read, each with the reason.
 	const std::map<std::string, std::string> &unreadable() const { return unreadable_; }
-	/// Former definitions about the people of datasets that are defined: for what tables hold.
+	/// The former definitions of a defined dataset that concern the people: tables may still hold
+	/// rows loaded under them.
 	std::vector<const Definition *> former_of(const std::string &dataset) const;
 
   private:
@@ -71,8 +74,9 @@ class Readings
 
 	const Catalog &catalog_;
 	const std::string people_;
-	std::map<std::string, std::vector<FormerDefinition>> former_;      ///< that concern the people
-	std::map<std::string, std::shared_ptr<const Definition>> dropped_; ///< the last of each
+	std::map<std::string, std::vector<FormerDefinition>> former_; ///< those that concern the people
+	/// the last definition of each
+	std::map<std::string, std::shared_ptr<const Definition>> dropped_;
 	std::map<std::string, std::string> unreadable_;
 	std::vector<std::string> related_;
 	std::vector<std::unique_ptr<const Definition>> kept_;
@@ -85,16 +89,18 @@ class Readings
 class ReadingEraser
 {
   public:
-	/// As RecordEraser's; keys: see RecordEraser::find_keys_of(). All must outlive it.
+	/// The parameters are those of RecordEraser; keys: see RecordEraser::find_keys_of(). All of
+	/// them must outlive this object.
 	ReadingEraser(const Reading &reading, const KeyTypes &key_types, const Identities &people,
 				  const std::string &secret, const std::string &dataset,
 				  const RecordEraser::Options &options, const std::vector<PeopleKey> &keys);
 
-	/// Whose record it is, and what takes its place; Identities::nobody: it stays.
+	/// Returns the person the record is about, and the treated record in out. Identities::nobody:
+	/// the record stays as it is.
 	uint32_t erase(std::string_view text, std::string &out);
-	/// Whose it is, without treating it.
+	/// Returns the person the record is about, without treating it.
 	uint32_t whose(std::string_view text);
-	/// As RecordEraser::known_email().
+	/// Like RecordEraser::known_email().
 	uint64_t known_email() const { return known_email_; }
 
   private:

@@ -1,4 +1,5 @@
-// Putting a restored database right: etl_reapply. And what etl.health says of the journal.
+// etl_reapply, which brings a restored database up to date with the journal; and what etl.health
+// says of the journal.
 #include <map>
 #include <unordered_map>
 
@@ -31,7 +32,8 @@ SELECT e.erasure_id
  WHERE coalesce(e.subject, '') <> l.subject
     OR coalesce(e.email, '') <> l.email)";
 
-/// Ids that another request has here: the two databases went on apart.
+/// Ids that another request has in this database, because two databases continued from the same
+/// backup.
 std::map<int64_t, bool>
 taken_ids(const std::vector<JournalLine> &lines)
 {
@@ -77,8 +79,8 @@ request_of(const JournalLine &line, const Found &found, const std::map<int64_t, 
 		request.duplicate = true;
 	else if (line.status == "completed" || line.status == "not_found")
 	{
-		// they were erased, whatever holds this database knows of; of somebody about whom nothing
-		// was held then, this database may hold something
+		// They were erased, so holds of this database do not count. This database may also hold
+		// data about a person of whom nothing was held then.
 		const auto subject = found.subjects.find(line.subject);
 		const auto email = found.emails.find(line.email);
 		if (subject != found.subjects.end())
@@ -95,7 +97,7 @@ request_of(const JournalLine &line, const Found &found, const std::map<int64_t, 
 	return request;
 }
 
-/// Who came back, and was not erased again after that.
+/// The people who came back and were not erased again after that.
 class Reinstated
 {
   public:
@@ -110,7 +112,7 @@ class Reinstated
 				for (const std::string &name : names(line))
 					back_[name] = line.seq;
 	}
-	/// Holds for the decision, which must not lift the tombstone of a later erasure.
+	/// Does the decision to reinstate stand? It must not lift the tombstone of a later erasure.
 	bool lasts(const JournalLine &decision) const
 	{
 		for (const std::string &name : names(decision))
@@ -134,7 +136,7 @@ class Reinstated
 	}
 
   private:
-	/// Of an erasure the key, the email only where no key is known.
+	/// An erasure is identified by the key, and by the email only where no key is known.
 	static std::vector<std::string> names(const JournalLine &line)
 	{
 		std::vector<std::string> names;
@@ -167,7 +169,7 @@ check_lines(const Catalog &catalog, const std::string &key, const std::vector<Jo
 	}
 }
 
-// The parameters of each are those of statement_of().
+// All these statements take the parameters of statement_of().
 constexpr char insert_hold_sql[] = R"(
 INSERT INTO etl.hold (dataset, subject, reason, placed_at, placed_by, file_hash)
 SELECT $1, nullif($2, ''), $6, $4::timestamptz, $5, nullif($8, 0)
@@ -208,8 +210,8 @@ SELECT e.erasure_id, 'extended', $6, $4::timestamptz, $5
    AND coalesce(e.email, '') = $3 AND $8::bigint IS NOT NULL
 ON CONFLICT DO NOTHING)";
 
-/// The statement that a decision was; $1 dataset, $2 subject, $3 email, $4 when, $5 by whom,
-/// $6 why, $7 the request, $8 the hash.
+/// The statement that repeats a decision. $1 dataset, $2 subject, $3 email, $4 time, $5 user, $6
+/// reason, $7 erasure_id, $8 hash.
 const char *
 statement_of(const std::string &action)
 {
@@ -226,7 +228,8 @@ statement_of(const std::string &action)
 					"It was written by a later version of pg_etl.");
 }
 
-/// Holds, releases, refusals, extensions and reinstatements, in the order in which they were made.
+/// Repeats holds, releases, refusals, extensions and reinstatements in the order in which they were
+/// made.
 void
 reapply_decisions(const JournalState &state, const std::map<int64_t, int64_t> &renumbered,
 				  const Reinstated &reinstated, std::vector<AuditEntry> &audit)
@@ -286,8 +289,8 @@ reapply(const Catalog &catalog, const JournalState &state)
 				wanted.file_hashes[line->subject] = hash_of(line->file_hash);
 		}
 		const Found found = find_people(catalog, dataset, secret, wanted);
-		// what this database holds of somebody is of before their erasure, come back or not; what
-		// is staged need not be
+		// the data that this database holds of a person is older than the erasure, even if the
+		// person came back; staged files may be newer
 		for (const bool back : {false, true})
 		{
 			std::vector<ErasureRequest> requests;
@@ -340,7 +343,8 @@ PG_ETL_ENTRY(etl_reapply)
 	pg::ResultSet result(fcinfo);
 	const pg::Spi spi;
 	Catalog catalog = Catalog::load();
-	// before anybody is looked up, and before the journal: as every erasure does
+	// before people are looked up, and before the journal is locked: the same order as in every
+	// erasure
 	catalog = lock_people(catalog);
 	lock_journal();
 	const JournalState state = journal_state(true);
@@ -369,7 +373,7 @@ PG_ETL_ENTRY(etl_journal_check)
 {
 	pg::ResultSet result(fcinfo);
 	const pg::Spi spi;
-	// an auditor sees the verdict without reading the tables that it is drawn from
+	// an auditor sees the result without reading the tables behind it
 	const AsCatalogOwner owner;
 	const auto row = [&](const char *status, const std::string &detail, const std::string &hint)
 	{
@@ -442,8 +446,8 @@ constexpr char time_and_user_sql[] = R"(
 SELECT to_char($1::timestamptz AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
        session_user::text)";
 
-/// (action, dataset, subject, email, erasure_id, file_hash, reason, at): what etl_hold and its like
-/// have decided.
+/// (action, dataset, subject, email, erasure_id, file_hash, reason, at): writes a decision of
+/// etl_hold and similar functions to the journal.
 PG_ETL_ENTRY(etl_journal_decision)
 {
 	const pg::Spi spi;

@@ -1,4 +1,4 @@
-// Requests of erasure that come in files: a dataset whose records ask for it.
+// Requests for erasure that come in the records of a dataset.
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -38,7 +38,7 @@ namespace etl
 
 ErasureRun::ErasureRun(const Catalog &catalog, const Definition &definition,
 					   const std::string &secret)
-	// before anybody is looked up: what another session is loading must be there
+	// before people are looked up: data that another session is loading must be visible
 	: catalog_(lock_people(catalog)), definition_(definition), secret_(secret), asked_(secret),
 	  erased_(
 		  secret, [] { return std::make_unique<pg::TempFile>(); }, limits::erased_memory)
@@ -49,7 +49,7 @@ ErasureRun::ErasureRun(const Catalog &catalog, const Definition &definition,
 namespace
 {
 
-/// A subject that is no key, and a request that names nobody after all.
+/// Refuses a subject that is not a key, and a request that names nobody.
 void
 check_identifiers(const ErasesDefinition &erases, const std::string &key_type,
 				  const Document &document, StagedRecord &record)
@@ -65,7 +65,8 @@ check_identifiers(const ErasesDefinition &erases, const std::string &key_type,
 					sqlstate::invalid_text_representation, erases.email_field + ": names nobody"});
 }
 
-/// Those of whom is erased because of the request. known: somebody is known to have the key.
+/// Adds the identifiers of the people who are erased because of the request. known: a person is
+/// known to have the key.
 void
 add_identifiers(const ErasureRequest &request, bool known, Identities &people)
 {
@@ -119,15 +120,16 @@ ErasureRun::resolve(Batch &batch)
 	KeySet keys;
 	for (size_t k = 0; k < asks_.size(); ++k)
 	{
-		StagedRecord &record = *records[k]->record; // each asks for somebody
-		// the key check tells of a key that comes twice
+		StagedRecord &record = *records[k]->record; // every record here asks for an erasure
+		// the key check reports a key that comes twice
 		if (record.key.data() != nullptr)
 		{
 			if (keys.contains(record.key))
 				continue;
 			keys.add(record.key);
 		}
-		// one that several people have asks for all of them: it is new when one of them is
+		// an email of several people asks for all of them: the request is new when one of them is
+		// new
 		if (std::all_of(resolved_.begin() + asks_[k].first, resolved_.begin() + end_of(k),
 						[](const ErasureRequest &request) { return request.duplicate; }))
 			record.add({Code::duplicate, "key", definition_.key_field, "/x-etl/key",
@@ -139,7 +141,8 @@ ErasureRun::resolve(Batch &batch)
 namespace
 {
 
-/// When a request was delivered, as its partition says; the time that the law gives begins then.
+/// The time at which a request was delivered, according to its partition: the legal time limit
+/// begins then.
 std::string
 delivery_of(const RowContext &context)
 {
@@ -148,8 +151,8 @@ delivery_of(const RowContext &context)
 		std::min(context.record_date * 24 * hour + context.record_hour * hour, context.run_time));
 }
 
-/// Is the request refused by a check, for another reason than that it was asked for before? It has
-/// not been answered then.
+/// Is the request refused by a check, for another reason than that it was asked for before? Such a
+/// request has not been answered.
 bool
 waits(const StagedRecord &record)
 {
@@ -188,9 +191,10 @@ ErasureRun::collect(Batch &batch, const std::vector<RunFile> &files, const Erase
 		if (!asks || waits(*r.record))
 		{
 			k += asks ? 1 : 0;
-			// Refused before it could be read as a request, or by a check: kept as it is until it
-			// is mended or what it waits for comes, unless it names somebody who has been erased
-			// already. The erasure of its own slice looks into the quarantine itself.
+			// The record was refused before it could be read as a request, or by a check. It is
+			// kept as it is until it is corrected or what it waits for arrives, unless it names a
+			// person who has been erased already. People of the same slice are found there by the
+			// erasure itself, which searches the quarantine.
 			if (std::string treated; r.record->violations && erase(r.record->text, treated))
 			{
 				r.record->text = r.record->output = r.piece->arena.copy(treated);
@@ -218,7 +222,7 @@ ErasureRun::collect(Batch &batch, const std::vector<RunFile> &files, const Erase
 			resolved_[i].duplicate = resolved_[i].duplicate || !r.accepted;
 			add_identifiers(resolved_[i], true, asked_);
 		}
-		(void)document.parse(r.record->text, error); // as before the checks
+		(void)document.parse(r.record->text, error); // the state before the checks
 		const std::string clean = pseudonymized_request(definition_, secret_, document);
 		r.record->output = r.piece->arena.copy(clean);
 		r.record->text = r.record->output;
@@ -247,7 +251,7 @@ ErasureRun::full() const
 	return requests_.size() >= requests_at_a_time();
 }
 
-/// A request names the person itself: its file must be able to go.
+/// A request names the person itself, so it must be possible to remove its file.
 void
 ErasureRun::wait_for_own_files()
 {
@@ -255,7 +259,7 @@ ErasureRun::wait_for_own_files()
 	std::map<std::string, std::pair<std::shared_ptr<const std::string>, int>> files;
 	for (ErasureRequest &request : requests_)
 	{
-		if (request.source->find('/') == std::string::npos) // of a replay
+		if (request.source->find('/') == std::string::npos) // a request of a replay
 			continue;
 		const auto [file, is_new] = files.try_emplace(*request.source);
 		auto &[path, error] = file->second;
@@ -310,7 +314,7 @@ ErasureRun::eraser_of(const Identities &people) const
 namespace
 {
 
-/// Is there an identifier where the definition wants it?
+/// Does the request have an identifier where the definition expects it?
 bool
 names_somebody(const Definition &definition, const Document &document)
 {
@@ -320,7 +324,7 @@ names_somebody(const Definition &definition, const Document &document)
 
 } // namespace
 
-/// A line that names one of the people, somewhere, goes.
+/// Removes a line that names one of the people anywhere.
 std::string
 ErasureRun::clean_text(std::string line, std::span<const Identities *const> people) const
 {
@@ -329,8 +333,8 @@ ErasureRun::clean_text(std::string line, std::span<const Identities *const> peop
 	return line;
 }
 
-/// A refused request waits in quarantine until it is mended; the file keeps of it what is kept of
-/// one whose person was erased, for its identifiers are pseudonyms from now on.
+/// A refused request waits in quarantine until it is corrected. The file keeps the same part of it
+/// as of a refused record whose person was erased, with pseudonyms as identifiers.
 std::string
 ErasureRun::clean_request(Document &document, const RefusedRecord &refused,
 						  std::span<const Identities *const> people) const

@@ -1,4 +1,4 @@
-// Whom a request means.
+// Finds the people whom requests mean.
 #include <algorithm>
 #include <deque>
 #include <iterator>
@@ -38,7 +38,8 @@ SELECT record, coalesce(subject, '')
        -- a key that is too long for the index stands in the record only
    AND (subject IS NOT NULL OR octet_length(record) > $2))";
 
-/// The subjects that have each of the emails, in the table and in quarantine.
+/// The subjects that have each of the emails, in the table, in quarantine, in staged files, or
+/// formerly.
 class Owners
 {
   public:
@@ -113,7 +114,8 @@ class Owners
 			});
 	}
 
-	/// Whose an email was before an update replaced it: a request that comes first meets them, too.
+	/// Finds people who had an email before an update replaced it: a request that arrives late
+	/// means them, too.
 	void find_former()
 	{
 		const Identities identities(secret_);
@@ -154,8 +156,8 @@ class Owners
 			owners_[email].insert(std::move(subject));
 	}
 
-	/// Of somebody who is staged the email is treated before they are loaded: who they are must be
-	/// known now.
+	/// Finds the owners of emails in staged files: the erasure treats an email there before the
+	/// record is loaded, so its key must be found now.
 	void find_in_staged(const Definition &people)
 	{
 		const pg::Settings settings = pg::Settings::current();
@@ -189,10 +191,10 @@ class Owners
 				}
 				catch (const FileError &)
 				{
-					// one that can't be read can't be loaded either; the erasure tells of it
+					// a file that cannot be read cannot be loaded either; the erasure reports it
 				}
 			},
-			// the erasure itself tells of it
+			// the erasure itself reports it
 			[](const UnreadableDirectory &) {});
 	}
 
@@ -202,14 +204,14 @@ class Owners
 	std::unordered_map<std::string, std::set<std::string>> owners_;
 };
 
-/// Sets the subjects of requests that give only an email, adding requests where several people have
-/// it; returns for each request which one it came from.
+/// Sets the subjects of requests that give only an email, and adds requests where several people
+/// have it. Returns for each request the index of the request that it came from.
 std::vector<size_t>
 name_people(const Owners &owners, std::vector<ErasureRequest> &requests)
 {
 	std::vector<size_t> origins;
 	origins.reserve(requests.size());
-	// by far most requests stay as they are: no second list of a million until one does not
+	// most requests stay as they are: a second list of them is made only when a request is added
 	std::vector<ErasureRequest> more;
 	bool is_longer = false;
 	for (size_t i = 0; i < requests.size(); ++i)
@@ -230,7 +232,7 @@ name_people(const Owners &owners, std::vector<ErasureRequest> &requests)
 					std::move(requests.begin(), requests.begin() + static_cast<ptrdiff_t>(i),
 							  std::back_inserter(more));
 				}
-				// in their order, the last one below
+				// in their order; the last one is set below
 				for (auto person = people->begin(); person != std::prev(people->end()); ++person)
 				{
 					origins.push_back(i);
@@ -268,7 +270,7 @@ resolve_requests(const Catalog &catalog, const std::string &dataset, const std::
 {
 	const std::vector<size_t> origins =
 		name_people(Owners(catalog, dataset, secret, requests), requests);
-	// asked for before?
+	// find people who were asked for before
 	std::vector<size_t> by_subject, by_email;
 	std::vector<std::string_view> subjects, emails;
 	for (ErasureRequest &request : requests)
@@ -300,7 +302,7 @@ resolve_requests(const Catalog &catalog, const std::string &dataset, const std::
 		requests[by_subject[i]].duplicate = known_subjects[i];
 	for (size_t i = 0; i < by_email.size(); ++i)
 		requests[by_email[i]].duplicate = known_emails[i];
-	// one that waits for a hold to end is asked for already
+	// a request that waits for the end of a hold counts as asked for
 	const pg::Rows waiting =
 		pg::query(find_held_requests_sql, {pg::param(dataset), pg::param_array(subjects)});
 	for (uint64_t i = 0; i < waiting.size(); ++i)
@@ -334,8 +336,8 @@ SELECT t.pseudonym, coalesce(e.source, 'journal'), coalesce(e.email, ''),
  WHERE t.dataset = $1 AND t.kind = 'subject' AND (t.weak OR NOT $3)
    AND t.reinstated_at IS NULL AND t.pseudonym = ANY ($2))";
 
-/// Requests of people who have tombstones, as they came. weak: only of those whose keys nobody was
-/// known to have.
+/// The requests by which these people were erased. weak: only people whose keys nobody was known to
+/// have.
 std::vector<ErasureRequest>
 requests_of_erased(const std::string &dataset, const std::string &secret,
 				   const std::set<std::string> &people, bool weak)
@@ -363,8 +365,8 @@ requests_of_erased(const std::string &dataset, const std::string &secret,
 	return requests;
 }
 
-/// Of the emails that records say erased people have, those that they have no tombstone for: by
-/// key.
+/// The emails that records say erased people have, and for which these people have no tombstone
+/// yet: by key.
 std::map<std::string, std::vector<uint64_t>>
 new_emails_of(const std::string &dataset, const std::string &secret,
 			  const RecognisedPeople &recognised)
@@ -391,8 +393,8 @@ new_emails_of(const std::string &dataset, const std::string &secret,
 	return fresh;
 }
 
-/// Those who were erased by a key before anybody was known to have it, or to have the emails that
-/// they have come with.
+/// Erases again people who were erased by a key before anyone was known to have it, and people
+/// whose records have come with emails that were not known to be theirs.
 void
 erase_known_now(const Catalog &catalog, const std::string &dataset, const std::string &secret,
 				const RecognisedPeople &recognised)
@@ -424,7 +426,7 @@ SELECT t.hash, t.pseudonym, coalesce(e.source, 'journal'),
  WHERE t.dataset = $1 AND t.kind = 'email' AND NOT t.weak AND t.reinstated_at IS NULL
    AND t.hash = ANY ($2))";
 
-/// erase_recognised() for as many as are answered together.
+/// erase_recognised() for one slice.
 void
 erase_slice(const Catalog &catalog, const std::string &dataset, const std::string &secret,
 			const RecognisedPeople &recognised)

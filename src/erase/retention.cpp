@@ -1,4 +1,5 @@
-// Removing files whose time is over: etl_internal.remove_expired_files, which etl_retention calls.
+// Removes files whose retention time is over: etl_internal.remove_expired_files, which
+// etl_retention calls.
 #include <algorithm>
 #include <cerrno>
 #include <set>
@@ -28,7 +29,7 @@ namespace etl
 namespace
 {
 
-/// The hashes of people whose data a hold keeps; all: the whole dataset is held.
+/// The hashes of people whose data is on hold; all: the whole dataset is.
 struct Held
 {
 	bool all = false;
@@ -68,7 +69,7 @@ struct Removed
 	int64_t files = 0, bytes = 0, held = 0;
 };
 
-/// Plans the removal of the dataset's files of one folder that were taken up before a time.
+/// Plans the removal of the dataset's archived or processed files that were loaded before a time.
 Removed
 remove_files(const std::string &dataset, const std::string &people, bool archived, pg::Param before)
 {
@@ -79,7 +80,7 @@ remove_files(const std::string &dataset, const std::string &people, bool archive
 	std::vector<int64_t> held_files = files_of_subjects(dataset, held.hashes);
 	if (!held.hashes.empty())
 	{
-		// until the next erasure has told the index, these may hold anybody
+		// these files may hold any person until the next erasure has updated the index
 		const Catalog catalog = Catalog::load();
 		if (const Definition *definition = catalog.find(dataset))
 			for (const int64_t id : unindexed_files(catalog, *definition))
@@ -93,7 +94,7 @@ remove_files(const std::string &dataset, const std::string &people, bool archive
 			" AND " +
 			column +
 			" IS NOT NULL AND finished_at < $2 AND NOT EXISTS"
-			// what this very call has planned for the file's other copy is no reason to wait
+			// an action that this call has planned for the file's other copy does not count
 			" (SELECT FROM etl.file_action a WHERE a.file_id = f.file_id AND a.action_id < $3)"
 			" ORDER BY file_id",
 		{pg::param(dataset), before, pg::param(first_planned_action(dataset))});
@@ -120,7 +121,7 @@ remove_files(const std::string &dataset, const std::string &people, bool archive
 			if (!identify(action.from, action.identity))
 			{
 				if (means_gone(errno))
-					continue; // moved away by the site
+					continue; // an administrator has moved it away
 				throw system_error("could not open file", errno);
 			}
 			action.sha256 = hash_of_file(action.from);
@@ -163,7 +164,7 @@ PG_ETL_ENTRY(etl_remove_expired_files)
 	const pg::Spi spi;
 	const pg::Settings settings = pg::Settings::current();
 	settings.require_folders();
-	// runs of the dataset wait, and what earlier transactions meant for its files is done first
+	// runs of the dataset wait, and what earlier transactions planned for its files is done first
 	(void)lock_dataset(dataset, true);
 	recover(dataset, settings);
 	const Removed removed = remove_files(dataset, people, kind == "archived",

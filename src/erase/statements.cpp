@@ -1,5 +1,5 @@
-// Statements that pg_stat_statements keeps with the identifiers of people who have been erased: it
-// replaces constants in queries, and keeps utility statements as they were typed.
+// Statements in pg_stat_statements that contain identifiers of erased people: the extension
+// replaces constants in queries, but keeps utility statements as they were typed.
 #include <map>
 #include <optional>
 
@@ -18,8 +18,9 @@ namespace etl
 namespace
 {
 
-/// The view, and what removes all statements: one that is removed alone stays in the extension's
-/// file of texts. The function's arguments became more over time.
+/// The name of the view, and the command that removes all statements (a statement that is removed
+/// alone stays in the extension's file of texts). The number of the function's arguments depends on
+/// the version.
 constexpr char facts_sql[] = R"(
 SELECT format('%I.pg_stat_statements', n.nspname),
        format('SELECT %I.pg_stat_statements_reset(%s)', n.nspname,
@@ -46,7 +47,7 @@ SELECT t.dataset, t.kind = 'subject', t.hash
   JOIN etl.erasure e USING (erasure_id)
  WHERE t.reinstated_at IS NULL AND e.purged_at IS NULL AND e.xid IS NOT NULL)";
 
-/// Of requests whose purge is not done, by the dataset whose people they are.
+/// The people of requests whose purge is not done, by the dataset whose people they are.
 std::map<std::string, Erased>
 erased_people(const Catalog &catalog)
 {
@@ -98,7 +99,8 @@ names_somebody(const std::map<std::string, Erased> &erased, const std::string &s
 
 using namespace etl;
 
-/// etl_internal.statements_about_erased(): the command that removes them, if there are any.
+/// etl_internal.statements_about_erased(): the command that removes the statements, if there are
+/// any.
 PG_ETL_ENTRY(etl_statements_about_erased)
 {
 	pg::ResultSet result(fcinfo, true);
@@ -110,7 +112,7 @@ PG_ETL_ENTRY(etl_statements_about_erased)
 	if (erased.empty())
 		return static_cast<Datum>(0);
 	bool named = false;
-	// the view cannot be read where the library is not preloaded, and then it holds nothing
+	// the view cannot be read where the library is not preloaded, and is empty then
 	(void)pg::subtransaction(
 		[&]
 		{

@@ -1,5 +1,5 @@
-// Requests that were not carried out when they came, taken up again: people are known by pseudonyms
-// only, and are looked for where they are held. And etl_erase_failed.
+// Takes up requests that were not carried out when they came. Their people are known by pseudonyms
+// only, and are searched for in the places that hold people. Also etl_erase_failed.
 #include "erase/waiting.h"
 
 #include <set>
@@ -65,7 +65,7 @@ waiting_requests(const Catalog &catalog, const std::string &dataset, const std::
 			else if (!rows.text(i, 2).empty())
 				wanted.emails.insert(rows.text(i, 2));
 		}
-	// of somebody of whom only files are left, the hold knows the hash
+	// the hold knows the hash of a person of whom only files are left
 	const pg::Rows hashes = pg::query(read_held_subjects_sql, {pg::param(dataset)});
 	for (uint64_t i = 0; i < hashes.size(); ++i)
 		if (wanted.subjects.count(hashes.text(i, 0)) > 0)
@@ -89,7 +89,7 @@ waiting_requests(const Catalog &catalog, const std::string &dataset, const std::
 			request.subject = subject->second;
 		else if (request.pseudonym.empty() && email != found.emails.end())
 			request.subject = email->second;
-		// of whom only records are left that do not name anybody where they should
+		// the person may be left only in records that name nobody where they should
 		if (const auto hash = wanted.file_hashes.find(request.pseudonym);
 			request.subject.empty() && hash != wanted.file_hashes.end())
 			request.subject_hash = hash->second;
@@ -103,7 +103,8 @@ waiting_requests(const Catalog &catalog, const std::string &dataset, const std::
 namespace
 {
 
-/// Those whose erasure was asked for again, and carried out, since they failed.
+/// Marks as duplicates the requests of people whose erasure was asked for again, and carried out,
+/// since they failed.
 void
 mark_erased_since(const std::string &dataset, std::vector<ErasureRequest> &requests)
 {
@@ -115,12 +116,12 @@ mark_erased_since(const std::string &dataset, std::vector<ErasureRequest> &reque
 	}
 	const std::vector<bool> by_subject = have_tombstones(dataset, "subject", subjects);
 	const std::vector<bool> by_email = have_tombstones(dataset, "email", emails);
-	std::set<std::string> seen; // somebody may have asked, and failed, several times
+	std::set<std::string> seen; // a person may have asked, and failed, several times
 	for (size_t i = 0; i < requests.size(); ++i)
 	{
 		const bool by_key = !requests[i].pseudonym.empty();
 		const std::string &name = by_key ? requests[i].pseudonym : requests[i].email_pseudonym;
-		// one that was treated but for some places has its own tombstone
+		// a request that was carried out except for some places has a tombstone of its own
 		requests[i].duplicate = !seen.insert(name).second ||
 								(!requests[i].untreated && (by_key ? by_subject[i] : by_email[i]));
 	}
@@ -148,7 +149,7 @@ PG_ETL_ENTRY(etl_erase_failed)
 		only = pg::text_argument(fcinfo, 0);
 		people_definition(catalog, only);
 	}
-	// before anybody is looked up: what another session is loading must be there
+	// before people are looked up: data that another session is loading must be visible
 	catalog = lock_people(catalog);
 	require_journal_applied();
 	const pg::Settings settings = pg::Settings::current();

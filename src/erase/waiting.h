@@ -7,7 +7,7 @@
 namespace etl
 {
 
-/// The requests of that status that nothing holds any more, and whom they mean: looked for by their
+/// The requests of that status that no hold stops any more. The people they mean are found by their
 /// pseudonyms.
 std::vector<ErasureRequest> waiting_requests(const Catalog &catalog, const std::string &dataset,
 											 const std::string &secret, const std::string &status);

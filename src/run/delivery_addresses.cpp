@@ -1,4 +1,4 @@
-// etl_internal.delivery_addresses: what the view data.delivery_addresses shows.
+// etl_internal.delivery_addresses: the rows of the view data.delivery_addresses.
 #include "core/base/sqlstate.h"
 #include "pg/guard.h"
 #include "pg/spi.h"
@@ -8,8 +8,8 @@
 namespace
 {
 
-/// Who has made the table is not known. A view, or a cast to text of somebody's own type, would run
-/// its owner's code.
+/// It is not known who has created the table. A view, or a cast from a user-defined type to text,
+/// would run code of its owner.
 constexpr char unfit_sql[] = R"(
 SELECT c.relkind NOT IN ('r', 'p')
        OR EXISTS (SELECT FROM pg_attribute a
@@ -27,14 +27,14 @@ PG_ETL_ENTRY(etl_delivery_addresses)
 	pg::ResultSet result(fcinfo);
 	const pg::Spi spi;
 	const pg::Rows unfit = pg::query(unfit_sql);
-	// the target table is made when the first transactions are loaded
+	// the target table is created when the first transactions are loaded
 	if (unfit.empty())
 		return static_cast<Datum>(0);
 	if (unfit.boolean(0, 0))
 		throw pg::Error(pg::sqlstate::wrong_object_type,
 						"data.transactions is not the table of dataset transactions",
 						"It is no table, or has a column of a type that is not built in.");
-	// even a plain SELECT evaluates what its owner has put into conditions of indexes
+	// even a plain SELECT evaluates the expressions that the table's owner has put into indexes
 	pg::TableCursor cursor("SELECT t.transaction_id::uuid, t.customer_id::bigint, t.address::text,"
 						   " t.postcode::text, t.city::text, t.country::text"
 						   " FROM data.transactions t");

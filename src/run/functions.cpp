@@ -79,9 +79,9 @@ run_row(const RunResult &result)
 	return pg::call([=] { return SPI_datumTransfer(value, false, -1); });
 }
 
-/// What kept etl_internal.run_batch() from running the dataset the last time that it was called.
+/// The error that stopped etl_internal.run_batch() in its last call.
 std::optional<pg::Error> batch_error;
-/// What etl_load is at.
+/// The position of etl_load in its backlog.
 std::optional<Backlog> backlog;
 
 Partition
@@ -109,14 +109,14 @@ add_violations(pg::ResultSet &result, const BatchRecord &r, MissingReferences &m
 		result.add({pg::Cell::bigint(static_cast<int64_t>(r.record->line)), pg::Cell::text(record),
 					pg::Cell::text(code_name(v.code)), pg::Cell::text_or_null(v.keyword),
 					pg::Cell::text(v.pointer), pg::Cell::text(v.message)});
-		// a hundred times 16 MB would be written to disk
+		// a hundred copies of 16 MB would be written to disk
 		if (record.size() > long_record_bytes)
 			record = beginning(record, record.size());
 	}
 	missing.forget(r);
 }
 
-/// The dry run: staged and checked, batch by batch, and nothing written.
+/// The dry run: stages and checks the file batch by batch, and writes nothing.
 void
 validate_file(const Catalog &catalog, const Definition &definition, const std::string &path,
 			  pg::ResultSet &result)
@@ -126,7 +126,7 @@ validate_file(const Catalog &catalog, const Definition &definition, const std::s
 	task.path = path;
 	task.gzip = is_gzip(path);
 	task.whole_json = is_whole_json(path);
-	task.root = 0; // resolved: a link that is there now was not there when it was checked
+	task.root = 0; // the path is resolved: a link that is in it now was not there at the check
 	const Partition partition = partition_of(path);
 	task.context = {partition.pg_date(), static_cast<int16_t>(partition.hour), 0};
 	StagerOptions options;
@@ -195,7 +195,7 @@ PG_ETL_ENTRY(etl_run_batch)
 	const pg::Spi spi;
 	const Catalog catalog = Catalog::load();
 	RunOptions options = options_of_call();
-	// JSON compresses about seven to one: what fills the memory of a batch
+	// JSON compresses about seven to one: these files fill the memory of a batch
 	options.max_bytes = pg::Settings::current().batch_memory / 8;
 	options.after_run = PG_GETARG_INT64(1);
 	if (PG_GETARG_BOOL(2) || !backlog || !backlog->is(dataset, options.after_run))
@@ -206,7 +206,8 @@ PG_ETL_ENTRY(etl_run_batch)
 	if (batch_error || result.files == 0)
 		backlog.reset();
 	const Datum row = run_row(result);
-	// the one that finds nothing more only ends the loop: a first one stays, as etl_run's would
+	// the call that finds nothing more only ends the loop, so its run is deleted; the run of a
+	// first call stays, as with etl_run
 	if (!PG_GETARG_BOOL(2) && result.files == 0 && result.status == "succeeded")
 	{
 		const AsCatalogOwner owner;
@@ -262,7 +263,7 @@ PG_ETL_ENTRY(etl_replay)
 namespace
 {
 
-/// Do the types give one key the same canonical text?
+/// Do both types give a key the same canonical text?
 bool
 spell_alike(const ColumnType &a, const ColumnType &b)
 {
@@ -271,8 +272,8 @@ spell_alike(const ColumnType &a, const ColumnType &b)
 	return a.id == b.id || (is_integer(a.id) && is_integer(b.id));
 }
 
-/// The definition of the dataset that was in force last, or is. Null where there is none that can
-/// be read.
+/// The definition of the dataset that is in force, or was in force last. Null where none can be
+/// read.
 std::shared_ptr<const Definition>
 last_definition(const Catalog &catalog, const std::string &dataset)
 {
@@ -293,8 +294,8 @@ SELECT (SELECT count(*)
           FROM etl.hold h
          WHERE h.dataset = $1 AND h.subject IS NOT NULL AND h.released_at IS NULL))";
 
-/// Throws 55000 where people were erased, or are on hold, by keys of a type that spells them in
-/// another way: they would come back, or be erased, under the new keys.
+/// Throws 55000 where people were erased, or are on hold, by keys of a type that spells keys in
+/// another way: under the new keys, erased people would come back and held people could be erased.
 void
 refuse_other_keys(const Catalog &catalog, const Definition &definition)
 {
@@ -321,7 +322,7 @@ refuse_other_keys(const Catalog &catalog, const Definition &definition)
 						"and etl_erase and etl_hold after the change.");
 }
 
-/// What is noted of a table's rows follows it to its new name.
+/// Moves the notes on a table's rows to the new name of the table.
 void
 follow_renamed_table(const Catalog &catalog, const Definition &definition)
 {
@@ -354,15 +355,15 @@ PG_ETL_ENTRY(etl_define)
 	require_utf8();
 	const pg::Spi spi;
 	const Definition definition = read_definition(json);
-	// two sessions that define at the same time: the second sees what the first has defined
+	// when two sessions define at the same time, the second one must see what the first has defined
 	pg::execute("LOCK TABLE etl.dataset IN SHARE ROW EXCLUSIVE MODE");
-	// an erasure under way does not know the dataset: what it loads must come after
+	// an erasure that is running does not know the dataset, so its first load must come later
 	lock_definitions(true);
 	const Catalog before = Catalog::load();
 	before.refuse_conflicts(definition);
 	refuse_inexact_subjects(before, definition);
 	refuse_other_keys(before, definition);
-	// what the old definition names and this one does not is still there
+	// tables and columns that only the old definition names still exist
 	if (const Definition *old = before.find(definition.dataset))
 		note_held_relations(*old);
 	note_former_definition(definition.dataset);
@@ -371,7 +372,8 @@ PG_ETL_ENTRY(etl_define)
 		check_tables(definition);
 	else
 	{
-		// made now, they belong to the user; made inside CREATE EXTENSION, they would go with it
+		// tables created now belong to the user; created inside CREATE EXTENSION, they would be
+		// dropped with it
 		ensure_tables(definition);
 		warn_of_constraints(definition);
 		warn_of_erased_people(before, definition);
@@ -393,8 +395,8 @@ namespace
 constexpr char read_definition_sql[] = R"(
 SELECT definition::text FROM etl.dataset WHERE name = $1)";
 
-/// Tables, quarantine and files stay, and what they hold: an erasure must be able to name the ones
-/// and to read the others.
+/// Notes the dataset before it is dropped. Its tables, quarantine and files stay: an erasure must
+/// be able to name the tables and to read the files.
 void
 note_before_drop(const std::string &dataset)
 {
@@ -407,7 +409,7 @@ note_before_drop(const std::string &dataset)
 	}
 	catch (const pg::Error &)
 	{
-		// one that cannot be read is dropped for that
+		// a definition that cannot be read may be dropped
 	}
 	if (definition)
 		note_held_relations(*definition);
@@ -474,14 +476,15 @@ PG_ETL_ENTRY(etl_validate)
 	catalog.require_parents(definition);
 	refuse_citus_tables(definition);
 	if (PG_ARGISNULL(1))
-		return static_cast<Datum>(0); // no record, nothing to say about it
+		return static_cast<Datum>(0); // there is no record to report on
 	const std::string json = jsonb_text(PG_GETARG_DATUM(1));
 	Batch batch;
 	batch.pieces.push_back(std::make_unique<Piece>());
 	pg::ServerTypeInput type_input;
 	RecordStager(definition, catalog.key_types(), nullptr, nullptr, &type_input)
 		.stage({json, 1, false}, json.size(), 0, RowContext(), *batch.pieces[0]);
-	// a key that only a quarantined record claims is taken for that record's own, which was mended
+	// a key that only a quarantined record claims is taken for this record's own key: the record
+	// given may be a corrected copy of it
 	batch.pieces[0]->records[0].quarantine_id = StagedRecord::any_quarantined;
 	batch.collect();
 	check(catalog, definition, batch, nullptr);
@@ -523,7 +526,7 @@ PG_ETL_ENTRY(etl_unclaimed_files)
 		std::string nearest = catalog.claimant(name);
 		if (!nearest.empty() && file.partition)
 			return;
-		// the dataset whose file name begins most alike
+		// the dataset whose file name has the longest common beginning
 		size_t best = 2;
 		if (nearest.empty())
 			for (const auto &[dataset, definition] : catalog.all())
@@ -542,7 +545,7 @@ PG_ETL_ENTRY(etl_unclaimed_files)
 		const std::string path = storable_text(file.path);
 		result.add({pg::Cell::text(path),
 					pg::Cell::bigint(static_cast<int64_t>(file.identity.size)),
-					// the file's clock counts from 1970, PostgreSQL's from 2000
+					// file times count from 1970, PostgreSQL's timestamps from 2000
 					pg::Cell::timestamptz(file.identity.modified_ns / 1000 - unix_to_pg_epoch),
 					pg::Cell::text_or_null(nearest), pg::Cell::null()});
 	};

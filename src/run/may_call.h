@@ -1,4 +1,4 @@
-// What else the caller may do.
+// The right of the caller to call other functions of the extension.
 #pragma once
 
 #include <string>
@@ -6,8 +6,8 @@
 namespace etl
 {
 
-/// Whether the current user may execute a function of the extension, given by its name; of several
-/// with that name, any.
+/// Whether the current user may execute a function of the extension, given by its name. Of several
+/// functions with that name, any one counts.
 bool may_call(const std::string &function);
 
 } // namespace etl

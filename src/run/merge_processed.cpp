@@ -31,7 +31,7 @@ namespace etl
 namespace
 {
 
-/// Throws FileError where it cannot be told: what was in the file would be lost.
+/// Throws FileError when it cannot be found out: the content of an existing file would be lost.
 bool
 is_there(const std::string &path)
 {
@@ -57,8 +57,8 @@ for_records(const std::string &path, bool gzip, Visit &&visit)
 	splitter.finish();
 }
 
-/// What tells a record of a file from the others, whichever run has written it: its key, where the
-/// dataset has one.
+/// A name by which a record of a file is recognised whichever run has written it: its key, or its
+/// whole text where the dataset has no key.
 std::string
 name_of(const Definition &definition, std::string_view text, Document &document)
 {
@@ -167,7 +167,7 @@ ProcessedFileMerger::complete(const std::function<bool(int64_t)> &is_complete)
 	return static_cast<int32_t>(ids.size());
 }
 
-/// By line, and of each line the first.
+/// Sorts by line, and keeps the first record of each line.
 void
 ProcessedFileMerger::sort_released(std::vector<Released> &released)
 {
@@ -179,7 +179,8 @@ ProcessedFileMerger::sort_released(std::vector<Released> &released)
 				   released.end());
 }
 
-/// Of a file that an action of this transaction, say, has not given its final name yet.
+/// The present name of a file, which an action of this transaction, for example, has not given its
+/// final name yet.
 std::string
 ProcessedFileMerger::present_name(const std::string &path) const
 {
@@ -190,14 +191,14 @@ ProcessedFileMerger::present_name(const std::string &path) const
 constexpr char unreleased_lines_sql[] = R"(
 SELECT line FROM etl.quarantine WHERE file_id = $1 AND status <> 'released')";
 
-/// The lines whose records are in the processed file already, in order: those of the raw file
-/// that are not quarantined and were not released just now.
+/// The lines whose records are in the processed file already, in order: the lines of the raw file
+/// that are not quarantined and are not released by this merge.
 std::vector<uint64_t>
 ProcessedFileMerger::record_lines(int64_t file_id, const std::string &archived, int64_t records,
 								  int64_t last_line)
 {
 	std::vector<uint64_t> lines;
-	// blank lines: only the file knows where
+	// only the file tells which lines are blank
 	const std::string source = present_name(archived);
 	const bool gone = records != last_line && !is_there(source);
 	if (gone)
@@ -220,7 +221,7 @@ ProcessedFileMerger::record_lines(int64_t file_id, const std::string &archived, 
 			pg::check_for_interrupts();
 		}
 		splitter.finish();
-		// of a file that was loaded in two parts those of this one
+		// of a file that was loaded in two parts, keep the lines of this part
 		std::erase_if(lines,
 					  [=](uint64_t line) { return line > static_cast<uint64_t>(last_line); });
 		if (lines.size() > static_cast<uint64_t>(records))
@@ -236,8 +237,8 @@ ProcessedFileMerger::record_lines(int64_t file_id, const std::string &archived, 
 	return lines;
 }
 
-/// Which records of a file are among those that were released just now. known: how many it has
-/// without them.
+/// Tells for each record of a processed file whether it is one of the records released by this
+/// merge. known: the number of records in the file without these.
 std::vector<bool>
 ProcessedFileMerger::released_earlier(int64_t file_id, const std::string &existing, bool gzip,
 									  size_t known) const
@@ -281,8 +282,8 @@ SELECT FROM etl.export
  WHERE path = $1
  LIMIT 1)";
 
-/// Is there a file of that name which the catalog does not know, with nothing in it but records
-/// that were released just now?
+/// Is there a file of that name that the catalog does not know and that holds only records which
+/// are released by this merge?
 bool
 ProcessedFileMerger::is_of_lost_run(int64_t file_id, const std::string &path) const
 {

@@ -1,8 +1,8 @@
-// Records that leave quarantine get their place in the processed files of the files they came from.
+// Adds records that leave quarantine to the processed files of the files they came from.
 //
-// A database that was restored has records in quarantine that a run which it does not know has
-// released: the processed file has them already, perhaps as another run has written them. Of a
-// record that is released anew only what this run writes stays.
+// A restored database may have records in quarantine that were released by a run it does not know:
+// the processed file contains them already, perhaps as another run has written them. When such a
+// record is released again, only the text that this run writes stays in the file.
 #pragma once
 
 #include <cstdint>
@@ -24,18 +24,20 @@ namespace etl
 class ProcessedFileMerger
 {
   public:
-	/// All must outlive it; it must go before the (sub)transaction ends.
+	/// The arguments must outlive this object, which must be destroyed before the (sub)transaction
+	/// ends.
 	ProcessedFileMerger(const Definition &definition, const pg::Settings &settings);
 
-	/// A record that was released: its file, its line there, and what the processed file gets.
+	/// Adds a record that was released: its file, its line in that file, and its text for the
+	/// processed file.
 	void add(int64_t file_id, uint64_t line, std::string_view output);
 
-	/// Merges the records of those files for which is_complete(file_id): no record of them comes
-	/// any more. Updates etl.file. Returns how many files there were.
+	/// Merges the records of those files for which is_complete(file_id) is true: no more records of
+	/// them will be added. Updates etl.file. Returns the number of these files.
 	int32_t complete(const std::function<bool(int64_t)> &is_complete);
 
   private:
-	/// A released record: its line, and where what the processed file gets of it is kept.
+	/// A released record: its line, and where the text for the processed file is stored.
 	struct Released
 	{
 		uint64_t line;
@@ -54,10 +56,10 @@ class ProcessedFileMerger
 	const Definition &definition_;
 	const std::string &dataset_;
 	const pg::Settings &settings_;
-	/// Of files that have records to come; in the order of lines once the file is merged.
+	/// Of files that may get more records; in the order of lines once the file is merged.
 	std::map<int64_t, std::vector<Released>> released_;
 	TextStore texts_;
-	/// Present names of the files in hand.
+	/// The present names of the files that are being merged.
 	std::unordered_map<std::string, std::string> pending_;
 };
 

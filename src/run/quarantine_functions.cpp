@@ -1,5 +1,5 @@
-// What people do to quarantined records: they mend them by UPDATE, which the trigger function
-// etl_internal.note_mended takes note of, and give them up by etl_discard.
+// User actions on quarantined records: an UPDATE corrects a record, which the trigger function
+// etl_internal.note_mended notes, and etl_discard gives a record up.
 #include <algorithm>
 #include <optional>
 #include <string>
@@ -55,7 +55,8 @@ namespace etl
 namespace
 {
 
-/// What the definitions say of a record that was mended: whose it is. Kept for one statement.
+/// What the definitions say of corrected records: their keys and the people they are about. Kept
+/// for one statement.
 class MendedRecords
 {
   public:
@@ -76,7 +77,7 @@ class MendedRecords
 		const Definition *definition = catalog_.find(dataset);
 		if (definition == nullptr || text.size() > max_record_size_)
 			return {};
-		// as a replay reads it
+		// the text as a replay reads it
 		std::replace(text.begin(), text.end(), '\n', ' ');
 		const size_t size = text.size();
 		text.append(Document::padding, '\0');
@@ -115,7 +116,7 @@ class Row
 			return std::nullopt;
 		return std::string(pg::call([=] { return TextDatumGetCString(stored); }));
 	}
-	/// Bytes of a text, which is not read.
+	/// The size of a text in bytes, without reading the text.
 	size_t size(const char *column) const
 	{
 		bool null;
@@ -150,7 +151,7 @@ class Row
 	HeapTuple tuple_;
 };
 
-/// The row with other values in the columns.
+/// The row with new values for the columns that follow from the record.
 HeapTuple
 changed_row(Relation relation, HeapTuple tuple, const MendedRecords::Names &names,
 			bool named_nobody)
@@ -178,7 +179,7 @@ changed_row(Relation relation, HeapTuple tuple, const MendedRecords::Names &name
 		});
 }
 
-/// The quarantined record that is to be given up, which the transaction has locked.
+/// Throws unless the quarantined record, which the transaction has locked, can be given up.
 void
 require_discardable(int64_t id, const pg::Rows &rows)
 {
@@ -200,7 +201,8 @@ require_discardable(int64_t id, const pg::Rows &rows)
 
 using namespace etl;
 
-/// BEFORE UPDATE OF record ON etl.quarantine FOR EACH ROW: what is known of the record follows it.
+/// BEFORE UPDATE OF record ON etl.quarantine FOR EACH ROW: sets the columns that follow from the
+/// record.
 PG_ETL_ENTRY(etl_note_mended)
 {
 	if (!pg::is_trigger_call(fcinfo))
@@ -273,14 +275,15 @@ PG_ETL_ENTRY(etl_discard)
 	const std::string reason = required_reason(fcinfo, 1);
 	const pg::Spi spi;
 	const pg::Param number = pg::param(id);
-	// runs and replays of the dataset have the record in hand
+	// runs and replays of the dataset may be using the record
 	{
 		const pg::Rows rows = pg::query(dataset_of_row_sql, {number});
 		if (!rows.empty())
 			lock_dataset(rows.text(0, 0), true);
 	}
 	require_discardable(id, pg::query(state_of_row_sql, {number}));
-	// a request is a person's, and its time runs: to make it go away is to refuse it
+	// a request belongs to a person, and the time limit to answer it is running: to discard it
+	// means to refuse it
 	if (!pg::query(is_request_sql, {number}).empty() && !may_call("etl_refuse"))
 		throw pg::Error(sqlstate::insufficient_privilege,
 						"permission denied to discard a request for erasure",

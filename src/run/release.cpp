@@ -26,23 +26,24 @@ namespace etl
 namespace
 {
 
-/// References of a dataset to itself that are looked at together.
+/// Maximum number of references of a dataset to itself that are looked at together.
 constexpr int64_t most_own = 1'000'000;
 
 /// Keys of dataset $1 that records of any dataset wait for. $2: ''.
 constexpr char awaited_sql[] = R"(
 SELECT DISTINCT r.key FROM etl.quarantine_reference r WHERE r.dataset = $1 AND $2 = '')";
 
-/// Those that records of dataset $2 wait for.
+/// Like awaited_sql, for keys that records of dataset $2 wait for.
 constexpr char awaited_by_sql[] = R"(
 SELECT DISTINCT r.key
   FROM etl.quarantine_reference r
   JOIN etl.quarantine q USING (quarantine_id)
  WHERE r.dataset = $1 AND q.dataset = $2 AND q.status IN ('open', 'erased'))";
 
-/// Who waits for the keys $2 of dataset $1: records of dataset $3 ('': of any) but those of $4, and
-/// but those of $5 that were mended: who mends a request says who is to be erased, and that is
-/// carried out by a replay of somebody who may erase.
+/// The records that wait for the keys $2 of dataset $1: records of dataset $3 ('': of any dataset),
+/// except those of datasets $4, and except records of datasets $5 that were corrected. (A corrected
+/// request names the person to be erased, and is carried out only by a replay of a user who may
+/// erase.)
 constexpr char waiting_sql[] = R"(
 SELECT q.dataset, q.quarantine_id
   FROM unnest($2::text[]) k(key)
@@ -52,7 +53,7 @@ SELECT q.dataset, q.quarantine_id
    AND ($3 = '' OR q.dataset = $3) AND q.dataset <> ALL ($4::text[])
    AND (q.mended_at IS NULL OR q.dataset <> ALL ($5::text[])))";
 
-/// Records of dataset $1 that wait for nothing but keys of their own dataset, and those keys.
+/// Records of dataset $1 that wait only for keys of their own dataset, and these keys.
 constexpr char own_waiting_sql[] = R"(
 SELECT q.quarantine_id, coalesce(q.key, ''), r.key
   FROM etl.quarantine q
@@ -63,7 +64,7 @@ SELECT q.quarantine_id, coalesce(q.key, ''), r.key
                     WHERE o.quarantine_id = q.quarantine_id AND o.dataset <> $1)
  ORDER BY q.quarantine_id LIMIT $2)";
 
-/// Which of the keys, as the catalog has them, are in the dataset's table.
+/// The keys, in the catalog's spelling, that are in the dataset's table.
 std::vector<std::string_view>
 present_keys(const Definition &parent, const std::vector<std::string> &keys)
 {
@@ -79,7 +80,7 @@ present_keys(const Definition &parent, const std::vector<std::string> &keys)
 		ParseError parse_error;
 		TypeError type_error;
 		std::string binary;
-		// a key that was noted when the column had another type is in no table
+		// a key that was noted when the column had another type cannot be in the table
 		if (!document.parse(json, parse_error) ||
 			!encode(column.type, document.root(), binary, type_error))
 			continue;
@@ -97,7 +98,7 @@ present_keys(const Definition &parent, const std::vector<std::string> &keys)
 	return present;
 }
 
-/// One release: goes on until nothing more moves.
+/// One release: continues until no more records can be loaded.
 class Release
 {
   public:
@@ -130,8 +131,8 @@ class Release
   private:
 	using Ready = std::map<std::string, std::vector<int64_t>>;
 
-	/// Loads records that wait for others of their dataset, which may wait themselves: chains of
-	/// any length and circles at once.
+	/// Loads records that wait for other records of their dataset, which may wait themselves:
+	/// chains of any length, and circles, are loaded at once.
 	void release_own(const Definition &definition)
 	{
 		if (!refers_to_itself(definition) || !find_table(definition.tables[0]))
@@ -146,13 +147,14 @@ class Release
 		}
 	}
 
-	/// Those that wait for keys which the table has, or others of them.
+	/// The records that wait only for keys which are in the table, or for other records of this
+	/// list.
 	static std::vector<int64_t> satisfied(const Definition &definition)
 	{
 		struct Key
 		{
 			uint32_t owners = 0;
-			std::vector<int64_t> waiting; ///< records that refer to it
+			std::vector<int64_t> waiting; ///< records that refer to the key
 		};
 		std::unordered_map<std::string, Key> keys;
 		std::unordered_map<int64_t, std::string> records;
@@ -200,7 +202,8 @@ class Release
 		return ids;
 	}
 
-	/// Loads what waits for keys that the parent's table has: records of one dataset, or of all.
+	/// Loads records that wait for keys in the parent's table: records of one dataset, or of all
+	/// ("").
 	void release(const Definition &parent, const std::string &child)
 	{
 		if (parent.key_column() == nullptr || !find_table(parent.tables[0]))
@@ -217,7 +220,7 @@ class Release
 		}
 	}
 
-	/// False: these are all.
+	/// Returns false when `ready` has all such records.
 	bool find_ready(const Definition &parent, const std::string &child, Ready &ready)
 	{
 		const pg::Param dataset = pg::param(parent.dataset), of = pg::param(child);
@@ -252,7 +255,7 @@ class Release
 		}
 		for (auto &[name, ids] : ready)
 		{
-			// one that waited for several keys
+			// a record may have waited for several keys
 			std::sort(ids.begin(), ids.end());
 			ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
 		}
@@ -266,12 +269,12 @@ class Release
 							{ return catalog_.invalid().count(reference.dataset) > 0; });
 	}
 
-	/// Returns how many of them were loaded.
+	/// Returns the number of records that were loaded.
 	int64_t replay(const std::string &name, const std::vector<int64_t> &ids)
 	{
 		const Definition *definition = catalog_.find(name);
-		// another session is running it, or what it refers to has no valid definition: the next run
-		// of either dataset finds them
+		// another session is running the dataset, or a dataset that it refers to has no valid
+		// definition: the next run of either dataset finds the records
 		if (definition == nullptr || !has_parents(*definition) || lock_dataset(name) != 0)
 		{
 			passed_over_.insert(name);
@@ -300,9 +303,9 @@ class Release
 	}
 
 	const Catalog &catalog_;
-	const std::string &dataset_; ///< that was run
+	const std::string &dataset_; ///< the dataset that was run
 	std::map<std::string, RunResult> runs_;
-	std::set<std::string> passed_over_; ///< datasets that can't be run just now
+	std::set<std::string> passed_over_; ///< datasets that cannot be run now
 	std::deque<std::string> loaded_;    ///< datasets of which something was loaded
 	int64_t records_ = 0;
 };

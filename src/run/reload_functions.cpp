@@ -31,7 +31,7 @@ namespace etl
 namespace
 {
 
-/// One dataset. False: another session is running it, and nothing was done.
+/// Loads one dataset's files again. The caller has the dataset's lock.
 RunResult
 reload_dataset(const Catalog &catalog, const Definition &definition, const pg::Settings &settings,
 			   int64_t since)
@@ -94,7 +94,7 @@ PG_ETL_ENTRY(etl_reload)
 		if (!only.empty() && dataset != only)
 			continue;
 		lock_dataset(dataset, true);
-		// a dataset that is named is looked through in any case
+		// a dataset given as argument is examined in any case
 		const bool is_behind = archive_state(dataset, settings).is_behind();
 		was_behind = was_behind || is_behind;
 		if (only.empty() && !is_behind && (TIMESTAMP_IS_NOEND(since) || !has_left_out(dataset)))
@@ -121,7 +121,7 @@ PG_ETL_ENTRY(etl_reload)
 	return static_cast<Datum>(0);
 }
 
-/// What etl.health says of the archive.
+/// The row of etl.health about the archive.
 PG_ETL_ENTRY(etl_archive_check)
 {
 	pg::ResultSet result(fcinfo);

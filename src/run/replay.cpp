@@ -46,7 +46,7 @@ namespace etl
 namespace
 {
 
-/// Records that a replay takes up, by number: those that are open, and those that were treated
+/// The numbers of the records that a replay takes: those that are open, and those that were treated
 /// while they waited for a key. $1: the dataset.
 constexpr char all_open_sql[] = R"(
 SELECT q.quarantine_id
@@ -89,7 +89,7 @@ class Replay
 	{
 	}
 
-	/// All records that are open or wait, or those named.
+	/// Replays all records that are open or wait, or those in ids.
 	void execute(const std::vector<int64_t> *ids)
 	{
 		recover(definition_.dataset, settings_);
@@ -110,13 +110,14 @@ class Replay
 		{
 			const pg::MemoryScope memory_scope;
 			const size_t to = *chunk;
-			// what records become may take many times what they do: perhaps not all of them
+			// processed records may take many times the memory of their text, so process() may take
+			// only the first of them
 			from += process({records_.begin() + static_cast<ptrdiff_t>(from),
 							 records_.begin() + static_cast<ptrdiff_t>(to)});
 			ETL_FAULT("replay_released");
 			if (erasure_ && (erasure_->full() || from == records_.size()))
 				erasure_->execute();
-			// of files without any among the records from that one on
+			// merge files that have no records after this one
 			result_.files +=
 				merger_.complete([&](int64_t file_id) { return file_ends_.at(file_id) < from; });
 			if (from == to)
@@ -137,15 +138,16 @@ class Replay
 	}
 
   private:
-	/// In order of arrival; where a later record updates a row, in order of partition, as a run
-	/// would have met them.
+	/// Reads the numbers of the records. They are in order of arrival, or, where a later record
+	/// updates a row, in order of partition, as a run would have loaded them.
 	void open_records(const std::vector<int64_t> *ids)
 	{
 		const std::string order = definition_.on_repeat == OnRepeat::update
 									  ? "f.record_date, f.record_hour, q.quarantine_id"
 									  : "q.quarantine_id";
-		// whoever mends a request says who is to be erased: that is for those who may erase
-		// (not by a run that releases what waited, whoever's it is)
+		// A corrected request names the person to be erased, so only users who may erase may have
+		// it answered (and it is not answered by a run that releases waiting records, whoever runs
+		// it).
 		const bool may_answer = !definition_.erases || (ids == nullptr && may_call("etl_erase"));
 		const std::string wanted = ids == nullptr ? all_open_sql : "SELECT unnest($1::bigint[])";
 		pg::Cursor cursor(
@@ -176,14 +178,14 @@ class Replay
 			chunk_ends_.push_back(records_.size());
 	}
 
-	/// The text of a row's record, in the piece and with padding behind it.
+	/// The text of a row's record, stored in the piece with padding after it.
 	static std::string_view record_text(const pg::Rows &rows, uint64_t i, Piece &piece)
 	{
 		std::string text = rows.text(i, 1);
 		if (!rows.is_null(i, 2))
 			if (std::string bytes = rows.bytes(i, 2); storable_text(bytes) == text)
-				text = std::move(bytes); // not mended: what came, not what could be shown
-		// mended by hand, it may stand on several lines
+				text = std::move(bytes); // not corrected: the delivered bytes count
+		// a record corrected by hand may have several lines
 		std::replace(text.begin(), text.end(), '\n', ' ');
 		char *const to = piece.arena.allocate(text.size() + Document::padding);
 		std::memcpy(to, text.data(), text.size());
@@ -191,7 +193,7 @@ class Replay
 		return {to, text.size()};
 	}
 
-	/// The first of the records, as many as may be taken up at a time; returns how many.
+	/// Processes the first of the records, as many as fit the memory; returns their number.
 	size_t process(const std::vector<int64_t> &ids)
 	{
 		pg::check_for_interrupts();
@@ -235,7 +237,7 @@ class Replay
 					piece.violation_bytes += memory_of(*record.violations);
 				record.quarantine_id = rows.integer(i, 0);
 				// where repeats update, a duplicate repeats a key within its file, and the first
-				// record with the key has the row
+				// record with the key owns the row
 				if (definition_.on_repeat == OnRepeat::update && rows.boolean(i, 7) &&
 					record.loadable && record.key.data() != nullptr &&
 					record.key == rows.text(i, 8))
@@ -264,7 +266,8 @@ class Replay
 		ETL_FAULT("replay_loaded");
 		for (const auto &[file, count] : batch.kept_out)
 			result_.loaded -= static_cast<int64_t>(count);
-		// what a duplicate repeats was told when it came; now it may be loaded, or be anywhere
+		// the message that a duplicate got at its first load says where the other record with the
+		// key was; that record may be elsewhere now, so the first message stays
 		for (size_t i = 0; i < batch.records.size(); ++i)
 			if (Violations *violations = batch.records[i].record->violations.get();
 				violations != nullptr && !violations->empty() &&
@@ -278,7 +281,7 @@ class Replay
 			const BatchRecord &r = batch.records[i];
 			++result_.records;
 			result_.bytes += static_cast<int64_t>(r.record->text.size());
-			// what it was made of lies in the archive as it came
+			// the file that the record came from is in the archive, untreated
 			if (definition_.subject && mended[i] && r.record->treated && file_ids[i] != 0 &&
 				!known_subjects[i].empty())
 				mended_people_.insert(known_subjects[i]);
@@ -290,7 +293,8 @@ class Replay
 			++result_.loaded;
 			if (erasure_ && mended[i])
 				++mended_requests_;
-			// mended, it may be about somebody else, whom the index does not know in this file
+			// a corrected record may be about another person, whom the index does not know in this
+			// file
 			if (people_ && r.record->subject.data() != nullptr && file_ids[i] != 0 &&
 				(mended[i] || r.record->subject != known_subjects[i]))
 				subjects_.push_back(
@@ -312,11 +316,12 @@ class Replay
 	std::vector<SubjectFile> subjects_;
 	std::vector<PersonEmail> emails_;
 	RecognisedPeople recognised_;
-	std::set<std::string> mended_people_; ///< who were erased, and whom mended records name now
-	std::vector<int64_t> records_;        ///< what is replayed, in order
-	std::vector<size_t> chunk_ends_;      ///< where each chunk of them ends
+	/// people who were erased, and whom corrected records name now
+	std::set<std::string> mended_people_;
+	std::vector<int64_t> records_;        ///< the records to replay, in order
+	std::vector<size_t> chunk_ends_;      ///< the end of each chunk in records_
 	std::map<int64_t, size_t> file_ends_; ///< by file: the position of its last record
-	int64_t mended_requests_ = 0;         ///< that were carried out
+	int64_t mended_requests_ = 0;         ///< number of requests that were carried out
 	ProcessedFileMerger merger_;
 };
 

@@ -1,4 +1,4 @@
-// Quarantined records once more through the pipeline.
+// Runs quarantined records through the checks and the load again.
 #pragma once
 
 #include <cstdint>
@@ -11,8 +11,8 @@
 namespace etl
 {
 
-/// Replays records of one dataset, and counts them in result. ids: those named; null: all that are
-/// open or wait for a key of another dataset. Needs the dataset's lock.
+/// Replays records of one dataset, and counts them in result. ids: the records to replay; null: all
+/// that are open or wait for a key of another dataset. Requires the dataset's lock.
 void replay_records(const Catalog &catalog, const Definition &definition, RunResult &result,
 					const std::vector<int64_t> *ids);
 

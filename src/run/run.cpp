@@ -73,8 +73,8 @@ namespace etl
 namespace
 {
 
-/// Thrown for a large file that was whole when it was read first, and then could not be read again:
-/// a part of it is loaded.
+/// Thrown for a file that fails after records of it were staged, for example because it changed
+/// while it was read: a part of it may be loaded.
 struct FileChanged
 {
 	std::string path, error;
@@ -84,7 +84,7 @@ constexpr char forget_failed_sql[] = R"(
 DELETE FROM etl.file
  WHERE dataset = $1 AND status = 'failed' AND path = ANY ($2))";
 
-/// What is known of files that failed in earlier runs.
+/// Deletes the rows of files that failed in earlier runs.
 void
 forget_failed(const std::string &dataset, const std::vector<std::string_view> &paths)
 {
@@ -140,7 +140,8 @@ class Run
 				run_group(staged);
 		}
 		record_directories(*claim);
-		// of a backlog the last call, which finds nothing to load, has looked at all of them
+		// in a call for one batch of a backlog, only the last call, which finds nothing to load,
+		// has seen all files
 		if (options_.max_bytes == 0)
 			claim->waiting().tell(definition_.dataset);
 		conclude();
@@ -149,7 +150,7 @@ class Run
 	}
 
   private:
-	/// What earlier transactions have left to do.
+	/// Finishes the file actions and erasures that earlier transactions have left.
 	void finish_earlier()
 	{
 		result_.times.begin(StageTimes::claim);
@@ -162,12 +163,12 @@ class Run
 		ETL_FAULT("claim");
 	}
 
-	/// What names and outcome of a file take until its group is done
+	/// Memory that the names and the outcome of a file take until its group is done
 	/// (docs/explanation/hostile-input.md).
 	static constexpr uint64_t file_bytes = 3072;
 
-	/// How many files are taken up at a time. What a run knows of a file takes some kB; when its
-	/// group is done only what is to be done to it after the commit is left, on disk if it is much.
+	/// Number of files that are taken together. A run needs some kB for a file; when its group is
+	/// done, only the actions after the commit are kept, on disk if there are many.
 	static size_t group_size(uint64_t batch_memory)
 	{
 		return limits::crash_test
@@ -197,12 +198,13 @@ class Run
 			memory_.know_own_keys();
 	}
 
-	/// Not for a few records: inserting into the indexes costs no more then than building them. Nor
-	/// for very many: all their keys are to be known. Nor where files are copied after the commit,
-	/// while readers wait.
+	/// Indexes are not postponed for few records, because inserting into the indexes is as fast
+	/// then as building them; nor for very many, because all their keys must be kept in memory; nor
+	/// where files are copied after the commit while readers wait.
 	bool may_postpone_indexes() const
 	{
-		// who is recognised by an email is erased in the table at the end
+		// a person who is recognised by an email is erased in the table at the end, which needs the
+		// indexes
 		return !(tombstones_ && tombstones_->erased()->people.has_emails()) &&
 			   settings_.postpone_indexes && options_.postpone_indexes && memory_.only_own_keys &&
 			   definition_.on_repeat != OnRepeat::update && !refers_to_itself(definition_) &&
@@ -211,10 +213,10 @@ class Run
 			   !on_other_file_system(settings_.raw_dir, settings_.archive_dir + "/file");
 	}
 
-	/// Memory for the batch that is being loaded, and as much for what is staged ahead of it:
-	/// three sixteenths each of what the group's files leave. The pieces that the threads are at,
-	/// what the checks ask the database for and the keys that the run knows take the rest. What a
-	/// request asks for takes twice what its record does.
+	/// Memory for the batch that is being loaded, and the same for the pieces that are staged ahead
+	/// of it: three sixteenths each of what the group's files leave (two for erasure requests,
+	/// because the request takes as much memory again as its record). The rest is for the pieces
+	/// that the threads are working on, the queries of the checks, and the keys that the run knows.
 	uint64_t batch_bytes() const
 	{
 		if (limits::crash_test && erasure_)
@@ -223,7 +225,7 @@ class Run
 		return (all - std::min(all * 3 / 4, files)) * (erasure_ ? 2 : 3) / 16;
 	}
 
-	/// Takes up some files, loads them, and plans what is done to them after the commit.
+	/// Takes some files, loads them, and plans the actions on them after the commit.
 	void run_group(std::span<StagedFile> staged)
 	{
 		const pg::MemoryScope memory_scope;
@@ -243,12 +245,12 @@ class Run
 		options.max_file_size = settings_.max_file_size;
 		options.erased = tombstones_ ? tombstones_->erased() : nullptr;
 		options.hashes = hashes_ ? &*hashes_ : nullptr;
-		options.seal = !erasure_; // which looks into what the records say
+		options.seal = !erasure_; // ErasureRun reads the records
 		pg::ServerTypeInput type_input;
 		options.type_input = &type_input;
 		Stager stager(definition_, catalog_.key_types(), std::move(tasks), options);
 		const StopOnExit stop_staging(stager);
-		pg::prefault_shared_buffers(std::exchange(expected_bytes_, 0)); // while the threads begin
+		pg::prefault_shared_buffers(std::exchange(expected_bytes_, 0)); // while the threads start
 		const StopOnExit stop_writing(
 			[this]
 			{
@@ -257,7 +259,7 @@ class Run
 			});
 		stage_and_load(stager);
 		ETL_FAULT("staged_all");
-		// what the catalog gets does not depend on the files that the threads are still writing
+		// the catalog's rows do not depend on the files that the threads are still writing
 		result_.times.begin(StageTimes::archive);
 		if (tombstones_ && !erasure_)
 			treat_raw_files(catalog_, definition_, *tombstones_->erased(), part_folder_,
@@ -300,7 +302,7 @@ class Run
 		merge_subject_segments(definition_.dataset);
 		warn_of_kept_raw();
 		ETL_FAULT("concluded");
-		// last of all: from here on readers wait
+		// this must come last: from here on readers wait
 		result_.times.begin(StageTimes::load);
 		if (options_.postponed != nullptr)
 			options_.postponed->push_back(std::move(postponed_));
@@ -309,7 +311,7 @@ class Run
 		set_status();
 	}
 
-	/// Of files that name people who were erased before.
+	/// Warns of files that name people who were erased before.
 	void warn_of_kept_raw() const
 	{
 		if (kept_raw_ > 0)
@@ -383,7 +385,7 @@ class Run
 	{
 		RunFile &file = files_[index];
 		if (outcome.error.empty())
-			file.identity = outcome.identity; // it may have been replaced after it was listed
+			file.identity = outcome.identity; // the file may have been replaced after it was listed
 		const bool had_pieces = file.started_at != 0;
 		if (file.started_at == 0)
 			file.started_at = GetCurrentTimestamp();
@@ -403,7 +405,7 @@ class Run
 	try
 	{
 		{
-			const pg::MemoryScope memory_scope; // keys that the database is asked for
+			const pg::MemoryScope memory_scope; // for keys that are looked up in the database
 			load_batch(batch, ended);
 		}
 		spanning_.remember(batch, last_file_, ended);
@@ -461,7 +463,7 @@ class Run
 			collect_subjects(file);
 	}
 
-	/// Hands the accepted records to the threads that write processed files.
+	/// Passes the accepted records to the threads that write processed files.
 	void export_accepted(const Batch &batch, const std::vector<uint32_t> &ended)
 	{
 		std::vector<ExportChunk> chunks;
@@ -482,7 +484,7 @@ class Run
 			expected.push_back(
 				{static_cast<uint32_t>(file.processed_number), false, std::move(sealed)});
 		}
-		// files that end now: with their last chunk, or without one
+		// files that end here: with their last chunk, or without one
 		std::vector<uint32_t> without;
 		auto chunk = expected.rbegin();
 		for (auto index = ended.rbegin(); index != ended.rend(); ++index)
@@ -531,15 +533,15 @@ class Run
 			subjects_.write(definition_.dataset);
 	}
 
-	/// A directory that cannot be read is a failure with a path, as a file is; one that can be read
-	/// again is none any more.
+	/// A directory that cannot be read is recorded as a failure under its path, like a file. The
+	/// record is removed when the directory can be read again.
 	void record_directories(const Claim &claim)
 	{
 		std::vector<std::string_view> paths(claim.readable().begin(), claim.readable().end());
 		std::vector<RunFile> failed;
 		for (const UnreadableDirectory &directory : claim.unreadable())
 		{
-			// of a day, its first hour
+			// for the directory of a day, its first hour
 			const auto partition = parse_partition(directory.path + "name");
 			const auto day = parse_partition(directory.path + "hour=0/name");
 			RunFile &file = failed.emplace_back();
@@ -568,7 +570,7 @@ class Run
 		result_.files += static_cast<int32_t>(failed.size());
 	}
 
-	/// Rows of etl.file and who is in which file. Returns what is to be done to the files.
+	/// Writes the rows of etl.file and the index of people. Returns the actions on the files.
 	std::vector<FileAction> record_files()
 	{
 		std::vector<FileAction> actions;
@@ -609,8 +611,8 @@ class Run
 			publish.to = settings_.processed_dir + "/" + file.processed_path;
 			actions.push_back(std::move(publish));
 		}
-		// a request names the person who wants to be forgotten: the archive gets a copy in which a
-		// pseudonym stands for them; so it does of a file about somebody who has been erased before
+		// a request names the person who wants to be forgotten, so the archive gets a copy with a
+		// pseudonym instead; the same holds for a file about a person who was erased before
 		if (erasure_)
 			erasure_->rewrite_raw_file(file, part_folder_,
 									   tombstones_ ? tombstones_->erased() : nullptr);
@@ -635,7 +637,7 @@ class Run
 			actions.push_back(std::move(publish));
 			archive.kind = FileAction::Kind::remove;
 			archive.to = file.treated_part;
-			// who asks is told with the request
+			// for requests, this is reported with the request
 			if (!erasure_ && obstacle(archive) != 0 && kept_raw_++ == 0)
 				first_kept_raw_ = storable_text(file.path);
 		}
@@ -649,15 +651,15 @@ class Run
 	const RunOptions &options_;
 	RunResult &result_;
 	const pg::Settings settings_;
-	int64_t last_action_ = INT64_MIN; ///< of etl.file_action, that was looked at
+	int64_t last_action_ = INT64_MIN; ///< the last row of etl.file_action that was looked at
 	uint64_t expected_bytes_ = 0;     ///< 0 once the shared buffers are prepared for them
-	std::vector<RunFile> files_;      ///< the group in hand
+	std::vector<RunFile> files_;      ///< the group that is being loaded
 	int32_t failures_ = 0;
 	std::string first_error_;
 	int64_t kept_raw_ = 0;
 	std::string first_kept_raw_;
 	std::string secret_, part_folder_;
-	std::optional<Identities> hashes_; ///< where the dataset is about people
+	std::optional<Identities> hashes_; ///< set where the dataset is about people
 	std::optional<ErasureRun> erasure_;
 	std::unique_ptr<Tombstones> tombstones_;
 	RecognisedPeople recognised_;
@@ -669,13 +671,14 @@ class Run
 	uint32_t last_file_ = 0; ///< index into files_, as is spanning_.file
 	CheckMemory memory_;
 	PostponedIndexes postponed_;
-	/// Bytes of the next batch. The first ones are small and each is twice as large as the one
-	/// before it, so that there is something to load soon after the threads have begun.
+	/// Bytes of the next batch. The first batches are small, and each is twice as large as the one
+	/// before, so that loading can begin soon after the threads have started.
 	uint64_t enough_ = 1 << 20;
 };
 
-/// Runs, and begins again without a file that changed half-way, or with all indexes in use when one
-/// refuses a row: one file, or one row, never keeps the others.
+/// Runs the dataset. Begins again without a file that changed while it was read, or with all
+/// indexes in use when a postponed index refuses a row: one file or one row must not stop the
+/// others.
 void
 run_stable_files(const Catalog &catalog, const Definition &definition, const RunOptions &options,
 				 RunResult &result)
@@ -729,7 +732,7 @@ require_runnable()
 namespace
 {
 
-/// Without its row in etl.run.
+/// Runs the dataset without writing its row in etl.run.
 void
 run_locked(const Catalog &catalog, const std::string &dataset, const RunOptions &options,
 		   RunResult &result)
@@ -758,7 +761,7 @@ run_locked(const Catalog &catalog, const std::string &dataset, const RunOptions 
 RunResult
 run_dataset(const Catalog &catalog, const std::string &dataset, const RunOptions &options)
 {
-	(void)catalog.get(dataset); // before anything else is said
+	(void)catalog.get(dataset); // throws for an unknown dataset before anything else is checked
 	require_runnable();
 	ETL_FAULT("begin_run");
 	RunResult result = begin_run(catalog, dataset);
@@ -781,7 +784,7 @@ try_run_dataset(const Catalog &catalog, const std::string &dataset, const RunOpt
 		ETL_FAULT("begin_run");
 		run_locked(catalog, dataset, options, result);
 	};
-	// indexes that it left to its caller are in use again
+	// the indexes that this run had left to its caller are in use again
 	if (!attempt_run(result, run, error) && options.postponed != nullptr)
 		options.postponed->resize(postponed);
 	finish_run(result);

@@ -1,4 +1,4 @@
-// A run's state: the files it has taken up and what became of their records.
+// Running and replaying one dataset.
 #pragma once
 
 #include <array>
@@ -21,23 +21,24 @@
 namespace etl
 {
 
-/// As run_dataset(), but a dataset that cannot be run gets a row of etl.run that says why, and
-/// *error (which may be null) what was thrown.
+/// Like run_dataset(), but a dataset that cannot be run gets a row of etl.run with the reason, and
+/// the exception is stored in *error (which may be null).
 RunResult try_run_dataset(const Catalog &catalog, const std::string &dataset,
 						  const RunOptions &options, std::optional<pg::Error> *error = nullptr);
 
-/// Throws for what keeps every dataset from being run: the isolation level, a directory that is not
-/// set or not there, a journal that is not applied.
+/// Throws for conditions that stop every dataset: the isolation level, a directory that is not set
+/// or does not exist, a journal that is not applied.
 void require_runnable();
 
-/// Runs a dataset's staged files. Throws when it cannot be run.
+/// Runs a dataset's staged files. Throws when the dataset cannot be run.
 RunResult run_dataset(const Catalog &catalog, const std::string &dataset,
 					  const RunOptions &options = {});
 
-/// Replays a dataset's open quarantined records, and what waited for those that are loaded.
+/// Replays a dataset's open quarantined records, and records that waited for those that are loaded.
 RunResult replay_dataset(const Catalog &catalog, const std::string &dataset);
 
-/// Throws where a transaction would not see what others commit while it waits for a dataset.
+/// Throws when, at the isolation level of the transaction, rows that other sessions commit while it
+/// waits for a dataset would stay invisible.
 void require_read_committed();
 
 } // namespace etl

@@ -29,7 +29,7 @@ options_of_call()
 std::vector<RunResult>
 run_all(const Catalog &catalog)
 {
-	// what others refer to is looked up by them: it keeps its indexes
+	// datasets that others refer to keep their indexes, because keys are looked up in them
 	std::set<std::string> parents;
 	for (const auto &[name, definition] : catalog.all())
 		for (const ReferenceDefinition &reference : definition.references)

@@ -1,4 +1,4 @@
-// etl_run() without a dataset: all of them, one after the other.
+// etl_run() without a dataset: runs all datasets, one after the other.
 #pragma once
 
 #include <vector>
@@ -10,13 +10,13 @@
 namespace etl
 {
 
-/// What a call begins with: indexes may wait, but in a transaction block, where readers would wait
-/// for as long as it is kept open.
+/// The options a call starts with. Indexes may be postponed, except in a transaction block, where
+/// readers would wait until the block ends.
 RunOptions options_of_call();
 
-/// Runs every enabled dataset, in the order of Catalog::run_order(); those that cannot be run are
-/// told of in a WARNING, and the others go on. Must be called inside an SPI
-/// connection, as all of these.
+/// Runs every enabled dataset, in the order of Catalog::run_order(). A dataset that cannot be run
+/// is reported in a WARNING, and the others are run. Must be called inside an SPI connection, like
+/// all functions here.
 std::vector<RunResult> run_all(const Catalog &catalog);
 
 } // namespace etl

@@ -1,4 +1,5 @@
-// Reading staged files: safe opening, gunzip with ISA-L, hash of what is on disk.
+// Reading staged files: safe opening, decompression (gzip with ISA-L, zstd), and the hash of the
+// bytes on disk.
 
 #include <algorithm>
 #include <cerrno>
@@ -27,7 +28,8 @@ namespace
 {
 
 constexpr size_t input_bytes = 256 * 1024;
-/// Not PostgreSQL's data_corrupted (XX001): it is the delivery that is damaged, not the database.
+/// Not PostgreSQL's data_corrupted (XX001), because the delivered file is damaged and not the
+/// database.
 constexpr const char *bad_file_format = sqlstate::bad_copy_file_format;
 
 bool
@@ -42,10 +44,11 @@ struct FreeDigest
 	void operator()(EVP_MD_CTX *context) const { EVP_MD_CTX_free(context); }
 };
 
-/// What RFC 8878 asks of every decompressor, 8 MB: each thread may need as much.
+/// The window that RFC 8878 recommends every decompressor to support, 8 MB: each thread may need as
+/// much memory.
 constexpr int zstd_window_log = 23;
 
-/// What is read of a zstd file, and how far it has been decompressed.
+/// The bytes read of a zstd file, and the rest of them that is not decompressed yet.
 struct ZstdInput
 {
 	ZstdReader reader{zstd_window_log};
@@ -60,19 +63,19 @@ struct Inflater
 	uint8_t input[input_bytes];
 };
 
-/// One is kept for the thread's next file: the first touch of a page costs more than what is done
-/// in it (docs/explanation/performance.md, page faults).
+/// An inflater that is kept for the thread's next file: the first touch of a memory page costs more
+/// than the work on the page (docs/explanation/performance.md, page faults).
 thread_local std::unique_ptr<Inflater> spare_inflater;
 
 } // namespace
 
 struct FileReader::Impl
 {
-	/// What the next byte of a gzipped file belongs to.
+	/// The element of a gzip file that the next byte belongs to.
 	enum class At
 	{
 		header,
-		data, ///< and the trailer, which ISA-L compares
+		data, ///< and the trailer, which ISA-L checks
 		end
 	};
 
@@ -92,19 +95,20 @@ struct FileReader::Impl
 	uint64_t in = 0, out = 0;
 
 	std::unique_ptr<Inflater> inflater;
-	inflate_state *inflate = nullptr; ///< the inflater's
+	inflate_state *inflate = nullptr; ///< part of `inflater`
 	GzipHeader header;
 	At at = At::header;
-	bool in_header = false; ///< has taken some of the header's bytes
+	bool in_header = false; ///< some bytes of the header were read
 	bool first_member = true;
-	size_t max_kept = 0; ///< 0: nothing is kept, or not any more
-	std::string kept;    ///< of what is on disk
+	size_t max_kept = 0; ///< 0: nothing is kept
+	std::string kept;    ///< bytes of the file as on disk
 	size_t data_begin = 0, members = 0;
-	uint64_t prefix_size = 0; ///< 0: none is expected
+	uint64_t prefix_size = 0; ///< 0: no prefix is expected
 	std::optional<Sha256> prefix_hash;
 	std::optional<uint64_t> prefix_out;
 
-	std::string head; ///< of staged content, looked at before it is handed out
+	/// the beginning of staged content, which is checked before read() returns it
+	std::string head;
 	size_t head_given = 0;
 	bool head_read = false;
 
@@ -151,7 +155,7 @@ struct FileReader::Impl
 void
 FileReader::Impl::open()
 {
-	// not blocking: opening a FIFO must not wait for somebody to write into it
+	// O_NONBLOCK: opening a FIFO must not wait for a writer
 	do
 		fd = beneath::open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0, root);
 	while (fd < 0 && errno == EINTR);
@@ -165,7 +169,7 @@ FileReader::Impl::open()
 		throw FileError(sqlstate::wrong_object_type, S_ISDIR(opened.st_mode)
 														 ? "not a regular file, but a directory"
 														 : "not a regular file");
-	(void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL); // a hint: nothing is lost without it
+	(void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL); // only a hint: errors do not matter
 
 	digest.reset(EVP_MD_CTX_new());
 	if (!digest || EVP_DigestInit_ex(digest.get(), EVP_sha256(), nullptr) != 1)
@@ -192,7 +196,7 @@ FileReader::Impl::find_compression()
 	if (got < 0)
 		throw system_error("could not read file at byte 0", errno);
 	const Compression found = compression_of({magic, static_cast<size_t>(got)});
-	// an upload that was cut off before its first byte
+	// an empty file with that name is an upload that was cut off before its first byte
 	gzip = found == Compression::gzip || (got == 0 && path.ends_with(".gz"));
 	if (found == Compression::zstd)
 		zstd = std::make_unique<ZstdInput>();
@@ -210,7 +214,7 @@ FileReader::Impl::expected_size() const
 	const uint64_t said = length[0] | static_cast<uint64_t>(length[1]) << 8 |
 						  static_cast<uint64_t>(length[2]) << 16 |
 						  static_cast<uint64_t>(length[3]) << 24;
-	return std::min(said, size * 1032); // deflate makes no more of a byte
+	return std::min(said, size * 1032); // the largest ratio that deflate can reach
 }
 
 size_t
@@ -260,7 +264,7 @@ FileReader::Impl::digest_so_far() const
 	return found;
 }
 
-/// Reads into the empty input buffer; false at the end of the file.
+/// Reads into the empty input buffer. Returns false at the end of the file.
 bool
 FileReader::Impl::fill()
 {
@@ -269,7 +273,8 @@ FileReader::Impl::fill()
 	return inflate->avail_in > 0;
 }
 
-/// A file that somebody writes, appends to or replaces while we read has no content to speak of.
+/// Throws when a file was written, appended to or replaced while it was read: its content is not
+/// reliable.
 void
 FileReader::Impl::check_unchanged()
 {
@@ -302,8 +307,8 @@ FileReader::Impl::count_out(size_t size)
 							std::to_string(max_size) + " bytes");
 }
 
-/// A file that is still being written is bad, too: then that is what to tell, for it may be whole
-/// the next time.
+/// Throws `message`, unless the file was changed while it was read: then that is the error, because
+/// the file may be complete the next time.
 void
 FileReader::Impl::bad(const std::string &message)
 {
@@ -323,12 +328,12 @@ FileReader::Impl::damaged(const char *why)
 	bad("gzip data is damaged at byte " + std::to_string(position()) + " (" + why + ")");
 }
 
-/// Zero bytes to the end of the file, as tapes and block devices leave them; gzip(1) ignores them,
-/// too.
+/// Skips zero bytes up to the end of the file, which tapes and block devices append and gzip(1)
+/// ignores, too. Returns false where another byte follows.
 bool
 FileReader::Impl::skip_padding()
 {
-	forget_kept(); // the bytes that came are more than the stream
+	forget_kept(); // the file has more bytes than the gzip stream
 	for (;;)
 	{
 		for (; inflate->avail_in > 0; ++inflate->next_in, --inflate->avail_in)
@@ -339,7 +344,7 @@ FileReader::Impl::skip_padding()
 	}
 }
 
-/// Takes a member's header; false when the file ends where one could have begun.
+/// Reads the header of a member. Returns false when the file ends where a member could begin.
 bool
 FileReader::Impl::read_header()
 {
@@ -441,7 +446,7 @@ FileReader::Impl::read_gzip(char *buffer, size_t size)
 			inflate_some(reinterpret_cast<uint8_t *>(buffer) + done, size - done);
 		done += produced;
 		count_out(produced);
-		// room left and the member not at its end: it wants more input
+		// the buffer is not full and the member has not ended: more input is needed
 		if (at == At::data && done < size && inflate->avail_in == 0 && !fill())
 			ends_early();
 	}
@@ -465,7 +470,7 @@ FileReader::Impl::read_zstd(char *buffer, size_t size)
 			bad(zstd->reader.window_too_large()
 					? "zstd data has a window of more than 8 MB, which is not supported"
 					: "zstd data is damaged at byte " + std::to_string(in - zstd->left.size()));
-		// known only where a frame ends with the prefix
+		// known only where a frame ends together with the prefix
 		if (zstd->reader.at_frame_end() && in - zstd->left.size() == prefix_size)
 			prefix_out = out + done;
 		if (done > 0 || before > zstd->left.size() || (before == 0 && !zstd->at_end))
@@ -480,11 +485,11 @@ FileReader::Impl::read_zstd(char *buffer, size_t size)
 	return done;
 }
 
-/// Decompressed bytes; 0 at the end.
+/// Returns decompressed bytes; 0 at the end.
 size_t
 FileReader::Impl::read_content(char *buffer, size_t size)
 {
-	// one byte more than allowed is enough to know
+	// one byte more than allowed shows that the limit is exceeded
 	if ((gzip || zstd) && max_size - out < size)
 		size = static_cast<size_t>(max_size - out + 1);
 	if (gzip)
@@ -496,8 +501,8 @@ FileReader::Impl::read_content(char *buffer, size_t size)
 	return got;
 }
 
-/// Looks at the beginning before anybody gets it: a file of another format is one error, not one
-/// for each of its lines.
+/// Checks the beginning of the content before any of it is returned: a file of another format is to
+/// give one error, not one for each of its lines.
 void
 FileReader::Impl::read_head()
 {

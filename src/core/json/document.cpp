@@ -26,7 +26,7 @@ kind_name(Kind kind)
 namespace
 {
 
-/// Most names that differ do so in length or in their first byte.
+/// Compares lengths and first bytes first, in which most different names differ.
 bool
 same_name(std::string_view a, std::string_view b)
 {
@@ -49,7 +49,7 @@ Value::member(std::string_view name) const
 struct Document::Impl
 {
 	ondemand::parser parser;
-	std::string copy;                ///< of a text that lacked padding
+	std::string copy;                ///< of a text without padding
 	std::deque<std::string> numbers; ///< made by replace_with_number
 	std::vector<std::string_view> names;
 
@@ -71,7 +71,7 @@ struct Document::Impl
 	bool fail(const std::string &message,
 			  const char *sqlstate = sqlstate::invalid_text_representation)
 	{
-		// the innermost failure says most
+		// the innermost failure is the most specific one
 		if (error->message.empty())
 		{
 			error->message = message;
@@ -101,7 +101,7 @@ trim(std::string_view text)
 	return text;
 }
 
-/// RFC 8259 section 6.
+/// The grammar of numbers, RFC 8259 section 6.
 bool
 is_number(std::string_view t)
 {
@@ -141,8 +141,8 @@ is_number(std::string_view t)
 bool
 Document::Impl::fail(simdjson::error_code code)
 {
-	// which of its codes simdjson gives, and at which step, differs between its versions:
-	// find_json_fault tells what is wrong
+	// the error codes of simdjson, and the step at which it returns them, differ between its
+	// versions, so find_json_fault finds the fault
 	return code == simdjson::CAPACITY
 			   ? fail("too long to be parsed", sqlstate::program_limit_exceeded)
 			   : fail("not valid JSON");
@@ -152,7 +152,7 @@ template <typename T>
 bool
 Document::Impl::scalar(T &value, ondemand::json_type type)
 {
-	// nodes.back() is the value's node; its raw token is known
+	// nodes.back() is the node of the value; its raw token is set already
 	Node &node = nodes.back();
 	switch (type)
 	{
@@ -168,7 +168,8 @@ Document::Impl::scalar(T &value, ondemand::json_type type)
 	}
 	case ondemand::json_type::number:
 	{
-		// kept as written; the grammar is checked here because no number is ever made of it
+		// the number is kept as written; the grammar is checked here because the number is never
+		// converted
 		node.kind = Kind::number;
 		node.data = node.raw;
 		node.size = node.raw_size;
@@ -282,8 +283,9 @@ Document::Impl::object(ondemand::object object, size_t self, uint32_t depth)
 	return names_differ(self);
 }
 
-/// RFC 8259 leaves repeated names to the reader: the first wins here, the last there. A record that
-/// means different things to different readers is not loaded.
+/// Returns false where a name appears twice. RFC 8259 leaves repeated names to the reader: some
+/// readers use the first value, others the last. A record that means different things to different
+/// readers is not loaded.
 bool
 Document::Impl::names_differ(size_t self)
 {
@@ -296,14 +298,15 @@ Document::Impl::names_differ(size_t self)
 		for (const Node *a = nodes.data() + self + 1; a < end; a += 1 + a[1].span)
 			if (same_name({a->data, a->size}, name))
 				second = a + 1;
-		if (second == nullptr) // the caller has found two
+		if (second == nullptr) // not reached: the caller has found two
 			return fail("member name appears twice in one object");
 		return fail("member name appears twice in one object, the second time before byte " +
 					std::to_string(second->raw - begin + 1));
 	};
 	if (count <= 16)
 	{
-		// each name against those after it: fewer instructions than a hash for usual records
+		// compare each name with those after it: for usual records this takes fewer instructions
+		// than a hash
 		const Node *a = nodes.data() + self + 1;
 		for (uint32_t i = 0; i + 1 < count; ++i)
 		{
@@ -323,9 +326,10 @@ Document::Impl::names_differ(size_t self)
 	return twice == names.end() || repeated(*twice);
 }
 
-/// Says where the fault is and what was expected: once more, and slowly, but only for what is
-/// refused. Of what is no JSON nothing is said that simdjson has found, for that depends on its
-/// version. What is JSON was refused by this file's own limits, and the steps lead to where.
+/// Finds the position of the fault and what was expected there, in a second, slow pass that only
+/// refused texts need. For text that is not JSON, the error does not contain anything found by
+/// simdjson, because that depends on its version. Text that is JSON was refused by the limits of
+/// this file, and the steps give the pointer.
 void
 Document::Impl::explain(std::string_view text)
 {
@@ -340,7 +344,7 @@ Document::Impl::explain(std::string_view text)
 		error->pointer = std::move(fault.pointer);
 		return;
 	}
-	// a thousand steps down to where nesting is too deep help nobody
+	// a pointer of a thousand steps to the place where nesting is too deep is of no use
 	if (error->sqlstate == sqlstate::statement_too_complex)
 		steps.clear();
 	for (auto step = steps.rbegin(); step != steps.rend(); ++step)
@@ -353,9 +357,9 @@ Document::~Document() = default;
 namespace
 {
 
-/// Containers know their span and where they end only when their contents are read. simdjson does
-/// not tell where a container ends, so the end is where its last content ends, and the first
-/// closing bracket after that.
+/// Sets the sizes of containers, whose end is known only after their contents were read. simdjson
+/// does not tell where a container ends, so the end is the first closing bracket after the end of
+/// the last content.
 const char *
 close_containers(Node *node, const char *end)
 {
@@ -408,7 +412,7 @@ Document::read(std::string_view text, size_t readable)
 	text_ = text;
 	impl_->begin = text.data();
 	impl_->end = text.data() + text.size();
-	// later versions of simdjson pass over it
+	// later versions of simdjson skip a byte-order mark
 	if (text.substr(0, 3) == "\xEF\xBB\xBF")
 		return impl_->fail("byte-order mark");
 	ondemand::document document;
@@ -438,14 +442,14 @@ Document::read(std::string_view text, size_t readable)
 		if (type == ondemand::json_type::number)
 		{
 			// simdjson steps past a root number only by converting it, which would refuse big
-			// integers: what follows the number shows in the text itself
+			// integers, so the text after the number is checked here
 			nodes_[0].kind = Kind::number;
 			nodes_[0].data = token.data();
 			nodes_[0].size = nodes_[0].raw_size = static_cast<uint32_t>(rest.size());
 			return is_number({nodes_[0].raw, nodes_[0].raw_size}) ||
 				   impl_->fail("not a valid number");
 		}
-		// with blanks around it, simdjson 3 refuses a root literal, or takes " falsex" for one
+		// simdjson 3 refuses a root literal with blanks around it, and reads " falsex" as false
 		if (type != ondemand::json_type::string)
 		{
 			nodes_[0].kind = rest == "null" ? Kind::null : Kind::boolean;
@@ -473,7 +477,7 @@ void
 Document::replace_with_number(Value value, std::string_view digits)
 {
 	Node &node = nodes_[static_cast<size_t>(value.node() - nodes_.data())];
-	// a deque: its strings stay where they are
+	// the strings of a deque do not move
 	impl_->numbers.emplace_back(digits);
 	node.kind = Kind::number;
 	node.data = impl_->numbers.back().data();
@@ -490,7 +494,7 @@ void
 Document::release()
 {
 	impl_ = std::make_unique<Impl>(nodes_);
-	nodes_ = NodeList(); // and its memory
+	nodes_ = NodeList(); // frees its memory, too
 	text_ = {};
 }
 
@@ -634,7 +638,7 @@ step_into(Value from, const std::string &step)
 		return {};
 	if (from.is(Kind::object))
 		return from.member(step);
-	// RFC 6901 section 4: digits without leading zero
+	// RFC 6901 section 4: digits without a leading zero
 	if (!from.is(Kind::array) || step.empty() || step.size() > 9 ||
 		(step.size() > 1 && step[0] == '0') ||
 		step.find_first_not_of("0123456789") != std::string::npos)

@@ -21,9 +21,9 @@ namespace etl
 /// archived files the line of the record is removed. A quarantined record is removed as a whole.
 std::vector<std::string> removal_statements(const Catalog &catalog, const Definition &definition);
 
-/// Those of the people (of the definition's own dataset) to whom records refer that wait in the
-/// quarantine for something else. These records are treated and loaded when they can be, and need
-/// the key.
+/// Returns the people of `subjects` (of the definition's own dataset) to whom records refer that
+/// wait in quarantine for something else. These records will be treated and loaded later, and need
+/// the person's key then.
 std::vector<std::string> awaited_people(const Catalog &catalog, const Definition &definition,
 										const pg::Param &subjects);
 

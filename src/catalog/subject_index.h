@@ -34,7 +34,7 @@ std::vector<int64_t> files_of_subjects(const std::string &dataset, std::vector<i
 std::vector<SubjectFile> files_by_subject(const std::string &dataset,
 										  std::vector<int64_t> subjects);
 
-/// Those of the people who are in any file, sorted.
+/// Returns the people of `subjects` who are in any file, sorted.
 std::vector<int64_t> subjects_in_files(const std::string &dataset, std::vector<int64_t> subjects);
 
 /// Removes the files of a dataset from the index. The emails of people are kept.

@@ -1,5 +1,5 @@
-// Relations that depend on the tables of an erasure and belong to no dataset: they may show copies
-// of the erased rows, or hold copies.
+// Relations that depend on the tables of an erasure and belong to no dataset: they may show or
+// contain copies of the erased rows.
 #pragma once
 
 #include "catalog/definitions.h"

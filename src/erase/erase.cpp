@@ -114,9 +114,9 @@ Eraser::run()
 	erase_emails_of_files(known_emails);
 }
 
-/// Emails that only files have shown to be the people's. Records that name nobody and hold one of
-/// these emails were searched before the emails were known, so they are searched again. known: by
-/// index of the request, the emails that were known before.
+/// Emails that were found only in files to be the people's. Records that name nobody and contain
+/// one of these emails were searched before the emails were known, so they are searched again.
+/// known: by index of the request, the emails that were known before.
 void
 Eraser::erase_emails_of_files(const std::set<std::pair<uint32_t, uint64_t>> &known)
 {
@@ -132,7 +132,7 @@ Eraser::erase_emails_of_files(const std::set<std::pair<uint32_t, uint64_t>> &kno
 	erase_all_unnamed_quarantine();
 }
 
-/// It is not known which tables and files of these datasets hold which people.
+/// It is not known which people are in which tables and files of these datasets.
 void
 Eraser::note_invalid_definitions()
 {

@@ -1,5 +1,5 @@
-// Erasure: the data held about a person is treated as the definitions say, in tables, in
-// quarantine, and in processed, archived and staged files.
+// Erasure: a person's data is treated as the definitions say, in tables, in quarantine, and in
+// processed, archived and staged files.
 #pragma once
 
 #include <cstdint>
@@ -40,8 +40,8 @@ struct ErasureRequest
 	/// other people have the email, too: it does not tell which person is meant
 	bool shared_email = false;
 	bool by_email = false; ///< the request gave only an email, and the subject was found by it
-	bool known = false;    ///< something was held under the key
-	/// the person came back since: staged files may hold data from after that
+	bool known = false;    ///< something was found under the key
+	/// the person came back since: staged files may have data from after that
 	bool reinstated = false;
 	int64_t row_count = 0;                  ///< filled by erase_subjects
 	int64_t file_count = 0;                 ///< filled by erase_subjects
@@ -56,7 +56,7 @@ struct ErasureRequest
 	std::vector<uint64_t> known_emails;
 	/// why the request could not be carried out; contains no value of a record
 	std::string failure;
-	/// The files, by their paths as in etl.file_action, that still hold the person after everything
+	/// The files, by their paths as in etl.file_action, that still name the person after everything
 	/// else was treated and cannot be changed now: the request is not completed before they can be.
 	/// obstacle says why the first of them cannot be changed.
 	std::vector<std::shared_ptr<const std::string>> waits_for;
@@ -81,8 +81,8 @@ struct ErasureReport
 	std::vector<std::pair<std::string, std::string>> held; ///< place, and why it is not treated
 	/// A place, and a risk there that the erasure cannot exclude: foreign servers, triggers.
 	std::vector<std::pair<std::string, std::string>> remarks;
-	/// A place that may hold people and could not be read. All other places are treated, but no
-	/// request that it concerns is called completed.
+	/// A place that may contain data about people and could not be read. All other places are
+	/// treated, but no request that it concerns is called completed.
 	struct Untreated
 	{
 		std::string place, why;
@@ -90,8 +90,8 @@ struct ErasureReport
 								 ///< the place holds
 	};
 	std::vector<Untreated> untreated;
-	/// Names and hashes of what the places hold: a plan computed later has the same list unless
-	/// something has changed.
+	/// Names and hashes of the content of the places: a plan computed later has the same list
+	/// unless something has changed.
 	std::vector<std::string> fingerprint;
 	bool journal = true; ///< the erasure was written to etl.journal_dir
 	/// The index of a request, and the hash of an email that its subject had.

@@ -112,7 +112,7 @@ Eraser::note_rewritten_exports()
 				{pg::param_array(ids), pg::param_array(17 /* bytea */, hashes)});
 }
 
-/// The files that may hold any person: the index knows them by another definition, and
+/// The files that may be about any person: the index knows them by another definition, and
 /// index_former_files() could not read them.
 const std::set<int64_t> &
 Eraser::unindexed(const std::string &dataset)
@@ -124,7 +124,7 @@ Eraser::unindexed(const std::string &dataset)
 	return files->second;
 }
 
-/// Finds the files of a dataset that hold the subjects according to the index, or hold a
+/// Finds the files of a dataset that contain the subjects according to the index, or contain a
 /// quarantined record that was found; and the files that were delivered again with the same bytes
 /// under the same name and were not loaded again.
 void
@@ -270,7 +270,7 @@ Eraser::people_in(const Copy &copy)
 	return people == files->second.end() ? std::set<size_t>() : people->second;
 }
 
-/// Reports a file that exists, or may exist, and may hold the people, but could not be read:
+/// Reports a file that exists, or may exist, and may be about the people, but could not be read:
 /// nothing is called erased that is not erased, and no other person's erasure is stopped.
 void
 Eraser::cannot_treat(const Copy &copy, const FileError &error)
@@ -295,8 +295,8 @@ Eraser::cannot_treat(const Copy &copy, const FileError &error)
 						"Mend it, or move it out of the directory and erase it by hand.");
 }
 
-/// Reports a place that may hold the people and cannot be read: other places are treated, and the
-/// requests are not completed.
+/// Reports a place that may be about the people and cannot be read: other places are treated, and
+/// the requests are not completed.
 void
 Eraser::note_untreated(const std::string &place, const std::string &why, std::set<size_t> people)
 {
@@ -313,7 +313,7 @@ Eraser::add_copy(Copy copy)
 		rewrite_files();
 }
 
-/// Raw files that wait to be loaded. No index says whom they hold, so they are read.
+/// Raw files that wait to be loaded. No index says which people are in them, so they are read.
 void
 Eraser::find_staged()
 {
@@ -457,7 +457,7 @@ Eraser::rewrite_files()
 	rewritten_hashes_.clear();
 }
 
-/// Notes that a file still holds the people who were found in it, and cannot be changed now.
+/// Notes that a file still names the people who were found in it, and cannot be changed now.
 void
 Eraser::wait_for(const RewriteOutcome &outcome, const std::string &path, const std::string &place,
 				 const std::string &why)

@@ -263,7 +263,7 @@ SELECT DISTINCT dataset, file_id
   FROM etl.quarantine
  WHERE named_nobody AND file_id IS NOT NULL)";
 
-/// Archived files hold records as they were delivered. When a record named nobody, or another
+/// Archived files contain records as they were delivered. When a record named nobody, or another
 /// person, and was then corrected by hand, quarantine no longer says who it named.
 void
 Eraser::add_mended_files()

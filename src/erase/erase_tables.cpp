@@ -140,8 +140,8 @@ bool
 is_about_rows(const pg::PgError &error)
 {
 	const pg::Blame blame = pg::blame_of(error);
-	// code on the table may need only for some rows what it is not allowed to do or does not find;
-	// 0A: a rule on the table makes the statement unsupported
+	// code on the table may fail only for some rows because of a missing privilege or object; 0A: a
+	// rule on the table makes the statement unsupported
 	return blame == pg::Blame::row ||
 		   (blame == pg::Blame::table &&
 			(error.within_code() || error.sqlstate().compare(0, 2, "0A") == 0));
@@ -262,7 +262,7 @@ Eraser::check_columns(const Definition &definition, const TableDefinition &table
 		check(*personal.column, false);
 }
 
-/// Finds the emails that are held of the subjects: a record that cannot be read may name a person
+/// Finds the emails that are known of the subjects: a record that cannot be read may name a person
 /// only by one of them.
 void
 Eraser::find_held_emails()
@@ -581,7 +581,7 @@ Eraser::erase_table(const Definition &definition, const TableDefinition &table)
 		return;
 	}
 	// nothing is treated in a child table without personal columns; in the first table a row counts
-	// in any case, because it means that data about the person is held
+	// in any case, because it is data about the person
 	if (set.empty() && table.is_child)
 		return;
 	if (mode_ == Mode::look || set.empty())

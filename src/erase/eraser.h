@@ -188,7 +188,7 @@ class Eraser
 	std::function<void(const std::string &, const std::string &)> sink_;
 };
 
-/// A copy of a file that may hold the people.
+/// A copy of a file that may be about the people.
 struct Eraser::Copy
 {
 	const Reading *reading;

@@ -22,7 +22,7 @@ void record_erasures(const std::string &dataset, const std::string &secret,
 void fill_pseudonyms(const std::string &dataset, const std::string &secret,
 					 ErasureRequest &request);
 
-/// Notes that a file still holds the person. `place` is the name under which the file is reported.
+/// Notes that a file still names the person. `place` is the name under which the file is reported.
 void add_waiting(ErasureRequest &request, const std::shared_ptr<const std::string> &path,
 				 const std::string &place, const std::string &why);
 /// Reports requests that wait for files, in a WARNING.

@@ -77,7 +77,7 @@ search_file(const Catalog &catalog, const Definition &definition, const std::str
 	}
 	catch (const FileError &error)
 	{
-		// the file may be the only place that holds a person, whose erasure would then say "not
+		// the file may be the only place that names a person, whose erasure would then say "not
 		// found"
 		throw pg::Error(error.sqlstate(),
 						std::string("could not read a file to find people: ") + error.what(),

@@ -1,5 +1,5 @@
-// Finds the people who are meant by pseudonyms, by computing the pseudonyms of all people who are
-// held.
+// Finds the people who are meant by pseudonyms, by computing the pseudonyms of all people in the
+// database and its files.
 #pragma once
 
 #include <string>
@@ -28,7 +28,7 @@ struct Found
 };
 
 /// Searches the target tables and quarantine. People who are found in neither, and whose hash is
-/// known, are searched for in the processed and archived files that hold the hash.
+/// known, are searched for in the processed and archived files that have this hash in the index.
 Found find_people(const Catalog &catalog, const std::string &dataset, const std::string &secret,
 				  const Wanted &wanted);
 

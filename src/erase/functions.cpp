@@ -402,7 +402,7 @@ PG_ETL_ENTRY(etl_subject)
 				result.add({pg::Cell::text(place), pg::Cell::jsonb(json)});
 				return;
 			}
-			// text that is not JSON, or that jsonb cannot hold, is returned as a JSON string
+			// text that is not JSON, or that jsonb cannot store, is returned as a JSON string
 			std::string quoted;
 			append_json_string(quoted, json);
 			result.add({pg::Cell::text(place), pg::Cell::jsonb(quoted)});

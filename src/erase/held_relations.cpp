@@ -58,8 +58,8 @@ const std::string held_sql =
 	"   ELSE pg_catalog.to_regclass(h.name)::oid END AS relation"
 	" FROM etl.held_relation h CROSS JOIN etl_internal.this_database() o(origin))";
 
-/// Relations that have held people and are not behind any target table: their names, datasets and
-/// oids.
+/// Relations that have contained people and are not behind any target table: their names, datasets
+/// and oids.
 pg::Rows
 former(const Catalog &catalog, const std::string *dataset)
 {
@@ -191,8 +191,8 @@ warn_of_erased_people(const Catalog &catalog, const Definition &definition)
 				"SELECT t.dataset, count(*) FROM etl.tombstone t WHERE t.kind = 'subject'"
 				" AND t.reinstated_at IS NULL AND t.dataset IN (SELECT h.people FROM " +
 					held_sql +
-					// people of the datasets whose rows this relation or a relation behind it has
-					// held
+					// people of the datasets whose rows were in this relation or in a relation
+					// behind it
 					" h WHERE h.relation IN (" + std::string(relations_behind_sql) +
 					")) GROUP BY 1 ORDER BY 1",
 				{pg::param_array(std::vector<int64_t>{static_cast<int64_t>(oid)})});

@@ -140,8 +140,8 @@ PG_ETL_ENTRY(etl_require_holdable)
 	const Definition &definition = catalog.get(dataset);
 	if (!PG_ARGISNULL(1))
 		(void)person_of(catalog, dataset, pg::text_argument(fcinfo, 1));
-	// a hold on a dataset of other datasets' people would hold no person; a hold on a dataset about
-	// no people keeps its records
+	// a hold on a dataset of other datasets' people would protect no person; a hold on a dataset
+	// about no people keeps its records
 	else if (definition.subject || definition.erases)
 		(void)people_definition(catalog, dataset);
 	return static_cast<Datum>(0);

@@ -10,7 +10,7 @@ namespace etl
 {
 
 /// For each subject pseudonym of a dataset: is the person, or the whole dataset, on hold? "" stands
-/// for an unknown person, who is held only where the whole dataset is.
+/// for an unknown person, who is on hold only where the whole dataset is.
 std::vector<bool> held(const std::string &dataset, const std::vector<std::string_view> &pseudonyms);
 
 /// Sets `held` of the requests that must wait.

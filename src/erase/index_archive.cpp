@@ -101,7 +101,7 @@ class ArchiveCatalog
 	{
 	}
 
-	/// Reads all files and builds the index of the dataset anew.
+	/// Reads all files and rebuilds the index of the dataset.
 	void run()
 	{
 		recover(definition_.dataset, settings_);
@@ -419,8 +419,8 @@ class ArchiveCatalog
 		return index;
 	}
 
-	/// Reports a file that could not be read: the index does not say whom it holds. A file that is
-	/// gone holds nobody.
+	/// Reports a file that could not be read: the index does not say who is in it. A file that is
+	/// gone contains nobody.
 	void cannot_read(size_t i, const RewriteOutcome &outcome)
 	{
 		FileIdentity identity;

@@ -55,7 +55,7 @@ note_purge(const std::vector<Oid> &relations)
 		" WHERE (c.relkind IN ('r', 'p', 'f') AND c.oid IN (" +
 			behind +
 			"))"
-			// planner statistics hold values of all tables
+			// planner statistics contain values of all tables
 			" OR c.oid = 'pg_catalog.pg_statistic'::regclass"
 			" OR (c.oid = 'pg_catalog.pg_statistic_ext_data'::regclass AND EXISTS"
 			" (SELECT FROM pg_statistic_ext e WHERE e.stxrelid IN (" +

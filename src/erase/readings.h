@@ -59,7 +59,7 @@ class Readings
 	std::string claimant(std::string_view file_name) const;
 	/// The dropped datasets whose last definition cannot be read, each with the reason.
 	const std::map<std::string, std::string> &unreadable() const { return unreadable_; }
-	/// The former definitions of a defined dataset that concern the people: tables may still hold
+	/// The former definitions of a defined dataset that concern the people: tables may still have
 	/// rows loaded under them.
 	std::vector<const Definition *> former_of(const std::string &dataset) const;
 

@@ -79,8 +79,8 @@ request_of(const JournalLine &line, const Found &found, const std::map<int64_t, 
 		request.duplicate = true;
 	else if (line.status == "completed" || line.status == "not_found")
 	{
-		// They were erased, so holds of this database do not count. This database may also hold
-		// data about a person of whom nothing was held then.
+		// They were erased, so legal holds of this database do not count. This database may also
+		// have data about a person of whom nothing was found then.
 		const auto subject = found.subjects.find(line.subject);
 		const auto email = found.emails.find(line.email);
 		if (subject != found.subjects.end())
@@ -289,7 +289,7 @@ reapply(const Catalog &catalog, const JournalState &state)
 				wanted.file_hashes[line->subject] = hash_of(line->file_hash);
 		}
 		const Found found = find_people(catalog, dataset, secret, wanted);
-		// the data that this database holds of a person is older than the erasure, even if the
+		// the data that this database has about a person is older than the erasure, even if the
 		// person came back; staged files may be newer
 		for (const bool back : {false, true})
 		{

@@ -192,9 +192,9 @@ ErasureRun::collect(Batch &batch, const std::vector<RunFile> &files, const Erase
 		{
 			k += asks ? 1 : 0;
 			// The record was refused before it could be read as a request, or by a check. It is
-			// kept as it is until it is corrected or what it waits for arrives, unless it names a
-			// person who has been erased already. People of the same slice are found there by the
-			// erasure itself, which searches the quarantine.
+			// kept as it is until it is corrected or the record that it waits for arrives, unless
+			// it names a person who has been erased already. People of the same slice are found
+			// there by the erasure itself, which searches the quarantine.
 			if (std::string treated; r.record->violations && erase(r.record->text, treated))
 			{
 				r.record->text = r.record->output = r.piece->arena.copy(treated);

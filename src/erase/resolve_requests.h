@@ -39,15 +39,15 @@ using RecognisedPeople = std::map<std::string, Recognised>; ///< by key
 void note_recognised(const Batch &batch, RecognisedPeople &recognised);
 
 /// Erases people who were erased by their email before their key was known, and whose records have
-/// come now with a key: data about them that came by this key is held unprotected. People who were
+/// come now with a key: data about them that came by this key is not treated yet. People who were
 /// erased by a key that nobody was known to have are searched for by words now. Emails that are
 /// known only now to belong to people erased by key are searched for, too, and remembered. People
 /// are taken in slices of requests_at_a_time().
 void erase_recognised(const Catalog &catalog, const std::string &dataset, const std::string &secret,
 					  RecognisedPeople recognised);
 
-/// Treats what archived files hold of records that were corrected after the people they are about
-/// had been erased, and that name these people only now. subjects: their keys.
+/// Treats the copies in archived files of records that were corrected after the people they are
+/// about had been erased, and that name these people only now. subjects: their keys.
 void erase_mended(const Catalog &catalog, const std::string &dataset, const std::string &secret,
 				  const std::set<std::string> &subjects);
 

@@ -80,7 +80,7 @@ remove_files(const std::string &dataset, const std::string &people, bool archive
 	std::vector<int64_t> held_files = files_of_subjects(dataset, held.hashes);
 	if (!held.hashes.empty())
 	{
-		// these files may hold any person until the next erasure has updated the index
+		// these files may be about any person until the next erasure has updated the index
 		const Catalog catalog = Catalog::load();
 		if (const Definition *definition = catalog.find(dataset))
 			for (const int64_t id : unindexed_files(catalog, *definition))

@@ -1,5 +1,5 @@
-// Takes up requests that were not carried out when they came. Their people are known by pseudonyms
-// only, and are searched for in the places that hold people. Also etl_erase_failed.
+// Takes requests that were not carried out when they came. Their people are known by pseudonyms
+// only, and are searched for in the places that may name them. Also etl_erase_failed.
 #include "erase/waiting.h"
 
 #include <set>

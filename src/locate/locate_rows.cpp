@@ -156,7 +156,7 @@ SELECT v.view::bigint
  WHERE c.relispopulated
  ORDER BY 1)";
 
-/// Materialized views that may hold copies of the relations.
+/// Materialized views that may contain copies of the relations.
 std::vector<Oid>
 materialized_views(const std::set<Oid> &relations)
 {

@@ -34,7 +34,7 @@ FixedSettings::FixedSettings()
 
 FixedSettings::~FixedSettings()
 {
-	// nothing that can fail: a rollback does it where an error goes on
+	// AtEOXact_GUC cannot fail here: after an error, the rollback restores the settings
 	AtEOXact_GUC(false, level_);
 }
 

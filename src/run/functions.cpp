@@ -294,8 +294,9 @@ SELECT (SELECT count(*)
           FROM etl.hold h
          WHERE h.dataset = $1 AND h.subject IS NOT NULL AND h.released_at IS NULL))";
 
-/// Throws 55000 where people were erased, or are on hold, by keys of a type that spells keys in
-/// another way: under the new keys, erased people would come back and held people could be erased.
+/// Throws 55000 where people were erased, or are on legal hold, by keys of a type that spells keys
+/// in another way: under the new keys, erased people would come back and people on hold could be
+/// erased.
 void
 refuse_other_keys(const Catalog &catalog, const Definition &definition)
 {

@@ -282,7 +282,7 @@ SELECT FROM etl.export
  WHERE path = $1
  LIMIT 1)";
 
-/// Is there a file of that name that the catalog does not know and that holds only records which
+/// Is there a file of that name that the catalog does not know and that contains only records which
 /// are released by this merge?
 bool
 ProcessedFileMerger::is_of_lost_run(int64_t file_id, const std::string &path) const

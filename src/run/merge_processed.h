@@ -56,7 +56,7 @@ class ProcessedFileMerger
 	const Definition &definition_;
 	const std::string &dataset_;
 	const pg::Settings &settings_;
-	/// Of files that may get more records; in the order of lines once the file is merged.
+	/// The records of files that may get more; in the order of lines once the file is merged.
 	std::map<int64_t, std::vector<Released>> released_;
 	TextStore texts_;
 	/// The present names of the files that are being merged.

@@ -612,7 +612,7 @@ class Run
 			actions.push_back(std::move(publish));
 		}
 		// a request names the person who wants to be forgotten, so the archive gets a copy with a
-		// pseudonym instead; the same holds for a file about a person who was erased before
+		// pseudonym instead, as for a file about a person who was erased before
 		if (erasure_)
 			erasure_->rewrite_raw_file(file, part_folder_,
 									   tombstones_ ? tombstones_->erased() : nullptr);

@@ -66,7 +66,7 @@ struct TableDefinition
 
 struct ReferenceDefinition
 {
-	Path path; ///< may hold "*"
+	Path path; ///< may contain "*"
 	std::string field;
 	std::string dataset;
 };

@@ -7,10 +7,10 @@
 // was opened.
 //
 // The functions recognise the configured directory by the shape of the path below it, so that
-// callers need not pass it: "<folder>/date=…/hour=…/<name>" or
-// "<folder>/.pg_etl/<database>/<dataset>/<name>". In a path of another shape, links are followed up
-// to the file's own directory, unless `root` gives the length in bytes of the part of the path in
-// which links are allowed. A path with a ".." step is refused (EPERM).
+// callers need not pass it: "<directory>/date=…/hour=…/<name>" or
+// "<directory>/.pg_etl/<database>/<dataset>/<name>". In a path of another shape, links are followed
+// up to the file's own directory, unless `root` gives the length in bytes of the part of the path
+// in which links are allowed. A path with a ".." step is refused (EPERM).
 //
 // All functions set errno as the system calls do. A link that is not allowed gives ELOOP.
 #pragma once

@@ -114,7 +114,7 @@ class FileRewriter
 };
 
 /// The size in bytes of the longest record that can be rewritten. The server's type text cannot
-/// hold a longer one.
+/// store a longer one.
 constexpr size_t max_rewritten_record = size_t{1} << 30;
 
 } // namespace etl

@@ -50,8 +50,8 @@ class RecordSplitter
 	using Sink = std::function<void(const RawRecord &)>;
 
 	/// max_record_size is the size in bytes of the record in the file, without blanks at both ends.
-	/// Of a longer record the first 1024 bytes are delivered, cut between two characters. Memory:
-	/// one record, at most max_record_size + one chunk (twice as much until the kind of a
+	/// Only the first 1024 bytes of a longer record are delivered, cut between two characters.
+	/// Memory: one record, at most max_record_size + one chunk (twice as much until the kind of a
 	/// whole_json file is known).
 	RecordSplitter(size_t max_record_size, bool whole_json, Sink sink);
 	~RecordSplitter();

@@ -114,9 +114,9 @@ Eraser::run()
 	erase_emails_of_files(known_emails);
 }
 
-/// Emails that were found only in files to be the people's. Records that name nobody and contain
-/// one of these emails were searched before the emails were known, so they are searched again.
-/// known: by index of the request, the emails that were known before.
+/// Searches for emails of the people that were found only while the files were read: quarantined
+/// records that name nobody were searched before that. known: the emails that were known before, by
+/// index of the request.
 void
 Eraser::erase_emails_of_files(const std::set<std::pair<uint32_t, uint64_t>> &known)
 {
@@ -352,8 +352,8 @@ erase_subjects(const Catalog &known, const std::string &dataset, const std::stri
 namespace
 {
 
-/// Erases, in some places only, people who were erased before. Recorded are requests for which
-/// something was found, or emails have become known, which are remembered.
+/// Erases, in some places only, people who were erased before. Records the requests for which
+/// something was found, or for which emails have become known; these emails are remembered.
 void
 erase_again(const Catalog &known, const std::string &dataset, const std::string &secret,
 			std::vector<ErasureRequest> &requests, const pg::Settings &settings,

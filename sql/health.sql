@@ -15,12 +15,13 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     ), lifted AS (
         SELECT (SELECT count(*) FROM etl.tombstone t WHERE t.reinstated_at IS NOT NULL)
                - (SELECT coalesce(sum(a.row_count), 0) FROM etl.audit a WHERE a.action = 'reinstate') AS tombstones
+    ), changed AS (
+        SELECT c.erasure_id, count(*) AS tombstones FROM etl.changed_tombstone c GROUP BY 1
     ), problem AS (
         SELECT (SELECT coalesce(sum(m.tombstones), 0) FROM missing m) AS missing,
-               (SELECT count(*) FROM etl.changed_tombstone) AS changed,
+               (SELECT coalesce(sum(c.tombstones), 0) FROM changed c) AS changed,
                (SELECT string_agg(c.erasure_id::text, ', ' ORDER BY c.erasure_id)
-                   FROM (SELECT DISTINCT o.erasure_id FROM etl.changed_tombstone o ORDER BY 1 LIMIT 10) c)
-                   AS of_requests,
+                   FROM (SELECT * FROM changed ORDER BY erasure_id LIMIT 10) c) AS of_requests,
                (SELECT string_agg(m.erasure_id::text, ', ' ORDER BY m.erasure_id)
                    FROM (SELECT * FROM missing ORDER BY erasure_id LIMIT 10) m) AS requests,
                (SELECT greatest(l.tombstones, 0) FROM lifted l) AS lifted

@@ -1,9 +1,12 @@
 // Functions that throw and report errors through several layers of C++ and PostgreSQL, for
 // test/sql/boundary.sql. They are built with the extension's own src/pg.
+#include "pg/callback.h"
 #include "pg/spi.h"
 
 extern "C"
 {
+#include "access/xact.h"
+
 	PG_MODULE_MAGIC;
 }
 
@@ -52,6 +55,22 @@ execute_below(const std::string &sql, int32_t depth)
 		execute_below(sql, depth - 1);
 }
 
+/// What the next transaction that commits throws at its end; empty: nothing.
+std::string at_end;
+
+void
+throw_at_end(XactEvent event, void *)
+{
+	if (event == XACT_EVENT_COMMIT)
+		throw_below(std::exchange(at_end, ""), 3);
+}
+
+void
+throw_at_reset(void *kind)
+{
+	throw_below(static_cast<const char *>(kind), 3);
+}
+
 } // namespace
 
 /// Throws through several C++ frames.
@@ -96,6 +115,31 @@ PG_ETL_ENTRY(boundary_catch)
 		pg::execute("SELECT 1"); // the transaction continues
 	}
 	return pg::text_datum(caught);
+}
+
+/// Throws in a function that PostgreSQL calls back when it deletes a memory context.
+PG_ETL_ENTRY(boundary_throw_at_reset)
+{
+	const std::string kind = pg::text_argument(fcinfo, 0);
+	const MemoryContext context =
+		AllocSetContextCreate(CurrentMemoryContext, "boundary", ALLOCSET_SMALL_SIZES);
+	const auto callback = static_cast<MemoryContextCallback *>(
+		MemoryContextAlloc(context, sizeof(MemoryContextCallback)));
+	callback->func = pg::callback<throw_at_reset>;
+	callback->arg = MemoryContextStrdup(context, kind.c_str());
+	MemoryContextRegisterResetCallback(context, callback);
+	MemoryContextDelete(context);
+	return BoolGetDatum(true);
+}
+
+/// Lets a function that PostgreSQL calls back when the transaction commits throw.
+PG_ETL_ENTRY(boundary_throw_at_end)
+{
+	static bool registered = false;
+	if (!std::exchange(registered, true))
+		RegisterXactCallback(pg::callback<throw_at_end>, nullptr);
+	at_end = pg::text_argument(fcinfo, 0);
+	return BoolGetDatum(true);
 }
 
 /// The number of C++ objects that still exist.

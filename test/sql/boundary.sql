@@ -9,12 +9,13 @@
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 BEGIN;
-SELECT plan(17);
+SELECT plan(22);
 
 CREATE FUNCTION boundary_throw(kind text, depth int) RETURNS void LANGUAGE c AS :'module';
 CREATE FUNCTION boundary_execute(sql text, depth int) RETURNS void LANGUAGE c AS :'module';
 CREATE FUNCTION public.boundary_layers(layers int) RETURNS void LANGUAGE c AS :'module';
 CREATE FUNCTION boundary_catch(sql text) RETURNS text LANGUAGE c AS :'module';
+CREATE FUNCTION boundary_throw_at_reset(kind text) RETURNS boolean LANGUAGE c AS :'module';
 CREATE FUNCTION boundary_alive() RETURNS int LANGUAGE c AS :'module';
 
 -- what a statement reports, all of it
@@ -61,5 +62,18 @@ SELECT is(boundary_catch('INSERT INTO public.boundary_rows VALUES (1)'), 'nothin
 SELECT is((SELECT count(*) FROM boundary_rows), 1::bigint, 'stays, and those that failed are rolled back');
 SELECT is(boundary_alive(), 0, 'nothing is left over');
 
+-- what PostgreSQL calls back throws nothing into its frames: each exception is a WARNING
+SELECT ok(boundary_throw_at_reset(kind), 'called back: ' || kind) FROM unnest('{error,runtime_error,bad_alloc,int}'::text[]) kind;
+SELECT is(boundary_alive(), 0, 'and every frame is unwound');
+
 SELECT * FROM finish();
 ROLLBACK;
+
+-- at the end of a transaction, too, which is committed
+CREATE FUNCTION boundary_throw_at_end(kind text) RETURNS boolean LANGUAGE c AS :'module';
+CREATE TABLE boundary_committed (kind text);
+INSERT INTO boundary_committed SELECT kind FROM (VALUES ('error')) k(kind) WHERE boundary_throw_at_end(kind);
+INSERT INTO boundary_committed SELECT kind FROM (VALUES ('bad_alloc')) k(kind) WHERE boundary_throw_at_end(kind);
+SELECT 'committed: ' || string_agg(kind, ', ' ORDER BY kind) FROM boundary_committed;
+DROP TABLE boundary_committed;
+DROP FUNCTION boundary_throw_at_end(text);

@@ -25,6 +25,8 @@ CREATE TABLE etl.file (
 );
 CREATE INDEX file_path_idx ON etl.file (dataset, path);
 CREATE INDEX file_failed_idx ON etl.file (dataset) WHERE status = 'failed';
+CREATE INDEX file_unarchived_idx ON etl.file (dataset) WHERE status = 'loaded';
+CREATE INDEX file_refused_idx ON etl.file (dataset) WHERE loaded = 0 AND quarantined > 0;
 COMMENT ON TABLE etl.file
     IS 'One row for each staged file that was taken up (a failed file has one for each failed try with other bytes)';
 COMMENT ON COLUMN etl.file.file_id IS 'Identifies the file';

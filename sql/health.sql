@@ -1,7 +1,7 @@
 -- What a DBA should know.
 
-CREATE FUNCTION etl_internal.tombstone_check(OUT check_name text, OUT status text, OUT message text, OUT hint text)
-    RETURNS SETOF record
+CREATE FUNCTION etl_internal.tombstone_check(OUT check_name text, OUT dataset text, OUT status text, OUT count bigint,
+    OUT message text, OUT hint text) RETURNS SETOF record
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- nothing ever removes a tombstone: one that was lifted says so and stays
     WITH known AS (
@@ -26,8 +26,9 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                    FROM (SELECT * FROM missing ORDER BY erasure_id LIMIT 10) m) AS requests,
                (SELECT greatest(l.tombstones, 0) FROM lifted l) AS lifted
     )
-    SELECT 'tombstones',
+    SELECT 'tombstones', NULL,
            CASE WHEN p.missing > 0 OR p.changed > 0 OR p.lifted > 0 THEN 'error' ELSE 'ok' END,
+           p.missing + p.changed + p.lifted,
            CASE WHEN p.missing > 0 OR p.changed > 0 OR p.lifted > 0
                THEN concat_ws('; ',
                    CASE WHEN p.missing > 0
@@ -47,14 +48,15 @@ $$;
 COMMENT ON FUNCTION etl_internal.tombstone_check()
     IS 'Is every tombstone still there that the audit trail knows, and about whom it was?';
 
-CREATE FUNCTION etl_internal.request_check(OUT check_name text, OUT status text, OUT message text, OUT hint text)
-    RETURNS SETOF record
+CREATE FUNCTION etl_internal.request_check(OUT check_name text, OUT dataset text, OUT status text, OUT count bigint,
+    OUT message text, OUT hint text) RETURNS SETOF record
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT 'erasure requests',
+    SELECT 'erasure requests', NULL,
            CASE WHEN count(*) FILTER (WHERE r.overdue) > 0 THEN 'error'
                 WHEN count(*) FILTER (WHERE r.status = 'failed') > 0 THEN 'error'
                 WHEN count(*) FILTER (WHERE r.status = 'quarantined' OR (r.held_back AND r.hold_reasons IS NULL)) > 0
                     THEN 'warning' ELSE 'ok' END,
+           count(*) FILTER (WHERE r.overdue OR r.held_back OR r.status IN ('failed', 'quarantined')),
            format('%s overdue, %s held back, %s in quarantine%s', count(*) FILTER (WHERE r.overdue),
                count(*) FILTER (WHERE r.held_back),
                   count(*) FILTER (WHERE r.status = 'quarantined'), ', '
@@ -73,15 +75,150 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION etl_internal.request_check() IS 'Erasure requests that are late, or that could not be read';
 
+-- The checks of datasets: a row for each dataset that something is wrong with, or one that says that nothing is.
+
+CREATE FUNCTION etl_internal.directory_check(OUT check_name text, OUT status text, OUT message text, OUT hint text)
+    RETURNS SETOF record
+LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'etl_directory_check';
+COMMENT ON FUNCTION etl_internal.directory_check()
+    IS 'Are the directories there, can the server use them, and have they room?';
+
+CREATE FUNCTION etl_internal.definition_check(OUT check_name text, OUT dataset text, OUT status text, OUT count bigint,
+    OUT message text, OUT hint text) RETURNS SETOF record
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    WITH bad AS MATERIALIZED (
+        SELECT d.dataset FROM etl_internal.definitions() d WHERE NOT d.is_valid
+    )
+    SELECT 'definitions', b.dataset, 'error', 1::bigint, 'the definition is not valid',
+           format('Define the dataset again with etl_define, or forget it with SELECT etl_drop(%L);', b.dataset)
+      FROM bad b
+    UNION ALL
+    SELECT 'definitions', NULL, 'ok', 0, 'every definition is valid', NULL WHERE NOT EXISTS (SELECT FROM bad)
+$$;
+COMMENT ON FUNCTION etl_internal.definition_check() IS 'Datasets whose definitions are not valid';
+
+CREATE FUNCTION etl_internal.file_check(OUT check_name text, OUT dataset text, OUT status text, OUT count bigint,
+    OUT message text, OUT hint text) RETURNS SETOF record
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    WITH failed AS MATERIALIZED (
+        SELECT f.dataset, count(*) AS files, max(f.file_id) AS last FROM etl.file f
+         WHERE f.status = 'failed'
+           -- one that was replaced and loaded keeps this row until the next run
+           AND NOT EXISTS (SELECT FROM etl.file g WHERE g.dataset = f.dataset AND g.path = f.path
+               AND g.file_id > f.file_id AND g.status IN ('loaded', 'archived', 'duplicate'))
+         GROUP BY 1
+    ), unarchived AS MATERIALIZED (
+        SELECT f.dataset, count(*) AS files, max(f.file_id) AS last FROM etl.file f
+         WHERE f.status = 'loaded' AND f.error IS NOT NULL GROUP BY 1
+    ), refused AS MATERIALIZED (
+        SELECT f.dataset, count(*) AS files, max(f.file_id) AS last FROM etl.file f
+         WHERE f.loaded = 0 AND f.quarantined > 0 GROUP BY 1
+    )
+    SELECT 'failed files', p.dataset, 'error', p.files,
+           format('%s could not be loaded, the last of them "%s": %s',
+               CASE WHEN p.files = 1 THEN '1 file' ELSE p.files || ' files' END, f.path, f.error),
+           format('Mend or replace what SELECT path, error FROM etl.file WHERE dataset = %L AND status = ''failed''; '
+               'lists: the next run tries again.', p.dataset)
+      FROM failed p JOIN etl.file f ON f.file_id = p.last
+    UNION ALL
+    SELECT 'failed files', NULL, 'ok', 0, 'no file has failed', NULL WHERE NOT EXISTS (SELECT FROM failed)
+    UNION ALL
+    SELECT 'unarchived files', p.dataset, 'warning', p.files,
+           format('%s loaded and could not be archived, the last of them "%s": %s',
+               CASE WHEN p.files = 1 THEN '1 file is' ELSE p.files || ' files are' END, f.path, f.error),
+           format('Mend what SELECT path, error FROM etl.file WHERE dataset = %L AND status = ''loaded''; tells: the '
+               'next run archives them.', p.dataset)
+      FROM unarchived p JOIN etl.file f ON f.file_id = p.last
+    UNION ALL
+    SELECT 'unarchived files', NULL, 'ok', 0, 'every file that is loaded is archived', NULL
+     WHERE NOT EXISTS (SELECT FROM unarchived)
+    UNION ALL
+    SELECT 'nothing accepted', p.dataset, 'warning', p.files,
+           format('no record of %s was accepted, the last of them "%s"',
+               CASE WHEN p.files = 1 THEN '1 file' ELSE p.files || ' files' END, f.path),
+           format('SELECT code, violations -> 0 ->> ''message'', count(*) FROM etl.quarantine WHERE dataset = %L AND '
+               'status = ''open'' GROUP BY 1, 2; says why.', p.dataset)
+      FROM refused p JOIN etl.file f ON f.file_id = p.last
+    UNION ALL
+    SELECT 'nothing accepted', NULL, 'ok', 0, 'no file was refused as a whole', NULL
+     WHERE NOT EXISTS (SELECT FROM refused)
+$$;
+COMMENT ON FUNCTION etl_internal.file_check()
+    IS 'Datasets with files that failed, that could not be archived, or of which no record was accepted';
+
+CREATE FUNCTION etl_internal.unclaimed_check(OUT check_name text, OUT dataset text, OUT status text, OUT count bigint,
+    OUT message text, OUT hint text) RETURNS SETOF record
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    unreadable bigint;
+    files bigint;
+    first text;
+BEGIN
+    IF (SELECT s.value FROM etl_internal.settings() s WHERE s.name = 'etl.raw_dir') = '' THEN
+        RETURN;
+    END IF;
+    SELECT count(*) FILTER (WHERE u.error IS NOT NULL), count(*) FILTER (WHERE u.error IS NULL), min(u.path)
+      INTO unreadable, files, first
+      FROM etl_internal.unclaimed_files() u
+     -- one that has just come may be about to be renamed
+     WHERE u.error IS NOT NULL OR u.modified_at < clock_timestamp() - interval '1 hour';
+    RETURN QUERY SELECT 'unclaimed files', NULL::text,
+        CASE WHEN unreadable > 0 THEN 'error' WHEN files > 0 THEN 'warning' ELSE 'ok' END, unreadable + files,
+        CASE WHEN unreadable + files = 0 THEN 'a dataset claims every staged file'
+            ELSE concat_ws(' and ', CASE WHEN files > 0 THEN files || ' staged files that no dataset claims' END,
+                CASE WHEN unreadable > 0 THEN unreadable || ' directories that cannot be read' END)
+                || format(', the first of them "%s"', first) END,
+        CASE WHEN unreadable + files > 0
+            THEN 'SELECT * FROM etl.unclaimed; lists them: rename them, add their names to a definition, or let the '
+            'server''s user read them.' END;
+EXCEPTION WHEN OTHERS THEN
+    RETURN QUERY SELECT 'unclaimed files', NULL::text, 'error', NULL::bigint, SQLERRM,
+        'Mend what the check of the directories says.';
+END $$;
+COMMENT ON FUNCTION etl_internal.unclaimed_check()
+    IS 'Staged files that no dataset has claimed for an hour, and directories that cannot be read';
+
+CREATE FUNCTION etl_internal.reference_check(OUT check_name text, OUT dataset text, OUT status text, OUT count bigint,
+    OUT message text, OUT hint text) RETURNS SETOF record
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    WITH waiting AS MATERIALIZED (
+        SELECT q.dataset, count(*) AS records, min(q.quarantined_at) AS since
+          FROM etl.quarantine q
+         WHERE q.status IN ('open', 'erased') AND q.code = 'reference' AND q.quarantined_at < now() - interval '1 day'
+         GROUP BY 1
+    )
+    SELECT 'waiting for parents', w.dataset, 'warning', w.records,
+           format('%s for more than a day for what they refer to, the oldest since %s',
+               CASE WHEN w.records = 1 THEN '1 record waits' ELSE w.records || ' records wait' END,
+               to_char(w.since, 'YYYY-MM-DD HH24:MI TZ')),
+           'SELECT * FROM etl.quarantine_cause ORDER BY waiting DESC; lists what is missing: they are loaded when that '
+           'comes.'
+      FROM waiting w
+    UNION ALL
+    SELECT 'waiting for parents', NULL, 'ok', 0, 'no record has waited for more than a day', NULL
+     WHERE NOT EXISTS (SELECT FROM waiting)
+$$;
+COMMENT ON FUNCTION etl_internal.reference_check()
+    IS 'Datasets with records that have waited for more than a day for what they refer to';
+
 CREATE VIEW etl.health AS
-    SELECT * FROM etl_internal.journal_check()
-    UNION ALL SELECT * FROM etl_internal.audit_check()
-    UNION ALL SELECT * FROM etl_internal.key_check()
-    UNION ALL SELECT * FROM etl_internal.archive_check()
+    SELECT c.check_name, NULL::text AS dataset, c.status, NULL::bigint AS count, c.message, c.hint
+      FROM (SELECT * FROM etl_internal.directory_check()
+            UNION ALL SELECT * FROM etl_internal.journal_check()
+            UNION ALL SELECT * FROM etl_internal.audit_check()
+            UNION ALL SELECT * FROM etl_internal.key_check()
+            UNION ALL SELECT * FROM etl_internal.archive_check()) c
     UNION ALL SELECT * FROM etl_internal.tombstone_check()
-    UNION ALL SELECT * FROM etl_internal.request_check();
-COMMENT ON VIEW etl.health IS 'What a DBA should know: one row for each check';
+    UNION ALL SELECT * FROM etl_internal.request_check()
+    UNION ALL SELECT * FROM etl_internal.definition_check()
+    UNION ALL SELECT * FROM etl_internal.file_check()
+    UNION ALL SELECT * FROM etl_internal.unclaimed_check()
+    UNION ALL SELECT * FROM etl_internal.reference_check();
+COMMENT ON VIEW etl.health
+    IS 'What a DBA should know: one row for each check, or one for each dataset that something is wrong with';
 COMMENT ON COLUMN etl.health.check_name IS 'What was looked at';
+COMMENT ON COLUMN etl.health.dataset IS 'The dataset that it is about; null: all, or none in particular';
 COMMENT ON COLUMN etl.health.status IS 'ok, warning or error';
+COMMENT ON COLUMN etl.health.count IS 'How many files or records it is about; null: not counted';
 COMMENT ON COLUMN etl.health.message IS 'What was found';
 COMMENT ON COLUMN etl.health.hint IS 'What to do; null where nothing is needed';

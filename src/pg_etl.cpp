@@ -27,6 +27,7 @@
 //   src/pg/settings.cpp: etl_settings
 //   src/pg/writable.cpp: etl_require_writable
 //   src/run/delivery_addresses.cpp: etl_delivery_addresses
+//   src/run/directory_check.cpp: etl_directory_check
 //   src/run/functions.cpp: etl_run_one, etl_run_batch, etl_raise_batch_error, etl_run_order,
 //       etl_run_all, etl_replay, etl_define, etl_drop, etl_require_dataset, etl_read, etl_validate,
 //       etl_validate_file, etl_unclaimed_files

@@ -9,6 +9,7 @@
 #include "catalog/definitions.h"
 #include "catalog/table_tree.h"
 #include "core/base/sqlstate.h"
+#include "core/files/file_error.h"
 #include "core/search/wal_search.h"
 #include "pg/catalog_owner.h"
 #include "pg/guard.h"
@@ -102,7 +103,7 @@ holds_older_page(const std::string &path, uint64_t lsn, size_t page_size)
 	{
 		if (errno == ENOENT)
 			return false; // removed meanwhile
-		throw pg::Error(errno == EACCES ? sqlstate::insufficient_privilege : sqlstate::io_error,
+		throw pg::Error(sqlstate_of_errno(errno),
 						"could not read a WAL segment: " + std::string(pg_strerror(errno)));
 	}
 	bool older = false;
@@ -143,7 +144,8 @@ PG_ETL_ENTRY(etl_wal_segments_before)
 			++segments;
 	}
 	if (error)
-		throw pg::Error(pg::sqlstate::io_error, "could not read pg_wal: " + error.message());
+		throw pg::Error(etl::sqlstate_of_errno(error.value()),
+						"could not read pg_wal: " + error.message());
 	return Int64GetDatum(segments);
 }
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "core/base/sqlstate.h"
+#include "core/files/file_error.h"
 #include "core/files/inside.h"
 #include "pg/callback.h"
 #include "pg/guard.h"
@@ -53,14 +54,6 @@ folder(const char *value)
 	while (path.size() > 1 && path.back() == '/')
 		path.pop_back();
 	return path;
-}
-
-const char *
-sqlstate_of(int error)
-{
-	return error == ENOENT                     ? sqlstate::undefined_file
-		   : error == EACCES || error == EPERM ? sqlstate::insufficient_privilege
-											   : sqlstate::io_error;
 }
 
 /// Settings that only administrators may set. Before the library is loaded, any user may request a
@@ -300,7 +293,7 @@ Settings::require_folders() const
 				hint_to_set(f.name, "/srv/etl/" + std::string(f.name + 4, strchr(f.name, '_'))));
 		struct stat info;
 		if (stat(f.path.c_str(), &info) != 0)
-			throw Error(sqlstate_of(errno),
+			throw Error(etl::sqlstate_of_errno(errno),
 						std::string("cannot use ") + f.name + " \"" + f.path +
 							"\": " + pg_strerror(errno),
 						"", "Create the directory on the server, or change the setting.");
@@ -308,7 +301,7 @@ Settings::require_folders() const
 			throw Error(sqlstate::wrong_object_type,
 						std::string(f.name) + " \"" + f.path + "\" is not a directory");
 		if (access(f.path.c_str(), f.mode) != 0)
-			throw Error(sqlstate_of(errno),
+			throw Error(etl::sqlstate_of_errno(errno),
 						std::string("cannot use ") + f.name + " \"" + f.path +
 							"\": " + pg_strerror(errno),
 						"The server runs as the operating system user that must be able to read "

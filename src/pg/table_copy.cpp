@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "core/base/sqlstate.h"
+#include "core/files/file_error.h"
 #include "pg/copy.h"
 #include "pg/table_statement.h"
 
@@ -27,7 +28,7 @@ write_all(int fd, std::string &bytes)
 		check_for_interrupts();
 		const ssize_t written = write(fd, rest.data(), rest.size());
 		if (written < 0 && errno != EINTR)
-			throw Error(sqlstate::io_error,
+			throw Error(etl::sqlstate_of_errno(errno),
 						std::string("could not write rows: ") + pg_strerror(errno));
 		rest.remove_prefix(written < 0 ? 0 : static_cast<size_t>(written));
 	}

@@ -15,6 +15,7 @@
 #include "core/base/utf8.h"
 #include "core/base/write_fully.h"
 #include "core/files/beneath.h"
+#include "core/files/file_error.h"
 #include "core/files/file_move.h"
 #include "pg/catalog_owner.h"
 #include "pg/guard.h"
@@ -37,7 +38,7 @@ constexpr const char *kind = "export";
 [[noreturn]] void
 fail(const std::string &note)
 {
-	throw pg::Error(sqlstate::io_error,
+	throw pg::Error(sqlstate_of_errno(errno),
 					"could not write file \"" + note + "\": " + std::string(pg_strerror(errno)));
 }
 

@@ -14,6 +14,7 @@
 #include "core/base/sqlstate.h"
 #include "core/base/worker_threads.h"
 #include "core/files/beneath.h"
+#include "core/files/file_error.h"
 #include "core/files/file_identity.h"
 #include "pg/callback.h"
 #include "pg/catalog_owner.h"
@@ -356,8 +357,8 @@ sync_parts(const std::vector<FileAction> &actions)
 			folders.insert(a.from.substr(0, a.from.rfind('/')));
 	for (const std::string &folder : folders)
 		if (!sync_folder(folder))
-			throw pg::Error(sqlstate::io_error, "could not fsync directory \"" + folder +
-													"\": " + std::strerror(errno));
+			throw pg::Error(sqlstate_of_errno(errno), "could not fsync directory \"" + folder +
+														  "\": " + std::strerror(errno));
 }
 
 /// Whether the action takes a loaded file out of the raw directory: to the archive, or because its
@@ -580,8 +581,10 @@ part_folder(const pg::Settings &settings, const std::string &dataset)
 		settings.processed_dir + "/.pg_etl/" + std::to_string(MyDatabaseId) + "/" + dataset;
 	bool created = false;
 	if (!make_parents(folder + "/", &created) || (created && !sync_parents(folder)))
-		throw pg::Error(sqlstate::io_error,
-						"could not create directory \"" + folder + "\": " + std::strerror(errno));
+		throw pg::Error(sqlstate_of_errno(errno),
+						"could not create directory \"" + folder + "\": " + std::strerror(errno),
+						"",
+						"Let the server's user write to etl.processed_dir and what is below it.");
 	return folder;
 }
 

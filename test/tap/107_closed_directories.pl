@@ -155,5 +155,21 @@ for my $case (['archive', 0], ['archive', 0400], ['processed', 0], ['processed',
 	is(sql($planned), '0', 'once it can be searched nothing is left to do');
 	ok(!-e "$root/$kind/$date/hour=01/customers.json", 'and the file is gone');
 }
+
+# ---- a directory that cannot be made has one SQLSTATE, wherever in etl.processed_dir that is
+$node->safe_psql('postgres', "CREATE DATABASE closed");
+$node->safe_psql('postgres', "ALTER DATABASE closed SET etl.${_}_dir = '$root/closed/$_'") for qw(raw processed archive);
+for my $folder ('processed', 'processed/.pg_etl')
+{
+	system("rm -rf $root/closed; mkdir -p $root/closed/raw/date=2020-01-01/hour=01 $root/closed/processed/.pg_etl $root/closed/archive") == 0 or die;
+	append_to_file("$root/closed/raw/date=2020-01-01/hour=01/customers.json", person(1, 'Anna'));
+	chmod 0555, "$root/closed/$folder" or die $!;
+	my ($out, $err);
+	$node->psql('closed', q{\\set VERBOSITY verbose
+CREATE EXTENSION IF NOT EXISTS pg_etl; SELECT etl_run('customers')}, stdout => \$out, stderr => \$err);
+	like($err, qr/ERROR:  42501: .*Permission denied/, "$folder cannot be written: insufficient privilege");
+	like($err, qr/^HINT:  /m, 'with a hint');
+	chmod 0755, "$root/closed/$folder" or die $!;
+}
 $node->stop;
 done_testing();

@@ -50,7 +50,7 @@ COMMENT ON FUNCTION @extschema@.etl_subject(text, text)
     IS 'All that is held about a person: rows of every table, quarantined records, and the records in processed, '
     'archived and staged files (GDPR articles 15 and 20)';
 
-CREATE FUNCTION @extschema@.etl_catalog_archive(dataset text DEFAULT NULL, OUT catalogued_dataset text,
+CREATE FUNCTION @extschema@.etl_catalog_archive(dataset text DEFAULT NULL, OUT dataset text,
     OUT files bigint, OUT subjects bigint) RETURNS SETOF record
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'etl_catalog_archive';
 COMMENT ON FUNCTION @extschema@.etl_catalog_archive(text)

@@ -1,6 +1,6 @@
 -- Which columns are personal, and labels that tell neighbours so.
 
-CREATE FUNCTION etl_internal.personal_columns(dataset text, OUT dataset_name text, OUT table_schema text,
+CREATE FUNCTION etl_internal.personal_columns(dataset text, OUT dataset text, OUT table_schema text,
     OUT table_name text, OUT column_name text, OUT type text, OUT field text, OUT treatment text, OUT options jsonb,
     OUT subject_dataset text, OUT subject_column text) RETURNS SETOF record
 LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'etl_personal_columns';
@@ -10,7 +10,7 @@ COMMENT ON FUNCTION etl_internal.personal_columns(text)
     'for each of their fields, with the treatment null';
 
 CREATE VIEW etl.personal_column AS
-SELECT p.dataset_name AS dataset, p.table_schema, p.table_name, p.column_name, p.type, p.field, p.treatment, p.options,
+SELECT p.dataset, p.table_schema, p.table_name, p.column_name, p.type, p.field, p.treatment, p.options,
     p.subject_dataset
   FROM etl.dataset d, LATERAL etl_internal.personal_columns(d.name) p;
 COMMENT ON VIEW etl.personal_column
@@ -101,7 +101,7 @@ BEGIN
         END IF;
     END LOOP;
     -- a json column with several fields inside it has one label
-    FOR c IN SELECT p.dataset_name, p.table_schema, p.table_name, p.column_name, p.type, p.subject_dataset,
+    FOR c IN SELECT p.dataset, p.table_schema, p.table_name, p.column_name, p.type, p.subject_dataset,
         p.subject_column,
                     string_agg(DISTINCT p.treatment, ' and ' ORDER BY p.treatment) AS treatment,
                     bool_or(p.options ? 'path') AS inside,
@@ -118,7 +118,7 @@ BEGIN
         treatment := c.treatment;
         SELECT concat_ws(' ', nullif(regexp_replace(coalesce(col_description(relation, a.attnum), ''), marker, ''), ''),
                          format('[pg_etl: personal data%s, treatment %s, dataset %s]',
-                                ' of ' || c.subject_dataset, c.treatment, c.dataset_name))
+                                ' of ' || c.subject_dataset, c.treatment, c.dataset))
           INTO comment
           FROM pg_attribute a WHERE a.attrelid = relation AND a.attname = c.column_name;
         EXECUTE format('COMMENT ON COLUMN %s.%I IS %L', relation, c.column_name, comment);

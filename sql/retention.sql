@@ -7,8 +7,9 @@ COMMENT ON FUNCTION etl_internal.remove_expired_files(text, text, text, timestam
     IS 'Removes, when the transaction commits, the archived or processed files of a dataset that were taken up before '
     'a time, without those that hold somebody on legal hold';
 
-CREATE FUNCTION @extschema@.etl_retention(dataset text DEFAULT NULL)
-RETURNS TABLE (retained_dataset text, place text, kept interval, removed bigint, bytes bigint, held bigint)
+-- Beside etl_retention, because PL/pgSQL has one name for an argument and a column of the result.
+CREATE FUNCTION etl_internal.apply_retention(wanted text)
+RETURNS TABLE (dataset text, place text, kept interval, removed bigint, bytes bigint, held bigint)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     d record;
@@ -22,14 +23,14 @@ DECLARE
     code text;
 BEGIN
     PERFORM etl_internal.require_writable('etl_retention');
-    IF etl_retention.dataset IS NOT NULL THEN
-        PERFORM etl_internal.require_dataset(etl_retention.dataset);
+    IF wanted IS NOT NULL THEN
+        PERFORM etl_internal.require_dataset(wanted);
     END IF;
     -- a restored database may have lost a hold
     PERFORM etl_internal.require_journal();
     -- The dataset that was asked for is named where it cannot be done; of all, the others go on.
     FOR d IN SELECT t.dataset, t.is_valid FROM etl_internal.definitions() t
-              WHERE (etl_retention.dataset IS NULL OR t.dataset = etl_retention.dataset)
+              WHERE (wanted IS NULL OR t.dataset = wanted)
                 AND (NOT t.is_valid OR EXISTS (SELECT FROM etl_internal.retention_periods() r
                     WHERE r.dataset = t.dataset))
               ORDER BY t.dataset LOOP
@@ -42,7 +43,7 @@ BEGIN
             PERFORM etl_internal.refuse_citus_table(to_regclass(format('%I.%I', t.table_schema, t.table_name)))
                 FROM etl_internal.target_tables(d.dataset) t;
         EXCEPTION WHEN feature_not_supported OR object_not_in_prerequisite_state THEN
-            IF etl_retention.dataset IS NOT NULL THEN
+            IF wanted IS NOT NULL THEN
                 RAISE;
             END IF;
             GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, hint = PG_EXCEPTION_HINT, code = RETURNED_SQLSTATE;
@@ -54,7 +55,7 @@ BEGIN
     -- all datasets, so that one call removes all that is due
     FOR d IN SELECT t.dataset, t.people_dataset, h AS histories FROM etl_internal.definitions() t CROSS
         JOIN unnest(ARRAY[false, true]) h
-              WHERE (etl_retention.dataset IS NULL OR t.dataset = etl_retention.dataset) AND t.dataset <> ALL (refused)
+              WHERE (wanted IS NULL OR t.dataset = wanted) AND t.dataset <> ALL (refused)
                   ORDER BY h, t.dataset LOOP
         people := d.people_dataset;
         whole_dataset_held := EXISTS (SELECT FROM etl.hold h WHERE h.dataset = people AND h.subject IS NULL
@@ -62,7 +63,7 @@ BEGIN
         FOR rule IN SELECT r.place, r.kept::interval AS kept FROM etl_internal.retention_periods() r
                      WHERE r.dataset = d.dataset AND (r.place NOT
                          IN ('archived', 'processed', 'quarantine')) = d.histories ORDER BY r.place LOOP
-            retained_dataset := d.dataset;
+            dataset := d.dataset;
             place := rule.place;
             kept := rule.kept;
             removed := 0;
@@ -119,6 +120,11 @@ BEGIN
         END LOOP;
     END LOOP;
 END $$;
+COMMENT ON FUNCTION etl_internal.apply_retention(text) IS 'What etl_retention does';
+
+CREATE FUNCTION @extschema@.etl_retention(dataset text DEFAULT NULL)
+RETURNS TABLE (dataset text, place text, kept interval, removed bigint, bytes bigint, held bigint)
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$ SELECT * FROM etl_internal.apply_retention($1) $$;
 COMMENT ON FUNCTION @extschema@.etl_retention(text)
     IS 'Removes what the definitions say is not kept any longer (x-etl.retention: archived, processed, quarantine, '
     'history), null: of all datasets. Legal holds keep what they cover. Audited. One row for each rule';

@@ -48,7 +48,7 @@ like($err, qr/ERROR:\s+could not load "notes"/, 'etl_load() goes on to its end')
 like($err, qr/55000: dataset "notes" has a definition that is not valid/, 'who names it is told');
 is(sql('SELECT count(*) > 0 FROM etl.health, etl.unclaimed, etl.personal_column'), 't', 'views go on');
 is(sql(q{SELECT dataset, is_valid FROM etl_internal.definitions() WHERE dataset IN ('customers', 'notes') ORDER BY 1}), "customers|t\nnotes|f", 'what definitions say, as rows');
-($rc, $out, $err) = $node->psql('postgres', 'SELECT retained_dataset FROM etl_retention() WHERE retained_dataset = $$notes$$');
+($rc, $out, $err) = $node->psql('postgres', 'SELECT dataset FROM etl_retention() WHERE dataset = $$notes$$');
 is("$rc|$out", '0|', 'what is kept for how long is not guessed');
 like($err, qr/WARNING:  nothing of dataset "notes" was removed: dataset "notes" has a definition that is not valid/, 'and the others go on');
 is(sql(q{SELECT count(*) > 3 FROM etl_grant('pg_monitor', 'operator')}), 't', 'so does etl_grant');

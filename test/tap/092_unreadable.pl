@@ -173,7 +173,7 @@ for my $call (q{etl_run('customers')}, q{etl_erase('customers', '3')}, q{etl_era
 ok(-e $path, 'and the file stays where it is');
 ok(!-e "$root/processed/c.jsonl" && !-e "$root/processed/c.csv", 'and nothing is exported');
 like(notices(q{SELECT etl_retention()}), qr/WARNING:  nothing of dataset "customers" was removed: table data\.customers is managed by Citus\nHINT/, 'what is done for all datasets tells of it');
-is(sql(q{SET client_min_messages = error; SELECT count(*) FILTER (WHERE retained_dataset = 'customers'), count(*) FILTER (WHERE retained_dataset = 'transactions') FROM etl_retention()}), '0|1', 'and goes on with the others');
+is(sql(q{SET client_min_messages = error; SELECT count(*) FILTER (WHERE dataset = 'customers'), count(*) FILTER (WHERE dataset = 'transactions') FROM etl_retention()}), '0|1', 'and goes on with the others');
 sql(q{UPDATE pg_dist_partition SET logicalrelid = 'data.transactions'});
 for my $call (q{etl_subject('customers', '3')}, q{etl_erase('customers', '3', dry_run => true)}, q{etl_locate('cid@example.org')})
 {

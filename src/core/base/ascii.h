@@ -35,6 +35,15 @@ is_hex(char c)
 	return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
 }
 
+/// The value of a hexadecimal digit in either case, or -1.
+constexpr int
+hex_value(char c)
+{
+	const char lower = static_cast<char>(c | 0x20);
+	return is_digit(c) ? c - '0' : lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+}
+inline constexpr char hex_digits[] = "0123456789abcdef";
+
 /// The text without the white space at both ends that PostgreSQL's input functions skip (isspace()
 /// in the C locale).
 constexpr std::string_view

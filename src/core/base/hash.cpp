@@ -9,6 +9,7 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
+#include "core/base/ascii.h"
 #include "core/base/hash.h"
 
 namespace etl
@@ -51,14 +52,13 @@ hmac_sha256(std::string_view key, std::string_view bytes)
 std::string
 to_hex(std::string_view bytes)
 {
-	static const char digits[] = "0123456789abcdef";
 	std::string hex;
 	hex.reserve(bytes.size() * 2);
 	for (const char c : bytes)
 	{
 		const auto byte = static_cast<uint8_t>(c);
-		hex += digits[byte >> 4];
-		hex += digits[byte & 15];
+		hex += hex_digits[byte >> 4];
+		hex += hex_digits[byte & 15];
 	}
 	return hex;
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/base/ascii.h"
 #include "core/json/decimal.h"
 #include "core/types/column_type.h"
 #include "core/types/encode.h"
@@ -100,10 +101,7 @@ KeyForm::is_specific(std::string_view canonical) const
 	if (canonical.size() != uuid_size)
 		return false;
 	for (size_t i = 0; i < uuid_size; ++i)
-		if (i == 8 || i == 13 || i == 18 || i == 23
-				? canonical[i] != '-'
-				: std::string_view("0123456789abcdefABCDEF").find(canonical[i]) ==
-					  std::string_view::npos)
+		if (i == 8 || i == 13 || i == 18 || i == 23 ? canonical[i] != '-' : !is_hex(canonical[i]))
 			return false;
 	return true;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "core/base/ascii.h"
 #include "core/base/hash.h"
 
 namespace etl
@@ -19,14 +20,6 @@ constexpr std::string_view before = "before ";
 /// At most 4096 bytes of a key file are read.
 constexpr size_t max_before = 64;
 
-int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /// The key on the line with this name. Empty if the secret is not a key ring.
 std::string
 ring_key(std::string_view secret, std::string_view name)
@@ -39,7 +32,7 @@ ring_key(std::string_view secret, std::string_view name)
 	std::string key;
 	for (size_t at = line + 1 + name.size(); at + 1 < secret.size(); at += 2)
 	{
-		const int high = hex_digit(secret[at]), low = hex_digit(secret[at + 1]);
+		const int high = hex_value(secret[at]), low = hex_value(secret[at + 1]);
 		if (high < 0 || low < 0)
 			break;
 		key += static_cast<char>(high * 16 + low);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "core/base/ascii.h"
 #include "core/base/utf8.h"
 
 namespace etl::pattern
@@ -208,11 +209,11 @@ class Parser
 		{
 			if (!more())
 				return false;
-			const char32_t c = text_[at_++] | 0x20;
-			const char32_t digit = c >= '0' && c <= '9' ? c - '0' : c - 'a' + 10;
-			if (digit > 15)
+			const char32_t c = text_[at_++];
+			const int digit = c < 0x80 ? hex_value(static_cast<char>(c)) : -1;
+			if (digit < 0)
 				return false;
-			value = value * 16 + digit;
+			value = value * 16 + static_cast<char32_t>(digit);
 		}
 		// half of a surrogate pair is not a character
 		return value < 0xd800 || value > 0xdfff;

@@ -292,11 +292,7 @@ class Translator
 		value = 0;
 		for (size_t i = 0; i < count; ++i)
 		{
-			const char c = peek(i);
-			const int digit = is_digit(c)            ? c - '0'
-							  : c >= 'a' && c <= 'f' ? c - 'a' + 10
-							  : c >= 'A' && c <= 'F' ? c - 'A' + 10
-													 : -1;
+			const int digit = hex_value(peek(i));
 			if (digit < 0)
 				return false;
 			value = value * 16 + static_cast<uint32_t>(digit);
@@ -452,10 +448,9 @@ class Translator
 
 	void append_code_point(uint32_t value)
 	{
-		constexpr char digits[] = "0123456789abcdef";
 		std::string reversed;
 		do
-			reversed += digits[value % 16];
+			reversed += hex_digits[value % 16];
 		while ((value /= 16) != 0);
 		out_.append("\\x{").append(reversed.rbegin(), reversed.rend()).append("}");
 	}

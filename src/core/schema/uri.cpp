@@ -1,5 +1,7 @@
 #include "core/schema/uri.h"
 
+#include "core/base/ascii.h"
+
 namespace etl
 {
 
@@ -93,18 +95,6 @@ merge_paths(const Uri &base, std::string_view path)
 	return std::string(base.path.substr(0, slash + 1)) + std::string(path);
 }
 
-int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 } // namespace
 
 std::string
@@ -160,7 +150,7 @@ percent_decode(std::string_view text, std::string &out)
 		}
 		if (i + 2 >= text.size())
 			return false;
-		const int high = hex_digit(text[i + 1]), low = hex_digit(text[i + 2]);
+		const int high = hex_value(text[i + 1]), low = hex_value(text[i + 2]);
 		if (high < 0 || low < 0)
 			return false;
 		out += static_cast<char>(high * 16 + low);

@@ -7,6 +7,7 @@
 
 #include <unicode/uchar.h>
 
+#include "core/base/ascii.h"
 #include "core/base/casefold.h"
 #include "core/base/utf8.h"
 
@@ -76,11 +77,7 @@ hex4(const char *at, const char *end, char32_t &value)
 	value = 0;
 	for (int i = 0; i < 4; ++i)
 	{
-		const char c = at[i];
-		const int digit = c >= '0' && c <= '9'   ? c - '0'
-						  : c >= 'a' && c <= 'f' ? c - 'a' + 10
-						  : c >= 'A' && c <= 'F' ? c - 'A' + 10
-												 : -1;
+		const int digit = hex_value(at[i]);
 		if (digit < 0)
 			return false;
 		value = value << 4 | static_cast<char32_t>(digit);

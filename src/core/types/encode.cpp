@@ -262,10 +262,7 @@ encode_uuid(const ColumnType &type, std::string_view text, std::string &out, Typ
 	bool ok = true;
 	for (int i = 0; i < 32 && ok; ++i)
 	{
-		const char c = peek(), letter = static_cast<char>(c | 0x20);
-		const int nibble = is_digit(c)                      ? c - '0'
-						   : letter >= 'a' && letter <= 'f' ? letter - 'a' + 10
-															: -1;
+		const int nibble = hex_value(peek());
 		ok = nibble >= 0;
 		++at;
 		if (i % 2 == 0)

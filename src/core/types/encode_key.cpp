@@ -3,6 +3,7 @@
 #include <bit>
 #include <charconv>
 
+#include "core/base/ascii.h"
 #include "core/base/big_endian.h"
 #include "core/types/column_type.h"
 #include "core/types/encode_datetime.h"
@@ -44,15 +45,14 @@ float_text(Float v)
 std::string
 uuid_text(std::string_view bytes)
 {
-	constexpr char hex[] = "0123456789abcdef";
 	std::string out;
 	out.reserve(36);
 	for (size_t i = 0; i < bytes.size(); ++i)
 	{
 		if (i == 4 || i == 6 || i == 8 || i == 10)
 			out += '-';
-		out += hex[static_cast<unsigned char>(bytes[i]) >> 4];
-		out += hex[static_cast<unsigned char>(bytes[i]) & 15];
+		out += hex_digits[static_cast<unsigned char>(bytes[i]) >> 4];
+		out += hex_digits[static_cast<unsigned char>(bytes[i]) & 15];
 	}
 	return out;
 }

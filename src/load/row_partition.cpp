@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "catalog/definitions.h"
+#include "catalog/former_definitions.h"
 #include "core/definition/definition.h"
 #include "load/former_rows.h"
 #include "pg/catalog_owner.h"
@@ -40,6 +41,18 @@ table_of(const Definition &definition)
 	return pg::param(quoted(definition.tables[0]));
 }
 
+/// Whether the table has columns for the date and hour of a record's partition.
+bool
+marks_partition(const TableDefinition &table)
+{
+	const auto has = [&](Source source)
+	{
+		return std::any_of(table.columns.begin(), table.columns.end(),
+						   [=](const ColumnDefinition &column) { return column.source == source; });
+	};
+	return has(Source::record_date) && has(Source::record_hour);
+}
+
 } // namespace
 
 bool
@@ -47,21 +60,24 @@ keeps_row_partitions(const Definition &definition)
 {
 	if (definition.on_repeat != OnRepeat::update || definition.key_column() == nullptr)
 		return false;
-	const auto has = [&](Source source)
-	{
-		const auto &columns = definition.tables[0].columns;
-		return std::any_of(columns.begin(), columns.end(),
-						   [=](const ColumnDefinition &column) { return column.source == source; });
-	};
-	return !has(Source::record_date) || !has(Source::record_hour);
+	return !marks_partition(definition.tables[0]);
 }
 
-constexpr char may_have_unmarked_rows_sql[] = R"(
-SELECT EXISTS (SELECT FROM etl.row_partition WHERE table_name = $1)
-       OR EXISTS (SELECT FROM etl.former_definition f
-                   WHERE (f.dataset = $2 OR f.definition #>> '{x-etl,tables,0,name}' = $3)
-                     AND NOT (f.definition @? '$."x-etl".tables[0].columns[*].from ? (@ == "$record_date")'
-                              AND f.definition @? '$."x-etl".tables[0].columns[*].from ? (@ == "$record_hour")')))";
+constexpr char has_row_partitions_sql[] = R"(
+SELECT EXISTS (SELECT FROM etl.row_partition WHERE table_name = $1))";
+
+/// Whether rows that the former definition loaded into the first table of `definition` may be
+/// without their partition. A table can be renamed, so each table of the same dataset counts.
+bool
+may_have_left_unmarked(const FormerDefinition &former, const Definition &definition)
+{
+	const bool same_dataset = former.dataset == definition.dataset;
+	if (former.definition == nullptr || former.definition->tables.empty())
+		return same_dataset;
+	const TableDefinition &table = former.definition->tables[0];
+	return (same_dataset || quoted(table) == quoted(definition.tables[0])) &&
+		   !marks_partition(table);
+}
 
 bool
 may_have_unmarked_rows(const Definition &definition)
@@ -70,10 +86,12 @@ may_have_unmarked_rows(const Definition &definition)
 		keeps_row_partitions(definition))
 		return false;
 	const AsCatalogOwner owner;
-	return pg::query(may_have_unmarked_rows_sql,
-					 {table_of(definition), pg::param(definition.dataset),
-					  pg::param(definition.tables[0].name)})
-		.boolean(0, 0);
+	if (pg::query(has_row_partitions_sql, {table_of(definition)}).boolean(0, 0))
+		return true;
+	const std::vector<FormerDefinition> former = former_definitions();
+	return std::any_of(former.begin(), former.end(),
+					   [&](const FormerDefinition &f)
+					   { return may_have_left_unmarked(f, definition); });
 }
 
 constexpr char find_late_rows_sql[] = R"(

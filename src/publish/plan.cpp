@@ -32,6 +32,7 @@
 extern "C"
 {
 #include "access/xact.h"
+#include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "storage/proc.h"
 #include "storage/procarray.h"
@@ -83,15 +84,6 @@ begin_part_count()
 		return;
 	counted_by = getpid();
 	part_count = parts_before = static_cast<uint64_t>(GetCurrentTimestamp());
-}
-
-const char *
-kind_name(FileAction::Kind kind)
-{
-	return kind == FileAction::Kind::publish   ? "publish"
-		   : kind == FileAction::Kind::archive ? "archive"
-		   : kind == FileAction::Kind::replace ? "replace"
-											   : "remove";
 }
 
 /// Carries out the actions of the files with file_id % share == first. The actions of one file stay
@@ -272,7 +264,7 @@ insert_some(const std::string &dataset, std::span<const FileAction> actions,
 	for (const FileAction &a : actions)
 	{
 		file_ids.push_back(a.file_id);
-		kinds.push_back(kind_name(a.kind));
+		kinds.push_back(FileAction::name_of(a.kind));
 		froms.push_back(a.from);
 		tos.push_back(a.to);
 		hashes.push_back({reinterpret_cast<const char *>(a.sha256.data()), a.sha256.size()});
@@ -285,8 +277,8 @@ insert_some(const std::string &dataset, std::span<const FileAction> actions,
 	pg::execute(insert_file_actions_sql,
 				{pg::param(dataset), pg::param_array(action_ids), pg::param_array(file_ids),
 				 pg::param_array(kinds), pg::param_array(froms), pg::param_array(tos),
-				 pg::param_array(17 /* bytea */, hashes), pg::param_array(sizes),
-				 pg::param_array(inodes), pg::param_array(times)});
+				 pg::param_array(BYTEAOID, hashes), pg::param_array(sizes), pg::param_array(inodes),
+				 pg::param_array(times)});
 }
 
 constexpr char replace_published_files_sql[] = R"(

@@ -92,11 +92,7 @@ committed_actions(const std::string &dataset, const pg::Settings &settings, int6
 		Row row;
 		row.action_id = rows.integer(i, 0);
 		FileAction &action = row.action;
-		const std::string kind = rows.text(i, 1);
-		action.kind = kind == "publish"   ? FileAction::Kind::publish
-					  : kind == "archive" ? FileAction::Kind::archive
-					  : kind == "replace" ? FileAction::Kind::replace
-										  : FileAction::Kind::remove;
+		action.kind = FileAction::kind_named(rows.text(i, 1));
 		action.from = rows.text(i, 2);
 		action.to = rows.text(i, 3);
 		const std::string hash = rows.bytes(i, 4);

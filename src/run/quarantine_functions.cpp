@@ -255,8 +255,8 @@ SELECT q.status,
 
 constexpr char is_request_sql[] = R"(
 SELECT FROM etl.quarantine q
-  JOIN etl.dataset d ON d.name = q.dataset
- WHERE q.quarantine_id = $1 AND d.definition #> '{x-etl,erases}' IS NOT NULL)";
+  JOIN etl_internal.definitions() d ON d.dataset = q.dataset
+ WHERE q.quarantine_id = $1 AND d.erased_dataset IS NOT NULL)";
 
 constexpr char discard_references_sql[] = R"(
 DELETE FROM etl.quarantine_reference WHERE quarantine_id = $1)";

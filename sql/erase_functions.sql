@@ -26,8 +26,8 @@ COMMENT ON FUNCTION @extschema@.etl_erase(text, text, text, boolean, text)
     IS 'Erases a person, known by key, email or both, from tables, quarantine, processed, archived and staged files; '
     'files change when the transaction commits. Waits for sessions that run a dataset. Called again it changes nothing '
     'and says so. dry_run: nothing is changed, the row''s plan says what would be; plan: carried out only if the plan '
-    'with that hash is still right. Errors: 22004 neither subject nor email, 22P02 subject is no key of the dataset, '
-    '22023 the dataset has no people, 55000 the plan no longer fits';
+    'with that hash is still right. Errors: 22004 neither subject nor email, 22P02 subject is not a key of the '
+    'dataset, 22023 the dataset has no people, 55000 the plan no longer fits';
 
 CREATE FUNCTION @extschema@.etl_erase_failed(dataset text DEFAULT NULL) RETURNS SETOF etl.erasure
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'etl_erase_failed';

@@ -226,8 +226,9 @@ verify(const std::string &stored_head, pg::ResultSet &result)
 		report(chain.last_id(), "the head says that there are " + std::to_string(head->entries) +
 									" rows, but there are " + std::to_string(chain.count()));
 	if (!found)
-		report(chain.last_id(), "the given head is no row's hash: rows up to it were altered or "
-								"removed, or the end is cut off before it");
+		report(chain.last_id(),
+			   "the given head is not the hash of a row: rows up to it were altered or "
+			   "removed, or the end is cut off before it");
 }
 
 } // namespace

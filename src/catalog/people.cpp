@@ -63,7 +63,7 @@ canonical_person(const ColumnType &key, const std::string &dataset, const std::s
 	if (!document.parse(json, parse_error) || !encode(key, document.root(), encoded, error))
 		throw pg::Error(error.sqlstate != nullptr ? error.sqlstate
 												  : sqlstate::invalid_text_representation,
-						"subject is no key of dataset \"" + dataset + "\"",
+						"subject is not a key of dataset \"" + dataset + "\"",
 						"Keys of the dataset are of type " + key.sql + ".");
 	return canonical_text(key, encoded);
 }

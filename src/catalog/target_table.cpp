@@ -39,7 +39,7 @@ check_kind(const Definition &definition, const TableDefinition &table, Oid oid)
 							(rows.boolean(0, 1) ? "UPDATE" : "INSERT") + " trigger.",
 						"Name the table behind it, or give it such a trigger FOR EACH ROW.");
 	throw pg::Error(sqlstate::wrong_object_type, name + " cannot be a target table",
-					kind == "m" ? "It is a materialized view." : "It is no table.",
+					kind == "m" ? "It is a materialized view." : "It is not a table.",
 					"Name a table.");
 }
 

@@ -58,7 +58,7 @@ check_identifiers(const ErasesDefinition &erases, const std::string &key_type,
 	if (subject && !subject.is(Kind::null) && record.subject.data() == nullptr)
 		record.add({Code::type, key_type, erases.subject_field, "",
 					sqlstate::invalid_text_representation,
-					erases.subject_field + ": is no key of dataset " + erases.dataset});
+					erases.subject_field + ": is not a key of dataset " + erases.dataset});
 	else if (record.subject.data() == nullptr &&
 			 fold_email(text_at(document, erases.email)).empty())
 		record.add({Code::type, "text", erases.email_field, "",

@@ -33,7 +33,7 @@ PG_ETL_ENTRY(etl_delivery_addresses)
 	if (unfit.boolean(0, 0))
 		throw pg::Error(pg::sqlstate::wrong_object_type,
 						"data.transactions is not the table of dataset transactions",
-						"It is no table, or has a column of a type that is not built in.");
+						"It is not a table, or has a column of a type that is not built in.");
 	// even a plain SELECT evaluates the expressions that the table's owner has put into indexes
 	pg::TableCursor cursor("SELECT t.transaction_id::uuid, t.customer_id::bigint, t.address::text,"
 						   " t.postcode::text, t.city::text, t.country::text"

@@ -24,10 +24,10 @@ SELECT throws_ok($$SELECT etl_erase('customers', '', '   ')$$, '22004', 'neither
 SELECT throws_ok($$SELECT etl_erase('nowhere', '1')$$, '42704', 'dataset "nowhere" is not defined', 'no such dataset');
 SELECT throws_ok($$SELECT etl_erase('transactions', '1')$$, '22023', 'dataset "transactions" has no people of its own', 'a dataset about others'' people');
 SELECT throws_ok($$SELECT etl_erase('products', '1')$$, '22023', 'dataset "products" has no people of its own', 'a dataset about nobody');
-SELECT throws_ok($$SELECT etl_erase('customers', 'abc')$$, '22P02', 'subject is no key of dataset "customers"', 'a subject of the wrong type');
-SELECT throws_ok($$SELECT etl_erase('customers', '99999999999999999999')$$, '22003', 'subject is no key of dataset "customers"', 'a subject that overflows');
+SELECT throws_ok($$SELECT etl_erase('customers', 'abc')$$, '22P02', 'subject is not a key of dataset "customers"', 'a subject of the wrong type');
+SELECT throws_ok($$SELECT etl_erase('customers', '99999999999999999999')$$, '22003', 'subject is not a key of dataset "customers"', 'a subject that overflows');
 SELECT throws_ok($$SELECT etl_erase('customers', '1')$$, '55000', 'setting "etl.raw_dir" is not set', 'no folders');
-SELECT throws_ok($$SELECT etl_subject('customers', 'abc')$$, '22P02', 'subject is no key of dataset "customers"', 'access for a subject of the wrong type');
+SELECT throws_ok($$SELECT etl_subject('customers', 'abc')$$, '22P02', 'subject is not a key of dataset "customers"', 'access for a subject of the wrong type');
 SELECT throws_ok($$SELECT etl_reinstate('customers', '1')$$, '22004', 'the reason must be given', 'reinstated without a reason');
 SELECT throws_ok($$SELECT etl_reinstate('customers', NULL, 'because')$$, '22004', 'neither subject nor email is given', 'nobody reinstated');
 

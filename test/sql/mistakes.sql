@@ -83,7 +83,7 @@ SELECT format('a dataset without people of its own (%s)', d), '22023', format('d
        ARRAY(SELECT format(c, d) FROM unnest('{"etl_erase(''%s'', ''1'')","etl_erase(''%s'', email => ''a@b.example'')","etl_reinstate(''%s'', ''1'', ''r'')","etl_subject(''%s'', ''1'')","etl_hold(''%s'', ''1'', ''r'')","etl_release_hold(''%s'', ''1'')","etl_refuse(''%s'', ''1'', ''r'')","etl_token(''%s'', ''1'')","etl_erase_failed(''%s'')"}'::text[]) c)
   FROM unnest('{products,transactions,erasure_requests,notes}'::text[]) d;
 INSERT INTO mistake
-SELECT format('no key of the dataset (%s)', k), code, 'subject is no key of dataset "customers"',
+SELECT format('no key of the dataset (%s)', k), code, 'subject is not a key of dataset "customers"',
        ARRAY(SELECT format(c, k) FROM unnest('{"etl_erase(''customers'', ''%s'')","etl_reinstate(''customers'', ''%s'', ''r'')","etl_subject(''customers'', ''%s'')","etl_hold(''customers'', ''%s'', ''r'')","etl_release_hold(''customers'', ''%s'')","etl_refuse(''customers'', ''%s'', ''r'')","etl_token(''customers'', ''%s'')"}'::text[]) c)
   FROM (VALUES ('abc', '22P02'), ('1.5', '22P02'), ('1\u0000', '22P02'), (' ', '22P02'), ('99999999999999999999', '22003'), ('-99999999999999999999', '22003')) v(k, code);
 INSERT INTO mistake VALUES

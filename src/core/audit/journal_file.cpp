@@ -232,7 +232,7 @@ JournalReader::next(JournalLine &line)
 	}
 	catch (const std::exception &)
 	{
-		return fail("is no line of a journal");
+		return fail("is not a line of a journal");
 	}
 	if (line.seq != end_.seq + 1 || previous != end_.hash)
 		return fail("does not follow the line before it: lines were removed, moved or inserted");

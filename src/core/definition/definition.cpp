@@ -83,7 +83,7 @@ path_of(const std::string &pointer)
 {
 	Path path;
 	if (!parse_pointer(pointer, path))
-		throw DefinitionError("/x-etl", "\"" + pointer + "\" is no JSON Pointer");
+		throw DefinitionError("/x-etl", "\"" + pointer + "\" is not a JSON Pointer");
 	return path;
 }
 

@@ -109,7 +109,7 @@ noun(const CharacterSet &set, bool plural)
 {
 	const std::string s = plural ? "s" : "";
 	if (set.any)
-		return "character" + s + (plural ? "" : " that is no end of a line");
+		return "character" + s + (plural ? "" : " that is not the end of a line");
 	if (set.negated)
 		return "character" + s + " (not " + members(set) + ")";
 	if (set.ranges.empty() && set.named.size() == 1)

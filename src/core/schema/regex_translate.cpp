@@ -415,7 +415,7 @@ class Translator
 			return character('\r');
 		case '0':
 			if (is_digit(peek()))
-				return fail("octal escapes are no part of ECMA-262");
+				return fail("octal escapes are not part of ECMA-262");
 			return character(0);
 		case 'c':
 			if (!is_alpha(peek()))

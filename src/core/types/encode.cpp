@@ -91,7 +91,7 @@ encode_integer(const ColumnType &type, Value value, std::string &out, TypeError 
 		// JSON numbers such as 1.0 and 1e3 are integers. As text they are not, as in PostgreSQL.
 		const auto decimal = number ? Decimal::parse(text) : std::nullopt;
 		if (!decimal)
-			return mismatch(type, "text that is no integer", error);
+			return mismatch(type, "text that is not an integer", error);
 		if (!decimal->is_integer())
 			return mismatch(type, "a number with a fraction", error);
 		char buffer[20];
@@ -138,11 +138,11 @@ encode_float(const ColumnType &type, std::string_view text, std::string &out, Ty
 	s.remove_prefix(plus);
 	const size_t first = !plus && !s.empty() && s[0] == '-' ? 1 : 0;
 	if (s.size() <= first || !(is_digit(s[first]) || s[first] == '.'))
-		return mismatch(type, "text that is no number", error);
+		return mismatch(type, "text that is not a number", error);
 	Float v = 0;
 	const auto r = std::from_chars(s.data(), s.data() + s.size(), v);
 	if (r.ec == std::errc::invalid_argument || r.ptr != s.data() + s.size())
-		return mismatch(type, "text that is no number", error);
+		return mismatch(type, "text that is not a number", error);
 	const bool zero =
 		s.substr(0, s.find_first_of("eE")).find_first_of("123456789") == std::string_view::npos;
 	if (!zero && (r.ec == std::errc::result_out_of_range || std::isinf(v) || v == 0))
@@ -275,7 +275,7 @@ encode_uuid(const ColumnType &type, std::string_view text, std::string &out, Typ
 	if (ok && braces)
 		ok = peek() == '}' && ++at > 0;
 	if (!ok || at != text.size())
-		return mismatch(type, "text that is no uuid", error);
+		return mismatch(type, "text that is not a uuid", error);
 	out.append(bytes, sizeof(bytes));
 	return true;
 }
@@ -379,7 +379,7 @@ encode(const ColumnType &type, Value value, std::string &out, TypeError &error)
 		bool v = boolean && value.truth();
 		if (!boolean && !parse_bool(value.text(), v))
 			return mismatch(
-				type, string ? "text that is no boolean" : "a number other than 0 and 1", error);
+				type, string ? "text that is not a boolean" : "a number other than 0 and 1", error);
 		out += v ? '\1' : '\0';
 		return true;
 	}

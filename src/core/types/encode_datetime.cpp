@@ -181,8 +181,9 @@ read(const ColumnType &type, std::string_view text, Moment &m, TypeError &error)
 		return true;
 	case Outcome::syntax:
 		return mismatch(type,
-						type.id == TypeId::date ? "text that is no date (YYYY-MM-DD)"
-												: "text that is no timestamp (YYYY-MM-DD hh:mm:ss)",
+						type.id == TypeId::date
+							? "text that is not a date (YYYY-MM-DD)"
+							: "text that is not a timestamp (YYYY-MM-DD hh:mm:ss)",
 						error, sqlstate::invalid_datetime_format);
 	case Outcome::field:
 		error = {sqlstate::datetime_field_overflow,

@@ -49,7 +49,7 @@ encode_numeric(const ColumnType &type, std::string_view text, std::string &out, 
 {
 	const auto value = Decimal::parse(text);
 	if (!value)
-		return mismatch(type, "text that is no number", error);
+		return mismatch(type, "text that is not a number", error);
 
 	char buffer[20];
 	std::string_view digits = value->digits(buffer);

@@ -185,7 +185,7 @@ TEST(Encode, Integers)
 TEST(Encode, MessagesHoldNoValue)
 {
 	EXPECT_EQ(encode_json_text(column("int8"), "\"secret\"").error.message,
-			  "expected bigint, got text that is no integer");
+			  "expected bigint, got text that is not an integer");
 	EXPECT_EQ(encode_json_text(column("int8"), "1e30").error.message,
 			  "out of range for type bigint");
 	EXPECT_EQ(encode_json_text(column("date"), "\"2021-02-30\"").error.message,

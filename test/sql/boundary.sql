@@ -1,13 +1,11 @@
 -- The boundary between C++ and PostgreSQL: errors keep SQLSTATE, message, detail and hint both ways,
 -- every C++ frame is unwound, and the transaction and memory are as any error leaves them.
 \set ECHO none
-\set QUIET 1
-\pset format unaligned
-\pset tuples_only true
+\getenv test PG_ABS_SRCDIR
+\set head :test '/include/pgtap.psql'
+\i :head
 \getenv libdir PG_LIBDIR
 \set module :libdir '/boundary'
-SET client_min_messages = warning;
-CREATE EXTENSION IF NOT EXISTS pgtap;
 BEGIN;
 SELECT plan(22);
 

@@ -10,24 +10,8 @@
 COPY shell FROM PROGRAM :'command';
 
 CREATE ROLE etl_regress_nobody;
-CREATE ROLE etl_regress_operator;
-CREATE ROLE etl_regress_auditor;
-CREATE ROLE etl_regress_analyst;
--- What a statement ends with when a role runs it: ok or its SQLSTATE.
-CREATE FUNCTION outcome(role text, statement text) RETURNS text LANGUAGE plpgsql AS $$
-BEGIN
-    EXECUTE format('SET LOCAL ROLE %I', role);
-    EXECUTE statement;
-    RESET ROLE;
-    RETURN 'ok';
-EXCEPTION WHEN OTHERS THEN
-    RETURN SQLSTATE;
-END $$;
-CREATE FUNCTION stage(path text, VARIADIC records text[]) RETURNS void LANGUAGE plpgsql AS $$
-BEGIN
-    EXECUTE format($f$COPY (SELECT unnest(%L::text[])) TO %L WITH (FORMAT csv, QUOTE E'\x01', DELIMITER E'\x02')$f$,
-        records, current_setting('etl.raw_dir') || '/date=2020-01-01/hour=3/' || path);
-END $$;
+\set roles :test '/include/roles.psql'
+\i :roles
 
 SELECT * FROM no_plan();
 

@@ -1,21 +1,20 @@
 #include "anonymize/exports.h"
 
 #include "anonymize/treated_columns.h"
-#include "core/base/hash.h"
 #include "core/base/sqlstate.h"
 #include "core/base/utf8.h"
 #include "core/definition/column_path.h"
 #include "core/definition/definition.h"
 #include "core/files/file_error.h"
-#include "core/files/file_identity.h"
-#include "core/files/file_reader.h"
 #include "core/files/file_writer.h"
 #include "core/files/inside.h"
+#include "core/files/whole_file.h"
 #include "load/claim.h"
 #include "load/quarantine.h"
 #include "pg/catalog_owner.h"
 #include "pg/guard.h"
 #include "pg/named_lock.h"
+#include "pg/read_records.h"
 #include "pg/settings.h"
 #include "pg/spi.h"
 #include "publish/plan.h"
@@ -62,16 +61,10 @@ void
 note_export(const Definition &definition, ExportIntent &intent, const std::string &part,
 			const std::string &path, const std::string &format, bool anonymized, int64_t rows)
 {
-	Sha256 hash;
-	FileIdentity identity;
+	StoredFile file;
 	try
 	{
-		FileReader reader(part, Content::stored, UINT64_MAX);
-		std::vector<char> buffer(256 * 1024);
-		while (reader.read(buffer.data(), buffer.size()) > 0)
-			pg::check_for_interrupts();
-		hash = reader.sha256();
-		identity = reader.identity();
+		file = pg::read_stored(part);
 	}
 	catch (const FileError &e)
 	{
@@ -80,12 +73,13 @@ note_export(const Definition &definition, ExportIntent &intent, const std::strin
 	}
 	const std::string known =
 		path_inside(path, pg::Settings::lasting().processed_dir).value_or(path);
-	intent.complete(known, hash, identity);
+	intent.complete(known, file.sha256, file.identity);
 	const AsCatalogOwner owner;
-	pg::execute(insert_export_sql,
-				{pg::param(definition.dataset), pg::param(known),
-				 pg::param_bytes({reinterpret_cast<const char *>(hash.data()), hash.size()}),
-				 pg::param(format), pg::param(anonymized), pg::param(rows)});
+	pg::execute(
+		insert_export_sql,
+		{pg::param(definition.dataset), pg::param(known),
+		 pg::param_bytes({reinterpret_cast<const char *>(file.sha256.data()), file.sha256.size()}),
+		 pg::param(format), pg::param(anonymized), pg::param(rows)});
 }
 
 Definition

@@ -21,12 +21,14 @@
 #include "core/files/file_reader.h"
 #include "core/files/file_writer.h"
 #include "core/files/inside.h"
+#include "core/files/whole_file.h"
 #include "core/records/csv_record.h"
 #include "core/types/column_type.h"
 #include "erase/eraser.h"
 #include "load/claim.h"
 #include "load/quarantine.h"
 #include "pg/catalog_owner.h"
+#include "pg/read_records.h"
 #include "pg/spi.h"
 #include "publish/plan.h"
 
@@ -262,22 +264,20 @@ Eraser::rewrite_csv(Copy &copy, const TableDefinition &table)
 				if (writer)
 					writer->write(line);
 			});
-		std::vector<char> buffer(256 * 1024);
-		while (const size_t got = reader.read(buffer.data(), buffer.size()))
-		{
-			splitter.feed({buffer.data(), got});
-			pg::check_for_interrupts();
-		}
+		for_each_chunk(reader,
+					   [&](std::string_view chunk)
+					   {
+						   splitter.feed(chunk);
+						   pg::check_for_interrupts();
+						   return true;
+					   });
 		splitter.finish();
 		outcome.sha256 = reader.sha256();
 		outcome.size = copy.identity.size;
 		if (writer)
 		{
 			writer->close();
-			FileReader written(copy.task.part, Content::stored, UINT64_MAX);
-			while (written.read(buffer.data(), buffer.size()) > 0)
-				pg::check_for_interrupts();
-			outcome.new_sha256 = written.sha256();
+			outcome.new_sha256 = pg::read_stored(copy.task.part).sha256;
 		}
 	}
 	catch (const FileError &e)

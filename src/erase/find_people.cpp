@@ -12,7 +12,7 @@
 #include "core/files/file_reader.h"
 #include "core/privacy/email.h"
 #include "core/privacy/pseudonym.h"
-#include "core/records/record_splitter.h"
+#include "core/records/for_each_record.h"
 #include "core/types/column_type.h"
 #include "core/types/encode.h"
 #include "core/types/encode_key.h"
@@ -50,30 +50,27 @@ search_file(const Catalog &catalog, const Definition &definition, const std::str
 	try
 	{
 		FileReader reader(path, Content::staged, UINT64_MAX);
-		RecordSplitter splitter(max_record_size, is_whole_json(path),
-								[&](const RawRecord &raw)
-								{
-									ParseError error;
-									if (!more || !document.parse(raw.text, error))
-										return;
-									const std::string subject = canonical_key_of(
-										catalog, definition.subject->dataset,
-										find(document.root(), definition.subject->path));
-									if (subject.empty())
-										return;
-									const int64_t hash =
-										static_cast<int64_t>(identities.subject_hash(subject));
-									if (std::binary_search(hashes.begin(), hashes.end(), hash))
-										more = visit(subject, hash);
-								});
-		std::vector<char> buffer(1 << 20);
-		while (const size_t got = more ? reader.read(buffer.data(), buffer.size()) : 0)
-		{
-			splitter.feed({buffer.data(), got});
-			pg::check_for_interrupts();
-		}
-		if (more)
-			splitter.finish();
+		for_each_record(
+			reader, max_record_size, is_whole_json(path),
+			[&](const RawRecord &raw)
+			{
+				ParseError error;
+				if (!more || !document.parse(raw.text, error))
+					return;
+				const std::string subject =
+					canonical_key_of(catalog, definition.subject->dataset,
+									 find(document.root(), definition.subject->path));
+				if (subject.empty())
+					return;
+				const int64_t hash = static_cast<int64_t>(identities.subject_hash(subject));
+				if (std::binary_search(hashes.begin(), hashes.end(), hash))
+					more = visit(subject, hash);
+			},
+			[&]
+			{
+				pg::check_for_interrupts();
+				return more;
+			});
 	}
 	catch (const FileError &error)
 	{

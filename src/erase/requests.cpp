@@ -18,7 +18,6 @@
 #include "core/output/file_rewriter.h"
 #include "core/privacy/email.h"
 #include "core/privacy/record_eraser.h"
-#include "core/records/record_splitter.h"
 #include "erase/erase.h"
 #include "erase/erasure_rows.h"
 #include "erase/hold.h"
@@ -29,6 +28,7 @@
 #include "load/run_file.h"
 #include "pg/guard.h"
 #include "pg/limits.h"
+#include "pg/read_records.h"
 #include "pg/settings.h"
 #include "pg/temp_file.h"
 #include "publish/archive_mark.h"
@@ -366,32 +366,22 @@ ErasureRun::rewrite_raw_file(RunFile &file, const std::string &part_folder,
 		Document document;
 		const RefusedRecord refused(definition_, catalog_.key_types(), &type_input_);
 		uint64_t at = 1;
-		RecordSplitter splitter(max_rewritten_record, is_whole_json(file.path),
-								[&](const RawRecord &raw)
-								{
-									ParseError error;
-									const std::string line =
-										document.parse(raw.text, error)
-											? clean_request(document, refused, people)
-											: clean_text(std::string(raw.text), people);
-									for (; at < raw.line; ++at)
-										writer.write("\n");
-									writer.write(line + "\n");
-									++at;
-								});
-		std::vector<char> buffer(256 * 1024);
-		while (const size_t got = reader.read(buffer.data(), buffer.size()))
-		{
-			splitter.feed({buffer.data(), got});
-			pg::check_for_interrupts();
-		}
-		splitter.finish();
+		pg::for_each_record(reader, max_rewritten_record, is_whole_json(file.path),
+							[&](const RawRecord &raw)
+							{
+								ParseError error;
+								const std::string line =
+									document.parse(raw.text, error)
+										? clean_request(document, refused, people)
+										: clean_text(std::string(raw.text), people);
+								for (; at < raw.line; ++at)
+									writer.write("\n");
+								writer.write(line + "\n");
+								++at;
+							});
 		writer.close();
-		FileReader written(part, Content::stored, UINT64_MAX);
-		while (written.read(buffer.data(), buffer.size()) > 0)
-			pg::check_for_interrupts();
+		file.treated_sha256 = pg::read_stored(part).sha256;
 		file.treated_part = part;
-		file.treated_sha256 = written.sha256();
 	}
 	catch (const FileError &e)
 	{

@@ -14,13 +14,13 @@
 #include "core/privacy/email.h"
 #include "core/privacy/identities.h"
 #include "core/privacy/pseudonym.h"
-#include "core/records/record_splitter.h"
 #include "erase/erase.h"
 #include "erase/find_people.h"
 #include "erase/resolve_requests.h"
 #include "load/claim.h"
 #include "load/quarantine.h"
 #include "pg/limits.h"
+#include "pg/read_records.h"
 #include "pg/settings.h"
 #include "pg/spi.h"
 #include "pg/table_statement.h"
@@ -174,20 +174,13 @@ class Owners
 				{
 					FileReader reader(settings.raw_dir + "/" + file.path, Content::staged,
 									  UINT64_MAX);
-					RecordSplitter splitter(settings.max_record_size, is_whole_json(file.path),
-											[&](const RawRecord &raw)
-											{
-												ParseError error;
-												if (document.parse(raw.text, error))
-													add_owner(people, document);
-											});
-					std::vector<char> buffer(1 << 20);
-					while (const size_t got = reader.read(buffer.data(), buffer.size()))
-					{
-						splitter.feed({buffer.data(), got});
-						pg::check_for_interrupts();
-					}
-					splitter.finish();
+					pg::for_each_record(reader, settings.max_record_size, is_whole_json(file.path),
+										[&](const RawRecord &raw)
+										{
+											ParseError error;
+											if (document.parse(raw.text, error))
+												add_owner(people, document);
+										});
 				}
 				catch (const FileError &)
 				{

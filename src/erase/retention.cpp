@@ -13,10 +13,10 @@
 #include "core/base/hash.h"
 #include "core/base/sqlstate.h"
 #include "core/files/file_error.h"
-#include "core/files/file_reader.h"
 #include "pg/catalog_owner.h"
 #include "pg/exclusive_call.h"
 #include "pg/guard.h"
+#include "pg/read_records.h"
 #include "pg/settings.h"
 #include "pg/spi.h"
 #include "pg/srf.h"
@@ -52,16 +52,6 @@ held_hashes(const std::string &people)
 		else
 			held.hashes.push_back(rows.integer(i, 1));
 	return held;
-}
-
-Sha256
-hash_of_file(const std::string &path)
-{
-	FileReader reader(path, Content::stored, UINT64_MAX);
-	std::vector<char> buffer(1 << 20);
-	while (reader.read(buffer.data(), buffer.size()) > 0)
-		pg::check_for_interrupts();
-	return reader.sha256();
 }
 
 struct Removed
@@ -124,7 +114,7 @@ remove_files(const std::string &dataset, const std::string &people, bool archive
 					continue; // an administrator has moved it away
 				throw system_error("could not open file", errno);
 			}
-			action.sha256 = hash_of_file(action.from);
+			action.sha256 = pg::read_stored(action.from).sha256;
 		}
 		catch (const FileError &e)
 		{

@@ -2,7 +2,6 @@
 
 #include <cerrno>
 #include <optional>
-#include <vector>
 
 #include <fcntl.h>
 
@@ -10,6 +9,7 @@
 #include "core/files/beneath.h"
 #include "core/files/file_error.h"
 #include "core/files/file_reader.h"
+#include "core/files/whole_file.h"
 
 namespace etl
 {
@@ -24,23 +24,13 @@ answer_of(const FileError &error)
 	return error.sqlstate() == sqlstate_of_errno(EISDIR) ? Answer::no : Answer::unknown;
 }
 
-Sha256
-hash_of(const std::string &path)
-{
-	FileReader reader(path, Content::stored, UINT64_MAX);
-	std::vector<char> buffer(1 << 20);
-	while (reader.read(buffer.data(), buffer.size()) > 0)
-		;
-	return reader.sha256();
-}
-
 } // namespace
 
 Answer
 holds(const std::string &path, const Sha256 &sha256)
 try
 {
-	return hash_of(path) == sha256 ? Answer::yes : Answer::no;
+	return read_stored(path).sha256 == sha256 ? Answer::yes : Answer::no;
 }
 catch (const FileError &e)
 {
@@ -51,7 +41,7 @@ bool
 holds_same(const std::string &a, const std::string &b)
 try
 {
-	return hash_of(a) == hash_of(b);
+	return read_stored(a).sha256 == read_stored(b).sha256;
 }
 catch (const FileError &)
 {
@@ -69,9 +59,7 @@ try
 		return Answer::yes;
 	FileReader reader(path, Content::stored, UINT64_MAX);
 	reader.expect_prefix(action.identity.size);
-	std::vector<char> buffer(1 << 20);
-	while (!reader.prefix_sha256() && reader.read(buffer.data(), buffer.size()) > 0)
-		;
+	for_each_chunk(reader, [&](std::string_view) { return !reader.prefix_sha256(); });
 	return reader.prefix_sha256() == action.sha256 ? Answer::yes : Answer::no;
 }
 catch (const FileError &e)

@@ -20,7 +20,6 @@
 #include "core/files/inside.h"
 #include "core/records/partition.h"
 #include "core/records/record_buffer.h"
-#include "core/records/record_splitter.h"
 #include "erase/held_relations.h"
 #include "load/batch.h"
 #include "load/check.h"
@@ -35,6 +34,7 @@
 #include "pg/exclusive_call.h"
 #include "pg/exit_guard.h"
 #include "pg/guard.h"
+#include "pg/read_records.h"
 #include "pg/settings.h"
 #include "pg/spi.h"
 #include "pg/srf.h"
@@ -446,17 +446,13 @@ PG_ETL_ENTRY(etl_read)
 	try
 	{
 		FileReader reader(path, Content::staged, settings.max_file_size, 0);
-		RecordSplitter splitter(settings.max_record_size, is_whole_json(path),
-								[&](const RawRecord &raw)
-								{
-									const std::string text = storable_text(raw.text);
-									result.add({pg::Cell::bigint(static_cast<int64_t>(raw.line)),
-												pg::Cell::text(text)});
-								});
-		std::vector<char> buffer(256 * 1024);
-		while (const size_t got = reader.read(buffer.data(), buffer.size()))
-			splitter.feed({buffer.data(), got});
-		splitter.finish();
+		pg::for_each_record(reader, settings.max_record_size, is_whole_json(path),
+							[&](const RawRecord &raw)
+							{
+								const std::string text = storable_text(raw.text);
+								result.add({pg::Cell::bigint(static_cast<int64_t>(raw.line)),
+											pg::Cell::text(text)});
+							});
 	}
 	catch (const FileError &e)
 	{

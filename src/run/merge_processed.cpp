@@ -13,7 +13,6 @@
 #include "core/json/document.h"
 #include "core/output/file_rewriter.h"
 #include "core/privacy/record_eraser.h"
-#include "core/records/record_splitter.h"
 #include "load/claim.h"
 #include "load/destinations.h"
 #include "load/quarantine.h"
@@ -21,6 +20,7 @@
 #include "pg/fault.h"
 #include "pg/guard.h"
 #include "pg/limits.h"
+#include "pg/read_records.h"
 #include "pg/spi.h"
 #include "pg/temp_file.h"
 #include "publish/plan.h"
@@ -47,14 +47,8 @@ void
 for_records(const std::string &path, bool gzip, Visit &&visit)
 {
 	FileReader reader(path, gzip ? Content::gzip : Content::stored, UINT64_MAX);
-	RecordSplitter splitter(SIZE_MAX / 4, false, [&](const RawRecord &raw) { visit(raw.text); });
-	std::vector<char> buffer(256 * 1024);
-	while (const size_t got = reader.read(buffer.data(), buffer.size()))
-	{
-		splitter.feed({buffer.data(), got});
-		pg::check_for_interrupts();
-	}
-	splitter.finish();
+	pg::for_each_record(reader, SIZE_MAX / 4, false,
+						[&](const RawRecord &raw) { visit(raw.text); });
 }
 
 /// A name by which a record of a file is recognised whichever run has written it: its key, or its
@@ -212,15 +206,8 @@ ProcessedFileMerger::record_lines(int64_t file_id, const std::string &archived, 
 	else
 	{
 		FileReader reader(source, Content::staged, UINT64_MAX);
-		RecordSplitter splitter(max_rewritten_record, is_whole_json(archived),
-								[&](const RawRecord &raw) { lines.push_back(raw.line); });
-		std::vector<char> buffer(256 * 1024);
-		while (const size_t got = reader.read(buffer.data(), buffer.size()))
-		{
-			splitter.feed({buffer.data(), got});
-			pg::check_for_interrupts();
-		}
-		splitter.finish();
+		pg::for_each_record(reader, max_rewritten_record, is_whole_json(archived),
+							[&](const RawRecord &raw) { lines.push_back(raw.line); });
 		// of a file that was loaded in two parts, keep the lines of this part
 		std::erase_if(lines,
 					  [=](uint64_t line) { return line > static_cast<uint64_t>(last_line); });

@@ -11,7 +11,8 @@
 #include "core/files/file_error.h"
 #include "core/files/file_reader.h"
 #include "core/files/file_writer.h"
-#include "core/records/record_splitter.h"
+#include "core/files/whole_file.h"
+#include "core/records/for_each_record.h"
 
 namespace etl
 {
@@ -164,12 +165,9 @@ FileRewriter::write(size_t number, const Transform &transform)
 		return; // the destructor of the writer removes the new file
 	writer.finish();
 	// read the new file, because the next delivery is compared with its hash
-	FileReader reader(task.part, Content::stored, UINT64_MAX);
-	std::vector<char> buffer(256 * 1024);
-	while (reader.read(buffer.data(), buffer.size()) > 0)
-		;
-	outcome.new_sha256 = reader.sha256();
-	outcome.new_size = reader.size_on_disk();
+	const StoredFile written = read_stored(task.part);
+	outcome.new_sha256 = written.sha256;
+	outcome.new_size = written.size;
 	// must be last: from here on the syncing threads may change the outcome
 	sync_->add(writer.release(), number);
 }
@@ -233,49 +231,45 @@ FileRewriter::pass(FileReader &reader, size_t number, const Transform &transform
 	const RewriteTask &task = tasks_[number];
 	std::string out;
 	uint64_t line = 1;
-	RecordSplitter splitter(max_rewritten_record, task.whole_json,
-							[&](const RawRecord &raw)
-							{
-								if (raw.too_long)
-									throw FileError(sqlstate::program_limit_exceeded,
-													"record at line " + std::to_string(raw.line) +
-														" exceeds 1 GB and cannot be rewritten");
-								++outcome.records;
-								uint32_t person = transform(raw.text, out, outcome);
-								if (person == UINT32_MAX && raw.text != task.lines_text)
-									if (const auto line = task.lines.find(raw.line);
-										line != task.lines.end())
-									{
-										person = line->second;
-										out = task.lines_text;
-									}
-								if (person != UINT32_MAX)
-								{
-									++outcome.found[person];
-									if (task.collect)
-										hand_over(number, raw.text);
-								}
-								const bool changed = person != UINT32_MAX && out != raw.text;
-								outcome.changed = outcome.changed || changed;
-								if (writer == nullptr)
-									return;
-								for (; line < raw.line; ++line)
-									writer->write("\n");
-								writer->write(changed ? std::string_view(out) : raw.text);
-								writer->write("\n");
-								++line;
-							});
-	std::vector<char> buffer(256 * 1024);
-	while (const size_t got = reader.read(buffer.data(), buffer.size()))
-	{
+	const bool at_end = for_each_record(
+		reader, max_rewritten_record, task.whole_json,
+		[&](const RawRecord &raw)
+		{
+			if (raw.too_long)
+				throw FileError(sqlstate::program_limit_exceeded,
+								"record at line " + std::to_string(raw.line) +
+									" exceeds 1 GB and cannot be rewritten");
+			++outcome.records;
+			uint32_t person = transform(raw.text, out, outcome);
+			if (person == UINT32_MAX && raw.text != task.lines_text)
+				if (const auto line = task.lines.find(raw.line); line != task.lines.end())
+				{
+					person = line->second;
+					out = task.lines_text;
+				}
+			if (person != UINT32_MAX)
+			{
+				++outcome.found[person];
+				if (task.collect)
+					hand_over(number, raw.text);
+			}
+			const bool changed = person != UINT32_MAX && out != raw.text;
+			outcome.changed = outcome.changed || changed;
+			if (writer == nullptr)
+				return;
+			for (; line < raw.line; ++line)
+				writer->write("\n");
+			writer->write(changed ? std::string_view(out) : raw.text);
+			writer->write("\n");
+			++line;
+		},
+		[&]
 		{
 			const std::lock_guard lock(mutex_);
-			if (stopping_)
-				throw Stopped{};
-		}
-		splitter.feed({buffer.data(), got});
-	}
-	splitter.finish();
+			return !stopping_;
+		});
+	if (!at_end)
+		throw Stopped{};
 	outcome.sha256 = reader.sha256();
 	outcome.size = reader.size_on_disk();
 }

@@ -15,6 +15,7 @@
 #include "core/files/beneath.h"
 #include "core/files/file_error.h"
 #include "core/files/file_reader.h"
+#include "core/files/whole_file.h"
 #include "core/records/record_splitter.h"
 #include "core/staging/compressed_piece.h"
 #include "core/staging/piece_filler.h"
@@ -394,23 +395,20 @@ Stager::stage_large(uint32_t file, Worker &worker, FileOutcome &outcome)
 	// read the whole file first without staging it: a file that is cut or damaged at its end must
 	// not be loaded in part
 	{
-		auto buffer = std::make_unique_for_overwrite<char[]>(buffer_size);
 		FileReader reader(task.path, Content::staged, options_.max_file_size, task.root);
 		reader.expect_prefix(task.loaded.size);
 		RestFinder finder(task.loaded, reader);
 		RecordSplitter splitter(options_.max_record_size, task.whole_json,
 								[](const RawRecord &) {});
-		while (const size_t got = reader.read(buffer.get(), piece_bytes))
-		{
-			{
-				const std::lock_guard lock(mutex_);
-				if (stopping_)
-					throw Stopped{};
-			}
-			splitter.feed({buffer.get(), got});
-			if (task.loaded.size != 0)
-				finder.feed({buffer.get(), got});
-		}
+		for_each_chunk(reader,
+					   [&](std::string_view chunk)
+					   {
+						   check_stopping();
+						   splitter.feed(chunk);
+						   if (task.loaded.size != 0)
+							   finder.feed(chunk);
+						   return true;
+					   });
 		splitter.finish();
 		if (task.loaded.size != 0)
 			note_rest(finder.find(), outcome);
@@ -476,17 +474,22 @@ Stager::stage_large(uint32_t file, Worker &worker, FileOutcome &outcome)
 void
 Stager::read_all(const FileTask &task, RecordSplitter &splitter)
 {
-	const auto buffer = std::make_unique_for_overwrite<char[]>(piece_bytes);
 	FileReader reader(task.path, Content::staged, options_.max_file_size, task.root);
-	while (const size_t got = reader.read(buffer.get(), piece_bytes))
-	{
-		{
-			const std::lock_guard lock(mutex_);
-			if (stopping_)
-				throw Stopped{};
-		}
-		splitter.feed({buffer.get(), got});
-	}
+	for_each_chunk(reader,
+				   [&](std::string_view chunk)
+				   {
+					   check_stopping();
+					   splitter.feed(chunk);
+					   return true;
+				   });
+}
+
+void
+Stager::check_stopping()
+{
+	const std::lock_guard lock(mutex_);
+	if (stopping_)
+		throw Stopped{};
 }
 
 void

@@ -133,6 +133,8 @@ class Stager
 	void stage_large(uint32_t file, Worker &worker, FileOutcome &outcome);
 	size_t max_piece_memory() const;
 	void read_all(const FileTask &task, RecordSplitter &splitter);
+	/// Throws Stopped once nobody wants any more.
+	void check_stopping();
 	bool may_exceed(const FileTask &task, const FileOutcome &so_far) const;
 	void count_rest(uint32_t file, Worker &worker, const FileOutcome &so_far,
 					const std::function<void(RecordSplitter &)> &read);

@@ -282,8 +282,7 @@ Eraser::rewrite_csv(Copy &copy, const TableDefinition &table)
 	}
 	catch (const FileError &e)
 	{
-		outcome.error = e.what();
-		outcome.sqlstate = e.sqlstate();
+		outcome.fail(e);
 	}
 	finish_copy(copy, outcome);
 	for (auto &[dataset, actions] : actions_)

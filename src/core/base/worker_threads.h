@@ -9,6 +9,12 @@
 namespace etl
 {
 
+/// Thrown in a thread whose work is not needed any more, by what the thread would have to wait for.
+/// It is not derived from std::exception, so that nothing takes it for an error.
+struct Stopped
+{
+};
+
 /// Threads that run with all signals blocked. Signals are for the main thread, and the server's
 /// signal handlers must not run in any other thread.
 class WorkerThreads

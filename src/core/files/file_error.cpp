@@ -1,6 +1,7 @@
 #include "core/files/file_error.h"
 
 #include <cerrno>
+#include <new>
 #include <system_error>
 
 #include "core/base/sqlstate.h"
@@ -52,6 +53,16 @@ FileError
 system_error(const std::string &what, int error)
 {
 	return {sqlstate_of_errno(error), what + ": " + std::generic_category().message(error)};
+}
+
+FileError
+file_error_of(const std::exception &error, const char *doing)
+{
+	if (const auto *known = dynamic_cast<const FileError *>(&error))
+		return *known;
+	if (dynamic_cast<const std::bad_alloc *>(&error) != nullptr)
+		return {sqlstate::out_of_memory, std::string("out of memory while ") + doing};
+	return {sqlstate::internal_error, error.what()};
 }
 
 } // namespace etl

@@ -33,4 +33,21 @@ bool means_gone(int error);
 /// An error with the message `what`, ": " and the text of the errno.
 FileError system_error(const std::string &what, int error);
 
+/// The error that an exception means for the file that a thread was working on. A FileError is
+/// returned as it is. std::bad_alloc becomes "out of memory while `doing`", and any other exception
+/// an internal error with its message.
+FileError file_error_of(const std::exception &error, const char *doing);
+
+/// How the work on a file ended. Both are empty if there was no error.
+struct FileResult
+{
+	std::string error, sqlstate;
+
+	void fail(const FileError &cause)
+	{
+		error = cause.what();
+		sqlstate = cause.sqlstate();
+	}
+};
+
 } // namespace etl

@@ -178,7 +178,7 @@ ExportWriter::work()
 			job = jobs_.front();
 			jobs_.pop_front();
 		}
-		std::string error, sqlstate;
+		std::optional<FileError> error;
 		try
 		{
 			write_file(job);
@@ -188,27 +188,18 @@ ExportWriter::work()
 			close(job.fd);
 			return;
 		}
-		catch (const FileError &e)
-		{
-			error = e.what();
-			sqlstate = e.sqlstate();
-		}
 		catch (const std::exception &e)
 		{
-			error = e.what();
-			sqlstate = sqlstate::internal_error;
+			error = file_error_of(e, "writing the file");
 		}
-		if (!error.empty())
+		if (error)
 			drain(job.fd);
 		close(job.fd);
 		{
 			const std::lock_guard lock(mutex_);
 			--pending_;
-			if (error_.empty() && !error.empty())
-			{
-				error_ = error;
-				sqlstate_ = sqlstate;
-			}
+			if (!error_)
+				error_ = std::move(error);
 		}
 		news_.notify_all();
 	}
@@ -292,8 +283,8 @@ void
 ExportWriter::check()
 {
 	const std::lock_guard lock(mutex_);
-	if (!error_.empty())
-		throw FileError(sqlstate_, error_);
+	if (error_)
+		throw *error_;
 }
 
 } // namespace etl

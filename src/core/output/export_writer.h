@@ -5,9 +5,11 @@
 #include <condition_variable>
 #include <deque>
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "core/base/worker_threads.h"
+#include "core/files/file_error.h"
 
 namespace etl
 {
@@ -49,9 +51,6 @@ class ExportWriter
 		bool gzip;
 		Framing framing;
 	};
-	struct Stopped
-	{
-	};
 	void work();
 	void write_file(const Job &job);
 	void drain(int fd);
@@ -62,8 +61,8 @@ class ExportWriter
 	std::deque<Job> jobs_;
 	size_t pending_ = 0;
 	std::atomic<bool> stopping_ = false;
-	int wake_ = -1; ///< readable when the thread has to stop
-	std::string error_, sqlstate_;
+	int wake_ = -1;                  ///< readable when the thread has to stop
+	std::optional<FileError> error_; ///< the first one
 	WorkerThreads thread_;
 };
 

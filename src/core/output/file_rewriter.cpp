@@ -106,24 +106,9 @@ FileRewriter::work()
 		{
 			return;
 		}
-		catch (const TypeQuestions::Asker::Stopped &)
-		{
-			return;
-		}
-		catch (const FileError &e)
-		{
-			outcome.error = e.what();
-			outcome.sqlstate = e.sqlstate();
-		}
-		catch (const std::bad_alloc &)
-		{
-			outcome.error = "out of memory while rewriting the file";
-			outcome.sqlstate = sqlstate::out_of_memory;
-		}
 		catch (const std::exception &e)
 		{
-			outcome.error = e.what();
-			outcome.sqlstate = sqlstate::internal_error;
+			outcome.fail(file_error_of(e, "rewriting the file"));
 		}
 		{
 			const std::lock_guard lock(mutex_);
@@ -220,8 +205,7 @@ void
 FileRewriter::not_synced(size_t number, const FileError &error)
 {
 	beneath::unlink(tasks_[number].part);
-	outcomes_[number].error = error.what();
-	outcomes_[number].sqlstate = error.sqlstate();
+	outcomes_[number].fail(error);
 }
 
 void

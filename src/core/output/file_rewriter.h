@@ -35,10 +35,9 @@ struct RewriteTask
 	std::string lines_text;
 };
 
-struct RewriteOutcome
+struct RewriteOutcome : FileResult
 {
-	std::string error, sqlstate; ///< empty if the file was read to its end
-	bool changed = false;        ///< only then a new file was written
+	bool changed = false; ///< only then a new file was written
 	std::array<uint8_t, 32> sha256{}, new_sha256{};
 	uint64_t size = 0, new_size = 0; ///< on disk
 	uint64_t records = 0;
@@ -84,9 +83,6 @@ class FileRewriter
 	const std::vector<RewriteTask> &tasks() const { return tasks_; }
 
   private:
-	struct Stopped
-	{
-	};
 	void work();
 	void rewrite(size_t number, const Transform &transform);
 	void write(size_t number, const Transform &transform);

@@ -295,11 +295,8 @@ void
 ProcessedWriter::fail(const FileError &error)
 {
 	const std::lock_guard lock(mutex_);
-	if (error_.empty())
-	{
-		error_ = error.what();
-		sqlstate_ = error.sqlstate();
-	}
+	if (!error_)
+		error_ = error;
 }
 
 /// The function of the reader thread. After an error it continues to read, so that COPY never waits
@@ -312,13 +309,9 @@ ProcessedWriter::read_pipe()
 		read_chunks();
 		return;
 	}
-	catch (const FileError &e)
-	{
-		fail(e);
-	}
 	catch (const std::exception &e)
 	{
-		fail({sqlstate::out_of_memory, e.what()});
+		fail(file_error_of(e, "reading from a pipe"));
 	}
 	try
 	{
@@ -403,20 +396,16 @@ ProcessedWriter::write()
 		{
 			const Piece piece = std::move(file.pieces.front());
 			file.pieces.pop_front();
-			const bool skip = !error_.empty() || abandoned_;
+			const bool skip = error_ || abandoned_;
 			lock.unlock();
 			if (!skip)
 				try
 				{
 					write_piece(file, piece, compressor);
 				}
-				catch (const FileError &e)
-				{
-					fail(e);
-				}
 				catch (const std::exception &e)
 				{
-					fail({sqlstate::out_of_memory, e.what()});
+					fail(file_error_of(e, "writing the file"));
 				}
 			if (piece.last && file.fd >= 0)
 				sync_.add(std::exchange(file.fd, -1), 0);
@@ -466,8 +455,8 @@ void
 ProcessedWriter::check()
 {
 	const std::lock_guard lock(mutex_);
-	if (!error_.empty())
-		throw FileError(sqlstate_, error_);
+	if (error_)
+		throw *error_;
 }
 
 } // namespace etl

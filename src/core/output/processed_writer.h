@@ -103,7 +103,7 @@ class ProcessedWriter
 	size_t bytes_ = 0;           ///< size of the chunks that are not written yet
 	size_t unwritten_ = 0;
 	bool stopping_ = false, abandoned_ = false;
-	std::string error_, sqlstate_;
+	std::optional<FileError> error_; ///< the first one
 	GroupSync sync_;
 	WorkerThreads threads_;
 };

@@ -241,24 +241,9 @@ Stager::stage_files()
 		{
 			return;
 		}
-		catch (const TypeQuestions::Asker::Stopped &)
-		{
-			return;
-		}
-		catch (const FileError &e)
-		{
-			outcome.error = e.what();
-			outcome.sqlstate = e.sqlstate();
-		}
-		catch (const std::bad_alloc &)
-		{
-			outcome.error = "out of memory while staging the file";
-			outcome.sqlstate = sqlstate::out_of_memory;
-		}
 		catch (const std::exception &e)
 		{
-			outcome.error = e.what();
-			outcome.sqlstate = sqlstate::internal_error;
+			outcome.fail(file_error_of(e, "staging the file"));
 		}
 		{
 			const std::lock_guard lock(mutex_);

@@ -41,10 +41,9 @@ struct FileTask
 };
 
 /// The result for a file, given after its last piece.
-struct FileOutcome
+struct FileOutcome : FileResult
 {
-	std::string error, sqlstate; ///< empty if the file was read to its end
-	bool duplicate = false;      ///< the contents are known, so nothing was staged
+	bool duplicate = false; ///< the contents are known, so nothing was staged
 	Sha256 sha256{};
 	FileIdentity identity; ///< of the file that was read
 	/// If set, only the records after the part that was loaded before were staged.
@@ -119,9 +118,6 @@ class Stager
 		bool finished = false;
 		FileOutcome outcome;
 	};
-	struct Stopped
-	{
-	};
 
 	/// The state that a thread keeps from one piece to the next.
 	struct Worker;
@@ -133,7 +129,7 @@ class Stager
 	void stage_large(uint32_t file, Worker &worker, FileOutcome &outcome);
 	size_t max_piece_memory() const;
 	void read_all(const FileTask &task, RecordSplitter &splitter);
-	/// Throws Stopped once nobody wants any more.
+	/// Throws Stopped after stop().
 	void check_stopping();
 	bool may_exceed(const FileTask &task, const FileOutcome &so_far) const;
 	void count_rest(uint32_t file, Worker &worker, const FileOutcome &so_far,

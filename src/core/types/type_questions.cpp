@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "core/base/worker_threads.h"
 #include "core/types/column_type.h"
 #include "core/types/type_error.h"
 
@@ -24,7 +25,7 @@ TypeQuestions::ask(Question &question)
 	news_.notify_one();
 	answers_.wait(lock, [&] { return stopping_ || question.answered; });
 	if (!question.answered)
-		throw Asker::Stopped{};
+		throw Stopped{};
 	return question.accepted;
 }
 

@@ -55,11 +55,8 @@ class TypeQuestions
 class TypeQuestions::Asker : public TypeInput
 {
   public:
-	/// Thrown by read() after stop().
-	struct Stopped
-	{
-	};
 	explicit Asker(TypeQuestions &questions) : questions_(questions) {}
+	/// Throws Stopped after stop().
 	bool read(const ColumnType &type, std::string_view text, std::string &out,
 			  TypeError &error) override;
 

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -75,7 +76,7 @@ class FileReader
 
   private:
 	struct Impl;
-	Impl *impl_;
+	const std::unique_ptr<Impl> impl_;
 };
 
 } // namespace etl

@@ -13,6 +13,7 @@
 #include "core/definition/personal.h"
 #include "core/json/document.h"
 #include "core/json/exact.h"
+#include "core/json/pointer.h"
 #include "core/privacy/anonymize.h"
 #include "core/privacy/generalize.h"
 #include "core/privacy/person_key.h"

@@ -3,6 +3,7 @@
 #include "catalog/definitions.h"
 #include "core/base/sqlstate.h"
 #include "core/definition/definition.h"
+#include "core/json/write.h"
 #include "core/types/column_type.h"
 #include "core/types/encode.h"
 #include "core/types/encode_key.h"

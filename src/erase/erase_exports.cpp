@@ -22,6 +22,7 @@
 #include "core/files/file_writer.h"
 #include "core/files/inside.h"
 #include "core/files/whole_file.h"
+#include "core/json/write.h"
 #include "core/records/csv_record.h"
 #include "core/types/column_type.h"
 #include "erase/eraser.h"

@@ -8,6 +8,7 @@
 #include "audit/trail.h"
 #include "catalog/sequence.h"
 #include "catalog/tombstone.h"
+#include "core/json/write.h"
 #include "core/privacy/identities.h"
 #include "core/privacy/pseudonym.h"
 #include "pg/catalog_owner.h"

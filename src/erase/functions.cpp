@@ -12,6 +12,7 @@
 #include "core/base/malloc_tuning.h"
 #include "core/base/sqlstate.h"
 #include "core/base/utf8.h"
+#include "core/json/write.h"
 #include "core/privacy/email.h"
 #include "core/privacy/key_ring.h"
 #include "core/privacy/pseudonym.h"

@@ -5,6 +5,7 @@
 #include "catalog/definitions.h"
 #include "core/base/sqlstate.h"
 #include "core/definition/definition.h"
+#include "core/json/pointer.h"
 #include "pg/guard.h"
 #include "pg/spi.h"
 

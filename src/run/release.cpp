@@ -10,6 +10,7 @@
 #include "catalog/definitions.h"
 #include "catalog/run_row.h"
 #include "core/definition/definition.h"
+#include "core/json/write.h"
 #include "core/types/encode.h"
 #include "core/types/type_error.h"
 #include "load/own_references.h"

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <string>
 
+#include "core/json/write.h"
 #include "core/types/column_type.h"
 #include "core/types/encode.h"
 #include "core/types/encode_key.h"

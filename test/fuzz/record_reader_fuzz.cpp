@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/json/document.h"
+#include "core/json/write.h"
 
 using namespace etl;
 

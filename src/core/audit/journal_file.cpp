@@ -12,7 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/base/hash.h"
-#include "core/json/document.h"
+#include "core/json/write.h"
 
 namespace etl
 {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "core/json/write.h"
 #include "core/types/column_type.h"
 #include "core/types/encode.h"
 #include "core/types/type_error.h"

@@ -7,6 +7,7 @@
 #include "core/definition/personal.h"
 #include "core/definition/reach.h"
 #include "core/json/exact.h"
+#include "core/json/pointer.h"
 #include "core/types/column_type.h"
 
 namespace etl

@@ -12,7 +12,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 
-#include "core/json/document.h"
+#include "core/json/pointer.h"
 #include "core/schema/schema.h"
 #include "core/types/column_type.h"
 

@@ -1,6 +1,7 @@
 #include "core/definition/normalize.h"
 
 #include "core/json/decimal.h"
+#include "core/json/pointer.h"
 
 namespace etl
 {

@@ -1,6 +1,7 @@
 // Compares the pointers of a definition with its JSON Schema. check.cpp compares the parts of x-etl
 // with each other.
 #include "core/definition/reach.h"
+#include "core/json/pointer.h"
 
 #include <algorithm>
 

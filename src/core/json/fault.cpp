@@ -5,7 +5,7 @@
 
 #include "core/base/ascii.h"
 #include "core/base/utf8.h"
-#include "core/json/document.h"
+#include "core/json/pointer.h"
 
 namespace etl
 {

@@ -1,4 +1,5 @@
 #include "core/json/json_edit.h"
+#include "core/json/write.h"
 
 #include <algorithm>
 

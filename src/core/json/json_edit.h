@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/json/document.h"
+#include "core/json/pointer.h"
 
 namespace etl
 {

@@ -1,4 +1,5 @@
 #include "core/privacy/anonymize.h"
+#include "core/json/pointer.h"
 
 #include <utility>
 

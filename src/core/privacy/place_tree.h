@@ -4,7 +4,7 @@
 
 #include <vector>
 
-#include "core/json/document.h"
+#include "core/json/pointer.h"
 
 namespace etl
 {

@@ -5,6 +5,8 @@
 
 #include "core/base/ascii.h"
 #include "core/definition/column_path.h"
+#include "core/json/pointer.h"
+#include "core/json/write.h"
 #include "core/privacy/anonymize.h"
 #include "core/privacy/email.h"
 #include "core/privacy/key_form.h"

@@ -11,6 +11,7 @@
 
 #include "core/definition/definition.h"
 #include "core/json/document.h"
+#include "core/json/pointer.h"
 #include "core/privacy/treatment.h"
 #include "core/types/column_type.h"
 #include "core/types/type_input.h"

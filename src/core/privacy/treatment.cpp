@@ -10,6 +10,7 @@
 #include "core/base/ascii.h"
 #include "core/base/hash.h"
 #include "core/base/utf8.h"
+#include "core/json/write.h"
 #include "core/privacy/generalize.h"
 #include "core/privacy/key_ring.h"
 #include "core/types/column_type.h"

@@ -1,6 +1,8 @@
 #include "core/schema/message.h"
 
 #include "core/base/sqlstate.h"
+#include "core/json/pointer.h"
+#include "core/json/write.h"
 #include "core/schema/run.h"
 
 namespace etl

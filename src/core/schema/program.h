@@ -13,6 +13,7 @@
 
 #include "core/json/decimal.h"
 #include "core/json/document.h"
+#include "core/json/pointer.h"
 #include "core/schema/format.h"
 #include "core/schema/regex.h"
 #include "core/schema/schema.h"

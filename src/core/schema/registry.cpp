@@ -3,7 +3,7 @@
 #include <charconv>
 #include <vector>
 
-#include "core/json/document.h"
+#include "core/json/pointer.h"
 #include "core/schema/metaschema.h"
 #include "core/schema/uri.h"
 

@@ -1,6 +1,6 @@
 #include "core/schema/violation.h"
 
-#include "core/json/document.h"
+#include "core/json/write.h"
 
 namespace etl
 {

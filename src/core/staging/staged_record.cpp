@@ -12,6 +12,8 @@
 #include "core/definition/normalize.h"
 #include "core/json/decimal.h"
 #include "core/json/json_edit.h"
+#include "core/json/pointer.h"
+#include "core/json/write.h"
 #include "core/privacy/email.h"
 #include "core/privacy/identities.h"
 #include "core/privacy/person_key.h"

@@ -5,6 +5,7 @@
 #include "core/base/big_endian.h"
 #include "core/base/sqlstate.h"
 #include "core/definition/column_path.h"
+#include "core/json/pointer.h"
 #include "core/staging/staged_record.h"
 #include "core/types/column_type.h"
 #include "core/types/encode.h"

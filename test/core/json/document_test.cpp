@@ -1,6 +1,8 @@
 #include <gtest/gtest.h>
 
 #include "core/json/document.h"
+#include "core/json/pointer.h"
+#include "core/json/write.h"
 
 using namespace etl;
 

@@ -1,4 +1,5 @@
 #include "core/base/big_endian.h"
+#include "core/json/write.h"
 #include "core/types/column_type.h"
 #include "core/types/encode.h"
 #include "core/types/encode_key.h"

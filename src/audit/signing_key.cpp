@@ -124,12 +124,8 @@ PG_ETL_ENTRY(etl_certificate)
 	const int64_t erasure_id = PG_GETARG_INT64(0);
 	const pg::Spi spi;
 	const std::string body = pg::query(certificate_body_sql, {pg::param(erasure_id)}).text(0, 0);
-	const pg::Rows rows =
-		pg::query(signed_certificate_sql,
-				  {pg::param(body), pg::param_bytes(sign(body)), pg::param(public_key_pem())});
-	bool null;
-	const Datum value = rows.datum(0, 0, null);
-	return pg::call([=] { return SPI_datumTransfer(value, false, -1); });
+	return pg::query_value(signed_certificate_sql, {pg::param(body), pg::param_bytes(sign(body)),
+													pg::param(public_key_pem())});
 }
 
 PG_ETL_ENTRY(etl_signing_key)

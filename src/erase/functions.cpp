@@ -36,7 +36,6 @@
 extern "C"
 {
 #include "access/htup_details.h"
-#include "executor/spi.h"
 #include "funcapi.h"
 }
 
@@ -139,18 +138,15 @@ Datum
 planned_row(const std::string &dataset, const ErasureRequest &request, bool untreated, int64_t rows,
 			int64_t files, const std::string &plan)
 {
-	const pg::Rows row = pg::query(
-		planned_erasure_sql,
-		{pg::param(dataset), pg::param(request.pseudonym), pg::param(request.email_pseudonym),
-		 pg::param(request.duplicate         ? "duplicate"
-				   : request.held            ? "held"
-				   : untreated               ? "failed"
-				   : rows == 0 && files == 0 ? "not_found"
-											 : "completed"),
-		 pg::param(rows), pg::param(files), pg::param(request.conflict), pg::param(plan)});
-	bool null;
-	const Datum value = row.datum(0, 0, null);
-	return pg::call([=] { return SPI_datumTransfer(value, false, -1); });
+	return pg::query_value(planned_erasure_sql, {pg::param(dataset), pg::param(request.pseudonym),
+												 pg::param(request.email_pseudonym),
+												 pg::param(request.duplicate         ? "duplicate"
+														   : request.held            ? "held"
+														   : untreated               ? "failed"
+														   : rows == 0 && files == 0 ? "not_found"
+																					 : "completed"),
+												 pg::param(rows), pg::param(files),
+												 pg::param(request.conflict), pg::param(plan)});
 }
 
 constexpr char read_erasure_sql[] = R"(SELECT e FROM etl.erasure e WHERE erasure_id = $1)";
@@ -158,10 +154,7 @@ constexpr char read_erasure_sql[] = R"(SELECT e FROM etl.erasure e WHERE erasure
 Datum
 erasure_row(int64_t erasure_id)
 {
-	const pg::Rows rows = pg::query(read_erasure_sql, {pg::param(erasure_id)});
-	bool null;
-	const Datum value = rows.datum(0, 0, null);
-	return pg::call([=] { return SPI_datumTransfer(value, false, -1); });
+	return pg::query_value(read_erasure_sql, {pg::param(erasure_id)});
 }
 
 void

@@ -356,6 +356,15 @@ query_now(const std::string &sql, std::initializer_list<Param> params)
 	return run(sql, params, true);
 }
 
+Datum
+query_value(const std::string &sql, std::initializer_list<Param> params)
+{
+	const Rows rows = run(sql, params);
+	bool null;
+	const Datum value = rows.datum(0, 0, null);
+	return call([=] { return SPI_datumTransfer(value, false, -1); });
+}
+
 uint64_t
 execute(const std::string &sql, std::initializer_list<Param> params)
 {

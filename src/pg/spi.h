@@ -122,6 +122,9 @@ Rows query(const std::string &sql, std::initializer_list<Param> params = {});
 /// Runs a query that changes nothing. It sees what is committed now, even if the snapshot of the
 /// transaction is older.
 Rows query_now(const std::string &sql, std::initializer_list<Param> params = {});
+/// Runs a query whose result is one row with one column that is not null, and returns this value,
+/// usually the row of a table, in memory that outlives the SPI connection.
+Datum query_value(const std::string &sql, std::initializer_list<Param> params = {});
 /// Runs a statement and returns the number of affected rows.
 uint64_t execute(const std::string &sql, std::initializer_list<Param> params = {});
 

@@ -47,7 +47,6 @@ extern "C"
 {
 #include "catalog/pg_authid.h"
 #include "commands/extension.h"
-#include "executor/spi.h"
 #include "mb/pg_wchar.h"
 #include "utils/acl.h"
 #include "utils/jsonb.h"
@@ -73,10 +72,7 @@ constexpr char row_of_run_sql[] = R"(SELECT r FROM etl.run r WHERE run_id = $1)"
 Datum
 run_row(const RunResult &result)
 {
-	const pg::Rows rows = pg::query(row_of_run_sql, {pg::param(result.run_id)});
-	bool null;
-	const Datum value = rows.datum(0, 0, null);
-	return pg::call([=] { return SPI_datumTransfer(value, false, -1); });
+	return pg::query_value(row_of_run_sql, {pg::param(result.run_id)});
 }
 
 /// The error that stopped etl_internal.run_batch() in its last call.
@@ -384,10 +380,7 @@ PG_ETL_ENTRY(etl_define)
 					standard = pg::param(bool(creating_extension));
 	if (pg::execute(update_definition_sql, {name, text, schedule, standard}) == 0)
 		pg::execute(insert_definition_sql, {name, text, schedule, standard});
-	const pg::Rows rows = pg::query(row_of_dataset_sql, {name});
-	bool null;
-	const Datum value = rows.datum(0, 0, null);
-	return pg::call([=] { return SPI_datumTransfer(value, false, -1); });
+	return pg::query_value(row_of_dataset_sql, {name});
 }
 
 namespace

@@ -295,8 +295,5 @@ PG_ETL_ENTRY(etl_discard)
 		pg::execute(discard_row_sql, {number, pg::param(reason)});
 	}
 	append_audit({{0, "discard", "etl.quarantine", {}, 1}});
-	const pg::Rows rows = pg::query(read_row_sql, {number});
-	bool null;
-	const Datum value = rows.datum(0, 0, null);
-	return pg::call([=] { return SPI_datumTransfer(value, false, -1); });
+	return pg::query_value(read_row_sql, {number});
 }

@@ -14,20 +14,6 @@ namespace etl
 namespace
 {
 
-/// A time in the format of the journal, which sorts as text.
-std::string
-iso(const std::string &expression)
-{
-	return "to_char(" + expression + " AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')";
-}
-
-/// A keyed hash of the catalog as 16 hexadecimal digits.
-std::string
-hex(const std::string &expression)
-{
-	return "coalesce(lpad(to_hex(" + expression + "), 16, '0'), '')";
-}
-
 std::string
 name_of(const JournalLine &line)
 {
@@ -38,87 +24,104 @@ name_of(const JournalLine &line)
 /// A line and the time when it was made.
 using Dated = std::pair<std::string, JournalLine>;
 
+/// The columns that line_of() reads: the line as the journal would have it, and last when it would
+/// have been written. Times are as the journal writes them, and sort as texts. $1: erasures that
+/// are left out, $2: the most known emails of an erasure.
+constexpr char read_erasures_sql[] = R"(
+SELECT '', e.erasure_id, e.dataset, coalesce(e.subject, ''), coalesce(e.email, ''),
+       -- a restored database erases people who were not erased only because of files
+       CASE WHEN e.waits_for IS NULL AND e.untreated IS NULL THEN e.status ELSE 'completed' END,
+       e.row_count, '', '',
+       to_char(e.received_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+       coalesce(lpad(to_hex(h.subject), 16, '0'), ''),
+       coalesce(lpad(to_hex(h.email), 16, '0'), ''),
+       array_to_string(ARRAY(SELECT lpad(to_hex(t.hash), 16, '0')
+                               FROM etl.tombstone t
+                              WHERE t.erasure_id = e.erasure_id AND t.kind = 'known_email'
+                              ORDER BY t.tombstone_id
+                              LIMIT $2), ''),
+       to_char(coalesce(e.completed_at, e.received_at) AT TIME ZONE 'UTC',
+               'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+  FROM etl.erasure e
+ CROSS JOIN LATERAL (SELECT min(t.hash) FILTER (WHERE t.kind = 'subject') AS subject,
+                            min(t.hash) FILTER (WHERE t.kind = 'email') AS email
+                       FROM etl.tombstone t
+                      WHERE t.erasure_id = e.erasure_id) h
+ WHERE e.erasure_id <> ALL ($1)
+ ORDER BY e.erasure_id)";
+
+/// The same for all holds, releases, refusals, extensions and reinstatements.
+constexpr char read_decisions_sql[] = R"(
+SELECT d.action, d.erasure_id, d.dataset, coalesce(d.subject, ''), coalesce(d.email, ''), '',
+       0::bigint, coalesce(d.reason, ''), coalesce(d.actor, ''), t.at,
+       coalesce(lpad(to_hex(d.file_hash), 16, '0'), ''), '', '', t.at
+  FROM (SELECT 'hold' AS action, 0::bigint AS erasure_id, dataset, subject, NULL::text AS email,
+               reason, placed_by::text AS actor, placed_at AS at, file_hash
+          FROM etl.hold
+         UNION ALL
+        SELECT 'release', 0, dataset, subject, NULL, '', released_by::text, released_at, NULL
+          FROM etl.hold
+         WHERE released_at IS NOT NULL
+         UNION ALL
+        SELECT CASE d.decision WHEN 'refused' THEN 'refuse' ELSE 'extend' END, d.erasure_id,
+               e.dataset, e.subject, e.email, d.reason, d.actor::text, d.at, NULL
+          FROM etl.erasure_decision d
+          JOIN etl.erasure e USING (erasure_id)
+         UNION ALL
+        SELECT 'reinstate', erasure_id, dataset,
+               min(pseudonym) FILTER (WHERE kind = 'subject'),
+               min(pseudonym) FILTER (WHERE kind = 'email'), min(reason),
+               min(reinstated_by::text), reinstated_at, NULL
+          FROM etl.tombstone
+         WHERE reinstated_at IS NOT NULL AND kind <> 'known_email'
+         GROUP BY dataset, erasure_id, reinstated_at) d
+ CROSS JOIN LATERAL (SELECT to_char(d.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))
+            t(at)
+ ORDER BY t.at)";
+
+Dated
+line_of(const pg::Rows &rows, uint64_t row)
+{
+	JournalLine line;
+	line.action = rows.text(row, 0);
+	line.erasure_id = rows.integer(row, 1);
+	line.dataset = rows.text(row, 2);
+	line.subject = rows.text(row, 3);
+	line.email = rows.text(row, 4);
+	line.status = rows.text(row, 5);
+	line.row_count = rows.integer(row, 6);
+	line.reason = rows.text(row, 7);
+	line.actor = rows.text(row, 8);
+	line.received_at = rows.text(row, 9);
+	line.file_hash = rows.text(row, 10);
+	line.email_hash = rows.text(row, 11);
+	const std::string emails = rows.text(row, 12);
+	constexpr size_t digits = 16;
+	for (size_t at = 0; at < emails.size(); at += digits)
+		line.known_emails.push_back(emails.substr(at, digits));
+	return {rows.text(row, 13), std::move(line)};
+}
+
 void
 add_erasures(const std::vector<int64_t> &own, std::vector<Dated> &history)
 {
-	const auto hash = [](const char *kind)
-	{
-		return hex(std::string("(SELECT min(t.hash) FROM etl.tombstone t WHERE t.erasure_id ="
-							   " e.erasure_id AND t.kind = '") +
-				   kind + "')");
-	};
-	const pg::Rows rows = pg::query(
-		"SELECT erasure_id, dataset, coalesce(subject, ''), coalesce(email, ''),"
-		// if only files delay an erasure, a restored database has to carry it out
-		" CASE WHEN waits_for IS NULL AND untreated IS NULL THEN status ELSE 'completed' END,"
-		" row_count, " +
-			iso("received_at") + ", " + hash("subject") + ", " + hash("email") + ", " +
-			iso("coalesce(completed_at, received_at)") +
-			", array_to_string(ARRAY(SELECT lpad(to_hex(t.hash), 16, '0') FROM "
-			"etl.tombstone t WHERE"
-			" t.erasure_id = e.erasure_id AND t.kind = 'known_email'"
-			" ORDER BY t.tombstone_id LIMIT " +
-			std::to_string(most_known_emails) +
-			"), '')"
-			" FROM etl.erasure e WHERE erasure_id <> ALL ($1) ORDER BY erasure_id",
-		{pg::param_array(own)});
+	const pg::Rows rows =
+		pg::query(read_erasures_sql,
+				  {pg::param_array(own), pg::param(static_cast<int64_t>(most_known_emails))});
 	for (uint64_t i = 0; i < rows.size(); ++i)
-	{
-		JournalLine line;
-		line.erasure_id = rows.integer(i, 0);
-		line.dataset = rows.text(i, 1);
-		line.subject = rows.text(i, 2);
-		line.email = rows.text(i, 3);
-		line.status = rows.text(i, 4);
-		line.row_count = rows.integer(i, 5);
-		line.received_at = rows.text(i, 6);
-		line.file_hash = rows.text(i, 7);
-		line.email_hash = rows.text(i, 8);
-		const std::string emails = rows.text(i, 10);
-		constexpr size_t digits = 16;
-		for (size_t at = 0; at < emails.size(); at += digits)
-			line.known_emails.push_back(emails.substr(at, digits));
-		history.emplace_back(rows.text(i, 9), std::move(line));
-	}
+		history.push_back(line_of(rows, i));
 }
 
-/// Adds all decisions, in the columns of a JournalLine.
 void
 add_decisions(const std::set<std::string> &own, std::vector<Dated> &history)
 {
-	const pg::Rows rows = pg::query(
-		"SELECT 'hold', dataset, coalesce(subject, ''), '', 0::bigint, reason, placed_by, " +
-		iso("placed_at") + ", " + hex("file_hash") +
-		" FROM etl.hold UNION ALL SELECT 'release', dataset, coalesce(subject, ''), '', 0, '',"
-		" coalesce(released_by, ''), " +
-		iso("released_at") +
-		", '' FROM etl.hold WHERE released_at IS NOT NULL UNION ALL SELECT CASE d.decision"
-		" WHEN 'refused' THEN 'refuse' ELSE 'extend' END, e.dataset, coalesce(e.subject, ''),"
-		" coalesce(e.email, ''), e.erasure_id, d.reason, d.actor, " +
-		iso("d.at") +
-		", '' FROM etl.erasure_decision d JOIN etl.erasure e USING (erasure_id)"
-		" UNION ALL SELECT 'reinstate', dataset,"
-		" coalesce(min(pseudonym) FILTER (WHERE kind = 'subject'), ''),"
-		" coalesce(min(pseudonym) FILTER (WHERE kind = 'email'), ''), erasure_id,"
-		" coalesce(min(reason), ''), min(reinstated_by::text), " +
-		iso("reinstated_at") +
-		", '' FROM etl.tombstone WHERE reinstated_at IS NOT NULL AND kind <> 'known_email'"
-		" GROUP BY dataset, erasure_id, reinstated_at ORDER BY 8");
+	const pg::Rows rows = pg::query(read_decisions_sql);
 	for (uint64_t i = 0; i < rows.size(); ++i)
 	{
-		JournalLine line;
-		line.kind = JournalLine::Kind::decision;
-		line.action = rows.text(i, 0);
-		line.dataset = rows.text(i, 1);
-		line.subject = rows.text(i, 2);
-		line.email = rows.text(i, 3);
-		line.erasure_id = rows.integer(i, 4);
-		line.reason = rows.text(i, 5);
-		line.actor = rows.text(i, 6);
-		line.received_at = rows.text(i, 7);
-		line.file_hash = rows.text(i, 8);
-		if (own.count(name_of(line)) == 0)
-			history.emplace_back(line.received_at, std::move(line));
+		Dated dated = line_of(rows, i);
+		dated.second.kind = JournalLine::Kind::decision;
+		if (own.count(name_of(dated.second)) == 0)
+			history.push_back(std::move(dated));
 	}
 }
 

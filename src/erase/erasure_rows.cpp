@@ -426,4 +426,15 @@ record_erasures(const std::string &dataset, const std::string &secret,
 	audit(requests, report, std::move(tombstones));
 }
 
+constexpr char read_erasures_sql[] = R"(
+SELECT * FROM etl.erasure WHERE erasure_id = ANY ($1) ORDER BY erasure_id)";
+
+void
+add_erasures(pg::ResultSet &result, const std::vector<int64_t> &erasure_ids)
+{
+	const pg::Rows rows = pg::query(read_erasures_sql, {pg::param_array(erasure_ids)});
+	for (uint64_t i = 0; i < rows.size(); ++i)
+		result.add_tuple(rows.tuple(i));
+}
+
 } // namespace etl

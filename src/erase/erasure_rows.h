@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "erase/erase.h"
+#include "pg/srf.h"
 
 namespace etl
 {
@@ -17,6 +18,9 @@ namespace etl
 /// email_pseudonym and status of the requests, and report.journal.
 void record_erasures(const std::string &dataset, const std::string &secret,
 					 std::vector<ErasureRequest> &requests, ErasureReport &report);
+
+/// Adds the rows of etl.erasure with these numbers to the result of a function.
+void add_erasures(pg::ResultSet &result, const std::vector<int64_t> &erasure_ids);
 
 /// Computes those pseudonyms of a request that are not set yet.
 void fill_pseudonyms(const std::string &dataset, const std::string &secret,

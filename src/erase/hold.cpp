@@ -153,9 +153,6 @@ UPDATE etl.hold
  WHERE dataset = $1 AND coalesce(subject, '') = $2 AND released_at IS NULL
 RETURNING to_char(released_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), released_by)";
 
-constexpr char read_erasures_sql[] = R"(
-SELECT * FROM etl.erasure WHERE erasure_id = ANY ($1) ORDER BY erasure_id)";
-
 PG_ETL_ENTRY(etl_release_hold)
 {
 	const ExclusiveCall exclusive_call(fcinfo);
@@ -200,8 +197,6 @@ PG_ETL_ENTRY(etl_release_hold)
 	std::vector<int64_t> ids;
 	for (const ErasureRequest &request : requests)
 		ids.push_back(request.erasure_id);
-	const pg::Rows rows = pg::query(read_erasures_sql, {pg::param_array(ids)});
-	for (uint64_t i = 0; i < rows.size(); ++i)
-		result.add_tuple(rows.tuple(i));
+	add_erasures(result, ids);
 	return static_cast<Datum>(0);
 }

@@ -194,24 +194,17 @@ UPDATE etl.tombstone
             ELSE starts_with(pseudonym, $2 || ':') END
    AND $7::bigint IS NOT NULL AND $8::bigint IS NOT NULL)";
 
-constexpr char refuse_sql[] = R"(
+constexpr char refuse_or_extend_sql[] = R"(
 INSERT INTO etl.erasure_decision (erasure_id, decision, reason, at, actor)
-SELECT e.erasure_id, 'refused', $6, $4::timestamptz, $5
-  FROM etl.erasure e
- WHERE e.erasure_id = $7 AND e.dataset = $1 AND coalesce(e.subject, '') = $2
-   AND coalesce(e.email, '') = $3 AND $8::bigint IS NOT NULL
-ON CONFLICT DO NOTHING)";
-
-constexpr char extend_sql[] = R"(
-INSERT INTO etl.erasure_decision (erasure_id, decision, reason, at, actor)
-SELECT e.erasure_id, 'extended', $6, $4::timestamptz, $5
+SELECT e.erasure_id, CASE $9::text WHEN 'refuse' THEN 'refused' ELSE 'extended' END, $6,
+       $4::timestamptz, $5
   FROM etl.erasure e
  WHERE e.erasure_id = $7 AND e.dataset = $1 AND coalesce(e.subject, '') = $2
    AND coalesce(e.email, '') = $3 AND $8::bigint IS NOT NULL
 ON CONFLICT DO NOTHING)";
 
 /// The statement that repeats a decision. $1 dataset, $2 subject, $3 email, $4 time, $5 user, $6
-/// reason, $7 erasure_id, $8 hash.
+/// reason, $7 erasure_id, $8 hash, $9 action.
 const char *
 statement_of(const std::string &action)
 {
@@ -222,7 +215,7 @@ statement_of(const std::string &action)
 	if (action == "reinstate")
 		return reinstate_sql;
 	if (action == "refuse" || action == "extend")
-		return action == "refuse" ? refuse_sql : extend_sql;
+		return refuse_or_extend_sql;
 	throw pg::Error(sqlstate::feature_not_supported,
 					"the erasure journal has a decision \"" + action + "\"",
 					"It was written by a later version of pg_etl.");
@@ -245,7 +238,8 @@ reapply_decisions(const JournalState &state, const std::map<int64_t, int64_t> &r
 		const uint64_t rows = pg::execute(
 			statement, {pg::param(line.dataset), pg::param(line.subject), pg::param(line.email),
 						pg::param(line.received_at), pg::param(line.actor), pg::param(line.reason),
-						pg::param(id), pg::param(static_cast<int64_t>(hash_of(line.file_hash)))});
+						pg::param(id), pg::param(static_cast<int64_t>(hash_of(line.file_hash))),
+						pg::param(line.action)});
 		audit.push_back({id,
 						 line.action,
 						 "journal, line " + std::to_string(line.seq),
@@ -333,9 +327,6 @@ reapply(const Catalog &catalog, const JournalState &state)
 
 using namespace etl;
 
-constexpr char read_erasures_sql[] = R"(
-SELECT * FROM etl.erasure WHERE erasure_id = ANY ($1) ORDER BY erasure_id)";
-
 PG_ETL_ENTRY(etl_reapply)
 {
 	const ExclusiveCall exclusive_call(fcinfo);
@@ -358,12 +349,7 @@ PG_ETL_ENTRY(etl_reapply)
 						"erasure journal \"" + state.path + "\" cannot be trusted", state.problem,
 						state.hint);
 	if (!state.missing.empty() || !state.decisions.empty())
-	{
-		const std::vector<int64_t> ids = reapply(catalog, state);
-		const pg::Rows rows = pg::query(read_erasures_sql, {pg::param_array(ids)});
-		for (uint64_t i = 0; i < rows.size(); ++i)
-			result.add_tuple(rows.tuple(i));
-	}
+		add_erasures(result, reapply(catalog, state));
 	if (state.exists)
 		set_journal_mark(state.end);
 	return static_cast<Datum>(0);

@@ -133,9 +133,6 @@ mark_erased_since(const std::string &dataset, std::vector<ErasureRequest> &reque
 
 using namespace etl;
 
-constexpr char read_erasures_sql[] = R"(
-SELECT * FROM etl.erasure WHERE erasure_id = ANY ($1) ORDER BY erasure_id)";
-
 PG_ETL_ENTRY(etl_erase_failed)
 {
 	const ExclusiveCall exclusive_call(fcinfo);
@@ -173,8 +170,6 @@ PG_ETL_ENTRY(etl_erase_failed)
 		for (const ErasureRequest &request : requests)
 			ids.push_back(request.erasure_id);
 	}
-	const pg::Rows rows = pg::query(read_erasures_sql, {pg::param_array(ids)});
-	for (uint64_t i = 0; i < rows.size(); ++i)
-		result.add_tuple(rows.tuple(i));
+	add_erasures(result, ids);
 	return static_cast<Datum>(0);
 }

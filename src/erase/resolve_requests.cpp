@@ -307,14 +307,14 @@ void
 note_recognised(const Batch &batch, RecognisedPeople &recognised)
 {
 	for (const auto &piece : batch.pieces)
-		for (const RecognisedPerson &person : piece->recognised)
+		for (const Recognition &said : piece->recognitions)
 		{
-			Recognised &known = recognised[std::string(person.subject)];
-			if (known.erased_email == 0)
-				known.erased_email = person.erased_email;
-			known.was_unknown = known.was_unknown || person.was_unknown;
-			if (person.new_email != 0)
-				known.new_emails.insert(person.new_email);
+			RecognisedPerson &person = recognised[std::string(said.subject)];
+			if (person.erased_email == 0)
+				person.erased_email = said.erased_email;
+			person.was_unknown = person.was_unknown || said.was_unknown;
+			if (said.new_email != 0)
+				person.new_emails.insert(said.new_email);
 		}
 }
 

@@ -26,14 +26,14 @@ std::vector<size_t> resolve_requests(const Catalog &catalog, const std::string &
 /// beside the sets of erased people, within limits.
 size_t requests_at_a_time();
 
-/// What records say about a person who was erased before they came.
-struct Recognised
+/// What all records of a run say about a person who was erased before they came.
+struct RecognisedPerson
 {
-	uint64_t erased_email = 0; ///< see RecognisedPerson
+	uint64_t erased_email = 0; ///< see Recognition
 	bool was_unknown = false;
 	std::set<uint64_t> new_emails;
 };
-using RecognisedPeople = std::map<std::string, Recognised>; ///< by key
+using RecognisedPeople = std::map<std::string, RecognisedPerson>; ///< by key
 
 /// Adds the people whom the batch's pieces have recognised.
 void note_recognised(const Batch &batch, RecognisedPeople &recognised);

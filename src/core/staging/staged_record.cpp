@@ -282,11 +282,11 @@ RecordStager::treat_erased(const RawRecord &raw, uint32_t file, const RowContext
 	std::string text;
 	if (eraser_->erase(document_, record.subject, text) == Identities::nobody)
 		return false;
-	const RecognisedPerson person{record.subject, eraser_->recognised_by(document_, record.subject),
-								  eraser_->makes_known(record.subject),
-								  eraser_->new_email(document_, record.subject)};
+	const Recognition person{record.subject, eraser_->recognised_by(document_, record.subject),
+							 eraser_->makes_known(record.subject),
+							 eraser_->new_email(document_, record.subject)};
 	if (person.erased_email != 0 || person.was_unknown || person.new_email != 0)
-		piece.recognised.push_back(person);
+		piece.recognitions.push_back(person);
 	if (definition_.subject && definition_.subject->on_erasure == OnErasure::remove &&
 		text == erased_text)
 	{

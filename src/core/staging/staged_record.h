@@ -94,8 +94,8 @@ struct StagedRow
 	const char *bytes;
 };
 
-/// An erased person about whom a new record has further information.
-struct RecognisedPerson
+/// What one record says about an erased person that was not known before.
+struct Recognition
 {
 	std::string_view subject; ///< canonical key
 	/// Hash of the email by which the person was erased before their key was known. 0 if the person
@@ -123,7 +123,7 @@ struct Piece
 	std::vector<StagedRecord> records;
 	std::vector<StagedReference> references;
 	std::shared_ptr<const KeyDictionary> dictionary; ///< keys of the references
-	std::vector<RecognisedPerson> recognised;        ///< few people; their keys are in the arena
+	std::vector<Recognition> recognitions;           ///< few people; their keys are in the arena
 	std::vector<PersonEmail> emails;                 ///< if records may replace earlier ones
 	std::vector<std::vector<StagedRow>> rows;        ///< indexed by table
 	size_t violation_bytes = 0;  ///< approximate size of the records' violations
@@ -147,10 +147,6 @@ class RecordEraser;
 struct ErasedPeople;
 class Identities;
 class TypeInput;
-
-/// Limit in bytes for the rows of one record. Without it, a text of the record that is a column of
-/// each of a million elements would take terabytes.
-constexpr size_t max_row_bytes = 128 << 20;
 
 /// Stages records. It keeps buffers; each thread has its own.
 class RecordStager

@@ -19,6 +19,10 @@ namespace etl
 namespace
 {
 
+/// Limit in bytes for the rows of one record. Without it, a text of the record that is a column of
+/// each of a million elements would take terabytes.
+constexpr size_t max_row_bytes = 128 << 20;
+
 /// Whether a violation for this pointer, usually of the schema, exists already. It need not be
 /// reported again.
 bool
@@ -28,12 +32,6 @@ is_told(const StagedRecord &record, const std::string &pointer)
 		   (record.violations &&
 			std::any_of(record.violations->begin(), record.violations->end(),
 						[&](const Violation &violation) { return violation.pointer == pointer; }));
-}
-
-bool
-is_index(const std::string &step)
-{
-	return !step.empty() && step.find_first_not_of("0123456789") == std::string::npos;
 }
 
 /// Whether the value can have the step of a path. Returns null if it can, else the kind of value

@@ -6,7 +6,6 @@
 #include <set>
 
 #include <fcntl.h>
-#include <sys/stat.h>
 
 #include "anonymize/exports.h"
 #include "anonymize/treated_columns.h"
@@ -79,23 +78,6 @@ csv_of(const std::vector<std::string> &names, const Document &document)
 	return line + "\n";
 }
 
-} // namespace
-
-namespace
-{
-
-/// A name for the place of a file that does not depend on how its directory is written.
-std::string
-real_place(const std::string &path)
-{
-	const size_t slash = path.rfind('/');
-	struct stat folder;
-	return stat(path.substr(0, slash + 1).c_str(), &folder) == 0
-			   ? std::to_string(folder.st_dev) + " " + std::to_string(folder.st_ino) +
-					 path.substr(slash)
-			   : path;
-}
-
 /// False with errno where the file cannot be opened; errno is ELOOP where a directory of the path
 /// below `directory` is a link.
 bool
@@ -130,7 +112,7 @@ Eraser::find_exports()
 	for (uint64_t i = 0; i < rows.size(); ++i)
 	{
 		const std::string known = rows.text(i, 1);
-		int64_t &id = last[real_place(known[0] == '/' ? known : processed_dir + "/" + known)];
+		int64_t &id = last[place_key(known[0] == '/' ? known : processed_dir + "/" + known)];
 		id = std::max(id, rows.integer(i, 0));
 	}
 	std::vector<int64_t> ids;

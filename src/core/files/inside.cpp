@@ -131,6 +131,17 @@ resolved_path(const std::string &path)
 	return directory == "/" ? "/" + name : directory + "/" + name;
 }
 
+std::string
+place_key(const std::string &path)
+{
+	const size_t slash = path.rfind('/');
+	struct stat directory;
+	if (stat(path.substr(0, slash + 1).c_str(), &directory) != 0)
+		return path;
+	return std::to_string(directory.st_dev) + " " + std::to_string(directory.st_ino) +
+		   path.substr(slash);
+}
+
 bool
 is_inside(const std::string &path, const std::string &directory)
 {

@@ -18,6 +18,10 @@ std::string resolved_path(const std::string &path);
 /// cannot be determined because one of the two cannot be reached.
 bool is_inside(const std::string &path, const std::string &directory);
 
+/// A text that is the same for all absolute paths of a file that differ only in how its directory
+/// is written. The path itself if its directory cannot be reached.
+std::string place_key(const std::string &path);
+
 /// The path relative to the directory; "" for the directory itself. Nothing if is_inside() is
 /// false.
 std::optional<std::string> path_inside(const std::string &path, const std::string &directory);

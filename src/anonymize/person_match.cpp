@@ -2,6 +2,7 @@
 
 #include "catalog/definitions.h"
 #include "core/base/sqlstate.h"
+#include "core/definition/column_path.h"
 #include "core/definition/definition.h"
 #include "core/privacy/person_key.h"
 #include "core/types/column_type.h"
@@ -29,10 +30,7 @@ subject_column(const Definition &definition)
 {
 	if (!definition.subject || definition.tables.empty())
 		return nullptr;
-	for (const ColumnDefinition &column : definition.tables[0].columns)
-		if (column.source == Source::field && column.path == definition.subject->path)
-			return &column;
-	return nullptr;
+	return column_taking(definition.tables[0], definition.subject->path);
 }
 
 std::string

@@ -6,6 +6,7 @@
 #include "anonymize/treated_columns.h"
 #include "catalog/definitions.h"
 #include "core/definition/check.h"
+#include "core/definition/column_path.h"
 #include "core/definition/definition.h"
 #include "pg/spi.h"
 
@@ -14,15 +15,6 @@ namespace etl
 
 namespace
 {
-
-const ColumnDefinition *
-column_taking(const TableDefinition &table, const Path &path)
-{
-	for (const ColumnDefinition &column : table.columns)
-		if (column.source == Source::field && column.path == path)
-			return &column;
-	return nullptr;
-}
 
 constexpr char foreign_key_conditions_sql[] = R"(
 SELECT CASE WHEN k.confrelid = $1::oid

@@ -20,6 +20,15 @@ column_path(const TableDefinition &table, const ColumnDefinition &column)
 	return path;
 }
 
+const ColumnDefinition *
+column_taking(const TableDefinition &table, const Path &path)
+{
+	for (const ColumnDefinition &column : table.columns)
+		if (column.source == Source::field && column.path == path)
+			return &column;
+	return nullptr;
+}
+
 Holds
 holds(const ColumnDefinition &column, const Path &column_path, const Path &field)
 {

@@ -12,6 +12,9 @@ namespace etl
 /// element. Nothing if the column takes no field ("$line", "$record_date" …).
 std::optional<Path> column_path(const TableDefinition &table, const ColumnDefinition &column);
 
+/// The first column of the table that takes the field at this path. Null if there is none.
+const ColumnDefinition *column_taking(const TableDefinition &table, const Path &path);
+
 /// The relation of a column's value to a field.
 enum class Holds : uint8_t
 {

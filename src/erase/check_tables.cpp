@@ -1,0 +1,161 @@
+// The tables of an erasure before anything is changed: whether everything in them can be treated,
+// and which emails they have of the people.
+#include <algorithm>
+
+#include "anonymize/removal.h"
+#include "anonymize/treated_columns.h"
+#include "catalog/subject_index.h"
+#include "catalog/table_tree.h"
+#include "core/base/sqlstate.h"
+#include "core/definition/column_path.h"
+#include "core/definition/definition.h"
+#include "core/privacy/email.h"
+#include "core/privacy/pseudonym.h"
+#include "erase/eraser.h"
+#include "erase/held_relations.h"
+#include "erase/subject_rows.h"
+#include "load/quarantine.h"
+#include "pg/guard.h"
+#include "pg/spi.h"
+#include "pg/table_statement.h"
+
+namespace etl
+{
+
+/// To be called before anything is changed: every row must be visible and every column must exist,
+/// or it could not be said that nothing is left. A missing table or column that does no harm is
+/// reported.
+void
+Eraser::check_tables()
+{
+	std::vector<Oid> relations;
+	for (const Definition *definition : definitions_about(catalog_, dataset_))
+		for (const TableDefinition &table : definition->tables)
+		{
+			const Oid relation = find_table(table);
+			if (!OidIsValid(relation))
+			{
+				if (has_loaded(definition->dataset))
+					report_.held.emplace_back(
+						place_of(table),
+						"the table does not exist, although records of dataset \"" +
+							definition->dataset +
+							"\" were loaded: what it held may stand under another name");
+				continue;
+			}
+			require_every_row(table, relation);
+			check_columns(*definition, table, relation);
+			relations.push_back(relation);
+		}
+	for (const Definition *definition : definitions_about(catalog_, dataset_))
+		if (mode_ == Mode::erase)
+			note_held_relations(*definition);
+	for (const Definition *definition : definitions_about(catalog_, dataset_))
+		remark_former_subjects(*definition);
+	for (auto &place : former_places(catalog_, dataset_))
+		report_.held.push_back(std::move(place));
+	for (auto &place : foreign_places(relations))
+		report_.remarks.push_back(std::move(place));
+}
+
+/// Rows that were loaded under a former definition may name their person in another column.
+void
+Eraser::remark_former_subjects(const Definition &definition)
+{
+	const TableDefinition &table = definition.tables[0];
+	const ColumnDefinition *now = column_taking(table, definition.subject->path);
+	std::set<std::string> told;
+	for (const Definition *former : readings_.former_of(definition.dataset))
+	{
+		if (!former->subject || former->subject->dataset != dataset_ || former->tables.empty() ||
+			former->tables[0].schema != table.schema || former->tables[0].name != table.name)
+			continue;
+		const ColumnDefinition *then = column_taking(former->tables[0], former->subject->path);
+		if (then != nullptr && (now == nullptr || then->name != now->name) &&
+			column_types(find_table(table)).count(then->name) > 0 && told.insert(then->name).second)
+			report_.held.emplace_back(
+				place_of(table), "rows that were loaded under a former definition of dataset \"" +
+									 definition.dataset + "\" name their person in column \"" +
+									 then->name + "\", where nobody is looked for any more");
+	}
+}
+
+/// Checks the columns by which rows are found, and those that are treated.
+void
+Eraser::check_columns(const Definition &definition, const TableDefinition &table, Oid relation)
+{
+	const std::map<std::string, std::string> present = column_types(relation);
+	const auto check = [&](const ColumnDefinition &column, bool needed)
+	{
+		const auto found = present.find(column.name);
+		if (found != present.end() && found->second == column.type.sql)
+			return;
+		if (found == present.end() && !needed)
+		{
+			report_.held.emplace_back(place_of(table), "column \"" + column.name +
+														   "\", which the definition calls "
+														   "personal, does not exist: what it held "
+														   "may stand under another name");
+			missing_columns_.insert({place_of(table), column.name});
+			return;
+		}
+		throw pg::Error(sqlstate::datatype_mismatch,
+						"table " + quoted(table) + " does not fit dataset \"" + definition.dataset +
+							"\"",
+						"Column \"" + column.name + "\" should be " + column.type.sql +
+							(found == present.end() ? ", but the table has no such column."
+													: ", but is " + found->second + ".") +
+							" Nothing was erased.",
+						"Change the table with ALTER TABLE or the definition with etl_define.");
+	};
+	if (const ColumnDefinition *subject = column_taking(table, definition.subject->path))
+		check(*subject, true);
+	if (const ColumnDefinition *key = definition.key_column())
+		if (const ColumnDefinition *column = column_taking(table, key->path))
+			check(*column, true);
+	for (const PersonalColumn &personal : personal_columns(definition, table))
+		check(*personal.column, false);
+}
+
+/// Finds the emails that are known of the subjects: a record that cannot be read may name a person
+/// only by one of them.
+void
+Eraser::find_held_emails()
+{
+	const Definition *people = catalog_.find(dataset_);
+	if (people == nullptr || !people->subject || people->subject->email.empty() || texts_.empty())
+		return;
+	// emails that an update has replaced are in no table any more
+	std::unordered_map<int64_t, uint32_t> persons;
+	std::vector<int64_t> hashes;
+	for (const std::string_view subject : texts_)
+	{
+		hashes.push_back(static_cast<int64_t>(people_.subject_hash(subject)));
+		persons.emplace(hashes.back(), by_subject_.at(subject));
+	}
+	for (const PersonEmail &pair : emails_of_subjects(dataset_, std::move(hashes)))
+		add_known_email(persons.at(static_cast<int64_t>(pair.subject)), pair.email);
+	if (people->key_column() == nullptr || !find_table(people->tables[0]))
+		return;
+	const TableDefinition &table = people->tables[0];
+	const ColumnDefinition &key = *people->key_column();
+	for (const std::string &email : field_expressions(table, people->subject->email, "t"))
+	{
+		if (std::any_of(missing_columns_.begin(), missing_columns_.end(),
+						[&](const auto &missing) { return missing.first == place_of(table); }))
+			return;
+		const pg::Rows rows = pg::query_table(
+			"SELECT s.subject, " + email + " FROM unnest($1::text[]) s(subject) JOIN " +
+				quoted(table) + " t ON t." + pg::quote(key.name) + " = s.subject::" + key.type.sql +
+				" WHERE " + email + " IS NOT NULL",
+			{texts()});
+		for (uint64_t i = 0; i < rows.size(); ++i)
+		{
+			const std::string held = fold_email(rows.text(i, 1));
+			if (!held.ends_with(erased_domain))
+				add_known_email(by_subject_.at(rows.text(i, 0)), people_.email_hash(held));
+		}
+	}
+}
+
+} // namespace etl

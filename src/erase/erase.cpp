@@ -20,7 +20,7 @@
 #include "erase/eraser.h"
 #include "erase/erasure_rows.h"
 #include "erase/hold.h"
-#include "erase/index_archive.h"
+#include "erase/index_former.h"
 #include "erase/purge.h"
 #include "load/row_partition.h"
 #include "pg/fault.h"

@@ -7,7 +7,7 @@
 #include "catalog/run_row.h"
 #include "core/base/sqlstate.h"
 #include "core/definition/definition.h"
-#include "erase/index_archive.h"
+#include "erase/catalog_archive.h"
 #include "load/reload.h"
 #include "load/run_options.h"
 #include "pg/arguments.h"

@@ -129,6 +129,8 @@ next_chunk(const std::vector<BatchRecord> &records, uint32_t begin,
 										: chunk_of_lines(records, begin);
 }
 
+constexpr char read_exported_records_sql[] = R"(SELECT etl_internal.exported_records())";
+
 void
 export_chunks(const std::vector<BatchRecord> &records, const std::vector<ExportChunk> &chunks,
 			  int fd)
@@ -145,7 +147,7 @@ export_chunks(const std::vector<BatchRecord> &records, const std::vector<ExportC
 	// records, because a row costs the executor more than its bytes. The set-returning function is
 	// in the select list, where rows are passed on one by one. In FROM they would be collected
 	// first, on disk if there are many.
-	pg::copy_out("SELECT etl_internal.exported_records()", fd, {{"format", "binary"}});
+	pg::copy_out(read_exported_records_sql, fd, {{"format", "binary"}});
 }
 
 void

@@ -80,4 +80,16 @@ TEST(Inside, BindMountsDoNotCount)
 	EXPECT_EQ(WEXITSTATUS(status), 0);
 }
 
+TEST(Inside, APlaceHasOneKey)
+{
+	const TempFolder temp;
+	const std::string data = temp.file("data");
+	std::filesystem::create_directories(data);
+	std::filesystem::create_directory_symlink(data, temp.file("link"));
+	for (const std::string &path : {data + "//key", data + "/./key", temp.file("link") + "/key"})
+		EXPECT_EQ(place_key(path), place_key(data + "/key")) << path;
+	EXPECT_NE(place_key(data + "/other"), place_key(data + "/key"));
+	EXPECT_EQ(place_key(data + "/none/key"), data + "/none/key");
+}
+
 } // namespace

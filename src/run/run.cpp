@@ -22,7 +22,7 @@ void
 require_read_committed()
 {
 	if (pg::call([] { return bool(IsolationUsesXactSnapshot()); }))
-		throw pg::Error(sqlstate::object_not_in_prerequisite_state,
+		throw pg::Error(sqlstate::active_sql_transaction,
 						"cannot run a dataset in this transaction's isolation level",
 						"What other sessions have loaded since the transaction began would not be "
 						"seen, and be loaded again.",

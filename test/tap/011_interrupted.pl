@@ -77,8 +77,8 @@ $node->safe_psql('postgres', 'DROP TABLE other');
 
 for my $level ('REPEATABLE READ', 'SERIALIZABLE')
 {
-	($status, $out, $err) = $node->psql('postgres', "BEGIN ISOLATION LEVEL $level; SELECT etl_run('products')");
-	like($err, qr/isolation level.*\n.*\n.*READ COMMITTED/, "$level is refused: it does not see what others have loaded");
+	($status, $out, $err) = $node->psql('postgres', "\\set VERBOSITY verbose\nBEGIN ISOLATION LEVEL $level; SELECT etl_run('products')");
+	like($err, qr/25001: .*isolation level.*\n.*\n.*READ COMMITTED/, "$level is refused: it does not see what others have loaded");
 }
 nothing_happened('another isolation level');
 

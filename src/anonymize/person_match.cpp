@@ -2,7 +2,6 @@
 
 #include "catalog/definitions.h"
 #include "core/base/sqlstate.h"
-#include "core/definition/column_path.h"
 #include "core/definition/definition.h"
 #include "core/privacy/person_key.h"
 #include "core/types/column_type.h"
@@ -23,14 +22,6 @@ type_of_people(const Catalog &catalog, const std::string &dataset)
 	static const ColumnType as_text;
 	const auto found = catalog.key_types().find(dataset);
 	return found == catalog.key_types().end() ? as_text : found->second;
-}
-
-const ColumnDefinition *
-subject_column(const Definition &definition)
-{
-	if (!definition.subject || definition.tables.empty())
-		return nullptr;
-	return column_taking(definition.tables[0], definition.subject->path);
 }
 
 std::string
@@ -80,7 +71,7 @@ refuse_inexact_subjects(const Catalog &before, const Definition &definition)
 	};
 	const auto check = [&](const Definition &about, const Definition &people)
 	{
-		const ColumnDefinition *column = subject_column(about);
+		const ColumnDefinition *column = about.subject_column();
 		const ColumnType *key = key_of(&people);
 		if (column == nullptr || key == nullptr || tells_person(column->type, *key))
 			return;
@@ -95,7 +86,7 @@ refuse_inexact_subjects(const Catalog &before, const Definition &definition)
 		// existing definitions continue to work
 		const Definition *old_about = before.find(about.dataset);
 		const ColumnType *old_key = key_of(before.find(people.dataset));
-		const ColumnDefinition *old = old_about == nullptr ? nullptr : subject_column(*old_about);
+		const ColumnDefinition *old = old_about == nullptr ? nullptr : old_about->subject_column();
 		if (old == nullptr || old_key == nullptr || old->type.sql != column->type.sql ||
 			old_key->sql != key->sql || old_about->subject->dataset != people.dataset)
 			throw pg::Error(sqlstate::datatype_mismatch, message, detail, hint);

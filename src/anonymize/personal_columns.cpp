@@ -3,6 +3,7 @@
 #include "anonymize/removal.h"
 #include "anonymize/treated_columns.h"
 #include "catalog/definitions.h"
+#include "core/definition/column_path.h"
 #include "core/definition/definition.h"
 #include "core/definition/personal.h"
 #include "pg/spi.h"
@@ -27,10 +28,9 @@ PG_ETL_ENTRY(etl_personal_columns)
 	for (const TableDefinition &table : definition.tables)
 	{
 		std::string_view subject;
-		if (definition.subject)
-			for (const ColumnDefinition &column : table.columns)
-				if (column.source == Source::field && column.path == definition.subject->path)
-					subject = column.name;
+		if (const ColumnDefinition *column =
+				definition.subject ? column_taking(table, definition.subject->path) : nullptr)
+			subject = column->name;
 		const auto add = [&](std::string_view column, std::string_view type,
 							 const PersonalDefinition &field, Treatment treatment,
 							 const std::string &options)

@@ -278,13 +278,10 @@ std::vector<std::string>
 removal_statements(const Catalog &catalog, const Definition &definition)
 {
 	std::vector<std::string> statements;
-	if (!definition.subject || definition.tables.empty() ||
-		!OidIsValid(find_table(definition.tables[0])))
+	const ColumnDefinition *subject = definition.subject_column();
+	if (subject == nullptr || !OidIsValid(find_table(definition.tables[0])))
 		return statements;
 	const TableDefinition &first = definition.tables[0];
-	const ColumnDefinition *subject = column_taking(first, definition.subject->path);
-	if (subject == nullptr)
-		return statements;
 	const ColumnDefinition *key = definition.key_column();
 	const std::string people = " unnest($1::text[]) s(subject)";
 

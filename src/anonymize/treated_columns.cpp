@@ -236,11 +236,10 @@ treated_select_list(const Definition &definition, const TableDefinition &table, 
 {
 	// the token is keyed over the person, whose key is in a column of the table
 	std::string token = "NULL";
-	if (definition.subject)
-		for (const ColumnDefinition &column : table.columns)
-			if (column.source == Source::field && column.path == definition.subject->path)
-				token = "etl.subject_token(" + pg::literal(definition.subject->dataset) + ", t." +
-						pg::quote(column.name) + "::text)";
+	if (const ColumnDefinition *subject =
+			definition.subject ? column_taking(table, definition.subject->path) : nullptr)
+		token = "etl.subject_token(" + pg::literal(definition.subject->dataset) + ", t." +
+				pg::quote(subject->name) + "::text)";
 	const std::vector<PersonalColumn> personal = personal_columns(definition, table);
 	const std::vector<GeneratedColumn> generated = generated_from(personal, relation);
 	std::string list;

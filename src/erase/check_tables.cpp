@@ -63,14 +63,14 @@ void
 Eraser::remark_former_subjects(const Definition &definition)
 {
 	const TableDefinition &table = definition.tables[0];
-	const ColumnDefinition *now = column_taking(table, definition.subject->path);
+	const ColumnDefinition *now = definition.subject_column();
 	std::set<std::string> told;
 	for (const Definition *former : readings_.former_of(definition.dataset))
 	{
 		if (!former->subject || former->subject->dataset != dataset_ || former->tables.empty() ||
 			former->tables[0].schema != table.schema || former->tables[0].name != table.name)
 			continue;
-		const ColumnDefinition *then = column_taking(former->tables[0], former->subject->path);
+		const ColumnDefinition *then = former->subject_column();
 		if (then != nullptr && (now == nullptr || then->name != now->name) &&
 			column_types(find_table(table)).count(then->name) > 0 && told.insert(then->name).second)
 			report_.held.emplace_back(

@@ -11,6 +11,7 @@
 #include "core/files/file_move.h"
 #include "core/files/file_reader.h"
 #include "core/privacy/email.h"
+#include "core/privacy/person_key.h"
 #include "core/privacy/pseudonym.h"
 #include "core/records/for_each_record.h"
 #include "core/types/column_type.h"
@@ -57,9 +58,7 @@ search_file(const Catalog &catalog, const Definition &definition, const std::str
 				ParseError error;
 				if (!more || !document.parse(raw.text, error))
 					return;
-				const std::string subject =
-					canonical_key_of(catalog, definition.subject->dataset,
-									 find(document.root(), definition.subject->path));
+				const std::string subject = canonical_key_of(catalog, definition, document);
 				if (subject.empty())
 					return;
 				const int64_t hash = static_cast<int64_t>(identities.subject_hash(subject));
@@ -215,8 +214,7 @@ class Search
 				const std::string record = rows.text(i, 0);
 				if (!document.parse(record, error))
 					continue;
-				const std::string subject = canonical_key_of(
-					catalog_, dataset_, find(document.root(), definition.subject->path));
+				const std::string subject = canonical_key_of(catalog_, definition, document);
 				if (!subject.empty())
 					consider(subject);
 			}
@@ -279,16 +277,14 @@ class Search
 } // namespace
 
 std::string
-canonical_key_of(const Catalog &catalog, const std::string &dataset, Value value)
+canonical_key_of(const Catalog &catalog, const Definition &definition, const Document &document)
 {
-	if (!value || (!value.is(Kind::string) && !value.is(Kind::number)))
-		return {};
 	static const ColumnType as_text;
-	const auto type = catalog.key_types().find(dataset);
-	const ColumnType &key = type == catalog.key_types().end() ? as_text : type->second;
-	std::string encoded;
-	TypeError error;
-	return encode(key, value, encoded, error) ? canonical_text(key, encoded) : std::string();
+	const auto type = catalog.key_types().find(definition.subject->dataset);
+	const ColumnDefinition *column = definition.subject_column();
+	return canonical_person_key(type == catalog.key_types().end() ? as_text : type->second,
+								column == nullptr ? nullptr : &column->type,
+								find(document.root(), definition.subject->path));
 }
 
 std::unordered_map<int64_t, std::string>

@@ -39,7 +39,8 @@ std::unordered_map<int64_t, std::string> keys_of_hashes(const Catalog &catalog,
 														const std::string &secret,
 														std::vector<int64_t> hashes);
 
-/// The canonical key at value, "" when the value is not a key.
-std::string canonical_key_of(const Catalog &catalog, const std::string &dataset, Value value);
+/// The canonical key of the person whom a record of the dataset is about. Empty if it names nobody.
+std::string canonical_key_of(const Catalog &catalog, const Definition &definition,
+							 const Document &document);
 
 } // namespace etl

@@ -107,8 +107,7 @@ class Owners
 					return;
 				std::string subject = rows.text(i, 1);
 				if (subject.empty())
-					subject = canonical_key_of(catalog_, dataset_,
-											   find(document.root(), people.subject->path));
+					subject = canonical_key_of(catalog_, people, document);
 				if (!subject.empty())
 					owners_[email].insert(std::move(subject));
 			});
@@ -150,8 +149,7 @@ class Owners
 		const std::string email = fold_email(text_at(document, people.subject->email));
 		if (!std::binary_search(emails_.begin(), emails_.end(), std::string_view(email)))
 			return;
-		std::string subject =
-			canonical_key_of(catalog_, dataset_, find(document.root(), people.subject->path));
+		std::string subject = canonical_key_of(catalog_, people, document);
 		if (!subject.empty())
 			owners_[email].insert(std::move(subject));
 	}

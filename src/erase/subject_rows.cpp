@@ -16,7 +16,7 @@ place_of(const TableDefinition &table)
 std::optional<RowsAbout>
 rows_about(const Catalog &catalog, const Definition &definition, const TableDefinition &table)
 {
-	const ColumnDefinition *subject = column_taking(definition.tables[0], definition.subject->path);
+	const ColumnDefinition *subject = definition.subject_column();
 	if (subject == nullptr)
 		return std::nullopt;
 	RowsAbout rows{"unnest($1::text[], $2::text[]) s(subject, token)", {}};
@@ -39,8 +39,7 @@ rows_about(const Catalog &catalog, const Definition &definition, const TableDefi
 bool
 finds_people(const Definition &definition)
 {
-	return !definition.tables.empty() && find_table(definition.tables[0]) &&
-		   column_taking(definition.tables[0], definition.subject->path) != nullptr;
+	return definition.subject_column() != nullptr && find_table(definition.tables[0]);
 }
 
 std::string

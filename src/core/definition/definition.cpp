@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/definition/check.h"
+#include "core/definition/column_path.h"
 #include "core/definition/metaschema.h"
 #include "core/definition/personal.h"
 #include "core/definition/reach.h"
@@ -327,6 +328,12 @@ Definition::read(const std::string &text)
 		throw DefinitionError("", std::string("not valid JSON: ") + e.what());
 	}
 	return read(parsed);
+}
+
+const ColumnDefinition *
+Definition::subject_column() const
+{
+	return subject && !tables.empty() ? column_taking(tables[0], subject->path) : nullptr;
 }
 
 bool

@@ -215,6 +215,10 @@ struct Definition
 		return key_index < 0 ? nullptr : &tables[0].columns[static_cast<size_t>(key_index)];
 	}
 
+	/// The column of the first table that takes the field that names the person a record is about;
+	/// null if there is none.
+	const ColumnDefinition *subject_column() const;
+
 	/// Whether a staged file of this name ("customers.json.gz") belongs to this dataset.
 	bool claims(std::string_view file_name) const;
 };

@@ -62,6 +62,16 @@ encode_person_key(const ColumnType &key, const ColumnType *column, Value value,
 	return false;
 }
 
+std::string
+canonical_person_key(const ColumnType &key, const ColumnType *column, Value value)
+{
+	if (!value || (!value.is(Kind::string) && !value.is(Kind::number)))
+		return {};
+	std::string encoded;
+	return encode_person_key(key, column, value, encoded) ? canonical_text(key, encoded)
+														  : std::string();
+}
+
 bool
 read_person_key(const ColumnType &key, std::string_view text, std::string &canonical)
 {

@@ -17,6 +17,10 @@ namespace etl
 bool encode_person_key(const ColumnType &key, const ColumnType *column, Value value,
 					   std::string &encoded);
 
+/// The canonical key of the person whom a value of a record names. `column` as above. Empty if the
+/// value is missing or not a key.
+std::string canonical_person_key(const ColumnType &key, const ColumnType *column, Value value);
+
 /// The canonical key for a text in any column. Returns false if the text is not a key.
 bool read_person_key(const ColumnType &key, std::string_view text, std::string &canonical);
 

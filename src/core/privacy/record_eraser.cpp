@@ -66,10 +66,8 @@ RecordEraser::RecordEraser(const Definition &definition, const KeyTypes &key_typ
 	if (!about_ && !asks_)
 		return;
 	const Path &path = subject_path();
-	if (about_ && !definition.tables.empty())
-		for (const ColumnDefinition &column : definition.tables[0].columns)
-			if (column.source == Source::field && column.path == path)
-				subject_type_ = &column.type;
+	if (const ColumnDefinition *subject = definition.subject_column(); about_ && subject != nullptr)
+		subject_type_ = &subject->type;
 	form_.emplace(*key_type_, path.empty() ? std::string_view() : path.back(), dataset);
 	search_.emplace(definition, path, *form_);
 	if (!options.accepted && (about_ || requests_))
@@ -109,13 +107,7 @@ RecordEraser::canonical(const Document &document)
 	const Path &path = subject_path();
 	if (path.empty())
 		return {};
-	const Value value = find(document.root(), path);
-	if (!value || (!value.is(Kind::string) && !value.is(Kind::number)))
-		return {};
-	encoded_.clear();
-	return encode_person_key(*key_type_, subject_type_, value, encoded_)
-			   ? canonical_text(*key_type_, encoded_)
-			   : std::string();
+	return canonical_person_key(*key_type_, subject_type_, find(document.root(), path));
 }
 
 /// Whether the record was refused because it does not name a person as its definition requires.

@@ -138,10 +138,8 @@ RecordStager::RecordStager(const Definition &definition, const KeyTypes &key_typ
 		sort_columns_.push_back(column);
 		fields_taken_.push_back(table.is_child && takes_fields(table));
 	}
-	if (definition.subject && !definition.tables.empty())
-		for (const ColumnDefinition &column : definition.tables[0].columns)
-			if (column.source == Source::field && column.path == definition.subject->path)
-				subject_type_ = &column.type;
+	if (const ColumnDefinition *subject = definition.subject_column())
+		subject_type_ = &subject->type;
 	rewrites_ = !definition.normalize.empty();
 	for (size_t i = 0; i < definition.references.size(); ++i)
 	{

@@ -1,8 +1,6 @@
 #include "core/files/file_reader.h"
 
-#include <algorithm>
 #include <cerrno>
-#include <cstring>
 
 #include "core/base/sqlstate.h"
 #include "core/files/gzip_file.h"
@@ -146,8 +144,7 @@ FileReader::read(char *buffer, size_t size)
 		impl_->read_head();
 	if (impl_->head_given < impl_->head.size())
 	{
-		const size_t given = std::min(size, impl_->head.size() - impl_->head_given);
-		std::memcpy(buffer, impl_->head.data() + impl_->head_given, given);
+		const size_t given = impl_->head.copy(buffer, size, impl_->head_given);
 		impl_->head_given += given;
 		return given;
 	}

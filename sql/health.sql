@@ -165,15 +165,19 @@ BEGIN
     RETURN QUERY SELECT 'unclaimed files', NULL::text,
         CASE WHEN unreadable > 0 THEN 'error' WHEN files > 0 THEN 'warning' ELSE 'ok' END, unreadable + files,
         CASE WHEN unreadable + files = 0 THEN 'a dataset claims every staged file'
-            ELSE concat_ws(' and ', CASE WHEN files > 0 THEN files || ' staged files that no dataset claims' END,
-                CASE WHEN unreadable > 0 THEN unreadable || ' directories that cannot be read' END)
-                || format(', the first of them "%s"', first) END,
+            ELSE concat_ws(' and ',
+                CASE WHEN files = 1 THEN '1 staged file that no dataset claims'
+                     WHEN files > 1 THEN files || ' staged files that no dataset claims' END,
+                CASE WHEN unreadable = 1 THEN '1 directory that cannot be read'
+                     WHEN unreadable > 1 THEN unreadable || ' directories that cannot be read' END)
+                -- etl.raw_dir itself has an empty path
+                || CASE WHEN first <> '' THEN format(', the first of them "%s"', first) ELSE '' END END,
         CASE WHEN unreadable + files > 0
             THEN 'SELECT * FROM etl.unclaimed; lists them: rename them, add their names to a definition, or let the '
             'server''s user read them.' END;
 EXCEPTION WHEN OTHERS THEN
     RETURN QUERY SELECT 'unclaimed files', NULL::text, 'error', NULL::bigint, SQLERRM,
-        'Mend what the check of the directories says.';
+        'The message says what keeps the staged files from being looked at; the check of the directories may say more.';
 END $$;
 COMMENT ON FUNCTION etl_internal.unclaimed_check()
     IS 'Staged files that no dataset has claimed for an hour, and directories that cannot be read';

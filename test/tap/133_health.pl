@@ -74,6 +74,11 @@ like(hint('directories'), qr/^Create the directory on the server/, 'with a hint'
 is(sql('SELECT count(*) > 8 FROM etl.health'), 't', 'the other checks go on');
 rename "$root/gone", "$root/archive" or die $!;
 is(health('directories'), '-|ok', 'well again');
+rename "$root/raw", "$root/gone" or die $!;
+is(health('directories'), '-|error', 'etl.raw_dir is not there');
+is(sql(q{SELECT message FROM etl.health WHERE check_name = 'unclaimed files'}), '1 directory that cannot be read', 'and nobody knows what is in it');
+rename "$root/gone", "$root/raw" or die $!;
+is(sql('BEGIN READ ONLY; SELECT count(*) > 8 FROM etl.health; COMMIT'), 't', 'a transaction that may only read may ask');
 
 # ---- who may ask
 sql(q{CREATE ROLE watch; SELECT etl_grant('watch', 'auditor'); CREATE ROLE night; SELECT etl_grant('night', 'operator')});

@@ -27,7 +27,8 @@ class ZstdFile
 	std::optional<uint64_t> prefix_text_size() const { return prefix_text_size_; }
 
   private:
-	/// 8 MB, which RFC 8878 requires of every decompressor. Each thread may need as much.
+	/// 8 MB, which RFC 8878 recommends that every decompressor supports. Each thread may need as
+	/// much.
 	static constexpr int window_log = 23;
 
 	/// The byte of the file that is decompressed next.

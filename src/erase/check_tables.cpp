@@ -29,14 +29,14 @@ void
 Eraser::check_tables()
 {
 	std::vector<Oid> relations;
-	for (const Definition *definition : definitions_about(catalog_, dataset_))
+	for (const Definition *definition : definitions_about(erasure_.catalog, erasure_.dataset))
 		for (const TableDefinition &table : definition->tables)
 		{
 			const Oid relation = find_table(table);
 			if (!OidIsValid(relation))
 			{
 				if (has_loaded(definition->dataset))
-					report_.held.emplace_back(
+					erasure_.report.held.emplace_back(
 						place_of(table),
 						"the table does not exist, although records of dataset \"" +
 							definition->dataset +
@@ -47,15 +47,15 @@ Eraser::check_tables()
 			check_columns(*definition, table, relation);
 			relations.push_back(relation);
 		}
-	for (const Definition *definition : definitions_about(catalog_, dataset_))
-		if (mode_ == Mode::erase)
+	for (const Definition *definition : definitions_about(erasure_.catalog, erasure_.dataset))
+		if (erasure_.mode == Erasure::Mode::erase)
 			note_held_relations(*definition);
-	for (const Definition *definition : definitions_about(catalog_, dataset_))
+	for (const Definition *definition : definitions_about(erasure_.catalog, erasure_.dataset))
 		remark_former_subjects(*definition);
-	for (auto &place : former_places(catalog_, dataset_))
-		report_.held.push_back(std::move(place));
+	for (auto &place : former_places(erasure_.catalog, erasure_.dataset))
+		erasure_.report.held.push_back(std::move(place));
 	for (auto &place : foreign_places(relations))
-		report_.remarks.push_back(std::move(place));
+		erasure_.report.remarks.push_back(std::move(place));
 }
 
 /// Rows that were loaded under a former definition may name their person in another column.
@@ -65,15 +65,16 @@ Eraser::remark_former_subjects(const Definition &definition)
 	const TableDefinition &table = definition.tables[0];
 	const ColumnDefinition *now = definition.subject_column();
 	std::set<std::string> told;
-	for (const Definition *former : readings_.former_of(definition.dataset))
+	for (const Definition *former : erasure_.readings.former_of(definition.dataset))
 	{
-		if (!former->subject || former->subject->dataset != dataset_ || former->tables.empty() ||
-			former->tables[0].schema != table.schema || former->tables[0].name != table.name)
+		if (!former->subject || former->subject->dataset != erasure_.dataset ||
+			former->tables.empty() || former->tables[0].schema != table.schema ||
+			former->tables[0].name != table.name)
 			continue;
 		const ColumnDefinition *then = former->subject_column();
 		if (then != nullptr && (now == nullptr || then->name != now->name) &&
 			column_types(find_table(table)).count(then->name) > 0 && told.insert(then->name).second)
-			report_.held.emplace_back(
+			erasure_.report.held.emplace_back(
 				place_of(table), "rows that were loaded under a former definition of dataset \"" +
 									 definition.dataset + "\" name their person in column \"" +
 									 then->name + "\", where nobody is looked for any more");
@@ -92,10 +93,11 @@ Eraser::check_columns(const Definition &definition, const TableDefinition &table
 			return;
 		if (found == present.end() && !needed)
 		{
-			report_.held.emplace_back(place_of(table), "column \"" + column.name +
-														   "\", which the definition calls "
-														   "personal, does not exist: what it held "
-														   "may stand under another name");
+			erasure_.report.held.emplace_back(place_of(table),
+											  "column \"" + column.name +
+												  "\", which the definition calls "
+												  "personal, does not exist: what it held "
+												  "may stand under another name");
 			missing_columns_.insert({place_of(table), column.name});
 			return;
 		}
@@ -122,19 +124,20 @@ Eraser::check_columns(const Definition &definition, const TableDefinition &table
 void
 Eraser::find_held_emails()
 {
-	const Definition *people = catalog_.find(dataset_);
-	if (people == nullptr || !people->subject || people->subject->email.empty() || texts_.empty())
+	const Definition *people = erasure_.catalog.find(erasure_.dataset);
+	if (people == nullptr || !people->subject || people->subject->email.empty() ||
+		people_.subjects().empty())
 		return;
 	// emails that an update has replaced are in no table any more
 	std::unordered_map<int64_t, uint32_t> persons;
 	std::vector<int64_t> hashes;
-	for (const std::string_view subject : texts_)
+	for (const std::string_view subject : people_.subjects())
 	{
-		hashes.push_back(static_cast<int64_t>(people_.subject_hash(subject)));
-		persons.emplace(hashes.back(), by_subject_.at(subject));
+		hashes.push_back(static_cast<int64_t>(people_.identities().subject_hash(subject)));
+		persons.emplace(hashes.back(), people_.request_of(subject).value());
 	}
-	for (const PersonEmail &pair : emails_of_subjects(dataset_, std::move(hashes)))
-		add_known_email(persons.at(static_cast<int64_t>(pair.subject)), pair.email);
+	for (const PersonEmail &pair : emails_of_subjects(erasure_.dataset, std::move(hashes)))
+		people_.add_known_email(persons.at(static_cast<int64_t>(pair.subject)), pair.email);
 	if (people->key_column() == nullptr || !find_table(people->tables[0]))
 		return;
 	const TableDefinition &table = people->tables[0];
@@ -148,12 +151,13 @@ Eraser::find_held_emails()
 			"SELECT s.subject, " + email + " FROM unnest($1::text[]) s(subject) JOIN " +
 				quoted(table) + " t ON t." + pg::quote(key.name) + " = s.subject::" + key.type.sql +
 				" WHERE " + email + " IS NOT NULL",
-			{texts()});
+			{people_.texts()});
 		for (uint64_t i = 0; i < rows.size(); ++i)
 		{
 			const std::string held = fold_email(rows.text(i, 1));
 			if (!held.ends_with(erased_domain))
-				add_known_email(by_subject_.at(rows.text(i, 0)), people_.email_hash(held));
+				people_.add_known_email(people_.request_of(rows.text(i, 0)).value(),
+										people_.identities().email_hash(held));
 		}
 	}
 }

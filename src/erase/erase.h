@@ -11,6 +11,7 @@
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "catalog/definitions.h"
@@ -75,6 +76,9 @@ struct ErasedPlace
 	int64_t bytes = 0;                ///< size of a file before the treatment
 };
 
+/// The index of a request, and the hash of an email that its subject had.
+using KnownEmails = std::set<std::pair<uint32_t, uint64_t>>;
+
 struct ErasureReport
 {
 	std::vector<ErasedPlace> places;
@@ -94,8 +98,16 @@ struct ErasureReport
 	/// unless something has changed.
 	std::vector<std::string> fingerprint;
 	bool journal = true; ///< the erasure was written to etl.journal_dir
-	/// The index of a request, and the hash of an email that its subject had.
-	std::set<std::pair<uint32_t, uint64_t>> known_emails;
+	KnownEmails known_emails;
+
+	/// Reports a place that may be about the people and cannot be read: other places are treated,
+	/// and the requests are not completed.
+	void note_untreated(const std::string &place, const std::string &why,
+						std::set<size_t> people = {})
+	{
+		held.emplace_back(place, why);
+		untreated.push_back({place, why, std::move(people)});
+	}
 };
 
 /// Waits until no other session runs, replays or erases a dataset, because an erasure must see

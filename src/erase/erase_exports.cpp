@@ -99,8 +99,8 @@ SELECT DISTINCT ON (path) export_id, path
 void
 Eraser::find_exports()
 {
-	if (texts_.empty() && !people_.has_emails() &&
-		std::none_of(requests_.begin(), requests_.end(),
+	if (people_.subjects().empty() && !people_.identities().has_emails() &&
+		std::none_of(erasure_.requests.begin(), erasure_.requests.end(),
 					 [](const ErasureRequest &request)
 					 { return request.untreated && request.subject_hash != 0; }))
 		return;
@@ -118,8 +118,9 @@ Eraser::find_exports()
 	std::vector<int64_t> ids;
 	for (const auto &[place, id] : last)
 		ids.push_back(id);
-	std::set<std::string> datasets(readings_.related().begin(), readings_.related().end());
-	for (const auto &[name, error] : readings_.unreadable())
+	std::set<std::string> datasets(erasure_.readings.related().begin(),
+								   erasure_.readings.related().end());
+	for (const auto &[name, error] : erasure_.readings.unreadable())
 		datasets.insert(name);
 	for (const std::string &name : datasets)
 		find_exports_of(name, ids, processed_dir);
@@ -139,8 +140,8 @@ Eraser::find_exports_of(const std::string &dataset, const std::vector<int64_t> &
 	const pg::Rows rows = pg::query(read_exports_sql, {pg::param(dataset), pg::param_array(ids)});
 	for (uint64_t i = 0; i < rows.size(); ++i)
 	{
-		const Reading *const reading = readings_.of_export(dataset, rows.integer(i, 4));
-		const bool is_unreadable = readings_.unreadable().count(dataset) > 0;
+		const Reading *const reading = erasure_.readings.of_export(dataset, rows.integer(i, 4));
+		const bool is_unreadable = erasure_.readings.unreadable().count(dataset) > 0;
 		if (reading == nullptr && !is_unreadable)
 			continue;
 		// of treated rows, only the key is in the file, which also stays where rows are treated
@@ -150,30 +151,31 @@ Eraser::find_exports_of(const std::string &dataset, const std::vector<int64_t> &
 		bool inside = known[0] != '/';
 		std::string path = inside ? processed_dir + "/" + known : known;
 		// the setting may have been, or be, another directory than when the file was written
-		if (!inside || processed_dir != settings_.processed_dir)
+		if (!inside || processed_dir != erasure_.settings.processed_dir)
 		{
-			const auto below = path_inside(path, settings_.processed_dir);
+			const auto below = path_inside(path, erasure_.settings.processed_dir);
 			if ((inside = below && !below->empty()))
-				path = settings_.processed_dir + "/" + (known = *below);
+				path = erasure_.settings.processed_dir + "/" + (known = *below);
 		}
 		FileIdentity identity;
 		int error = identify(path, identity) ? 0 : errno;
 		// a directory below etl.processed_dir that is a link leads to files of others
-		if (inside && error == 0 && !is_reached_without_links(path, settings_.processed_dir))
+		if (inside && error == 0 &&
+			!is_reached_without_links(path, erasure_.settings.processed_dir))
 			error = errno;
 		if (means_gone(error))
 			continue; // removed since
 		if (!inside)
 		{
-			report_.held.emplace_back(storable_text(path),
-									  "an exported file outside etl.processed_dir");
+			erasure_.report.held.emplace_back(storable_text(path),
+											  "an exported file outside etl.processed_dir");
 			continue;
 		}
 		if (reading == nullptr)
 		{
-			note_untreated("exported/" + storable_text(known),
-						   "dataset \"" + dataset +
-							   "\" was dropped, and its last definition is not valid");
+			erasure_.report.note_untreated(
+				"exported/" + storable_text(known),
+				"dataset \"" + dataset + "\" was dropped, and its last definition is not valid");
 			continue;
 		}
 		Copy copy{
@@ -187,7 +189,7 @@ Eraser::find_exports_of(const std::string &dataset, const std::vector<int64_t> &
 		const auto pending = pending_sources({path});
 		copy.task.source = pending.count(path) > 0 ? pending.at(path) : path;
 		if (rows.text(i, 2) == "csv")
-			rewrite_csv(copy, readings_.last(dataset)->tables[0]);
+			rewrite_csv(copy, erasure_.readings.last(dataset)->tables[0]);
 		else
 			add_copy(std::move(copy));
 	}
@@ -197,16 +199,18 @@ void
 Eraser::rewrite_csv(Copy &copy, const TableDefinition &table)
 {
 	RewriteOutcome outcome;
-	if (mode_ == Mode::erase)
+	if (erasure_.mode == Erasure::Mode::erase)
 	{
-		copy.task.part = part_name(part_folder(settings_, copy.dataset()), copy.file_id, copy.kind);
+		copy.task.part =
+			part_name(part_folder(erasure_.settings, copy.dataset()), copy.file_id, copy.kind);
 		remove_on_rollback(copy.task.part);
 	}
 	std::set<std::string> json_columns;
 	for (const ColumnDefinition &column : table.columns)
 		if (column.type.id == TypeId::json || column.type.id == TypeId::jsonb)
 			json_columns.insert(column.name);
-	ReadingEraser eraser(*copy.reading, catalog_.key_types(), people_, secret_, dataset_,
+	ReadingEraser eraser(*copy.reading, erasure_.catalog.key_types(), people_.identities(),
+						 erasure_.secret, erasure_.dataset,
 						 RecordEraser::Options{true, true, nullptr}, {});
 	std::vector<std::string> names;
 	Document document;
@@ -228,13 +232,14 @@ Eraser::rewrite_csv(Copy &copy, const TableDefinition &table)
 				{
 					const std::string json = json_of(names, json_columns, record);
 					std::string out;
-					const uint32_t person =
-						mode_ == Mode::collect ? eraser.whose(json) : eraser.erase(json, out);
+					const uint32_t person = erasure_.mode == Erasure::Mode::collect
+												? eraser.whose(json)
+												: eraser.erase(json, out);
 					if (person != Identities::nobody)
 					{
 						++outcome.found[person];
-						if (mode_ == Mode::collect)
-							sink_(storable_text(copy.place), json);
+						if (erasure_.mode == Erasure::Mode::collect)
+							erasure_.sink(storable_text(copy.place), json);
 						// a removed row leaves no blank line, because the lines of an export have
 						// no numbers
 						else if (out == erased_text || !document.parse(out, parse_error))

@@ -46,19 +46,19 @@ void
 Eraser::erase_files()
 {
 	std::vector<int64_t> subjects;
-	for (const std::string_view subject : texts_)
-		subjects.push_back(static_cast<int64_t>(people_.subject_hash(subject)));
-	for (const ErasureRequest &request : requests_)
+	for (const std::string_view subject : people_.subjects())
+		subjects.push_back(static_cast<int64_t>(people_.identities().subject_hash(subject)));
+	for (const ErasureRequest &request : erasure_.requests)
 		if (request.subject.empty() && request.subject_hash != 0 && !request.duplicate &&
 			!request.held)
 			subjects.push_back(static_cast<int64_t>(request.subject_hash));
-	for (const std::string &name : readings_.related())
+	for (const std::string &name : erasure_.readings.related())
 	{
 		find_files(name, subjects, unindexed(name));
 		remark_forgotten_records(name);
 	}
 	for (const auto &[name, files] : quarantined_files_)
-		if (!readings_.is_related(name))
+		if (!erasure_.readings.is_related(name))
 			find_files(name, {});
 	find_staged();
 	find_exports();
@@ -80,7 +80,7 @@ Eraser::remark_forgotten_records(const std::string &dataset)
 	const int64_t files =
 		pg::query(count_forgotten_records_sql, {pg::param(dataset)}).integer(0, 0);
 	if (files > 0)
-		report_.remarks.emplace_back(
+		erasure_.report.remarks.emplace_back(
 			"archived", std::to_string(files) +
 							(files == 1 ? " archived file of dataset \"" + dataset + "\" holds"
 										: " archived files of dataset \"" + dataset + "\" hold") +
@@ -118,8 +118,8 @@ const std::set<int64_t> &
 Eraser::unindexed(const std::string &dataset)
 {
 	const auto [files, is_new] = unindexed_files_.try_emplace(dataset);
-	if (const Definition *definition = is_new ? readings_.last(dataset) : nullptr)
-		for (const int64_t id : unindexed_files(catalog_, *definition))
+	if (const Definition *definition = is_new ? erasure_.readings.last(dataset) : nullptr)
+		for (const int64_t id : unindexed_files(erasure_.catalog, *definition))
 			files->second.insert(id);
 	return files->second;
 }
@@ -174,7 +174,7 @@ Eraser::find_some_files(const std::string &dataset, std::span<const int64_t> ids
 		// slices
 		if (rows.boolean(i, 3) && !found_duplicates_.insert(rows.integer(i, 0)).second)
 			continue;
-		const Reading *const reading = readings_.of(
+		const Reading *const reading = erasure_.readings.of(
 			dataset, rows.is_null(i, 4) ? std::nullopt : std::optional(rows.integer(i, 4)));
 		if (reading == nullptr)
 			continue; // reported by note_invalid_definitions()
@@ -191,8 +191,9 @@ Eraser::find_some_files(const std::string &dataset, std::span<const int64_t> ids
 				task.lines = lines->second;
 				task.lines_text = reading->removes ? std::string_view() : erased_text;
 			}
-			paths.push_back((archived ? settings_.archive_dir : settings_.processed_dir) + "/" +
-							path);
+			paths.push_back(
+				(archived ? erasure_.settings.archive_dir : erasure_.settings.processed_dir) + "/" +
+				path);
 			copies.push_back({reading,
 							  rows.integer(i, 0),
 							  paths.back(),
@@ -228,7 +229,7 @@ Eraser::add_known(Copy copy, const std::unordered_map<std::string, std::string> 
 	if (!there || (copy.raw && copy.task.source == copy.raw->action.from &&
 				   !(copy.identity == copy.raw->action.identity)))
 	{
-		report_.held.emplace_back(copy.place, "the file is not there any more");
+		erasure_.report.held.emplace_back(copy.place, "the file is not there any more");
 		return;
 	}
 	add_copy(std::move(copy));
@@ -254,11 +255,11 @@ Eraser::people_in(const Copy &copy)
 			hashes.push_back(static_cast<int64_t>(hash));
 			requests.emplace(hashes.back(), request);
 		};
-		for (const auto &[subject, request] : by_subject_)
-			add(people_.subject_hash(subject), request);
-		for (size_t i = 0; i < requests_.size(); ++i)
-			if (requests_[i].subject.empty() && requests_[i].subject_hash != 0)
-				add(requests_[i].subject_hash, i);
+		for (const std::string_view subject : people_.subjects())
+			add(people_.identities().subject_hash(subject), people_.request_of(subject).value());
+		for (size_t i = 0; i < erasure_.requests.size(); ++i)
+			if (erasure_.requests[i].subject.empty() && erasure_.requests[i].subject_hash != 0)
+				add(erasure_.requests[i].subject_hash, i);
 		for (const SubjectFile &pair : files_by_subject(dataset, std::move(hashes)))
 		{
 			const auto [first, last] = requests.equal_range(pair.subject);
@@ -276,32 +277,23 @@ void
 Eraser::cannot_treat(const Copy &copy, const FileError &error)
 {
 	if (copy.kind == std::string("exported"))
-		return note_untreated(storable_text(copy.place), error.what());
+		return erasure_.report.note_untreated(storable_text(copy.place), error.what());
 	std::set<size_t> people;
 	const bool is_known = copy.kind != std::string("staged");
 	if (is_known && unindexed(copy.dataset()).count(copy.file_id) > 0)
-		return note_untreated(storable_text(copy.place), error.what());
-	if (mode_ != Mode::collect && is_known)
+		return erasure_.report.note_untreated(storable_text(copy.place), error.what());
+	if (erasure_.mode != Erasure::Mode::collect && is_known)
 		people = people_in(copy);
 	if (!people.empty())
-		note_untreated(storable_text(copy.place), error.what(), std::move(people));
-	else if (mode_ != Mode::erase || copy.kind == std::string("staged"))
+		erasure_.report.note_untreated(storable_text(copy.place), error.what(), std::move(people));
+	else if (erasure_.mode != Erasure::Mode::erase || copy.kind == std::string("staged"))
 		// a staged file that cannot be read cannot be loaded either until it is whole
-		report_.held.emplace_back(storable_text(copy.place), error.what());
+		erasure_.report.held.emplace_back(storable_text(copy.place), error.what());
 	else
 		throw pg::Error(error.sqlstate(),
 						std::string("could not rewrite a file for an erasure: ") + error.what(),
 						"File \"" + storable_text(copy.path) + "\". Nothing was erased.",
 						"Mend it, or move it out of the directory and erase it by hand.");
-}
-
-/// Reports a place that may be about the people and cannot be read: other places are treated, and
-/// the requests are not completed.
-void
-Eraser::note_untreated(const std::string &place, const std::string &why, std::set<size_t> people)
-{
-	report_.held.emplace_back(place, why);
-	report_.untreated.push_back({place, why, std::move(people)});
 }
 
 /// Files are rewritten in groups of limits::rewritten_files.
@@ -317,19 +309,21 @@ Eraser::add_copy(Copy copy)
 void
 Eraser::find_staged()
 {
-	if (settings_.raw_dir.empty() ||
-		std::all_of(requests_.begin(), requests_.end(),
+	if (erasure_.settings.raw_dir.empty() ||
+		std::all_of(erasure_.requests.begin(), erasure_.requests.end(),
 					[](const ErasureRequest &request) { return request.reinstated; }))
 		return;
 	for_staged_files(
-		settings_.raw_dir, [this](const StagedFile &file) { add_staged(file); },
+		erasure_.settings.raw_dir, [this](const StagedFile &file) { add_staged(file); },
 		// files in there cannot be loaded either; once they can, the person is known as erased
-		[this](const UnreadableDirectory &directory)
-		{ report_.held.emplace_back("staged/" + storable_text(directory.path), directory.error); },
+		[this](const UnreadableDirectory &directory) {
+			erasure_.report.held.emplace_back("staged/" + storable_text(directory.path),
+											  directory.error);
+		},
 		[this](const IrregularFile &file)
-		{ report_.held.emplace_back("staged/" + storable_text(file.path), file.what); });
+		{ erasure_.report.held.emplace_back("staged/" + storable_text(file.path), file.what); });
 	for (const auto &[dataset, files] : staged_requests_)
-		report_.held.emplace_back(
+		erasure_.report.held.emplace_back(
 			"staged/" + storable_text(files.first),
 			(files.second == 1
 				 ? "requests"
@@ -340,22 +334,27 @@ Eraser::find_staged()
 void
 Eraser::add_staged(const StagedFile &file)
 {
-	const std::string dataset = readings_.claimant(file.name());
-	const Definition *definition = readings_.last(dataset);
-	const std::string path = settings_.raw_dir + "/" + file.path;
+	const std::string dataset = erasure_.readings.claimant(file.name());
+	const Definition *definition = erasure_.readings.last(dataset);
+	const std::string path = erasure_.settings.raw_dir + "/" + file.path;
 	if (definition == nullptr || is_taken_up_now(path, file.identity))
 		return;
-	if (asks(*definition) && catalog_.find(dataset) != nullptr)
+	if (erasure_.asks(*definition) && erasure_.catalog.find(dataset) != nullptr)
 	{
 		auto &[first, count] = staged_requests_[dataset];
 		if (count++ == 0)
 			first = file.path;
 	}
-	if (!definition->subject || definition->subject->dataset != dataset_)
+	if (!definition->subject || definition->subject->dataset != erasure_.dataset)
 		return;
 	// nothing of the file was loaded: it is read by the definition that will load it
-	Copy copy{
-		readings_.of(dataset, 0), 0, path, "staged/" + file.path, "staged", {}, file.identity};
+	Copy copy{erasure_.readings.of(dataset, 0),
+			  0,
+			  path,
+			  "staged/" + file.path,
+			  "staged",
+			  {},
+			  file.identity};
 	copy.waits = is_taken_up(path, file.identity) || find_grown(path) != nullptr;
 	// a file that this transaction has rewritten for another person
 	copy.task.source = destination_taken(path) ? pending_sources({path}).at(path) : path;
@@ -389,29 +388,29 @@ Eraser::rewrite_files()
 		const auto [group, is_new] = group_of.emplace(key, groups.size());
 		if (is_new)
 			groups.push_back(key);
-		if (mode_ == Mode::erase && folders.count(copy.dataset()) == 0)
-			folders[copy.dataset()] = part_folder(settings_, copy.dataset());
+		if (erasure_.mode == Erasure::Mode::erase && folders.count(copy.dataset()) == 0)
+			folders[copy.dataset()] = part_folder(erasure_.settings, copy.dataset());
 		copy.task.group = group->second;
 		// a processed file is JSON Lines whatever its name; an archived file has the delivered
 		// format until it is rewritten
 		copy.task.whole_json = copy.kind != std::string("processed") &&
 							   copy.kind != std::string("exported") && is_whole_json(copy.path);
-		copy.task.collect = mode_ == Mode::collect;
-		if (mode_ == Mode::erase && !copy.waits)
+		copy.task.collect = erasure_.mode == Erasure::Mode::collect;
+		if (erasure_.mode == Erasure::Mode::erase && !copy.waits)
 		{
 			copy.task.part = part_name(folders[copy.dataset()], copy.file_id, copy.kind);
 			remove_on_rollback(copy.task.part);
 		}
 		tasks.push_back(copy.task);
 	}
-	const std::vector<PeopleKey> keys = people_keys(catalog_, dataset_);
+	const std::vector<PeopleKey> keys = people_keys(erasure_.catalog, erasure_.dataset);
 	const auto factory = [&](size_t group, TypeInput *types) -> FileRewriter::Transform
 	{
 		const auto &[reading, accepted] = groups[group];
 		const auto eraser = std::make_shared<ReadingEraser>(
-			*reading, catalog_.key_types(), people_, secret_, dataset_,
-			RecordEraser::Options{true, accepted, types}, keys);
-		if (mode_ == Mode::collect)
+			*reading, erasure_.catalog.key_types(), people_.identities(), erasure_.secret,
+			erasure_.dataset, RecordEraser::Options{true, accepted, types}, keys);
+		if (erasure_.mode == Erasure::Mode::collect)
 			return [eraser](std::string_view text, std::string &, RewriteOutcome &)
 			{ return eraser->whose(text); };
 		// a removed record leaves a blank line, so that the line numbers of the others stay the
@@ -427,13 +426,14 @@ Eraser::rewrite_files()
 			return person;
 		};
 	};
-	FileRewriter rewriter(std::move(tasks), factory, settings_.threads, &type_input_);
+	FileRewriter rewriter(std::move(tasks), factory, erasure_.settings.threads,
+						  &erasure_.type_input);
 	const StopOnExit stop_on_exit(rewriter);
 	for (bool done = false; !done;)
 	{
 		done = rewriter.wait(std::chrono::milliseconds(100));
 		for (const auto &[task, text] : rewriter.take_texts())
-			sink_(storable_text(copies_[task].place), text);
+			erasure_.sink(storable_text(copies_[task].place), text);
 		pg::check_for_interrupts();
 	}
 	for (size_t i = 0; i < copies_.size(); ++i)
@@ -462,14 +462,14 @@ void
 Eraser::wait_for(const RewriteOutcome &outcome, const std::string &path, const std::string &place,
 				 const std::string &why)
 {
-	if (mode_ != Mode::erase)
+	if (erasure_.mode != Erasure::Mode::erase)
 	{
-		report_.held.emplace_back(storable_text(place), why);
+		erasure_.report.held.emplace_back(storable_text(place), why);
 		return;
 	}
 	const auto shared = std::make_shared<const std::string>(path);
 	for (const auto &[person, count] : outcome.found)
-		add_waiting(requests_[person], shared, storable_text(place), why);
+		add_waiting(erasure_.requests[person], shared, storable_text(place), why);
 }
 
 /// Notes what would stop the file from being replaced by its treated copy, or stop the raw file
@@ -477,16 +477,18 @@ Eraser::wait_for(const RewriteOutcome &outcome, const std::string &path, const s
 void
 Eraser::note_obstacles(const Copy &copy, const RewriteOutcome &outcome, const FileAction &action)
 {
-	if (mode_ == Mode::collect)
+	if (erasure_.mode == Erasure::Mode::collect)
 		return;
-	if (const int error = outcome.changed || mode_ == Mode::look ? obstacle(action) : 0; error != 0)
+	if (const int error =
+			outcome.changed || erasure_.mode == Erasure::Mode::look ? obstacle(action) : 0;
+		error != 0)
 		wait_for(outcome, copy.path, copy.place, obstacle_message(error));
 	if (!copy.raw)
 		return;
 	const std::string &raw = copy.raw->action.from;
 	const std::string why = obstacle_of_raw(raw, copy.raw->tried);
 	if (!why.empty())
-		wait_for(outcome, raw, "staged/" + raw.substr(settings_.raw_dir.size() + 1), why);
+		wait_for(outcome, raw, "staged/" + raw.substr(erasure_.settings.raw_dir.size() + 1), why);
 }
 
 void
@@ -498,7 +500,7 @@ Eraser::finish_copy(const Copy &copy, RewriteOutcome &outcome)
 	{
 		FileIdentity now;
 		if (!identify(copy.task.source, now) && means_gone(errno))
-			report_.held.emplace_back(place, "the file is not there any more");
+			erasure_.report.held.emplace_back(place, "the file is not there any more");
 		else
 			cannot_treat(copy, FileError(outcome.sqlstate, outcome.error));
 		// remove what was written before the error
@@ -509,9 +511,9 @@ Eraser::finish_copy(const Copy &copy, RewriteOutcome &outcome)
 	if (outcome.found.empty())
 		return;
 	// the file is loaded: the copy for the archive is treated, then this file is removed
-	if (copy.waits && mode_ != Mode::collect)
+	if (copy.waits && erasure_.mode != Erasure::Mode::collect)
 		wait_for(outcome, copy.path, copy.place, obstacle_of_raw(copy.path, true));
-	if (copy.waits && mode_ == Mode::erase)
+	if (copy.waits && erasure_.mode == Erasure::Mode::erase)
 		return;
 	ErasedPlace entry;
 	entry.place = place;
@@ -523,14 +525,14 @@ Eraser::finish_copy(const Copy &copy, RewriteOutcome &outcome)
 	for (const auto &[person, count] : outcome.found)
 	{
 		entry.rows[person] += count;
-		++requests_[person].file_count;
+		++erasure_.requests[person].file_count;
 	}
-	report_.places.push_back(std::move(entry));
-	report_.known_emails.merge(outcome.emails);
+	erasure_.report.places.push_back(std::move(entry));
+	erasure_.report.known_emails.merge(outcome.emails);
 	const auto hex = [](const std::array<uint8_t, 32> &hash)
 	{ return std::string(reinterpret_cast<const char *>(hash.data()), hash.size()); };
-	if (mode_ == Mode::look)
-		report_.fingerprint.push_back(place + " " + to_hex(hex(outcome.sha256)));
+	if (erasure_.mode == Erasure::Mode::look)
+		erasure_.report.fingerprint.push_back(place + " " + to_hex(hex(outcome.sha256)));
 	FileAction action;
 	action.kind = staged ? FileAction::Kind::replace : FileAction::Kind::publish;
 	if (copy.kind != std::string("exported")) // file_id is a number of etl.export there
@@ -539,7 +541,7 @@ Eraser::finish_copy(const Copy &copy, RewriteOutcome &outcome)
 	action.to = copy.path;
 	if (!copy.waits)
 		note_obstacles(copy, outcome, action);
-	if (mode_ != Mode::erase || !outcome.changed)
+	if (erasure_.mode != Erasure::Mode::erase || !outcome.changed)
 		return;
 	if (staged)
 	{

@@ -141,16 +141,17 @@ Eraser::erase_quarantine()
 	// first all records that name the people: the emails in them are then searched for in records
 	// that name nobody
 	for (const std::string &name : datasets)
-		if (readings_.is_related(name) && !texts_.empty())
+		if (erasure_.readings.is_related(name) && !people_.subjects().empty())
 			erase_quarantine_of(name, "q.subject = ANY ($2)");
-	find_known();
+	people_.find_known(erasure_.readings);
 	add_mended_files();
 	for (const std::string &name : datasets)
 	{
 		erase_unnamed_quarantine(name);
 		// the email of a request may stand in a record with a key of its own, and the key of a
 		// request in a record that named another person by another definition
-		const bool has_emails = readings_.has_emails(name) && people_.has_emails();
+		const bool has_emails =
+			erasure_.readings.has_emails(name) && people_.identities().has_emails();
 		if (has_emails || may_be_named_otherwise(name))
 			erase_quarantine_of(name, "q.subject <> ALL ($2)");
 	}
@@ -161,8 +162,9 @@ Eraser::erase_quarantine()
 bool
 Eraser::may_be_named_otherwise(const std::string &dataset) const
 {
-	const Definition *last = readings_.is_related(dataset) ? readings_.last(dataset) : nullptr;
-	return last != nullptr && !all_indexed(catalog_, *last);
+	const Definition *last =
+		erasure_.readings.is_related(dataset) ? erasure_.readings.last(dataset) : nullptr;
+	return last != nullptr && !all_indexed(erasure_.catalog, *last);
 }
 
 /// Treats records that name nobody where they should, or cannot be read at all: they may name
@@ -179,7 +181,7 @@ void
 Eraser::remark_strangers()
 {
 	if (stranger_records_ > 0)
-		report_.remarks.emplace_back(
+		erasure_.report.remarks.emplace_back(
 			"etl.quarantine",
 			std::to_string(stranger_records_) +
 				(stranger_records_ == 1 ? " refused record that names nobody holds"
@@ -191,21 +193,21 @@ Eraser::remark_strangers()
 void
 Eraser::erase_quarantine_of(const std::string &dataset, const std::string &condition)
 {
-	const std::vector<PeopleKey> keys = people_keys(catalog_, dataset_);
+	const std::vector<PeopleKey> keys = people_keys(erasure_.catalog, erasure_.dataset);
 	std::map<const Reading *, std::unique_ptr<QuarantineEraser>> erasers;
 	const auto eraser_of = [&](const pg::Rows &rows, uint64_t i) -> QuarantineEraser &
 	{
 		static const Definition undefined;
 		static const Reading unread{{{&undefined, &undefined}}};
-		const Reading *reading = readings_.of(
+		const Reading *reading = erasure_.readings.of(
 			dataset, rows.is_null(i, 4) ? std::nullopt : std::optional(rows.integer(i, 4)));
 		if (reading == nullptr)
 			reading = &unread;
 		auto &eraser = erasers[reading];
 		if (eraser == nullptr)
-			eraser = std::make_unique<QuarantineEraser>(*reading, catalog_.key_types(), people_,
-														strangers_, secret_, dataset_, keys,
-														type_input_);
+			eraser = std::make_unique<QuarantineEraser>(
+				*reading, erasure_.catalog.key_types(), people_.identities(), people_.strangers(),
+				erasure_.secret, erasure_.dataset, keys, erasure_.type_input);
 		return *eraser;
 	};
 	ErasedPlace place;
@@ -221,41 +223,42 @@ Eraser::erase_quarantine_of(const std::string &dataset, const std::string &condi
 					  " LEFT JOIN etl.run r ON r.run_id = coalesce(f.run_id, q.run_id)"
 					  " WHERE q.dataset = $1 AND q.record IS NOT NULL AND " +
 						  condition + " ORDER BY q.quarantine_id",
-					  {pg::param(dataset), texts()});
-	const Definition *last = readings_.last(dataset);
-	const bool forget_key = last != nullptr && asks(*last);
-	cursor.for_each(
-		records_at_once,
-		[&](const pg::Rows &rows, uint64_t i)
-		{
-			const int64_t id = rows.integer(i, 0);
-			const std::string record = rows.text(i, 1);
-			std::string out;
-			QuarantineEraser &by = eraser_of(rows, i);
-			const uint32_t person =
-				mode_ == Mode::collect ? by.eraser.whose(record) : by.eraser.erase(record, out);
-			if (person == Identities::nobody)
-			{
-				if (by.strangers && by.strangers->whose(record) != Identities::nobody)
-					++stranger_records_;
-				return;
-			}
-			note_quarantined(place, dataset, person, rows.integer(i, 2));
-			if (by.eraser.known_email() != 0)
-				add_known_email(person, by.eraser.known_email());
-			if (mode_ == Mode::collect)
-				sink_("etl.quarantine", record);
-			else if (mode_ == Mode::look)
-				report_.fingerprint.push_back("etl.quarantine " + std::to_string(id) + " " +
-											  hex_hash(record));
-			else
-				treated.add(id, std::move(out), without_names(rows.text(i, 3), by.names));
-			if (treated.many())
-				treated.write(forget_key);
-		});
+					  {pg::param(dataset), people_.texts()});
+	const Definition *last = erasure_.readings.last(dataset);
+	const bool forget_key = last != nullptr && erasure_.asks(*last);
+	cursor.for_each(records_at_once,
+					[&](const pg::Rows &rows, uint64_t i)
+					{
+						const int64_t id = rows.integer(i, 0);
+						const std::string record = rows.text(i, 1);
+						std::string out;
+						QuarantineEraser &by = eraser_of(rows, i);
+						const uint32_t person = erasure_.mode == Erasure::Mode::collect
+													? by.eraser.whose(record)
+													: by.eraser.erase(record, out);
+						if (person == Identities::nobody)
+						{
+							if (by.strangers && by.strangers->whose(record) != Identities::nobody)
+								++stranger_records_;
+							return;
+						}
+						note_quarantined(place, dataset, person, rows.integer(i, 2));
+						if (by.eraser.known_email() != 0)
+							people_.add_known_email(person, by.eraser.known_email());
+						if (erasure_.mode == Erasure::Mode::collect)
+							erasure_.sink("etl.quarantine", record);
+						else if (erasure_.mode == Erasure::Mode::look)
+							erasure_.report.fingerprint.push_back(
+								"etl.quarantine " + std::to_string(id) + " " + hex_hash(record));
+						else
+							treated.add(id, std::move(out),
+										without_names(rows.text(i, 3), by.names));
+						if (treated.many())
+							treated.write(forget_key);
+					});
 	treated.write(forget_key);
 	if (!place.rows.empty())
-		report_.places.push_back(std::move(place));
+		erasure_.report.places.push_back(std::move(place));
 }
 
 constexpr char find_files_that_named_nobody_sql[] = R"(
@@ -285,17 +288,17 @@ SELECT dataset, file_id, line, subject
 void
 Eraser::add_mended_lines()
 {
-	if (texts_.empty())
+	if (people_.subjects().empty())
 		return;
-	const pg::Rows rows = pg::query(find_mended_lines_sql, {texts()});
+	const pg::Rows rows = pg::query(find_mended_lines_sql, {people_.texts()});
 	for (uint64_t i = 0; i < rows.size(); ++i)
 	{
-		const auto person = by_subject_.find(rows.text(i, 3));
-		if (person == by_subject_.end() || !readings_.is_related(rows.text(i, 0)))
+		const std::optional<uint32_t> person = people_.request_of(rows.text(i, 3));
+		if (!person || !erasure_.readings.is_related(rows.text(i, 0)))
 			continue;
 		quarantined_files_[rows.text(i, 0)].insert(rows.integer(i, 1));
 		mended_lines_[rows.integer(i, 1)].emplace(static_cast<uint64_t>(rows.integer(i, 2)),
-												  person->second);
+												  *person);
 	}
 }
 
@@ -304,7 +307,7 @@ Eraser::note_quarantined(ErasedPlace &place, const std::string &dataset, uint32_
 						 int64_t file_id)
 {
 	++place.rows[person];
-	++requests_[person].row_count;
+	++erasure_.requests[person].row_count;
 	if (file_id != 0)
 		quarantined_files_[dataset].insert(file_id);
 }

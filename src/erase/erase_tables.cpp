@@ -103,16 +103,16 @@ Eraser::count_rows(const pg::Rows &rows, ErasedPlace place)
 {
 	for (uint64_t i = 0; i < rows.size(); ++i)
 	{
-		const auto found = by_subject_.find(rows.text(i, 0));
-		if (found == by_subject_.end())
+		const std::optional<uint32_t> found = people_.request_of(rows.text(i, 0));
+		if (!found)
 			continue;
-		place.rows[found->second] += rows.integer(i, 1);
-		requests_[found->second].row_count += rows.integer(i, 1);
-		if (mode_ == Mode::look)
-			report_.fingerprint.push_back(place.place + " " + rows.text(i, 2));
+		place.rows[*found] += rows.integer(i, 1);
+		erasure_.requests[*found].row_count += rows.integer(i, 1);
+		if (erasure_.mode == Erasure::Mode::look)
+			erasure_.report.fingerprint.push_back(place.place + " " + rows.text(i, 2));
 	}
 	if (!place.rows.empty())
-		report_.places.push_back(std::move(place));
+		erasure_.report.places.push_back(std::move(place));
 }
 
 /// Treats all people at once. Where a table refuses a row, it tries ever smaller groups, so that
@@ -120,20 +120,21 @@ Eraser::count_rows(const pg::Rows &rows, ErasedPlace place)
 void
 Eraser::erase_rows()
 {
-	const std::vector<const Definition *> definitions = definitions_about(catalog_, dataset_);
-	if (mode_ != Mode::erase || texts_.empty())
+	const std::vector<const Definition *> definitions =
+		definitions_about(erasure_.catalog, erasure_.dataset);
+	if (erasure_.mode != Erasure::Mode::erase || people_.subjects().empty())
 	{
 		for (const Definition *definition : definitions)
 			erase_tables(*definition);
 		add_trigger_remarks();
 		return;
 	}
-	erase_rows_of(texts_, definitions);
-	use_subjects(texts_); // erase_rows_of() has set other subjects
+	erase_rows_of(people_.subjects(), definitions);
+	people_.use_subjects(people_.subjects()); // erase_rows_of() has set other subjects
 	add_trigger_remarks();
 	const auto failed = [](const ErasureRequest &request) { return !request.failure.empty(); };
-	if (std::any_of(requests_.begin(), requests_.end(), failed))
-		add_people(); // without those that failed
+	if (std::any_of(erasure_.requests.begin(), erasure_.requests.end(), failed))
+		people_.look_for_all(); // without those that failed
 }
 
 /// The values in a table before the treatment.
@@ -173,11 +174,11 @@ Eraser::erase_rows_of(std::vector<std::string_view> subjects,
 					  const std::vector<const Definition *> &definitions)
 {
 	const pg::MemoryScope memory;
-	const size_t places = report_.places.size();
+	const size_t places = erasure_.report.places.size();
 	const auto fail = [&](const std::string_view subject, const std::string &reason)
-	{ requests_[by_subject_.at(subject)].failure = reason; };
+	{ erasure_.requests[people_.request_of(subject).value()].failure = reason; };
 	std::optional<pg::PgError> error;
-	use_subjects(subjects);
+	people_.use_subjects(subjects);
 	try
 	{
 		error = pg::subtransaction(
@@ -201,7 +202,7 @@ Eraser::erase_rows_of(std::vector<std::string_view> subjects,
 			fail(subject, left.reason);
 		std::vector<std::string_view> others;
 		for (const std::string_view subject : subjects)
-			if (requests_[by_subject_.at(subject)].failure.empty())
+			if (erasure_.requests[people_.request_of(subject).value()].failure.empty())
 				others.push_back(subject);
 		if (!others.empty())
 			erase_rows_of(std::move(others), definitions);
@@ -223,18 +224,19 @@ Eraser::erase_rows_of(std::vector<std::string_view> subjects,
 void
 Eraser::forget_places(size_t from)
 {
-	for (size_t i = from; i < report_.places.size(); ++i)
-		for (const auto &[person, count] : report_.places[i].rows)
-			requests_[person].row_count -= count;
-	report_.places.resize(from);
+	for (size_t i = from; i < erasure_.report.places.size(); ++i)
+		for (const auto &[person, count] : erasure_.report.places[i].rows)
+			erasure_.requests[person].row_count -= count;
+	erasure_.report.places.resize(from);
 }
 
 void
 Eraser::erase_tables(const Definition &definition)
 {
-	if (texts_.empty() || !finds_people(definition))
+	if (people_.subjects().empty() || !finds_people(definition))
 		return;
-	if (mode_ == Mode::erase && definition.subject->on_erasure == OnErasure::remove)
+	if (erasure_.mode == Erasure::Mode::erase &&
+		definition.subject->on_erasure == OnErasure::remove)
 	{
 		remove_rows(definition);
 		return;
@@ -257,14 +259,14 @@ Eraser::record_keys(const Definition &definition)
 {
 	RecordKeys found;
 	const TableDefinition &first = definition.tables[0];
-	const std::optional<RowsAbout> about = rows_about(catalog_, definition, first);
+	const std::optional<RowsAbout> about = rows_about(erasure_.catalog, definition, first);
 	if (!about || definition.key_column() == nullptr)
 		return found;
 	const std::string key = "t." + pg::quote(definition.key_column()->name);
 	pg::TableCursor cursor("SELECT s.subject, " + key + "::text FROM " + about->from + ", " +
 							   quoted(first) + " t WHERE " + about->where + " AND " + key +
 							   " IS NOT NULL",
-						   {texts(), tokens()});
+						   {people_.texts(), people_.tokens()});
 	cursor.for_each(20'000,
 					[&](const pg::Rows &rows, uint64_t i)
 					{
@@ -290,23 +292,27 @@ Eraser::remove_rows(const Definition &definition)
 		place.columns.push_back(column.name);
 	const bool rules = std::any_of(definition.tables.begin(), definition.tables.end(), has_rules);
 	for (const TableDefinition &table : definition.tables)
-		if (const std::optional<RowsAbout> about = rows_about(catalog_, definition, table);
+		if (const std::optional<RowsAbout> about = rows_about(erasure_.catalog, definition, table);
 			rules && about && find_table(table))
-			count_rows(pg::query_table(counted_rows(*about, table), {texts(), tokens()}), place);
-	const std::vector<std::string> awaited = awaited_people(catalog_, definition, texts());
+			count_rows(
+				pg::query_table(counted_rows(*about, table), {people_.texts(), people_.tokens()}),
+				place);
+	const std::vector<std::string> awaited =
+		awaited_people(erasure_.catalog, definition, people_.texts());
 	const pg::Param awaited_array =
 		pg::param_array(std::vector<std::string_view>(awaited.begin(), awaited.end()));
-	for (const std::string &statement : removal_statements(catalog_, definition))
+	for (const std::string &statement : removal_statements(erasure_.catalog, definition))
 		if (rules)
 			pg::execute_table(statement.substr(0, statement.rfind(returning)),
-							  {texts(), awaited_array});
+							  {people_.texts(), awaited_array});
 		else
-			count_rows(pg::query_table(counting(statement), {texts(), awaited_array}), place);
+			count_rows(pg::query_table(counting(statement), {people_.texts(), awaited_array}),
+					   place);
 	for (const auto &[table, old] : before)
 		verify_removal(definition, *table, old, records, awaited_array);
 	// the person's key is not to be kept, not even as a hash
 	if (definition.key == definition.subject->path && definition.key_column() != nullptr)
-		forget_row_partitions(definition, subjects_);
+		forget_row_partitions(definition, people_.used_subjects());
 }
 
 /// Checks that deleted rows are gone, and that rows which others refer to, and which were kept
@@ -316,7 +322,7 @@ Eraser::verify_removal(const Definition &definition, const TableDefinition &tabl
 					   const OldValues &old, const RecordKeys &records, const pg::Param &awaited)
 {
 	NotTreated left;
-	const std::string query = left_after_removal(catalog_, definition, table);
+	const std::string query = left_after_removal(erasure_.catalog, definition, table);
 	if (query.empty() || records.keys.empty())
 	{
 		verify(definition, table, old);
@@ -351,7 +357,7 @@ Eraser::present_columns(const Definition &definition, const TableDefinition &tab
 void
 Eraser::erase_table(const Definition &definition, const TableDefinition &table)
 {
-	const std::optional<RowsAbout> about = rows_about(catalog_, definition, table);
+	const std::optional<RowsAbout> about = rows_about(erasure_.catalog, definition, table);
 	if (!about)
 		return;
 	ErasedPlace place;
@@ -365,24 +371,25 @@ Eraser::erase_table(const Definition &definition, const TableDefinition &table)
 			   treated_expression(c, "t", "s.token");
 	}
 	const std::string &from = about->from, &where = about->where;
-	if (mode_ == Mode::collect)
+	if (erasure_.mode == Erasure::Mode::collect)
 	{
 		pg::TableCursor cursor("SELECT to_jsonb(t.*)::text FROM " + from + ", " + quoted(table) +
 								   " t WHERE " + where,
-							   {texts(), tokens()});
+							   {people_.texts(), people_.tokens()});
 		pg::for_each_row(cursor, records_at_once,
 						 [&](const pg::Rows &rows, uint64_t i)
-						 { sink_(place.place, rows.text(i, 0)); });
+						 { erasure_.sink(place.place, rows.text(i, 0)); });
 		return;
 	}
 	// nothing is treated in a child table without personal columns; in the first table a row counts
 	// in any case, because it is data about the person
 	if (set.empty() && table.is_child)
 		return;
-	if (mode_ == Mode::look || set.empty())
+	if (erasure_.mode == Erasure::Mode::look || set.empty())
 	{
-		count_rows(pg::query_table(counted_rows(*about, table), {texts(), tokens()}),
-				   std::move(place));
+		count_rows(
+			pg::query_table(counted_rows(*about, table), {people_.texts(), people_.tokens()}),
+			std::move(place));
 		return;
 	}
 	const bool verified = interferes(find_table(table));
@@ -393,12 +400,14 @@ Eraser::erase_table(const Definition &definition, const TableDefinition &table)
 	// was treated
 	if (has_rules(table))
 	{
-		count_rows(pg::query_table(counted_rows(*about, table), {texts(), tokens()}),
-				   std::move(place));
-		pg::execute_table(update, {texts(), tokens()});
+		count_rows(
+			pg::query_table(counted_rows(*about, table), {people_.texts(), people_.tokens()}),
+			std::move(place));
+		pg::execute_table(update, {people_.texts(), people_.tokens()});
 	}
 	else
-		count_rows(pg::query_table(counting(update + std::string(returning)), {texts(), tokens()}),
+		count_rows(pg::query_table(counting(update + std::string(returning)),
+								   {people_.texts(), people_.tokens()}),
 				   std::move(place));
 	if (verified)
 		verify(definition, table, old);
@@ -418,10 +427,10 @@ Eraser::interferes(Oid relation)
 Eraser::OldValues
 Eraser::values_of(const Definition &definition, const TableDefinition &table, bool to_go)
 {
-	const std::optional<RowsAbout> about = rows_about(catalog_, definition, table);
+	const std::optional<RowsAbout> about = rows_about(erasure_.catalog, definition, table);
 	const bool removes = definition.subject->on_erasure == OnErasure::remove;
-	return about ? values_at(definition, table, about->from, about->where, texts(), tokens(),
-							 to_go && !removes)
+	return about ? values_at(definition, table, about->from, about->where, people_.texts(),
+							 people_.tokens(), to_go && !removes)
 				 : OldValues();
 }
 
@@ -487,15 +496,15 @@ void
 Eraser::add_trigger_remarks()
 {
 	std::set<std::string> found;
-	for (const ErasedPlace &place : report_.places)
+	for (const ErasedPlace &place : erasure_.report.places)
 		if (place.kind == "table")
 			found.insert(place.place);
-	for (const Definition *definition : definitions_about(catalog_, dataset_))
+	for (const Definition *definition : definitions_about(erasure_.catalog, erasure_.dataset))
 		for (const TableDefinition &table : definition->tables)
 			if (const Oid relation = find_table(table);
 				OidIsValid(relation) && found.erase(place_of(table)) > 0)
 				for (auto &remark : trigger_remarks(relation))
-					report_.remarks.push_back(std::move(remark));
+					erasure_.report.remarks.push_back(std::move(remark));
 }
 
 } // namespace etl

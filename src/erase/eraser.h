@@ -12,12 +12,9 @@
 #include "core/files/file_error.h"
 #include "core/files/file_identity.h"
 #include "core/output/file_rewriter.h"
-#include "erase/erase.h"
-#include "erase/readings.h"
+#include "erase/erasure.h"
 #include "load/claim.h"
-#include "pg/settings.h"
 #include "pg/spi.h"
-#include "pg/type_input.h"
 
 namespace etl
 {
@@ -27,12 +24,7 @@ namespace etl
 class Eraser
 {
   public:
-	enum class Mode
-	{
-		erase,
-		look,   ///< count only
-		collect ///< count, and pass the records to on_record()
-	};
+	using Mode = Erasure::Mode;
 	Eraser(const Catalog &catalog, const std::string &dataset, const std::string &secret,
 		   std::vector<ErasureRequest> &requests, const pg::Settings &settings, Mode mode);
 
@@ -42,27 +34,18 @@ class Eraser
 	/// Only the lines of archived files whose records were corrected since and are about the people
 	/// now.
 	void run_mended();
-	ErasureReport &report() { return report_; }
-	const Identities &people() const { return people_; }
+	ErasureReport &report() { return erasure_.report; }
 	/// For Mode::collect, to be called before run(): sink is called with the place and the text, as
 	/// JSON, of each record found.
 	void on_record(std::function<void(const std::string &, const std::string &)> sink)
 	{
-		sink_ = std::move(sink);
+		erasure_.sink = std::move(sink);
 	}
 
   private:
 	/// The quarantined records that were found, by file.
 	using QuarantinedFiles = std::map<std::string, std::set<int64_t>>;
 	struct Copy;
-
-	bool asks(const Definition &definition) const
-	{
-		return definition.erases && definition.erases->dataset == dataset_;
-	}
-	void add_people();
-	void find_known();
-	void add_known_email(uint32_t person, uint64_t hash);
 
 	/// The values of personal columns before the treatment: hash of the value, with the subject.
 	using OldValues = std::unordered_map<int64_t, std::string>;
@@ -99,13 +82,11 @@ class Eraser
 	void erase_quarantine();
 	void erase_unnamed_quarantine(const std::string &dataset);
 	void erase_all_unnamed_quarantine();
-	void erase_emails_of_files(const std::set<std::pair<uint32_t, uint64_t>> &known);
+	void erase_emails_of_files(const KnownEmails &known);
 	void erase_quarantine_of(const std::string &dataset, const std::string &condition);
 	void remark_strangers();
 	void add_mended_files();
 	void add_mended_lines();
-	void note_untreated(const std::string &place, const std::string &why,
-						std::set<size_t> people = {});
 	std::set<size_t> people_in(const Copy &copy);
 	void note_invalid_definitions();
 	void note_quarantined(ErasedPlace &place, const std::string &dataset, uint32_t person,
@@ -139,34 +120,13 @@ class Eraser
 	/// Runs a statement that erases or counts, and adds its result to the place. The result has the
 	/// columns subject (text), count (bigint), and a description of the values (text).
 	void count_rows(const pg::Rows &rows, ErasedPlace place);
-	/// Sets the subjects that the next statements are about.
-	void use_subjects(std::vector<std::string_view> subjects);
-	/// The subjects of use_subjects() as a parameter for statements: text[].
-	pg::Param texts();
-	pg::Param tokens();
 
-	const Catalog &catalog_;
-	const std::string &dataset_;
-	const std::string &secret_;
-	std::vector<ErasureRequest> &requests_;
-	const pg::Settings &settings_;
-	const Mode mode_;
-	Readings readings_; ///< the definitions by which records are read
-	Identities people_;
-	/// tells whether a value in a refused record has the type of its column
-	pg::ServerTypeInput type_input_;
-	bool anybody_ = false;
-	/// People whose keys nobody is known to have, and the number of records in which these keys
-	/// stand as words.
-	Identities strangers_;
+	Erasure erasure_;
+	SoughtPeople &people_;
+	/// The number of records in which keys of strangers stand as words.
 	int64_t stranger_records_ = 0;
-	std::vector<std::string_view> texts_;                       ///< the subjects of the people
-	std::unordered_map<std::string_view, uint32_t> by_subject_; ///< to the index of the request
-	/// the subjects that statements are about: all of texts_, or some of them
-	std::vector<std::string_view> subjects_;
 	std::set<std::pair<std::string, std::string>> missing_columns_; ///< table and column
 	std::map<Oid, bool> interferes_;
-	std::optional<pg::Param> texts_array_, tokens_array_;
 	QuarantinedFiles quarantined_files_;
 	/// The lines, by file, of records that were corrected and are about the people now; the value
 	/// is the index of the request.
@@ -184,8 +144,6 @@ class Eraser
 	/// dataset, then file_id, then indexes of requests.
 	std::map<std::string, std::unordered_map<int64_t, std::set<size_t>>> people_in_files_;
 	std::map<std::string, std::set<int64_t>> unindexed_files_; ///< by dataset
-	ErasureReport report_;
-	std::function<void(const std::string &, const std::string &)> sink_;
 };
 
 /// A copy of a file that may be about the people.

@@ -12,7 +12,8 @@ namespace etl
 
 Eraser::Eraser(const Catalog &catalog, const std::string &dataset, const std::string &secret,
 			   std::vector<ErasureRequest> &requests, const pg::Settings &settings, Mode mode)
-	: erasure_(catalog, dataset, secret, requests, settings, mode), people_(erasure_.people)
+	: erasure_(catalog, dataset, secret, requests, settings, mode), people_(erasure_.people),
+	  tables_(erasure_)
 {
 }
 
@@ -35,9 +36,8 @@ Eraser::run()
 	if (erasure_.mode == Mode::look)
 		fingerprint_definitions();
 	note_invalid_definitions();
-	check_tables();
-	find_held_emails();
-	erase_rows();
+	tables_.check();
+	tables_.erase();
 	ETL_FAULT("erase_rows");
 	if (!people_.is_anybody())
 		return;

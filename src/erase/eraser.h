@@ -6,12 +6,12 @@
 #include <span>
 #include <unordered_set>
 
-#include "anonymize/treated_columns.h"
 #include "catalog/definitions.h"
 #include "core/definition/definition.h"
 #include "core/files/file_error.h"
 #include "core/files/file_identity.h"
 #include "core/output/file_rewriter.h"
+#include "erase/erase_tables.h"
 #include "erase/erasure.h"
 #include "load/claim.h"
 #include "pg/spi.h"
@@ -46,38 +46,6 @@ class Eraser
 	/// The quarantined records that were found, by file.
 	using QuarantinedFiles = std::map<std::string, std::set<int64_t>>;
 	struct Copy;
-
-	/// The values of personal columns before the treatment: hash of the value, with the subject.
-	using OldValues = std::unordered_map<int64_t, std::string>;
-
-	void check_tables();
-	void remark_former_subjects(const Definition &definition);
-	void check_columns(const Definition &definition, const TableDefinition &table, Oid relation);
-	void find_held_emails();
-	void erase_rows();
-	void erase_rows_of(std::vector<std::string_view> subjects,
-					   const std::vector<const Definition *> &definitions);
-	void forget_places(size_t from);
-	void erase_tables(const Definition &definition);
-	void remove_rows(const Definition &definition);
-	std::vector<PersonalColumn> present_columns(const Definition &definition,
-												const TableDefinition &table) const;
-	void erase_table(const Definition &definition, const TableDefinition &table);
-	bool interferes(Oid relation);
-	OldValues values_of(const Definition &definition, const TableDefinition &table, bool to_go);
-	OldValues values_by_key(const Definition &definition, const TableDefinition &table,
-							const pg::Param &subjects, const pg::Param &keys);
-	OldValues values_at(const Definition &definition, const TableDefinition &table,
-						const std::string &from, const std::string &where, const pg::Param &first,
-						const pg::Param &second, bool to_go);
-	struct HeldBefore;
-	std::vector<HeldBefore> held_before(const std::vector<const Definition *> &definitions);
-	void verify(const Definition &definition, const TableDefinition &table, const OldValues &old);
-	struct RecordKeys;
-	RecordKeys record_keys(const Definition &definition);
-	void verify_removal(const Definition &definition, const TableDefinition &table,
-						const OldValues &old, const RecordKeys &records, const pg::Param &awaited);
-	void add_trigger_remarks();
 
 	void erase_quarantine();
 	void erase_unnamed_quarantine(const std::string &dataset);
@@ -117,16 +85,11 @@ class Eraser
 	void rewrite_files();
 	void finish_copy(const Copy &copy, RewriteOutcome &outcome);
 
-	/// Runs a statement that erases or counts, and adds its result to the place. The result has the
-	/// columns subject (text), count (bigint), and a description of the values (text).
-	void count_rows(const pg::Rows &rows, ErasedPlace place);
-
 	Erasure erasure_;
 	SoughtPeople &people_;
+	TableEraser tables_;
 	/// The number of records in which keys of strangers stand as words.
 	int64_t stranger_records_ = 0;
-	std::set<std::pair<std::string, std::string>> missing_columns_; ///< table and column
-	std::map<Oid, bool> interferes_;
 	QuarantinedFiles quarantined_files_;
 	/// The lines, by file, of records that were corrected and are about the people now; the value
 	/// is the index of the request.

@@ -35,7 +35,7 @@ OBJS = $(SOURCES:.cpp=.o)
 # of its arguments.
 SQL_PIECES = \
 	schema settings dataset run file quarantine file_action \
-	erasure subject_index tombstone held_relation \
+	erasure subject_index tombstone personal_relation \
 	audit journal key archive hold export lent_function \
 	run_functions treatment_functions personal_columns erase_functions erasure_decision erasure_report certificate \
 	locate_functions purge retention \

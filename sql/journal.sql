@@ -2,7 +2,7 @@
 
 CREATE TABLE etl.journal (
     journal_id uuid NOT NULL DEFAULT gen_random_uuid(),
-    folder     text,
+    directory  text,
     seq        bigint NOT NULL DEFAULT 0,
     position   bigint NOT NULL DEFAULT 0,
     hash       text,
@@ -12,7 +12,7 @@ COMMENT ON TABLE etl.journal
     IS 'Which erasure journal is this database''s, and up to where the database knows it. One row, which goes with '
     'every backup: behind the journal''s end, the database was restored from before an erasure';
 COMMENT ON COLUMN etl.journal.journal_id IS 'Names the journal: etl.journal_dir/pg_etl-<journal_id>.jsonl';
-COMMENT ON COLUMN etl.journal.folder IS 'etl.journal_dir when the last erasure was appended';
+COMMENT ON COLUMN etl.journal.directory IS 'etl.journal_dir when the last erasure was appended';
 COMMENT ON COLUMN etl.journal.seq IS 'The last line that this database knows; 0: none';
 COMMENT ON COLUMN etl.journal.position IS 'Where that line ends, in bytes';
 COMMENT ON COLUMN etl.journal.hash IS 'Hash of that line';
@@ -61,7 +61,7 @@ DECLARE
 BEGIN
     PERFORM etl_internal.require_writable('etl_journal_renew');
     PERFORM etl_internal.require_reason(reason);
-    UPDATE etl.journal SET journal_id = fresh, seq = 0, position = 0, hash = NULL, folder = NULL;
+    UPDATE etl.journal SET journal_id = fresh, seq = 0, position = 0, hash = NULL, directory = NULL;
     IF NOT FOUND THEN
         INSERT INTO etl.journal (journal_id) VALUES (fresh);
     END IF;

@@ -324,7 +324,7 @@ BEGIN
     IF holders IS NOT NULL THEN
         RAISE NOTICE 'what may still hold erased people is out of reach of a purge: %', holders
             USING HINT = 'SELECT * FROM etl.former_places(''…''); says why. Drop it, make it part of a dataset again '
-                'and erase, or take it out of etl.held_relation.';
+                'and erase, or take it out of etl.personal_relation.';
     END IF;
 END $$;
 COMMENT ON FUNCTION @extschema@.etl_erasure_purge()

@@ -11,9 +11,9 @@
 //       etl_retention_periods
 //   src/erase/catalog_archive.cpp: etl_catalog_archive
 //   src/erase/functions.cpp: etl_fold_email, etl_erase, etl_reinstate, etl_subject
-//   src/erase/held_relations.cpp: etl_former_places
 //   src/erase/hold.cpp: etl_subject_pseudonym, etl_subject_hash, etl_require_reason,
 //       etl_require_holdable, etl_release_hold
+//   src/erase/personal_relations.cpp: etl_former_places
 //   src/erase/purge.cpp: etl_wal_segments_before, etl_is_empty, etl_has_older_rows
 //   src/erase/reapply.cpp: etl_reapply, etl_journal_check, etl_journal_erasure,
 //       etl_journal_decision, etl_require_journal

@@ -19,6 +19,7 @@
 #include "pg/fault.h"
 #include "pg/guard.h"
 #include "pg/key_file.h"
+#include "pg/limits.h"
 #include "pg/settings.h"
 #include "pg/spi.h"
 
@@ -61,22 +62,12 @@ lock_file(int fd, int milliseconds, bool interruptible)
 	return true;
 }
 
-std::string
-hex16(uint64_t value)
-{
-	if (value == 0)
-		return {};
-	char text[17];
-	pg_snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(value));
-	return text;
-}
-
 void
-sync_folder(const std::string &folder)
+sync_directory(const std::string &directory)
 {
-	const ScopedFd fd(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	const ScopedFd fd(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 	if (fd.get() < 0 || fsync(fd.get()) != 0)
-		fail_journal_io(errno, "sync the directory of the", folder);
+		fail_journal_io(errno, "sync the directory of the", directory);
 }
 
 /// Removes the lines `first` to `last` from the ranges.
@@ -198,24 +189,12 @@ at_subtransaction_end(SubXactEvent event, SubTransactionId id, SubTransactionId 
 	}
 }
 
-/// Completes the common fields of all lines, appends the lines and syncs the journal.
-bool
-append_lines(size_t count, const MakeLine &line_at)
+/// The origin of lines of this transaction. Before a line names the transaction's id, the WAL up to
+/// it must be on disk: if the server crashes now, it must recover to a point after it, or it would
+/// look like a restored server.
+JournalOrigin
+origin_of_transaction()
 {
-	if (paused > 0)
-		return true;
-	lock_journal();
-	const JournalMark mark = read_journal_mark();
-	const std::string folder = journal_folder(mark);
-	if (folder.empty())
-		return false;
-	if (count == 0)
-		return true;
-	const std::string path = journal_path(folder, mark);
-	const std::string key = key_id(pg::secret(pg::KeyUse::keep));
-	// Before a line names the transaction's id, the WAL up to it must be on disk. If the server
-	// crashes now, it must recover to a point after it. Otherwise it would look like a restored
-	// server.
 	JournalOrigin origin = present_origin();
 	pg::call(
 		[&]
@@ -224,20 +203,21 @@ append_lines(size_t count, const MakeLine &line_at)
 			XLogFlush(XactLastRecEnd); // locking etl.journal has written WAL
 			origin.lsn = XactLastRecEnd;
 		});
-	{
-		const JournalState before = journal_state_of(mark, false);
-		require_known(before);
-		settle(before);
-	}
+	return origin;
+}
 
-	const ScopedFd file(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+/// Opens the journal, made if it is missing, locks the file and reads it once more, because
+/// another server may have written since. Sets `end` to where lines are appended.
+ScopedFd
+open_for_append(const std::string &path, const JournalMark &mark, JournalEnd &end)
+{
+	ScopedFd file(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
 	if (file.get() < 0)
 		fail_journal_io(errno, "open", path);
 	if (!lock_file(file.get(), 60000, true))
 		throw pg::Error(sqlstate::lock_not_available,
 						"could not lock erasure journal \"" + path + "\"",
 						"Another server holds it.");
-	// read again with the file locked, because another server may have written meanwhile
 	JournalState state;
 	state.path = path;
 	read_journal_state(file.get(), mark, false, state);
@@ -250,47 +230,46 @@ append_lines(size_t count, const MakeLine &line_at)
 		if (ftruncate(file.get(), static_cast<off_t>(state.end.position)) != 0)
 			fail_journal_io(errno, "truncate", path);
 	}
-	JournalEnd end = state.end;
-	const uint64_t start = end.position;
-	uint64_t written = start;
-	std::string text;
-	const auto flush = [&](bool last)
+	end = state.end;
+	return file;
+}
+
+/// Writes texts to the end of the journal, some of them together. If that fails the file is cut to
+/// where it ended before.
+class JournalWriter
+{
+  public:
+	JournalWriter(int fd, const std::string &path, uint64_t start)
+		: fd_(fd), path_(path), start_(start), written_(start)
 	{
-		if (!last && text.size() < (1 << 20))
-			return;
-		if (!write_fully_at(file.get(), text, written) || (last && fsync(file.get()) != 0))
+	}
+	std::string &text() { return text_; }
+	void flush_if_long()
+	{
+		if (text_.size() >= 1 << 20)
+			write(false);
+	}
+	void finish() { write(true); }
+
+  private:
+	void write(bool sync)
+	{
+		if (!write_fully_at(fd_, text_, written_) || (sync && fsync(fd_) != 0))
 		{
 			const int error = errno;
-			(void)!ftruncate(file.get(), static_cast<off_t>(start));
-			fail_journal_io(error, "write", path);
+			(void)!ftruncate(fd_, static_cast<off_t>(start_));
+			fail_journal_io(error, "write", path_);
 		}
-		written += text.size();
-		text.clear();
-	};
-	if (end.seq == 0)
-		append_history(mark, key, count, line_at, end, text);
-	const int64_t first = end.seq + 1;
-	const std::string now = journal_time();
-	for (size_t i = 0; i < count; ++i)
-	{
-		JournalLine line = line_at(i);
-		line.at = now;
-		line.key_id = key;
-		line.origin = origin;
-		text += journal_text(line, end);
-		flush(false);
+		written_ += text_.size();
+		text_.clear();
 	}
-	ETL_FAULT("journal_write");
-	flush(true);
-	ETL_FAULT("journal_synced");
-	if (start == 0)
-		sync_folder(folder);
-	pending_path = path;
-	pending_end = end;
-	pending.push_back({GetCurrentSubTransactionId(), first, end.seq});
-	set_journal_mark(end);
-	return true;
-}
+
+	const int fd_;
+	const std::string &path_;
+	const uint64_t start_;
+	uint64_t written_;
+	std::string text_; ///< not written yet
+};
 
 } // namespace
 
@@ -327,7 +306,7 @@ lock_journal()
 }
 
 constexpr char set_journal_mark_sql[] = R"(
-UPDATE etl.journal SET seq = $1, position = $2, hash = $3, folder = $4)";
+UPDATE etl.journal SET seq = $1, position = $2, hash = $3, directory = $4)";
 
 void
 set_journal_mark(const JournalEnd &end)
@@ -355,49 +334,61 @@ require_journal_applied()
 }
 
 bool
-append_journal(size_t count, const std::function<JournalErasure(size_t)> &erasure_at)
+append_journal(size_t count, const MakeLine &line_at)
 {
-	return append_lines(count,
-						[&](size_t i)
-						{
-							JournalErasure erasure = erasure_at(i);
-							JournalLine line;
-							line.erasure_id = erasure.erasure_id;
-							line.dataset = std::move(erasure.dataset);
-							line.subject = std::move(erasure.subject);
-							line.email = std::move(erasure.email);
-							line.status = std::move(erasure.status);
-							line.received_at = std::move(erasure.received_at);
-							line.row_count = erasure.row_count;
-							line.file_hash = hex16(erasure.file_hash);
-							line.email_hash = hex16(erasure.email_hash);
-							for (size_t k = 0;
-								 k < std::min(erasure.known_emails.size(), most_known_emails); ++k)
-								line.known_emails.push_back(hex16(erasure.known_emails[k]));
-							return line;
-						});
+	if (paused > 0)
+		return true;
+	lock_journal();
+	const JournalMark mark = read_journal_mark();
+	const std::string directory = journal_directory(mark);
+	if (directory.empty())
+		return false;
+	if (count == 0)
+		return true;
+	const std::string path = journal_path(directory, mark);
+	const std::string key = key_id(pg::secret(pg::KeyUse::keep));
+	const JournalOrigin origin = origin_of_transaction();
+	{
+		const JournalState before = journal_state_of(mark, false);
+		require_known(before);
+		settle(before);
+	}
+
+	JournalEnd end;
+	const ScopedFd file = open_for_append(path, mark, end);
+	const uint64_t start = end.position;
+	JournalWriter writer(file.get(), path, start);
+	if (end.seq == 0)
+		append_history(mark, key, count, line_at, end, writer.text());
+	const int64_t first = end.seq + 1;
+	const std::string now = journal_time();
+	for (size_t i = 0; i < count; ++i)
+	{
+		JournalLine line = line_at(i);
+		line.at = now;
+		line.key_id = key;
+		line.origin = origin;
+		if (line.known_emails.size() > limits::journal_emails)
+			line.known_emails.resize(limits::journal_emails);
+		writer.text() += journal_text(line, end);
+		writer.flush_if_long();
+	}
+	ETL_FAULT("journal_write");
+	writer.finish();
+	ETL_FAULT("journal_synced");
+	if (start == 0)
+		sync_directory(directory);
+	pending_path = path;
+	pending_end = end;
+	pending.push_back({GetCurrentSubTransactionId(), first, end.seq});
+	set_journal_mark(end);
+	return true;
 }
 
 bool
-append_journal(const std::vector<JournalDecision> &decisions)
+append_journal(const JournalLine &line)
 {
-	return append_lines(decisions.size(),
-						[&](size_t i)
-						{
-							const JournalDecision &decision = decisions[i];
-							JournalLine line;
-							line.kind = JournalLine::Kind::decision;
-							line.action = decision.action;
-							line.erasure_id = decision.erasure_id;
-							line.dataset = decision.dataset;
-							line.subject = decision.subject;
-							line.email = decision.email;
-							line.file_hash = hex16(decision.file_hash);
-							line.reason = decision.reason;
-							line.actor = decision.actor;
-							line.received_at = decision.at;
-							return line;
-						});
+	return append_journal(1, [&](size_t) { return line; });
 }
 
 } // namespace etl

@@ -16,51 +16,21 @@
 namespace etl
 {
 
-/// The largest number of a person's emails in a line, whose size is limited.
-constexpr size_t most_known_emails = 100;
+/// Makes line i of those to append. The lines are not kept, because an erasure of a million people
+/// has as many. Sets the fields that JournalLine calls those of an
+/// erasure or a decision; the time of writing, the key and the origin are set for it.
+using MakeLine = std::function<JournalLine(size_t i)>;
 
-struct JournalErasure
-{
-	int64_t erasure_id = 0;
-	std::string dataset;
-	std::string subject, email; ///< keyed pseudonyms, never identifiers
-	std::string status;         ///< as in etl.erasure
-	std::string received_at;    ///< as in etl.erasure: ISO 8601, UTC, with microseconds
-	int64_t row_count = 0;
-	/// Keyed hash of the subject as in etl.subject_page. After a restore it finds the files of a
-	/// person who is only in files. 0 if unknown.
-	uint64_t file_hash = 0;
-	/// Keyed hash of the email, if it has a tombstone.
-	uint64_t email_hash = 0;
-	/// Keyed hashes of emails that the subject had. A database that was restored from before the
-	/// person's first record must know them too. At most most_known_emails are written.
-	std::vector<uint64_t> known_emails;
-};
-
-/// The largest size in bytes of a reason, because the size of a line is limited.
-constexpr size_t max_reason = 4000;
-
-/// A decision that a restored database must know too. Otherwise it would erase people whom it must
-/// keep, keep people whom it must erase, or treat the records of people who have come back.
-struct JournalDecision
-{
-	std::string action; ///< hold, release, refuse, extend, reinstate
-	std::string dataset;
-	std::string subject, email; ///< keyed pseudonyms; both empty: all people of the dataset
-	int64_t erasure_id = 0;     ///< for refuse, extend, reinstate
-	uint64_t file_hash = 0;     ///< for hold
-	std::string reason, actor;
-	std::string at; ///< as in the catalog: ISO 8601, UTC, with microseconds
-};
-
-/// Appends the erasures and syncs the journal, so that they are on disk before the transaction
-/// commits. Without etl.journal_dir nothing is written and false is returned, so that the caller
-/// can report it. Throws 55000 as require_journal_applied() does. erasure(i) makes an erasure when
-/// it is needed, once or twice, because a file may have requests for a million.
-bool append_journal(size_t count, const std::function<JournalErasure(size_t)> &erasure);
-
-/// Like append_journal() above, for decisions.
-bool append_journal(const std::vector<JournalDecision> &decisions);
+/// Appends erasures or decisions and syncs the journal, so that they are on disk before the
+/// transaction commits. A decision is one that a restored database must know too: otherwise it
+/// would erase people whom it must keep, keep people whom it must erase, or treat the records of
+/// people who have come back. Without etl.journal_dir nothing is written and false is returned, so
+/// that the caller can report it. At most limits::journal_emails of a line are written. Throws
+/// 55000 as require_journal_applied() does. line_at(i) is called once or twice, because a file may
+/// have requests for a million.
+bool append_journal(size_t count, const MakeLine &line_at);
+/// Like append_journal() above, for one line.
+bool append_journal(const JournalLine &line);
 
 /// Throws 55000 with a hint to call etl_reapply() if the journal has erasures that this database
 /// does not know, because it was restored from before them. Throws 55000 also if the journal is

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "audit/journal_state.h"
+#include "pg/limits.h"
 #include "pg/spi.h"
 
 namespace etl
@@ -25,23 +26,19 @@ name_of(const JournalLine &line)
 using Dated = std::pair<std::string, JournalLine>;
 
 /// The columns that line_of() reads: the line as the journal would have it, and last when it would
-/// have been written. Times are as the journal writes them, and sort as texts. $1: erasures that
-/// are left out, $2: the most known emails of an erasure.
+/// have been written. $1: erasures that are left out, $2: the most known emails of an erasure.
 constexpr char read_erasures_sql[] = R"(
 SELECT '', e.erasure_id, e.dataset, coalesce(e.subject, ''), coalesce(e.email, ''),
        -- a restored database erases people who were not erased only because of files
        CASE WHEN e.waits_for IS NULL AND e.untreated IS NULL THEN e.status ELSE 'completed' END,
-       e.row_count, '', '',
-       to_char(e.received_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
-       coalesce(lpad(to_hex(h.subject), 16, '0'), ''),
-       coalesce(lpad(to_hex(h.email), 16, '0'), ''),
+       e.row_count, '', '', e.received_at,
+       h.subject, h.email,
        array_to_string(ARRAY(SELECT lpad(to_hex(t.hash), 16, '0')
                                FROM etl.tombstone t
                               WHERE t.erasure_id = e.erasure_id AND t.kind = 'known_email'
                               ORDER BY t.tombstone_id
                               LIMIT $2), ''),
-       to_char(coalesce(e.completed_at, e.received_at) AT TIME ZONE 'UTC',
-               'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+       coalesce(e.completed_at, e.received_at)
   FROM etl.erasure e
  CROSS JOIN LATERAL (SELECT min(t.hash) FILTER (WHERE t.kind = 'subject') AS subject,
                             min(t.hash) FILTER (WHERE t.kind = 'email') AS email
@@ -53,8 +50,8 @@ SELECT '', e.erasure_id, e.dataset, coalesce(e.subject, ''), coalesce(e.email, '
 /// The same for all holds, releases, refusals, extensions and reinstatements.
 constexpr char read_decisions_sql[] = R"(
 SELECT d.action, d.erasure_id, d.dataset, coalesce(d.subject, ''), coalesce(d.email, ''), '',
-       0::bigint, coalesce(d.reason, ''), coalesce(d.actor, ''), t.at,
-       coalesce(lpad(to_hex(d.file_hash), 16, '0'), ''), '', '', t.at
+       0::bigint, coalesce(d.reason, ''), coalesce(d.actor, ''), d.at,
+       d.file_hash, NULL::bigint, '', d.at
   FROM (SELECT 'hold' AS action, 0::bigint AS erasure_id, dataset, subject, NULL::text AS email,
                reason, placed_by::text AS actor, placed_at AS at, file_hash
           FROM etl.hold
@@ -75,9 +72,7 @@ SELECT d.action, d.erasure_id, d.dataset, coalesce(d.subject, ''), coalesce(d.em
           FROM etl.tombstone
          WHERE reinstated_at IS NOT NULL AND kind <> 'known_email'
          GROUP BY dataset, erasure_id, reinstated_at) d
- CROSS JOIN LATERAL (SELECT to_char(d.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))
-            t(at)
- ORDER BY t.at)";
+ ORDER BY d.at)";
 
 Dated
 line_of(const pg::Rows &rows, uint64_t row)
@@ -92,14 +87,14 @@ line_of(const pg::Rows &rows, uint64_t row)
 	line.row_count = rows.integer(row, 6);
 	line.reason = rows.text(row, 7);
 	line.actor = rows.text(row, 8);
-	line.received_at = rows.text(row, 9);
-	line.file_hash = rows.text(row, 10);
-	line.email_hash = rows.text(row, 11);
+	line.received_at = rows.time(row, 9);
+	line.file_hash = static_cast<uint64_t>(rows.integer(row, 10));
+	line.email_hash = static_cast<uint64_t>(rows.integer(row, 11));
 	const std::string emails = rows.text(row, 12);
 	constexpr size_t digits = 16;
 	for (size_t at = 0; at < emails.size(); at += digits)
-		line.known_emails.push_back(emails.substr(at, digits));
-	return {rows.text(row, 13), std::move(line)};
+		line.known_emails.push_back(read_journal_hash(std::string_view(emails).substr(at, digits)));
+	return {rows.time(row, 13), std::move(line)};
 }
 
 void
@@ -107,7 +102,7 @@ add_erasures(const std::vector<int64_t> &own, std::vector<Dated> &history)
 {
 	const pg::Rows rows =
 		pg::query(read_erasures_sql,
-				  {pg::param_array(own), pg::param(static_cast<int64_t>(most_known_emails))});
+				  {pg::param_array(own), pg::param(static_cast<int64_t>(limits::journal_emails))});
 	for (uint64_t i = 0; i < rows.size(); ++i)
 		history.push_back(line_of(rows, i));
 }

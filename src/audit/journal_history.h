@@ -6,14 +6,11 @@
 #include <string>
 #include <vector>
 
+#include "audit/journal.h"
 #include "audit/journal_state.h"
 
 namespace etl
 {
-
-/// Makes line i of the lines to append. The lines are not kept, because an erasure of a million
-/// people has as many.
-using MakeLine = std::function<JournalLine(size_t)>;
 
 /// Appends the lines with which a new journal begins: its identity, and the erasures and decisions
 /// that the database knows, in the order in which they were made. The `count` lines of `own` are

@@ -14,6 +14,7 @@
 #include "core/files/file_error.h"
 #include "core/files/inside.h"
 #include "pg/guard.h"
+#include "pg/limits.h"
 #include "pg/settings.h"
 #include "pg/spi.h"
 
@@ -36,7 +37,7 @@ fail_journal_io(int error, const std::string &what, const std::string &path)
 }
 
 constexpr char read_journal_mark_sql[] = R"(
-SELECT journal_id::text, coalesce(folder, ''), seq, position, coalesce(hash, '')
+SELECT journal_id::text, coalesce(directory, ''), seq, position, coalesce(hash, '')
   FROM etl.journal)";
 
 JournalMark
@@ -49,7 +50,7 @@ read_journal_mark()
 						"SELECT etl_journal_renew('…'); begins a new journal.");
 	JournalMark mark;
 	mark.journal_id = rows.text(0, 0);
-	mark.folder = rows.text(0, 1);
+	mark.directory = rows.text(0, 1);
 	mark.end = {rows.integer(0, 2), static_cast<uint64_t>(rows.integer(0, 3)), rows.text(0, 4)};
 	return mark;
 }
@@ -59,17 +60,17 @@ namespace
 
 /// Throws if the directory cannot be used.
 void
-check_folder(const std::string &folder)
+check_directory(const std::string &directory)
 {
 	struct stat info;
-	if (stat(folder.c_str(), &info) != 0)
-		fail_journal_io(errno, "open the directory of the", folder);
+	if (stat(directory.c_str(), &info) != 0)
+		fail_journal_io(errno, "open the directory of the", directory);
 	if (!S_ISDIR(info.st_mode))
 		throw pg::Error(sqlstate::wrong_object_type,
-						"etl.journal_dir \"" + folder + "\" is not a directory");
-	if (is_inside(folder, DataDir))
+						"etl.journal_dir \"" + directory + "\" is not a directory");
+	if (is_inside(directory, DataDir))
 		throw pg::Error(sqlstate::object_not_in_prerequisite_state,
-						"etl.journal_dir \"" + folder + "\" is inside the data directory",
+						"etl.journal_dir \"" + directory + "\" is inside the data directory",
 						"A restore of the database would take the journal back with it.",
 						"Set etl.journal_dir to a directory outside \"" + std::string(DataDir) +
 							"\", on storage that is backed up by itself.");
@@ -78,33 +79,33 @@ check_folder(const std::string &folder)
 } // namespace
 
 std::string
-journal_path(const std::string &folder, const JournalMark &mark)
+journal_path(const std::string &directory, const JournalMark &mark)
 {
-	return folder + "/pg_etl-" + mark.journal_id + ".jsonl";
+	return directory + "/pg_etl-" + mark.journal_id + ".jsonl";
 }
 
 constexpr char database_name_sql[] = R"(SELECT current_database()::text)";
 
 std::string
-journal_folder(const JournalMark &mark)
+journal_directory(const JournalMark &mark)
 {
-	const std::string folder = pg::Settings::current().journal_dir;
-	if (folder.empty())
+	const std::string directory = pg::Settings::current().journal_dir;
+	if (directory.empty())
 	{
 		if (mark.end.seq == 0)
 			return {};
 		throw pg::Error(
 			sqlstate::object_not_in_prerequisite_state, "setting \"etl.journal_dir\" is not set",
-			"This database has an erasure journal, last known in directory \"" + mark.folder +
+			"This database has an erasure journal, last known in directory \"" + mark.directory +
 				"\". Without it nobody can tell whether the database "
 				"was restored from before an erasure.",
 			"ALTER DATABASE " + pg::quote(pg::query(database_name_sql).text(0, 0)) +
-				" SET etl.journal_dir = " + pg::literal(mark.folder) +
+				" SET etl.journal_dir = " + pg::literal(mark.directory) +
 				";  then reconnect. SELECT etl_journal_renew('…'); begins a new "
 				"journal where this one is lost.");
 	}
-	check_folder(folder);
-	return folder;
+	check_directory(directory);
+	return directory;
 }
 
 JournalOrigin
@@ -172,10 +173,9 @@ void
 drop_known(std::vector<JournalLine> &lines)
 {
 	std::vector<JournalLine> missing;
-	constexpr size_t chunk = 50000;
-	for (size_t from = 0; from < lines.size(); from += chunk)
+	for (size_t from = 0; from < lines.size(); from += limits::compared_lines)
 	{
-		const size_t to = std::min(lines.size(), from + chunk);
+		const size_t to = std::min(lines.size(), from + limits::compared_lines);
 		std::vector<int64_t> ids;
 		std::vector<std::string_view> datasets, subjects, emails, statuses;
 		for (size_t i = from; i < to; ++i)
@@ -330,10 +330,10 @@ JournalState
 journal_state_of(const JournalMark &mark, bool whole)
 {
 	JournalState state;
-	const std::string folder = journal_folder(mark);
-	if (folder.empty())
+	const std::string directory = journal_directory(mark);
+	if (directory.empty())
 		return state;
-	state.path = journal_path(folder, mark);
+	state.path = journal_path(directory, mark);
 	const ScopedFd file(open(state.path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
 	if (file.get() < 0)
 	{
@@ -344,7 +344,7 @@ journal_state_of(const JournalMark &mark, bool whole)
 			state.problem = "It is missing, and the database knows " +
 							std::to_string(mark.end.seq) + " lines of it.";
 			state.hint = "Set etl.journal_dir to the directory where it is (last known: \"" +
-						 mark.folder +
+						 mark.directory +
 						 "\"). SELECT etl_journal_renew('…'); begins a new one; what only the old "
 						 "one knew is lost then.";
 		}

@@ -12,7 +12,7 @@ namespace etl
 /// The journal's identity and end as the catalog has them.
 struct JournalMark
 {
-	std::string journal_id, folder;
+	std::string journal_id, directory;
 	JournalEnd end;
 };
 
@@ -21,8 +21,8 @@ struct JournalMark
 JournalMark read_journal_mark();
 /// The checked value of the setting, or "" if there is no journal. Throws if the directory cannot
 /// be used.
-std::string journal_folder(const JournalMark &mark);
-std::string journal_path(const std::string &folder, const JournalMark &mark);
+std::string journal_directory(const JournalMark &mark);
+std::string journal_path(const std::string &directory, const JournalMark &mark);
 /// The origin of a line that is written now.
 JournalOrigin present_origin();
 

@@ -10,6 +10,7 @@
 #include "pg/copy.h"
 #include "pg/copy_rows.h"
 #include "pg/guard.h"
+#include "pg/limits.h"
 #include "pg/spi.h"
 #include "pg/srf.h"
 
@@ -25,10 +26,6 @@ namespace etl
 
 namespace
 {
-
-/// Number of rows that are passed to COPY, or read by the verification, at a time. It limits the
-/// memory.
-constexpr size_t chunk_size = 20000;
 
 struct Head
 {
@@ -183,7 +180,7 @@ verify(const std::string &stored_head, pg::ResultSet &result)
 	for (;;)
 	{
 		const pg::MemoryScope memory;
-		const pg::Rows rows = cursor.fetch(chunk_size);
+		const pg::Rows rows = cursor.fetch(limits::audit_rows);
 		for (uint64_t i = 0; i < rows.size(); ++i)
 		{
 			const AuditRow row = row_of(rows, i);
@@ -258,11 +255,11 @@ append_audit(size_t count, const std::function<AuditEntry(size_t)> &entry_at)
 	const std::vector<std::string> columns = {"audit_id",      "erasure_id", "at",      "actor",
 											  "action",        "place",      "columns", "row_count",
 											  "previous_hash", "hash"};
-	for (size_t from = 0; from < count; from += chunk_size)
+	for (size_t from = 0; from < count; from += limits::audit_rows)
 	{
 		const pg::MemoryScope memory;
 		CatalogRows rows;
-		for (size_t i = from; i < std::min(count, from + chunk_size); ++i)
+		for (size_t i = from; i < std::min(count, from + limits::audit_rows); ++i)
 		{
 			const AuditEntry entry = entry_at(i);
 			AuditRow row;

@@ -6,6 +6,7 @@
 #include "core/base/big_endian.h"
 #include "pg/catalog_owner.h"
 #include "pg/copy_rows.h"
+#include "pg/limits.h"
 #include "pg/spi.h"
 
 namespace etl
@@ -22,13 +23,6 @@ namespace kind
 constexpr const char *file = "file";   ///< a person and a file
 constexpr const char *email = "email"; ///< a person and an email, and also the email and the person
 } // namespace kind
-
-/// The number of segments of a level that are merged to one of the next level.
-constexpr int64_t merge_width = 16;
-/// Larger segments are not merged, so that the data of a large run is not written again.
-constexpr int64_t mergeable_pairs = 1 << 16;
-/// The number of pages that a merge has in memory at a time.
-constexpr size_t merge_pages = 256;
 
 int64_t
 swapped(int64_t value)
@@ -159,7 +153,7 @@ merge(const std::string &dataset, const char *kind, const pg::Param &segments, i
 	for (bool more = true; more;)
 	{
 		const pg::MemoryScope memory;
-		const pg::Rows pages = cursor.fetch(merge_pages);
+		const pg::Rows pages = cursor.fetch(limits::merge_pages);
 		more = !pages.empty();
 		for (uint64_t i = 0; i < pages.size(); ++i)
 			read_page(pages.bytes(i, 1), [&](const SubjectFile &pair) { pairs.push_back(pair); });
@@ -209,9 +203,9 @@ merge_segments(const std::string &dataset, const char *kind, int64_t largest)
 {
 	for (;;)
 	{
-		const pg::Rows full =
-			pg::query(find_segments_to_merge_sql, {pg::param(dataset), pg::param(merge_width),
-												   pg::param(largest), pg::param(kind)});
+		const pg::Rows full = pg::query(find_segments_to_merge_sql,
+										{pg::param(dataset), pg::param(limits::merge_width),
+										 pg::param(largest), pg::param(kind)});
 		if (full.empty())
 			return;
 		bool null;
@@ -312,7 +306,7 @@ void
 merge_subject_segments(const std::string &dataset)
 {
 	const AsCatalogOwner owner;
-	merge_segments(dataset, kind::file, mergeable_pairs);
+	merge_segments(dataset, kind::file, limits::mergeable_pairs);
 	// the same pairs are added again and again, so duplicates must be removed
 	merge_segments(dataset, kind::email, INT64_MAX);
 }

@@ -11,7 +11,7 @@
 #include "core/definition/definition.h"
 #include "core/privacy/email.h"
 #include "core/privacy/pseudonym.h"
-#include "erase/held_relations.h"
+#include "erase/personal_relations.h"
 #include "erase/subject_rows.h"
 #include "load/quarantine.h"
 #include "pg/guard.h"
@@ -40,7 +40,7 @@ remark_former_subjects(Erasure &erasure, const Definition &definition)
 		const ColumnDefinition *then = former->subject_column();
 		if (then != nullptr && (now == nullptr || then->name != now->name) &&
 			column_types(find_table(table)).count(then->name) > 0 && told.insert(then->name).second)
-			erasure.report.held.emplace_back(
+			erasure.report.unreached.emplace_back(
 				place_of(table), "rows that were loaded under a former definition of dataset \"" +
 									 definition.dataset + "\" name their person in column \"" +
 									 then->name + "\", where nobody is looked for any more");
@@ -60,11 +60,11 @@ check_columns(Erasure &erasure, const Definition &definition, const TableDefinit
 			return;
 		if (found == present.end() && !needed)
 		{
-			erasure.report.held.emplace_back(place_of(table),
-											 "column \"" + column.name +
-												 "\", which the definition calls "
-												 "personal, does not exist: what it held "
-												 "may stand under another name");
+			erasure.report.unreached.emplace_back(place_of(table),
+												  "column \"" + column.name +
+													  "\", which the definition calls "
+													  "personal, does not exist: what it held "
+													  "may stand under another name");
 			missing.insert({place_of(table), column.name});
 			return;
 		}
@@ -100,7 +100,7 @@ check_tables(Erasure &erasure)
 			if (!OidIsValid(relation))
 			{
 				if (has_loaded(definition->dataset))
-					erasure.report.held.emplace_back(
+					erasure.report.unreached.emplace_back(
 						place_of(table),
 						"the table does not exist, although records of dataset \"" +
 							definition->dataset +
@@ -113,11 +113,11 @@ check_tables(Erasure &erasure)
 		}
 	for (const Definition *definition : definitions_about(erasure.catalog, erasure.dataset))
 		if (erasure.mode == Erasure::Mode::erase)
-			note_held_relations(*definition);
+			note_personal_relations(*definition);
 	for (const Definition *definition : definitions_about(erasure.catalog, erasure.dataset))
 		remark_former_subjects(erasure, *definition);
 	for (auto &place : former_places(erasure.catalog, erasure.dataset))
-		erasure.report.held.push_back(std::move(place));
+		erasure.report.unreached.push_back(std::move(place));
 	for (auto &place : foreign_places(relations))
 		erasure.report.remarks.push_back(std::move(place));
 	return missing;

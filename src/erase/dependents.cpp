@@ -77,7 +77,7 @@ add_dependents(const Catalog &catalog, const std::string &dataset, ErasureReport
 	for (uint64_t i = 0; i < rows.size(); ++i)
 	{
 		const std::string kind = rows.text(i, 1), of = rows.text(i, 2);
-		report.held.emplace_back(
+		report.unreached.emplace_back(
 			rows.text(i, 0),
 			kind == "m" ? "a materialized view of " + of +
 							  ": it keeps what it held until REFRESH MATERIALIZED VIEW, which "
@@ -91,10 +91,10 @@ add_dependents(const Catalog &catalog, const std::string &dataset, ErasureReport
 	const pg::Rows views = pg::query(names_of_materialized_views_sql, {pg::param_array(roots)});
 	for (uint64_t i = 0; i < views.size(); ++i)
 		if (told.count(views.text(i, 0)) == 0)
-			report.held.emplace_back(views.text(i, 0),
-									 "a materialized view that reads through functions: it may "
-									 "hold the person until REFRESH MATERIALIZED VIEW, which "
-									 "etl_erasure_purge() names");
+			report.unreached.emplace_back(
+				views.text(i, 0), "a materialized view that reads through functions: it may "
+								  "hold the person until REFRESH MATERIALIZED VIEW, which "
+								  "etl_erasure_purge() names");
 }
 
 } // namespace etl

@@ -8,8 +8,8 @@
 namespace etl
 {
 
-/// Adds to report.held the views and materialized views over the tables where a person was found,
-/// and the tables whose foreign keys refer to these tables.
+/// Adds to report.unreached the views and materialized views over the tables where a person was
+/// found, and the tables whose foreign keys refer to these tables.
 void add_dependents(const Catalog &catalog, const std::string &dataset, ErasureReport &report);
 
 } // namespace etl

@@ -76,7 +76,7 @@ erase_subjects(const Catalog &known, const std::string &dataset, const std::stri
 	add_dependents(catalog, dataset, eraser.report());
 	for (const ErasureRequest &request : requests)
 		if (request.held)
-			eraser.report().held.emplace_back("etl.hold", "a legal hold: the request waits");
+			eraser.report().unreached.emplace_back("etl.hold", "a legal hold: the request waits");
 	if (!dry_run)
 	{
 		if (!eraser.report().places.empty())

@@ -82,7 +82,8 @@ using KnownEmails = std::set<std::pair<uint32_t, uint64_t>>;
 struct ErasureReport
 {
 	std::vector<ErasedPlace> places;
-	std::vector<std::pair<std::string, std::string>> held; ///< place, and why it is not treated
+	/// places that are not treated, each with the reason
+	std::vector<std::pair<std::string, std::string>> unreached;
 	/// A place, and a risk there that the erasure cannot exclude: foreign servers, triggers.
 	std::vector<std::pair<std::string, std::string>> remarks;
 	/// A place that may contain data about people and could not be read. All other places are
@@ -105,7 +106,7 @@ struct ErasureReport
 	void note_untreated(const std::string &place, const std::string &why,
 						std::set<size_t> people = {})
 	{
-		held.emplace_back(place, why);
+		unreached.emplace_back(place, why);
 		untreated.push_back({place, why, std::move(people)});
 	}
 };

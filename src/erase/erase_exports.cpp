@@ -167,8 +167,8 @@ Eraser::find_exports_of(const std::string &dataset, const std::vector<int64_t> &
 			continue; // removed since
 		if (!inside)
 		{
-			erasure_.report.held.emplace_back(storable_text(path),
-											  "an exported file outside etl.processed_dir");
+			erasure_.report.unreached.emplace_back(storable_text(path),
+												   "an exported file outside etl.processed_dir");
 			continue;
 		}
 		if (reading == nullptr)

@@ -137,10 +137,9 @@ Eraser::find_files(const std::string &dataset, const std::vector<int64_t> &subje
 		ids.insert(ids.end(), found->second.begin(), found->second.end());
 	std::sort(ids.begin(), ids.end());
 	ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
-	constexpr size_t at_once = 16384;
-	for (size_t begin = 0; begin < ids.size(); begin += at_once)
-		find_some_files(dataset,
-						std::span(ids).subspan(begin, std::min(at_once, ids.size() - begin)));
+	for (size_t begin = 0; begin < ids.size(); begin += limits::looked_up_files)
+		find_some_files(dataset, std::span(ids).subspan(
+									 begin, std::min(limits::looked_up_files, ids.size() - begin)));
 }
 
 constexpr char read_files_with_duplicates_sql[] = R"(
@@ -229,7 +228,7 @@ Eraser::add_known(Copy copy, const std::unordered_map<std::string, std::string> 
 	if (!there || (copy.raw && copy.task.source == copy.raw->action.from &&
 				   !(copy.identity == copy.raw->action.identity)))
 	{
-		erasure_.report.held.emplace_back(copy.place, "the file is not there any more");
+		erasure_.report.unreached.emplace_back(copy.place, "the file is not there any more");
 		return;
 	}
 	add_copy(std::move(copy));
@@ -288,7 +287,7 @@ Eraser::cannot_treat(const Copy &copy, const FileError &error)
 		erasure_.report.note_untreated(storable_text(copy.place), error.what(), std::move(people));
 	else if (erasure_.mode != Erasure::Mode::erase || copy.kind == std::string("staged"))
 		// a staged file that cannot be read cannot be loaded either until it is whole
-		erasure_.report.held.emplace_back(storable_text(copy.place), error.what());
+		erasure_.report.unreached.emplace_back(storable_text(copy.place), error.what());
 	else
 		throw pg::Error(error.sqlstate(),
 						std::string("could not rewrite a file for an erasure: ") + error.what(),
@@ -316,14 +315,16 @@ Eraser::find_staged()
 	for_staged_files(
 		erasure_.settings.raw_dir, [this](const StagedFile &file) { add_staged(file); },
 		// files in there cannot be loaded either; once they can, the person is known as erased
-		[this](const UnreadableDirectory &directory) {
-			erasure_.report.held.emplace_back("staged/" + storable_text(directory.path),
-											  directory.error);
+		[this](const UnreadableDirectory &directory)
+		{
+			erasure_.report.unreached.emplace_back("staged/" + storable_text(directory.path),
+												   directory.error);
 		},
-		[this](const IrregularFile &file)
-		{ erasure_.report.held.emplace_back("staged/" + storable_text(file.path), file.what); });
+		[this](const IrregularFile &file) {
+			erasure_.report.unreached.emplace_back("staged/" + storable_text(file.path), file.what);
+		});
 	for (const auto &[dataset, files] : staged_requests_)
-		erasure_.report.held.emplace_back(
+		erasure_.report.unreached.emplace_back(
 			"staged/" + storable_text(files.first),
 			(files.second == 1
 				 ? "requests"
@@ -464,7 +465,7 @@ Eraser::wait_for(const RewriteOutcome &outcome, const std::string &path, const s
 {
 	if (erasure_.mode != Erasure::Mode::erase)
 	{
-		erasure_.report.held.emplace_back(storable_text(place), why);
+		erasure_.report.unreached.emplace_back(storable_text(place), why);
 		return;
 	}
 	const auto shared = std::make_shared<const std::string>(path);
@@ -500,7 +501,7 @@ Eraser::finish_copy(const Copy &copy, RewriteOutcome &outcome)
 	{
 		FileIdentity now;
 		if (!identify(copy.task.source, now) && means_gone(errno))
-			erasure_.report.held.emplace_back(place, "the file is not there any more");
+			erasure_.report.unreached.emplace_back(place, "the file is not there any more");
 		else
 			cannot_treat(copy, FileError(outcome.sqlstate, outcome.error));
 		// remove what was written before the error

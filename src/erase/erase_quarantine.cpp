@@ -9,6 +9,7 @@
 #include "erase/eraser.h"
 #include "load/quarantine.h"
 #include "load/writing_quarantine.h"
+#include "pg/limits.h"
 #include "pg/spi.h"
 
 namespace etl
@@ -226,7 +227,7 @@ Eraser::erase_quarantine_of(const std::string &dataset, const std::string &condi
 					  {pg::param(dataset), people_.texts()});
 	const Definition *last = erasure_.readings.last(dataset);
 	const bool forget_key = last != nullptr && erasure_.asks(*last);
-	cursor.for_each(records_at_once,
+	cursor.for_each(limits::fetched_records,
 					[&](const pg::Rows &rows, uint64_t i)
 					{
 						const int64_t id = rows.integer(i, 0);

@@ -10,6 +10,7 @@
 #include "load/row_partition.h"
 #include "pg/blame.h"
 #include "pg/guard.h"
+#include "pg/limits.h"
 #include "pg/table_statement.h"
 
 namespace etl
@@ -246,7 +247,7 @@ TableEraser::erase_table(const Definition &definition, const TableDefinition &ta
 		pg::TableCursor cursor("SELECT to_jsonb(t.*)::text FROM " + from + ", " + quoted(table) +
 								   " t WHERE " + where,
 							   {people_.texts(), people_.tokens()});
-		pg::for_each_row(cursor, records_at_once,
+		pg::for_each_row(cursor, limits::fetched_records,
 						 [&](const pg::Rows &rows, uint64_t i)
 						 { erasure_.sink(place.place, rows.text(i, 0)); });
 		return;

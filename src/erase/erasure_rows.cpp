@@ -13,6 +13,7 @@
 #include "core/privacy/pseudonym.h"
 #include "pg/catalog_owner.h"
 #include "pg/guard.h"
+#include "pg/limits.h"
 #include "pg/spi.h"
 
 namespace etl
@@ -30,8 +31,6 @@ fill_pseudonyms(const std::string &dataset, const std::string &secret, ErasureRe
 namespace
 {
 
-/// Number of requests that are written at a time. It bounds the memory.
-constexpr size_t chunk_size = 65536;
 using Requests = std::span<const ErasureRequest>;
 
 /// [{"place": …, "remark": …}], "" when there are none: what the certificate says beside the
@@ -40,7 +39,7 @@ std::string
 remarks_json(const ErasureReport &report)
 {
 	std::string json;
-	for (const auto *list : {&report.held, &report.remarks})
+	for (const auto *list : {&report.unreached, &report.remarks})
 		for (const auto &[place, remark] : *list)
 		{
 			json += json.empty() ? "[{\"place\": " : ", {\"place\": ";
@@ -364,7 +363,7 @@ complete_waiting_erasures()
 }
 
 constexpr char time_of_transaction_sql[] = R"(
-SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))";
+SELECT now())";
 
 void
 record_erasures(const std::string &dataset, const std::string &secret,
@@ -393,23 +392,23 @@ record_erasures(const std::string &dataset, const std::string &secret,
 		}
 	}
 	const std::string remarks = remarks_json(report);
-	for (size_t from = 0; from < requests.size(); from += chunk_size)
+	for (size_t from = 0; from < requests.size(); from += limits::written_requests)
 	{
 		const pg::MemoryScope memory;
-		const Requests chunk =
-			Requests(requests).subspan(from, std::min(chunk_size, requests.size() - from));
+		const Requests chunk = Requests(requests).subspan(
+			from, std::min(limits::written_requests, requests.size() - from));
 		insert_erasures(dataset, chunk, from, report, remarks);
 		set_waits_for(chunk);
 		set_tombstones(dataset, chunk, tombstones);
 		pg::check_for_interrupts();
 	}
-	const std::string now = pg::query(time_of_transaction_sql).text(0, 0);
+	const std::string now = pg::query(time_of_transaction_sql).time(0, 0);
 	// code that locks both locks the journal first, then the audit trail
 	report.journal = append_journal(requests.size(),
 									[&](size_t i)
 									{
 										const ErasureRequest &request = requests[i];
-										JournalErasure line;
+										JournalLine line;
 										line.erasure_id = request.erasure_id;
 										line.dataset = dataset;
 										line.subject = request.pseudonym;

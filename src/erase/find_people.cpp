@@ -18,6 +18,7 @@
 #include "core/types/encode.h"
 #include "core/types/encode_key.h"
 #include "core/types/type_error.h"
+#include "pg/limits.h"
 #include "pg/spi.h"
 
 #include <algorithm>
@@ -33,8 +34,6 @@ namespace etl
 
 namespace
 {
-
-constexpr size_t chunk_size = 20000;
 
 /// Calls visit with the canonical key and the hash of each person in a file whose hash is among
 /// `hashes`. Stops, and sets `more` to false, when visit returns false.
@@ -165,7 +164,7 @@ class Search
 		for (;;)
 		{
 			const pg::MemoryScope memory;
-			const pg::Rows rows = cursor.fetch(chunk_size);
+			const pg::Rows rows = cursor.fetch(limits::compared_people);
 			for (uint64_t i = 0; i < rows.size(); ++i)
 				consider(rows.text(i, 0));
 			if (rows.empty() || complete())
@@ -200,14 +199,14 @@ class Search
 		if (complete())
 			return;
 		// a key that is too long for the index is in the record only
-		pg::Cursor cursor(
-			read_long_records_sql,
-			{pg::param(definition.dataset), pg::param(static_cast<int64_t>(max_indexed_key))});
+		pg::Cursor cursor(read_long_records_sql,
+						  {pg::param(definition.dataset),
+						   pg::param(static_cast<int64_t>(limits::indexed_key_bytes))});
 		Document document;
 		for (;;)
 		{
 			const pg::MemoryScope memory;
-			const pg::Rows rows = cursor.fetch(records_at_once);
+			const pg::Rows rows = cursor.fetch(limits::fetched_records);
 			for (uint64_t i = 0; i < rows.size(); ++i)
 			{
 				ParseError error;
@@ -239,7 +238,7 @@ class Search
 			for (;;)
 			{
 				const pg::MemoryScope memory;
-				const pg::Rows rows = cursor.fetch(chunk_size);
+				const pg::Rows rows = cursor.fetch(limits::compared_people);
 				for (uint64_t i = 0; i < rows.size(); ++i)
 				{
 					const std::string pseudonym =
@@ -312,7 +311,7 @@ keys_of_hashes(const Catalog &catalog, const std::string &dataset, const std::st
 		while (keys.size() < hashes.size())
 		{
 			const pg::MemoryScope memory;
-			const pg::Rows rows = cursor.fetch(chunk_size);
+			const pg::Rows rows = cursor.fetch(limits::compared_people);
 			for (uint64_t i = 0; i < rows.size(); ++i)
 				consider(rows.text(i, 0));
 			if (rows.empty())

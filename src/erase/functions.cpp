@@ -67,7 +67,7 @@ plan_json(const std::string &dataset, const std::string &secret, const ErasureRe
 {
 	nlohmann::ordered_json plan;
 	nlohmann::ordered_json places = nlohmann::ordered_json::array();
-	nlohmann::ordered_json held = nlohmann::ordered_json::array();
+	nlohmann::ordered_json unreached = nlohmann::ordered_json::array();
 	int64_t rows = 0, files = 0, bytes = 0;
 	std::map<std::pair<std::string, std::string>, const ErasedPlace *> sorted;
 	std::map<std::pair<std::string, std::string>, int64_t> counts;
@@ -93,11 +93,11 @@ plan_json(const std::string &dataset, const std::string &secret, const ErasureRe
 		}
 		places.push_back(std::move(entry));
 	}
-	for (const auto &[place, reason] : report.held)
-		held.push_back({{"place", place}, {"reason", reason}});
+	for (const auto &[place, reason] : report.unreached)
+		unreached.push_back({{"place", place}, {"reason", reason}});
 	for (const ErasureRequest &request : requests)
 		if (request.held)
-			held.push_back({{"place", "everywhere"}, {"reason", "legal hold (etl.hold)"}});
+			unreached.push_back({{"place", "everywhere"}, {"reason", "legal hold (etl.hold)"}});
 	nlohmann::ordered_json remarks = nlohmann::ordered_json::array();
 	for (const auto &[place, remark] : report.remarks)
 		remarks.push_back({{"place", place}, {"remark", remark}});
@@ -116,7 +116,7 @@ plan_json(const std::string &dataset, const std::string &secret, const ErasureRe
 	plan["files"] = files;
 	plan["bytes"] = bytes;
 	plan["places"] = std::move(places);
-	plan["held"] = std::move(held);
+	plan["unreached"] = std::move(unreached);
 	plan["remarks"] = std::move(remarks);
 	plan["not_covered"] = {"backups", "replicas", "server logs",
 						   "old row versions until etl_erasure_purge()"};
@@ -177,7 +177,7 @@ tell(const std::vector<ErasureRequest> &requests, const ErasureReport &report)
 	warn_of_waiting(requests);
 	if (first.held)
 		pg::notice(NOTICE, "the request waits: the person or the dataset is on legal hold");
-	for (const auto &[place, reason] : report.held)
+	for (const auto &[place, reason] : report.unreached)
 		pg::notice(NOTICE, "\"" + place + "\" stays as it is: " + reason);
 	for (const auto &[place, remark] : report.remarks)
 		pg::notice(NOTICE, "\"" + place + "\": " + remark);
@@ -284,7 +284,7 @@ UPDATE etl.tombstone t
                           JOIN etl.erasure o ON o.dataset = $1 AND o.email = e.email)
    AND t.kind <> 'known_email'
 RETURNING t.erasure_id, t.kind = 'email', t.pseudonym,
-          to_char(t.reinstated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+          t.reinstated_at,
           t.reinstated_by::text)";
 
 constexpr char reinstate_known_emails_sql[] = R"(
@@ -336,22 +336,23 @@ PG_ETL_ENTRY(etl_reinstate)
 		 pg::param_array(std::vector<std::string_view>(subjects.begin(), subjects.end())),
 		 pg::param(reason)});
 	// a restored database must not treat the records of a person who has come back
-	std::map<int64_t, JournalDecision> decisions;
+	std::map<int64_t, JournalLine> decisions;
 	for (uint64_t i = 0; i < rows.size(); ++i)
 	{
-		JournalDecision &decision = decisions[rows.integer(i, 0)];
+		JournalLine &decision = decisions[rows.integer(i, 0)];
+		decision.kind = JournalLine::Kind::decision;
 		decision.action = "reinstate";
 		decision.dataset = dataset;
 		decision.erasure_id = rows.integer(i, 0);
 		(rows.boolean(i, 1) ? decision.email : decision.subject) = rows.text(i, 2);
-		decision.at = rows.text(i, 3);
+		decision.received_at = rows.time(i, 3);
 		decision.actor = rows.text(i, 4);
 		decision.reason = reason;
 	}
-	std::vector<JournalDecision> lines;
+	std::vector<JournalLine> lines;
 	for (auto &[erasure_id, decision] : decisions)
 		lines.push_back(std::move(decision));
-	append_journal(lines);
+	append_journal(lines.size(), [&](size_t i) { return lines[i]; });
 	append_audit({{rows.integer(0, 0),
 				   "reinstate",
 				   "etl.tombstone",
@@ -402,7 +403,7 @@ PG_ETL_ENTRY(etl_subject)
 			result.add({pg::Cell::text(place), pg::Cell::jsonb(quoted)});
 		});
 	eraser.run();
-	for (const auto &[place, reason] : eraser.report().held)
+	for (const auto &[place, reason] : eraser.report().unreached)
 		pg::notice(NOTICE, "\"" + place + "\" was not looked into: " + reason);
 	for (const auto &[name, definition] : catalog.all())
 		if (archive_state(name, settings).is_behind())

@@ -16,6 +16,7 @@
 #include "pg/exclusive_call.h"
 #include "pg/guard.h"
 #include "pg/key_file.h"
+#include "pg/limits.h"
 #include "pg/settings.h"
 #include "pg/spi.h"
 #include "pg/srf.h"
@@ -77,9 +78,9 @@ required_reason(FunctionCallInfo fcinfo, int n)
 			sqlstate::null_value_not_allowed, "the reason must be given", "",
 			"It is kept in the catalog and shown in reports; no personal data belongs in "
 			"it.");
-	if (reason.size() > max_reason)
+	if (reason.size() > limits::reason_bytes)
 		throw pg::Error(sqlstate::string_data_right_truncation, "the reason is too long",
-						"It may have " + std::to_string(max_reason) + " bytes.");
+						"It may have " + std::to_string(limits::reason_bytes) + " bytes.");
 	return std::string(reason);
 }
 
@@ -151,7 +152,7 @@ constexpr char release_hold_sql[] = R"(
 UPDATE etl.hold
    SET released_at = clock_timestamp(), released_by = session_user
  WHERE dataset = $1 AND coalesce(subject, '') = $2 AND released_at IS NULL
-RETURNING to_char(released_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), released_by)";
+RETURNING released_at, released_by)";
 
 PG_ETL_ENTRY(etl_release_hold)
 {
@@ -180,13 +181,14 @@ PG_ETL_ENTRY(etl_release_hold)
 													: "no hold on this person of dataset \"") +
 							dataset + "\"",
 						"", "SELECT * FROM etl.hold WHERE released_at IS NULL; lists the holds.");
-	JournalDecision decision;
+	JournalLine decision;
+	decision.kind = JournalLine::Kind::decision;
 	decision.action = "release";
 	decision.dataset = dataset;
 	decision.subject = subject;
-	decision.at = released.text(0, 0);
+	decision.received_at = released.time(0, 0);
 	decision.actor = released.text(0, 1);
-	append_journal(std::vector<JournalDecision>{std::move(decision)});
+	append_journal(decision);
 	append_audit({{0, "release", dataset, {}, static_cast<int64_t>(released.size())}});
 	std::vector<ErasureRequest> requests = waiting_requests(catalog, dataset, secret, "held");
 	if (requests.empty())

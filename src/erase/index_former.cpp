@@ -14,6 +14,7 @@
 #include "load/quarantine.h"
 #include "load/writing_quarantine.h"
 #include "pg/key_file.h"
+#include "pg/limits.h"
 #include "pg/settings.h"
 #include "pg/spi.h"
 #include "pg/writable.h"
@@ -57,11 +58,11 @@ class FormerFiles : public FileIndexer
 		if (all_indexed(catalog_, definition_))
 			return;
 		const std::vector<int64_t> ids = unindexed_files(catalog_, definition_);
-		for (size_t begin = 0; begin < ids.size(); begin += former_at_once)
+		for (size_t begin = 0; begin < ids.size(); begin += limits::indexed_files)
 		{
 			const pg::MemoryScope memory;
 			find_former(
-				std::span(ids).subspan(begin, std::min(former_at_once, ids.size() - begin)));
+				std::span(ids).subspan(begin, std::min(limits::indexed_files, ids.size() - begin)));
 			index_found();
 			found_.clear();
 			tasks_.clear();
@@ -72,10 +73,6 @@ class FormerFiles : public FileIndexer
 	}
 
   private:
-	/// Number of files that run() reads at a time, because the people in them are kept in
-	/// memory.
-	static constexpr size_t former_at_once = 256;
-
 	/// Finds the copies of files that the catalog knows.
 	void find_former(std::span<const int64_t> ids)
 	{
@@ -118,7 +115,7 @@ class FormerFiles : public FileIndexer
 		std::vector<std::string> subjects;
 		std::map<NamingDefinitions, PersonNamer> namers;
 		cursor.for_each(
-			records_at_once,
+			limits::fetched_records,
 			[&](const pg::Rows &rows, uint64_t i)
 			{
 				NamingDefinitions definitions = definitions_of(
@@ -132,7 +129,8 @@ class FormerFiles : public FileIndexer
 											 if (named.empty())
 												 named = subject;
 										 });
-				if (named.empty() || named == rows.text(i, 2) || named.size() > max_indexed_key)
+				if (named.empty() || named == rows.text(i, 2) ||
+					named.size() > limits::indexed_key_bytes)
 					return;
 				ids.push_back(rows.integer(i, 0));
 				subjects.push_back(std::move(named));

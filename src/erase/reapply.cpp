@@ -54,12 +54,6 @@ taken_ids(const std::vector<JournalLine> &lines)
 	return taken;
 }
 
-uint64_t
-hash_of(const std::string &hex)
-{
-	return hex.empty() ? 0 : strtoull(hex.c_str(), nullptr, 16);
-}
-
 /// The request that a line of the journal stands for.
 ErasureRequest
 request_of(const JournalLine &line, const Found &found, const std::map<int64_t, bool> &taken)
@@ -71,10 +65,9 @@ request_of(const JournalLine &line, const Found &found, const std::map<int64_t, 
 	request.pseudonym = line.subject;
 	request.email_pseudonym = line.email;
 	request.received_at = line.received_at;
-	request.subject_hash = hash_of(line.file_hash);
-	request.email_hash = hash_of(line.email_hash);
-	for (const std::string &hash : line.known_emails)
-		request.known_emails.push_back(hash_of(hash));
+	request.subject_hash = line.file_hash;
+	request.email_hash = line.email_hash;
+	request.known_emails = line.known_emails;
 	if (line.status == "duplicate")
 		request.duplicate = true;
 	else if (line.status == "completed" || line.status == "not_found")
@@ -238,7 +231,7 @@ reapply_decisions(const JournalState &state, const std::map<int64_t, int64_t> &r
 		const uint64_t rows = pg::execute(
 			statement, {pg::param(line.dataset), pg::param(line.subject), pg::param(line.email),
 						pg::param(line.received_at), pg::param(line.actor), pg::param(line.reason),
-						pg::param(id), pg::param(static_cast<int64_t>(hash_of(line.file_hash))),
+						pg::param(id), pg::param(static_cast<int64_t>(line.file_hash)),
 						pg::param(line.action)});
 		audit.push_back({id,
 						 line.action,
@@ -279,8 +272,8 @@ reapply(const Catalog &catalog, const JournalState &state)
 				wanted.subjects.insert(line->subject);
 			else if (!line->email.empty())
 				wanted.emails.insert(line->email);
-			if (!line->file_hash.empty())
-				wanted.file_hashes[line->subject] = hash_of(line->file_hash);
+			if (line->file_hash != 0)
+				wanted.file_hashes[line->subject] = line->file_hash;
 		}
 		const Found found = find_people(catalog, dataset, secret, wanted);
 		// the data that this database has about a person is older than the erasure, even if the
@@ -405,7 +398,7 @@ PG_ETL_ENTRY(etl_journal_check)
 
 constexpr char read_erasure_sql[] = R"(
 SELECT dataset, coalesce(subject, ''), coalesce(email, ''), status, row_count,
-       to_char(received_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+       received_at
   FROM etl.erasure
  WHERE erasure_id = $1)";
 
@@ -417,19 +410,19 @@ PG_ETL_ENTRY(etl_journal_erasure)
 	if (rows.empty())
 		throw pg::Error(sqlstate::undefined_object,
 						"there is no erasure request " + std::to_string(erasure_id));
-	JournalErasure line;
+	JournalLine line;
 	line.erasure_id = erasure_id;
 	line.dataset = rows.text(0, 0);
 	line.subject = rows.text(0, 1);
 	line.email = rows.text(0, 2);
 	line.status = rows.text(0, 3);
 	line.row_count = rows.integer(0, 4);
-	line.received_at = rows.text(0, 5);
-	return BoolGetDatum(append_journal(1, [&](size_t) { return line; }));
+	line.received_at = rows.time(0, 5);
+	return BoolGetDatum(append_journal(line));
 }
 
 constexpr char time_and_user_sql[] = R"(
-SELECT to_char($1::timestamptz AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+SELECT $1::timestamptz,
        session_user::text)";
 
 /// (action, dataset, subject, email, erasure_id, file_hash, reason, at): writes a decision of
@@ -439,7 +432,8 @@ PG_ETL_ENTRY(etl_journal_decision)
 	const pg::Spi spi;
 	const auto text = [&](int n)
 	{ return PG_ARGISNULL(n) ? std::string() : pg::text_argument(fcinfo, n); };
-	JournalDecision decision;
+	JournalLine decision;
+	decision.kind = JournalLine::Kind::decision;
 	decision.action = text(0);
 	decision.dataset = text(1);
 	decision.subject = text(2);
@@ -449,9 +443,9 @@ PG_ETL_ENTRY(etl_journal_decision)
 	decision.reason = text(6);
 	const pg::Rows rows = pg::query(
 		time_and_user_sql, {{1184 /* timestamptz */, PG_GETARG_DATUM(7), bool(PG_ARGISNULL(7))}});
-	decision.at = rows.text(0, 0);
+	decision.received_at = rows.time(0, 0);
 	decision.actor = rows.text(0, 1);
-	return BoolGetDatum(append_journal(std::vector<JournalDecision>{std::move(decision)}));
+	return BoolGetDatum(append_journal(decision));
 }
 
 PG_ETL_ENTRY(etl_require_journal)

@@ -7,6 +7,7 @@
 
 #include "catalog/definitions.h"
 #include "catalog/tombstone.h"
+#include "core/base/calendar.h"
 #include "core/base/sqlstate.h"
 #include "core/base/utf8.h"
 #include "core/definition/definition.h"
@@ -147,7 +148,7 @@ std::string
 delivery_of(const RowContext &context)
 {
 	constexpr int64_t hour = INT64_C(3600000000);
-	return format_run_time(
+	return format_utc(
 		std::min(context.record_date * 24 * hour + context.record_hour * hour, context.run_time));
 }
 
@@ -218,7 +219,7 @@ ErasureRun::collect(Batch &batch, const std::vector<RunFile> &files, const Erase
 			if (source_file < files.size())
 				resolved_[i].received_at = delivery_of(files[source_file].context);
 			else if (source_file < delivered.size())
-				resolved_[i].received_at = format_run_time(delivered[source_file]);
+				resolved_[i].received_at = format_utc(delivered[source_file]);
 			resolved_[i].duplicate = resolved_[i].duplicate || !r.accepted;
 			add_identifiers(resolved_[i], true, asked_);
 		}

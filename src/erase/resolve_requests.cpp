@@ -92,10 +92,11 @@ class Owners
 	void find_in_quarantine(const Definition &people)
 	{
 		Document document;
-		pg::Cursor cursor(read_records_of_keys_sql,
-						  {pg::param(dataset_), pg::param(static_cast<int64_t>(max_indexed_key))});
+		pg::Cursor cursor(
+			read_records_of_keys_sql,
+			{pg::param(dataset_), pg::param(static_cast<int64_t>(limits::indexed_key_bytes))});
 		cursor.for_each(
-			records_at_once,
+			limits::fetched_records,
 			[&](const pg::Rows &rows, uint64_t i)
 			{
 				ParseError error;
@@ -321,7 +322,7 @@ namespace
 
 constexpr char read_requests_of_subjects_sql[] = R"(
 SELECT t.pseudonym, coalesce(e.source, 'journal'), coalesce(e.email, ''),
-       coalesce(to_char(e.received_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), '')
+       e.received_at
   FROM etl.tombstone t
   LEFT JOIN etl.erasure e ON e.erasure_id = t.erasure_id
  WHERE t.dataset = $1 AND t.kind = 'subject' AND (t.weak OR NOT $3)
@@ -350,7 +351,7 @@ requests_of_erased(const std::string &dataset, const std::string &secret,
 		request.subject = subjects.at(request.pseudonym);
 		request.source = std::make_shared<const std::string>(rows.text(i, 1));
 		request.email_pseudonym = rows.text(i, 2);
-		request.received_at = rows.text(i, 3);
+		request.received_at = rows.time(i, 3);
 		request.known = true;
 	}
 	return requests;
@@ -411,7 +412,7 @@ erase_known_now(const Catalog &catalog, const std::string &dataset, const std::s
 
 constexpr char read_requests_of_emails_sql[] = R"(
 SELECT t.hash, t.pseudonym, coalesce(e.source, 'journal'),
-       coalesce(to_char(e.received_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), '')
+       e.received_at
   FROM etl.tombstone t
   LEFT JOIN etl.erasure e ON e.erasure_id = t.erasure_id
  WHERE t.dataset = $1 AND t.kind = 'email' AND NOT t.weak AND t.reinstated_at IS NULL
@@ -446,7 +447,7 @@ erase_slice(const Catalog &catalog, const std::string &dataset, const std::strin
 			request.pseudonym = subject_pseudonym(secret, dataset, "subject", subject);
 			request.email_pseudonym = rows.text(row->second, 1);
 			request.source = std::make_shared<const std::string>(rows.text(row->second, 2));
-			request.received_at = rows.text(row->second, 3);
+			request.received_at = rows.time(row->second, 3);
 			request.by_email = true;
 		}
 	}

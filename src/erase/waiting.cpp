@@ -26,7 +26,7 @@ namespace etl
 
 constexpr char lock_waiting_requests_sql[] = R"(
 SELECT erasure_id, coalesce(subject, ''), coalesce(email, ''), source,
-       to_char(received_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+       received_at,
        -- by which their records are recognised where their key stands nowhere any more
        untreated IS NOT NULL,
        coalesce((SELECT t.hash
@@ -81,7 +81,7 @@ waiting_requests(const Catalog &catalog, const std::string &dataset, const std::
 		request.pseudonym = pseudonyms[i];
 		request.email_pseudonym = rows.text(i, 2);
 		request.source = std::make_shared<const std::string>(rows.text(i, 3));
-		request.received_at = rows.text(i, 4);
+		request.received_at = rows.time(i, 4);
 		request.untreated = rows.boolean(i, 5);
 		const auto subject = found.subjects.find(request.pseudonym);
 		const auto email = found.emails.find(request.email_pseudonym);

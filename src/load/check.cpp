@@ -15,6 +15,7 @@
 #include "load/load.h"
 #include "load/missing_references.h"
 #include "load/own_references.h"
+#include "pg/limits.h"
 #include "pg/spi.h"
 #include "pg/table_statement.h"
 #include "pg/temp_file.h"
@@ -75,9 +76,6 @@ class KeyTable
 	std::vector<uint32_t> slots_;
 };
 
-/// The number of keys in one query. A key and its answer take many times the memory of the key.
-constexpr size_t keys_at_once = 200'000;
-
 /// Runs the query for some of the keys at a time. Its only parameter is an array of keys, and its
 /// result are positions in this array, counted from 1.
 template <typename Visit>
@@ -85,10 +83,10 @@ void
 ask_in_slices(const std::vector<std::string_view> &keys, Oid type, const std::string &sql,
 			  Visit &&visit)
 {
-	for (size_t from = 0; from < keys.size(); from += keys_at_once)
+	for (size_t from = 0; from < keys.size(); from += limits::checked_keys)
 	{
 		const pg::MemoryScope memory_scope;
-		const size_t to = std::min(keys.size(), from + keys_at_once);
+		const size_t to = std::min(keys.size(), from + limits::checked_keys);
 		const std::vector<std::string_view> slice(keys.begin() + static_cast<ptrdiff_t>(from),
 												  keys.begin() + static_cast<ptrdiff_t>(to));
 		const pg::Rows rows = pg::query_table(sql, {pg::param_array(type, slice)});
@@ -296,7 +294,7 @@ class ReferenceQuestion
 		known[number] = Known::asked;
 		keys_.push_back(dictionary[number].binary);
 		asked_.push_back({&known, number});
-		if (keys_.size() == keys_at_once)
+		if (keys_.size() == limits::checked_keys)
 			ask();
 	}
 	void ask()

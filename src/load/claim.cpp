@@ -25,6 +25,7 @@
 #include "load/run_file.h"
 #include "load/run_options.h"
 #include "pg/guard.h"
+#include "pg/limits.h"
 #include "pg/settings.h"
 #include "pg/spi.h"
 #include "publish/plan.h"
@@ -41,8 +42,6 @@ ends_with(const std::string &text, const char *end)
 	const size_t n = std::strlen(end);
 	return text.size() >= n && text.compare(text.size() - n, n, end) == 0;
 }
-
-constexpr int max_depth = 16;
 
 /// The errno of opening a directory, but ELOOP if a link is in its place.
 int
@@ -167,7 +166,8 @@ list_folder(int parent, const char *name, const std::string &prefix, int depth, 
 			struct stat info;
 			if (!stat_entry(fd, entry, info))
 				hidden = means_gone(errno) ? hidden : errno;
-			else if (S_ISDIR(info.st_mode) && entry_name[0] != '.' && depth < max_depth)
+			else if (S_ISDIR(info.st_mode) && entry_name[0] != '.' &&
+					 depth < limits::directory_depth)
 				list_folder(fd, entry.d_name, prefix + entry_name + "/", depth + 1, walk);
 			else if (S_ISLNK(info.st_mode) && is_partition_folder(prefix + entry_name + "/"))
 				walk.unreadable(unreadable_directory(prefix + entry_name + "/", ELOOP));

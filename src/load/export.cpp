@@ -5,6 +5,7 @@
 #include "core/files/file_error.h"
 #include "pg/copy.h"
 #include "pg/guard.h"
+#include "pg/limits.h"
 #include "publish/plan.h"
 
 namespace etl
@@ -67,12 +68,10 @@ fill_chunk(const BatchRecord *records, const ExportChunk &chunk, char *to)
 ExportChunk
 chunk_of_lines(const std::vector<BatchRecord> &records, uint32_t begin)
 {
-	// a chunk is one row of COPY
-	constexpr size_t chunk_size = 256 * 1024;
 	ExportChunk chunk{begin, begin, 0};
 	for (uint32_t &i = chunk.end;
 		 i < records.size() && records[i].record->file == records[begin].record->file &&
-		 !records[i].piece->sealed && chunk.size < chunk_size;
+		 !records[i].piece->sealed && chunk.size < limits::export_chunk_bytes;
 		 ++i)
 		if (records[i].accepted)
 			chunk.size += records[i].record->output.size() + 1;

@@ -20,6 +20,7 @@
 #include "load/row_partition.h"
 #include "pg/catalog_owner.h"
 #include "pg/exit_guard.h"
+#include "pg/limits.h"
 #include "pg/settings.h"
 #include "pg/spi.h"
 #include "publish/plan.h"
@@ -34,9 +35,6 @@ namespace etl
 
 namespace
 {
-
-/// The number of files that are read at a time, because their keys are in memory.
-constexpr size_t files_at_once = 64;
 
 /// A processed file of a partition.
 struct FormerFile
@@ -205,13 +203,14 @@ note_former_rows(const Definition &definition, int64_t after)
 		former_files(definition, former, after, settings.processed_dir);
 	size_t noted = 0;
 	// the latest partition first, because existing entries are not changed
-	for (size_t begin = 0; begin < files.size(); begin += files_at_once)
+	for (size_t begin = 0; begin < files.size(); begin += limits::files_for_row_partitions)
 	{
 		const pg::MemoryScope memory;
-		noted += note_files(
-			definition,
-			std::span(files).subspan(begin, std::min(files_at_once, files.size() - begin)),
-			settings);
+		noted +=
+			note_files(definition,
+					   std::span(files).subspan(
+						   begin, std::min(limits::files_for_row_partitions, files.size() - begin)),
+					   settings);
 	}
 	return noted > 0;
 }

@@ -1,6 +1,7 @@
 #include "load/missing_references.h"
 #include "core/base/malloc_tuning.h"
 #include "core/base/sqlstate.h"
+#include "pg/limits.h"
 
 #include <algorithm>
 
@@ -9,9 +10,6 @@ namespace etl
 
 namespace
 {
-
-/// A document with more memory than this is not kept for the next record.
-constexpr size_t long_document = 4 << 20;
 
 void
 sort_by_code(Violations &violations)
@@ -44,7 +42,7 @@ MissingReferences::tell(const BatchRecord &r, size_t first, size_t count)
 	// in the form in which it was staged
 	if (document_.parse(texts_.text(*r.piece, *r.record), error))
 		pointers = reference_pointers(definition_, missing, document_);
-	if (document_.memory() > long_document)
+	if (document_.memory() > limits::kept_document_bytes)
 	{
 		document_.release();
 		give_back_freed_memory();

@@ -39,7 +39,7 @@ namespace
 std::string_view
 indexable(std::string_view key)
 {
-	return key.size() <= max_indexed_key ? key : std::string_view();
+	return key.size() <= limits::indexed_key_bytes ? key : std::string_view();
 }
 
 std::vector<const BatchRecord *>
@@ -71,7 +71,7 @@ add_references(const StagedRecord &record, int64_t id, CatalogRows &rows)
 		return;
 	std::set<std::pair<std::string_view, std::string_view>> keys;
 	for (const Violation &v : *record.violations)
-		if (v.code == Code::reference && v.key.size() <= max_indexed_key &&
+		if (v.code == Code::reference && v.key.size() <= limits::indexed_key_bytes &&
 			keys.emplace(v.dataset, v.key).second)
 		{
 			rows.row(3);

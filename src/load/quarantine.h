@@ -8,15 +8,6 @@
 namespace etl
 {
 
-/// Limit in bytes for a key that the catalog's indexes can contain. A longer key is left out (a
-/// table could hardly contain it either). Otherwise a single record would prevent its file from
-/// ever being loaded.
-constexpr size_t max_indexed_key = 1024;
-
-/// The number of quarantined records that are fetched at a time. Each may be as long as
-/// etl.max_record_size.
-constexpr size_t records_at_once = 4;
-
 /// Inserts the records of the batch that were not accepted. `files` is indexed by
 /// StagedRecord::file.
 void quarantine_rejected(const Definition &definition, const Batch &batch, int64_t run_id,

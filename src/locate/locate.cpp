@@ -15,6 +15,7 @@
 #include "pg/exclusive_call.h"
 #include "pg/exit_guard.h"
 #include "pg/guard.h"
+#include "pg/limits.h"
 #include "pg/settings.h"
 #include "pg/spi.h"
 #include "pg/srf.h"
@@ -31,10 +32,6 @@ namespace etl
 
 namespace
 {
-
-constexpr int min_characters = 3;
-constexpr size_t max_bytes = 4096;
-constexpr size_t max_details = 20;
 
 constexpr char normal_forms_sql[] = R"(SELECT normalize($1, NFC), normalize($1, NFD))";
 
@@ -167,10 +164,11 @@ tell_unsearched(const Located &located)
 		"Outside its reach: backups, archived WAL, replicas, other databases of this cluster, "
 		"server logs, free blocks of the file system. Numbers, dates and UUIDs are binary in the "
 		"server's files: there only text is found.";
-	for (size_t i = 0; i < located.unsearched.size() && i < max_details; ++i)
+	for (size_t i = 0; i < located.unsearched.size() && i < limits::named_obstacles; ++i)
 		detail += "\n" + located.unsearched[i];
-	if (located.unsearched.size() > max_details)
-		detail += "\n… and " + std::to_string(located.unsearched.size() - max_details) + " more.";
+	if (located.unsearched.size() > limits::named_obstacles)
+		detail += "\n… and " + std::to_string(located.unsearched.size() - limits::named_obstacles) +
+				  " more.";
 	pg::notice(NOTICE, "etl_locate did not search everything", detail);
 }
 
@@ -195,15 +193,15 @@ PG_ETL_ENTRY(etl_locate)
 	require_utf8();
 	// not STRICT, because an empty result would mean that the identifier is nowhere
 	const std::string identifier = pg::required_text(fcinfo, 0, "identifier");
-	int characters = 0;
-	for (const char c : identifier)
-		characters += (static_cast<unsigned char>(c) & 0xC0) != 0x80;
-	if (characters < min_characters || identifier.size() > max_bytes)
+	const size_t characters = count_characters(identifier);
+	if (characters < limits::identifier_characters || identifier.size() > limits::identifier_bytes)
 		throw pg::Error(sqlstate::invalid_parameter_value,
-						characters < min_characters ? "identifier is too short to be searched for"
-													: "identifier is too long",
-						"It must have at least " + std::to_string(min_characters) +
-							" characters and at most " + std::to_string(max_bytes) + " bytes.");
+						characters < limits::identifier_characters
+							? "identifier is too short to be searched for"
+							: "identifier is too long",
+						"It must have at least " + std::to_string(limits::identifier_characters) +
+							" characters and at most " + std::to_string(limits::identifier_bytes) +
+							" bytes.");
 	pg::ResultSet result(fcinfo);
 	const pg::Spi spi;
 	const Located located = locate(identifier);

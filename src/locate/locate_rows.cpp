@@ -10,7 +10,7 @@
 #include "catalog/citus.h"
 #include "catalog/definitions.h"
 #include "catalog/table_tree.h"
-#include "erase/held_relations.h"
+#include "erase/personal_relations.h"
 #include "pg/catalog_owner.h"
 #include "pg/table_statement.h"
 

@@ -3,6 +3,7 @@
 #include <cstring>
 #include <exception>
 
+#include "core/base/calendar.h"
 #include "core/base/sqlstate.h"
 
 extern "C"
@@ -235,6 +236,14 @@ std::string
 Rows::bytes(uint64_t row, int column) const
 {
 	return text(row, column);
+}
+
+std::string
+Rows::time(uint64_t row, int column) const
+{
+	bool null;
+	const Datum value = datum(row, column, null);
+	return null ? std::string() : etl::format_utc(DatumGetTimestampTz(value));
 }
 
 namespace

@@ -73,6 +73,8 @@ class Rows
 	bool boolean(uint64_t row, int column) const;
 	std::string text(uint64_t row, int column) const;  ///< text
 	std::string bytes(uint64_t row, int column) const; ///< bytea
+	/// timestamptz, as format_utc() writes it.
+	std::string time(uint64_t row, int column) const;
 	HeapTuple tuple(uint64_t row) const { return table_->vals[row]; }
 	TupleDesc descriptor() const { return table_->tupdesc; }
 

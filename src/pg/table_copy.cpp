@@ -6,6 +6,7 @@
 #include "core/base/sqlstate.h"
 #include "core/files/file_error.h"
 #include "pg/copy.h"
+#include "pg/limits.h"
 #include "pg/table_statement.h"
 
 extern "C"
@@ -111,19 +112,18 @@ copy_out_of_table(const std::string &query, int fd, bool csv)
 		return csv ? copy_out(query, fd, {{"format", "csv"}, {"header", "true"}})
 				   : copy_out(query, fd, {{"format", "binary"}});
 	// COPY would analyse and run the query as the same role
-	constexpr size_t at_a_time = 1000, enough = 1 << 18;
 	uint64_t count = 0;
 	std::string out =
 		csv ? std::string() : std::string("PGCOPY\n\377\r\n\0", 11) + std::string(8, '\0');
 	TableCursor cursor(query);
 	if (csv)
 		append_csv_header(out, cursor.descriptor());
-	cursor.for_each(at_a_time,
+	cursor.for_each(etl::limits::copied_rows,
 					[&](const Rows &rows, uint64_t i)
 					{
 						csv ? append_csv_row(out, rows, i) : append_binary_row(out, rows, i);
 						++count;
-						if (out.size() >= enough)
+						if (out.size() >= etl::limits::copied_bytes)
 							write_all(fd, out);
 					});
 	if (!csv)

@@ -8,6 +8,7 @@
 #include "core/files/file_move.h"
 #include "core/files/group_sync.h"
 #include "pg/fault.h"
+#include "pg/limits.h"
 #include "publish/carry_out.h"
 
 namespace etl
@@ -58,7 +59,6 @@ publish_group(const std::vector<FileAction> &group)
 void
 ActionQueue::carry_out(FileAction action)
 {
-	constexpr size_t group_size = 1024;
 	const bool publishes = action.kind == FileAction::Kind::publish;
 	// the transaction that archives a file may also rewrite it, even twice
 	if (!publishes || places_.count(action.to) > 0 || places_.count(part_beside(action)) > 0)
@@ -71,7 +71,7 @@ ActionQueue::carry_out(FileAction action)
 	places_.insert(action.to);
 	places_.insert(part_beside(action));
 	group_.push_back(std::move(action));
-	if (group_.size() == group_size)
+	if (group_.size() == limits::published_together)
 		flush();
 }
 

@@ -13,6 +13,7 @@
 #include "core/files/file_identity.h"
 #include "core/files/file_move.h"
 #include "pg/fault.h"
+#include "pg/limits.h"
 #include "pg/server.h"
 #include "publish/raw_bytes.h"
 
@@ -138,54 +139,54 @@ still_written(const std::string &at, const std::string &name)
 /// Sets the raw file `from` aside under a hidden name beside it, so that no delivery can replace
 /// it. Returns false and the result if this fails.
 bool
-hold(const FileAction &action, const FileIdentity &identity, const char *failed,
-	 ActionResult &result)
+set_aside(const FileAction &action, const FileIdentity &identity, const char *failed,
+		  ActionResult &result)
 {
-	const std::string held = held_name(action);
-	if (!rename_new(action.from, held))
+	const std::string aside = set_aside_name(action);
+	if (!rename_new(action.from, aside))
 	{
 		result = not_done(failed);
 		return false;
 	}
-	ETL_FAULT("raw_held");
+	ETL_FAULT("raw_set_aside");
 	FileIdentity now;
-	if (identify(held, now) && now == identity)
+	if (identify(aside, now) && now == identity)
 		return true;
-	result = give_back(held, action);
+	result = give_back(aside, action);
 	return false;
 }
 
 /// Archives to another file system: the file is copied and synced there before the original is
-/// removed. `is_held`: the original has its hidden name already.
+/// removed. `is_set_aside`: the original has its hidden name already.
 ActionResult
-archive_copy(const FileAction &action, const FileIdentity &identity, bool is_held)
+archive_copy(const FileAction &action, const FileIdentity &identity, bool is_set_aside)
 {
-	const std::string held = held_name(action);
+	const std::string aside = set_aside_name(action);
 	const std::string part = part_beside(action);
 	beneath::unlink(part);
-	if (!copy_file(is_held ? held : action.from, part, &identity))
+	if (!copy_file(is_set_aside ? aside : action.from, part, &identity))
 		return errno == ESTALE ? ActionResult{true, replaced} : not_done(not_archived);
 	ETL_FAULT("archive_copied");
 	ActionResult result;
-	if (!is_held && !hold(action, identity, not_archived, result))
+	if (!is_set_aside && !set_aside(action, identity, not_archived, result))
 	{
 		beneath::unlink(part);
 		return result;
 	}
-	if (is_being_written(held))
+	if (is_being_written(aside))
 	{
 		beneath::unlink(part);
-		return still_written(held, action.from);
+		return still_written(aside, action.from);
 	}
 	if (!rename_new(part, action.to) || !sync_parents(action.to))
 	{
 		result = not_done(not_archived);
 		beneath::unlink(part);
-		(void)rename_new(held, action.from); // visible again until the error is corrected
+		(void)rename_new(aside, action.from); // visible again until the error is corrected
 		return result;
 	}
 	ETL_FAULT("archive_unlink");
-	if (beneath::unlink(held) != 0)
+	if (beneath::unlink(aside) != 0)
 		return not_done(not_archived);
 	return {};
 }
@@ -195,7 +196,6 @@ archive_copy(const FileAction &action, const FileIdentity &identity, bool is_hel
 ActionResult
 archived(const FileAction &action)
 {
-	constexpr int64_t watched_seconds = 86400;
 	FileIdentity now;
 	const Presence presence = look_for(action.to, now);
 	if (presence == Presence::unknown)
@@ -208,7 +208,8 @@ archived(const FileAction &action)
 	ActionResult result;
 	if (same && writers != Writers::some)
 	{
-		result.watch = writers == Writers::unknown && is_young(now.modified_ns, watched_seconds);
+		result.watch =
+			writers == Writers::unknown && is_young(now.modified_ns, limits::watched_seconds);
 		return result;
 	}
 	const Answer more = same ? Answer::no : has_grown(action.to, now, action);
@@ -236,10 +237,10 @@ archived(const FileAction &action)
 
 /// Archives a set-aside file after a crash between two steps of a copy.
 ActionResult
-archive_held(const FileAction &action, const FileIdentity &identity)
+archive_set_aside(const FileAction &action, const FileIdentity &identity)
 {
 	if (action.identity.inode != 0 && !(identity == action.identity))
-		return give_back(held_name(action), action);
+		return give_back(set_aside_name(action), action);
 	switch (look_for(action.to))
 	{
 	case Presence::unknown:
@@ -258,9 +259,9 @@ archive_held(const FileAction &action, const FileIdentity &identity)
 	case Answer::yes:
 		break;
 	}
-	if (is_being_written(held_name(action)))
+	if (is_being_written(set_aside_name(action)))
 		return {false, being_written};
-	return beneath::unlink(held_name(action)) == 0 ? ActionResult{} : not_done(not_archived);
+	return beneath::unlink(set_aside_name(action)) == 0 ? ActionResult{} : not_done(not_archived);
 }
 
 /// Whether the raw file still has to be archived. If not, `result` is set. `now` is the identity of
@@ -308,10 +309,10 @@ archive(const FileAction &action, bool thorough)
 {
 	FileIdentity now;
 	ActionResult result;
-	switch (look_for(held_name(action), now))
+	switch (look_for(set_aside_name(action), now))
 	{
 	case Presence::there:
-		return archive_held(action, now);
+		return archive_set_aside(action, now);
 	case Presence::unknown:
 		return not_done(not_archived);
 	case Presence::gone:
@@ -340,7 +341,7 @@ archive(const FileAction &action, bool thorough)
 /// Sets a raw file aside that is to be removed. Returns false and the result if this is not
 /// possible.
 bool
-hold_removed(const FileAction &action, const char *failed, ActionResult &result)
+set_aside_removed(const FileAction &action, const char *failed, ActionResult &result)
 {
 	FileIdentity now;
 	const Presence raw = look_for(action.from, now);
@@ -353,7 +354,7 @@ hold_removed(const FileAction &action, const char *failed, ActionResult &result)
 	if (more != Answer::no)
 		result = more == Answer::yes ? grown() : not_readable(failed);
 	else if (raw == Presence::there && now == action.identity)
-		return hold(action, now, failed, result);
+		return set_aside(action, now, failed, result);
 	return false; // removed already, or replaced by another delivery
 }
 
@@ -366,26 +367,26 @@ remove(const FileAction &action)
 		return not_done(failed);
 	if (copy == Presence::there)
 		return {false, "raw file stays until its copy is in the archive"};
-	const std::string held = held_name(action);
+	const std::string aside = set_aside_name(action);
 	FileIdentity now;
 	ActionResult result;
-	switch (look_for(held, now))
+	switch (look_for(aside, now))
 	{
 	case Presence::unknown:
 		return not_done(failed);
 	case Presence::gone:
-		if (!hold_removed(action, failed, result))
+		if (!set_aside_removed(action, failed, result))
 			return result;
 		break;
 	case Presence::there:
 		if (action.identity.inode != 0 && !(now == action.identity))
-			return give_back(held, action);
+			return give_back(aside, action);
 		break;
 	}
-	if (is_being_written(held))
-		return still_written(held, action.from);
+	if (is_being_written(aside))
+		return still_written(aside, action.from);
 	ETL_FAULT("remove_unlink");
-	if (beneath::unlink(held) != 0)
+	if (beneath::unlink(aside) != 0)
 		return not_done(failed);
 	remove_emptied_folders(action.from);
 	return {};
@@ -416,8 +417,8 @@ place_copy(const FileAction &action)
 /// Sets a raw file aside that is to be replaced. Returns false and the result if this is not
 /// possible.
 bool
-hold_replaced(const FileAction &action, const FileAction &raw, const char *failed,
-			  ActionResult &result)
+set_aside_replaced(const FileAction &action, const FileAction &raw, const char *failed,
+				   ActionResult &result)
 {
 	FileIdentity now;
 	const Presence presence = look_for(action.to, now);
@@ -430,7 +431,7 @@ hold_replaced(const FileAction &action, const FileAction &raw, const char *faile
 						: now == action.identity   ? Answer::yes
 												   : holds(action.to, action.sha256);
 	if (same == Answer::yes)
-		return hold(raw, now, failed, result);
+		return set_aside(raw, now, failed, result);
 	if (presence == Presence::there && now.inode == action.identity.inode &&
 		is_being_written(action.to))
 		result = {false, being_written};
@@ -450,8 +451,8 @@ replace(const FileAction &action)
 	static const char *const failed = "staged file could not be rewritten for an erasure";
 	FileAction raw = action;
 	raw.from = action.to;
-	const std::string held = held_name(raw);
-	const Presence old = look_for(held);
+	const std::string aside = set_aside_name(raw);
+	const Presence old = look_for(aside);
 	if (old == Presence::unknown)
 		return not_done(failed);
 	switch (look_for(action.from))
@@ -459,27 +460,27 @@ replace(const FileAction &action)
 	case Presence::unknown:
 		return not_done(failed);
 	case Presence::gone: // the copy has its final name
-		return old == Presence::gone || beneath::unlink(held) == 0 ? ActionResult{}
-																   : not_done(failed);
+		return old == Presence::gone || beneath::unlink(aside) == 0 ? ActionResult{}
+																	: not_done(failed);
 	case Presence::there:
 		break;
 	}
 	ActionResult result;
-	if (old == Presence::gone && !hold_replaced(action, raw, failed, result))
+	if (old == Presence::gone && !set_aside_replaced(action, raw, failed, result))
 		return result;
-	if (is_being_written(held))
-		return still_written(held, action.to);
-	ETL_FAULT("replace_held");
+	if (is_being_written(aside))
+		return still_written(aside, action.to);
+	ETL_FAULT("replace_set_aside");
 	if (!place_copy(action))
 	{
 		result = not_done(failed);
-		(void)rename_new(held, action.to); // visible again until the error is corrected
+		(void)rename_new(aside, action.to); // visible again until the error is corrected
 		return result;
 	}
 	ETL_FAULT("replace_placed");
 	// The set-aside file names the person. The action is not done as long as this file exists, even
 	// though the copy has its final name.
-	if (beneath::unlink(held) != 0)
+	if (beneath::unlink(aside) != 0)
 		return not_done(failed);
 	beneath::unlink(action.from);
 	return {};
@@ -494,7 +495,7 @@ part_beside(const FileAction &action)
 }
 
 std::string
-held_name(const FileAction &action)
+set_aside_name(const FileAction &action)
 {
 	const std::string folder = folder_of(action.from);
 	std::string name =

@@ -33,6 +33,6 @@ std::string obstacle_message(int error);
 std::string part_beside(const FileAction &action);
 
 /// The hidden name of a set-aside file, which is copied to another file system or removed.
-std::string held_name(const FileAction &action);
+std::string set_aside_name(const FileAction &action);
 
 } // namespace etl

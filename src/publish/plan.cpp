@@ -132,11 +132,11 @@ action_threads()
 {
 	if (limits::crash_test)
 		return 1; // a fault point must be passed in the same order each time
-	constexpr size_t most = 4, worth_a_thread = 32;
 	// staged files that are not in the catalog have no file_id
 	return planned.has_unnumbered()
 			   ? 1
-			   : std::clamp<uint64_t>(planned.size() / worth_a_thread, 1, most);
+			   : std::clamp<uint64_t>(planned.size() / limits::actions_of_a_thread, 1,
+									  limits::action_threads);
 }
 
 void
@@ -301,8 +301,6 @@ int64_t
 insert_actions(const std::string &dataset, const std::vector<FileAction> &actions)
 {
 	const AsCatalogOwner owner;
-	// not all at once, because the server has the rows of a statement in memory several times
-	constexpr size_t at_once = 1000;
 	const std::vector<int64_t> ids = allocate_ids("etl.file_action_action_id_seq", actions.size());
 	// an unfinished action must not later publish a file that is replaced now
 	std::vector<std::string_view> replaced, parts;
@@ -315,9 +313,10 @@ insert_actions(const std::string &dataset, const std::vector<FileAction> &action
 	if (!replaced.empty())
 		pg::execute(replace_published_files_sql,
 					{pg::param_array(replaced), pg::param_array(parts)});
-	for (size_t begin = 0; begin < actions.size(); begin += at_once)
+	for (size_t begin = 0; begin < actions.size(); begin += limits::inserted_actions)
 		insert_some(dataset,
-					std::span(actions).subspan(begin, std::min(at_once, actions.size() - begin)),
+					std::span(actions).subspan(
+						begin, std::min(limits::inserted_actions, actions.size() - begin)),
 					std::span(ids).subspan(begin));
 	// The copy takes the place in the archive, whether or not the raw file could be moved there
 	// before. A raw file that still waits is removed and not archived.
@@ -497,9 +496,9 @@ namespace
 std::string
 source_of(const FileAction &action)
 {
-	const std::string held = held_name(action);
-	if (look_for(held) == Presence::there)
-		return held;
+	const std::string aside = set_aside_name(action);
+	if (look_for(aside) == Presence::there)
+		return aside;
 	FileIdentity now;
 	const Presence raw = look_for(action.from, now);
 	const bool is_it = now == action.identity || action.identity.inode == 0;

@@ -3,15 +3,12 @@
 
 #include "core/base/sqlstate.h"
 #include "pg/guard.h"
+#include "pg/limits.h"
 #include "pg/settings.h"
 #include "pg/srf.h"
 
 namespace
 {
-
-/// Below this many bytes of free space a directory is told of. A run needs room for the processed
-/// files of its batches and for temporary files.
-constexpr uint64_t little_room = uint64_t(1) << 30;
 
 /// The bytes that the server's user can still write below `path`; the largest number if that is not
 /// known.
@@ -45,7 +42,7 @@ PG_ETL_ENTRY(etl_directory_check)
 	}
 	for (const auto &[name, path] : {std::pair("etl.processed_dir", settings.processed_dir),
 									 std::pair("etl.archive_dir", settings.archive_dir)})
-		if (const uint64_t bytes = free_bytes(path); bytes < little_room)
+		if (const uint64_t bytes = free_bytes(path); bytes < etl::limits::little_room)
 			return add("warning",
 					   std::string(name) + " \"" + path + "\" has " + std::to_string(bytes >> 20) +
 						   " MB left",

@@ -20,7 +20,7 @@
 #include "core/files/inside.h"
 #include "core/records/partition.h"
 #include "core/records/record_buffer.h"
-#include "erase/held_relations.h"
+#include "erase/personal_relations.h"
 #include "load/batch.h"
 #include "load/check.h"
 #include "load/claim.h"
@@ -362,7 +362,7 @@ PG_ETL_ENTRY(etl_define)
 	refuse_other_keys(before, definition);
 	// tables and columns that only the old definition names still exist
 	if (const Definition *old = before.find(definition.dataset))
-		note_held_relations(*old);
+		note_personal_relations(*old);
 	note_former_definition(definition.dataset);
 	follow_renamed_table(before, definition);
 	if (creating_extension)
@@ -406,7 +406,7 @@ note_before_drop(const std::string &dataset)
 		// a definition that cannot be read may be dropped
 	}
 	if (definition)
-		note_held_relations(*definition);
+		note_personal_relations(*definition);
 	note_former_definition(dataset);
 }
 

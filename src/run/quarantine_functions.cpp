@@ -17,6 +17,7 @@
 #include "pg/call_cache.h"
 #include "pg/copy_rows.h"
 #include "pg/exclusive_call.h"
+#include "pg/limits.h"
 #include "pg/settings.h"
 #include "pg/spi.h"
 #include "pg/type_input.h"
@@ -92,7 +93,7 @@ class MendedRecords
   private:
 	static std::optional<std::string> indexed(std::string_view key)
 	{
-		if (key.data() == nullptr || key.size() > max_indexed_key)
+		if (key.data() == nullptr || key.size() > limits::indexed_key_bytes)
 			return std::nullopt;
 		return std::string(key);
 	}

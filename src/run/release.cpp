@@ -27,9 +27,6 @@ namespace etl
 namespace
 {
 
-/// Maximum number of references of a dataset to itself that are looked at together.
-constexpr int64_t most_own = 1'000'000;
-
 /// Keys of dataset $1 that records of any dataset wait for. $2: ''.
 constexpr char awaited_sql[] = R"(
 SELECT DISTINCT r.key FROM etl.quarantine_reference r WHERE r.dataset = $1 AND $2 = '')";
@@ -160,8 +157,9 @@ class Release
 		std::unordered_map<std::string, Key> keys;
 		std::unordered_map<int64_t, std::string> records;
 		{
-			const pg::Rows rows = pg::query(
-				own_waiting_sql, {pg::param(definition.dataset), pg::param(int64_t{most_own})});
+			const pg::Rows rows =
+				pg::query(own_waiting_sql, {pg::param(definition.dataset),
+											pg::param(int64_t{limits::own_references})});
 			for (uint64_t i = 0; i < rows.size(); ++i)
 			{
 				const int64_t id = rows.integer(i, 0);

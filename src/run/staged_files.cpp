@@ -18,7 +18,7 @@
 #include "core/privacy/identities.h"
 #include "erase/erase.h"
 #include "erase/erasure_rows.h"
-#include "erase/held_relations.h"
+#include "erase/personal_relations.h"
 #include "erase/requests.h"
 #include "erase/resolve_requests.h"
 #include "load/batch.h"
@@ -142,17 +142,13 @@ class Run
 		ETL_FAULT("claim");
 	}
 
-	/// Memory that the names and the outcome of a file take until its group is done
-	/// (docs/explanation/hostile-input.md).
-	static constexpr uint64_t file_bytes = 3072;
-
 	/// Number of files that are taken together. A run needs some kB for a file; when its group is
 	/// done, only the actions after the commit are kept, on disk if there are many.
 	static size_t group_size(uint64_t batch_memory)
 	{
 		return limits::crash_test
 				   ? 20
-				   : std::clamp<uint64_t>(batch_memory / 4 / file_bytes, 1024, 16384);
+				   : std::clamp<uint64_t>(batch_memory / 4 / limits::file_bytes, 1024, 16384);
 	}
 
 	void prepare()
@@ -200,7 +196,7 @@ class Run
 	{
 		if (limits::crash_test && erasure_)
 			return 1; // each file is a batch
-		const uint64_t all = settings_.batch_memory, files = files_.size() * file_bytes;
+		const uint64_t all = settings_.batch_memory, files = files_.size() * limits::file_bytes;
 		return (all - std::min(all * 3 / 4, files)) * (erasure_ ? 2 : 3) / 16;
 	}
 
@@ -268,7 +264,7 @@ class Run
 			ETL_FAULT("recognised_erased");
 		}
 		result_.times.begin(StageTimes::archive);
-		note_held_relations(definition_);
+		note_personal_relations(definition_);
 		merge_subject_segments(definition_.dataset);
 		warn_of_kept_raw();
 		ETL_FAULT("concluded");

@@ -8,7 +8,7 @@
 #   ETL_CRASH_SECONDS   how long crashes go on in each kind of world, in random order; default 40, 0 for
 #                       all of them (make soak)
 #   ETL_CRASH_KEEP      a folder that worlds with a difference are copied to
-#   ETL_CRASH_ROUND     one round only, as a failure shows it: "backlog at raw_held:immediate:1, products at …"
+#   ETL_CRASH_ROUND     one round only, as a failure shows it: "backlog at raw_set_aside:immediate:1, products at …"
 use strict;
 use warnings;
 use FindBin;

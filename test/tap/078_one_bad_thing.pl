@@ -40,7 +40,7 @@ is(sql('SELECT first_name FROM data.customers WHERE id = 2'), '[erased]', 'thoug
 ($rc, $out, $err) = $node->psql('postgres', q{SELECT status, row_count FROM etl_erase('customers', '3')});
 is($out, 'failed|1', 'nor by SQL');
 like($err, qr/WARNING:.*cannot be completed yet.*"dataset notes" could not be looked into.*etl_erase_failed/s, 'which a warning says');
-is(sql(q{SELECT status, plan -> 'held' -> 0 ->> 'place' FROM etl_erase('customers', '4', dry_run => true)}), 'failed|dataset notes', 'the plan as well');
+is(sql(q{SELECT status, plan -> 'unreached' -> 0 ->> 'place' FROM etl_erase('customers', '4', dry_run => true)}), 'failed|dataset notes', 'the plan as well');
 like(sql(q{SELECT etl_certificate(erasure_id) FROM etl.erasure ORDER BY 1 DESC LIMIT 1}), qr/dataset notes/, 'and the certificate');
 ($rc, $out, $err) = $node->psql('postgres', 'CALL etl_load()');
 like($err, qr/ERROR:\s+could not load "notes"/, 'etl_load() goes on to its end');

@@ -54,7 +54,7 @@ is(places('statistics'), join("\n", sort 'pg_stats of data.customers (email)', '
 	'planner statistics hold the person in every form');
 
 # ---- told
-my $held = $sql->(q{SELECT string_agg(h ->> 'place', ' ' ORDER BY h ->> 'place') FROM jsonb_array_elements((etl_erase('customers', '55501', dry_run => true)).plan -> 'held') h});
+my $held = $sql->(q{SELECT string_agg(h ->> 'place', ' ' ORDER BY h ->> 'place') FROM jsonb_array_elements((etl_erase('customers', '55501', dry_run => true)).plan -> 'unreached') h});
 is($held, 'public.a_second public.b_first public.c_empty public.contacts public.notes', 'the plan names what depends on the table');
 my (undef, undef, $told) = $node->psql('postgres', q{SELECT etl_erase('customers', '55501')});
 like($told, qr/NOTICE:  "public\.b_first" stays as it is: a materialized view of data\.customers.*REFRESH/, 'a materialized view');

@@ -27,7 +27,7 @@ sub purge { for (1 .. 6) { my @commands = split /\n/, $sql->('SELECT etl_erasure
 sub named
 {
 	my ($dataset, $id, $place, $why, $name) = @_;
-	like($sql->("SELECT (etl_erase('$dataset', '$id', dry_run => true)).plan -> 'held'"), qr/"place": "\Q$place\E"[^}]*$why|$why[^}]*"place": "\Q$place\E"/, "$name: the plan names it");
+	like($sql->("SELECT (etl_erase('$dataset', '$id', dry_run => true)).plan -> 'unreached'"), qr/"place": "\Q$place\E"[^}]*$why|$why[^}]*"place": "\Q$place\E"/, "$name: the plan names it");
 	like($errors->("SELECT etl_erase('$dataset', '$id')"), qr/NOTICE:  "\Q$place\E" stays as it is: .*$why/, "$name: so does a notice");
 	is($sql->("SELECT status FROM etl.erasure WHERE dataset = '$dataset' AND remarks @? '\$[*] ? (\@.place == \"$place\" && \@.remark like_regex \"$why\")' ORDER BY erasure_id DESC LIMIT 1"), 'completed', "$name: it stands with the request");
 	like($sql->("SELECT etl_certificate(max(erasure_id))::text FROM etl.erasure WHERE dataset = '$dataset'"), qr/\Q$place\E/, "$name: and in the certificate");
@@ -63,7 +63,7 @@ like($sql->(q{SELECT place FROM etl_locate('192.0.2.1') WHERE kind = 'table'}), 
 $sql->('DROP TABLE data.visits; ALTER TABLE data.dropped RENAME TO dropped_old; CREATE TABLE data.dropped (LIKE data.dropped_old)');
 $load->('dropped', records('Again', 6));
 named('dropped', 2, 'data.dropped_old', 'none of its tables any more', 'a table that another has taken the name of');
-$sql->('DELETE FROM etl.held_relation WHERE relation_oid = \'data.dropped_old\'::regclass');
+$sql->('DELETE FROM etl.personal_relation WHERE relation_oid = \'data.dropped_old\'::regclass');
 is($sql->(q{SELECT count(*) FROM etl.former_places('dropped')}), '0', 'what is known to hold nobody can be taken out');
 
 # ---- a view in the table's place: of the table behind it nothing is to be said, of another all

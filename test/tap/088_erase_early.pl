@@ -128,7 +128,7 @@ ok(!-e "$node->{etl_root}/processed/undone.jsonl", 'one that is rolled back leav
 my $before = join "\n", grep { !/export72/ } slurp_lines("$node->{etl_root}/processed/all.csv");
 my $hidden = PostgreSQL::Test::Utils::slurp_file("$node->{etl_root}/processed/hidden.jsonl");
 like($sql->(q{SELECT etl_subject('customers', '72')}), qr/exported\/$_/, "subject access shows $_") for 'all.jsonl.gz', 'all.csv', 'all.csv.gz';
-like($sql->(q{SELECT (etl_erase('customers', '72', dry_run => true)).plan -> 'held'}), qr/outside/, 'the plan names what lies outside');
+like($sql->(q{SELECT (etl_erase('customers', '72', dry_run => true)).plan -> 'unreached'}), qr/outside/, 'the plan names what lies outside');
 like($errors->(q{SELECT etl_erase('customers', '72')}), qr/NOTICE:.*$outside\/all\.jsonl.*stays as it is: an exported file outside etl\.processed_dir/, 'so does the notice');
 is($sql->(q{SELECT count(*) FROM etl.erasure WHERE remarks @? '$[*].remark ? (@ like_regex "outside etl.processed_dir")'}), '1', 'and the request');
 is(files_with('Secret72'), '', 'no file below the folders has the person');

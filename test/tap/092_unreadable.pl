@@ -71,7 +71,7 @@ SKIP:
 		my $place = $file =~ s/^processed\/(sub|csv)/exported\/$1/r =~ s/^archive/archived/r;
 		chmod $mode, "$root/$folder" or die;
 		my $erased = notices(qq{\\set VERBOSITY verbose\nBEGIN; SELECT etl_erase('customers', '5'); ROLLBACK});
-		my $planned = sql(q{SELECT (etl_erase('customers', '5', dry_run => true)).plan ->> 'held'});
+		my $planned = sql(q{SELECT (etl_erase('customers', '5', dry_run => true)).plan ->> 'unreached'});
 		my $subject = notices(q{SELECT etl_subject('customers', '5')});
 		my $located = notices(q{SELECT etl_locate('eve@example.org')});
 		chmod 0700, "$root/$folder" or die;

@@ -99,7 +99,7 @@ is(sql(q{SELECT string_agg(action, ',' ORDER BY audit_id) FROM etl.audit WHERE e
 	stage($node, "$partition/customers.json.gz", person(20, 'Dora') . person(21, 'Emma'));
 	my $closed = close_folder("$root/raw/$partition");
 	sql(q{SELECT etl_run('customers')});
-	like(sql(q{SELECT (etl_erase('customers', '20', dry_run => true)).plan ->> 'held'}), qr/staged\/$partition\/customers\.json\.gz.*Permission denied/, 'a plan says which file would stay');
+	like(sql(q{SELECT (etl_erase('customers', '20', dry_run => true)).plan ->> 'unreached'}), qr/staged\/$partition\/customers\.json\.gz.*Permission denied/, 'a plan says which file would stay');
 	like(notices(q{SELECT etl_erase('customers', '20')}), qr/WARNING:  1 request .*staged\/$partition/, 'an erasure meets a raw file that was loaded before');
 	is(erasure(my $dora = newest()), 'failed|t|f', 'it is not completed');
 	stage($node, partition() . '/erasure-requests.json', qq({"customer-id": "21"}\n));

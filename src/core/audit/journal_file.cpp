@@ -2,15 +2,17 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
+#include <chrono>
 #include <cstdio>
 #include <cstring>
-#include <ctime>
+#include <stdexcept>
 
-#include <sys/time.h>
 #include <unistd.h>
 
 #include <nlohmann/json.hpp>
 
+#include "core/base/calendar.h"
 #include "core/base/hash.h"
 #include "core/json/write.h"
 
@@ -24,6 +26,8 @@ constexpr const char *kinds[] = {"begin", "erasure", "committed", "rolled_back",
 /// The text between the hashed part of a line and its hash.
 constexpr std::string_view before_hash = ",\"hash\":\"";
 constexpr size_t hash_digits = 64;
+/// The number of digits of a keyed hash of 64 bits.
+constexpr size_t hash_text_digits = 16;
 /// The largest size of a line.
 constexpr size_t max_line = 64 * 1024;
 
@@ -63,7 +67,17 @@ split_line(std::string_view line, std::string_view &hashed, std::string_view &ha
 	return true;
 }
 
-/// Throws exceptions of nlohmann::json.
+std::string
+hash_text(uint64_t hash)
+{
+	if (hash == 0)
+		return {};
+	char text[hash_text_digits + 1];
+	std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(hash));
+	return text;
+}
+
+/// Throws exceptions of nlohmann::json, and std::runtime_error.
 void
 read_line(std::string_view text, JournalLine &line, std::string &previous)
 {
@@ -95,9 +109,10 @@ read_line(std::string_view text, JournalLine &line, std::string &previous)
 			line.status = json.at("status");
 			line.received_at = json.at("received_at");
 			line.row_count = json.at("rows");
-			line.email_hash = json.at("email_hash");
+			line.email_hash = read_journal_hash(json.at("email_hash").get<std::string>());
 			if (json.contains("known_emails"))
-				line.known_emails = json["known_emails"].get<std::vector<std::string>>();
+				for (const nlohmann::json &hash : json["known_emails"])
+					line.known_emails.push_back(read_journal_hash(hash.get<std::string>()));
 		}
 		else
 		{
@@ -106,7 +121,7 @@ read_line(std::string_view text, JournalLine &line, std::string &previous)
 			line.actor = json.at("actor");
 			line.received_at = json.at("decided_at");
 		}
-		line.file_hash = json.at("file_hash");
+		line.file_hash = read_journal_hash(json.at("file_hash").get<std::string>());
 		line.key_id = json.at("key");
 		line.origin.system = json.at("system");
 		line.origin.database = json.at("database");
@@ -122,6 +137,19 @@ read_line(std::string_view text, JournalLine &line, std::string &previous)
 }
 
 } // namespace
+
+uint64_t
+read_journal_hash(std::string_view digits)
+{
+	uint64_t hash = 0;
+	if (digits.empty())
+		return hash;
+	const char *end = digits.data() + digits.size();
+	if (digits.size() != hash_text_digits ||
+		std::from_chars(digits.data(), end, hash, 16).ptr != end)
+		throw std::runtime_error("no hash");
+	return hash;
+}
 
 std::string
 journal_text(JournalLine &line, JournalEnd &end)
@@ -143,12 +171,12 @@ journal_text(JournalLine &line, JournalEnd &end)
 			add_text(out, "status", line.status);
 			add_text(out, "received_at", line.received_at);
 			out += ",\"rows\":" + std::to_string(line.row_count);
-			add_text(out, "email_hash", line.email_hash);
+			add_text(out, "email_hash", hash_text(line.email_hash));
 			if (!line.known_emails.empty())
 			{
 				out += ",\"known_emails\":[";
 				for (size_t i = 0; i < line.known_emails.size(); ++i)
-					out += (i == 0 ? "\"" : ",\"") + line.known_emails[i] + "\"";
+					out += (i == 0 ? "\"" : ",\"") + hash_text(line.known_emails[i]) + "\"";
 				out += ']';
 			}
 		}
@@ -159,7 +187,7 @@ journal_text(JournalLine &line, JournalEnd &end)
 			add_text(out, "actor", line.actor);
 			add_text(out, "decided_at", line.received_at);
 		}
-		add_text(out, "file_hash", line.file_hash);
+		add_text(out, "file_hash", hash_text(line.file_hash));
 		add_text(out, "key", line.key_id);
 		add_number(out, "system", line.origin.system);
 		add_number(out, "database", line.origin.database);
@@ -267,14 +295,9 @@ journal_line_matches(int fd, const JournalEnd &end)
 std::string
 journal_time()
 {
-	struct timeval now;
-	gettimeofday(&now, nullptr);
-	struct tm utc;
-	gmtime_r(&now.tv_sec, &utc);
-	char text[40];
-	const size_t n = strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &utc);
-	std::snprintf(text + n, sizeof text - n, ".%06dZ", static_cast<int>(now.tv_usec));
-	return text;
+	const auto now =
+		std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
+	return format_utc((now - postgres_epoch).count());
 }
 
 } // namespace etl

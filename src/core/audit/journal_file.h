@@ -35,16 +35,22 @@ struct JournalLine
 	std::string text; ///< begin: identity of the journal
 	// for erasure and decision
 	int64_t erasure_id = 0;
-	std::string dataset, subject, email, status;
-	std::string received_at; ///< for a decision: when it was made
+	std::string dataset;
+	/// keyed pseudonyms, never identifiers; for a decision both may be empty: all people of the
+	/// dataset
+	std::string subject, email;
+	std::string status;      ///< as in etl.erasure
+	std::string received_at; ///< as format_utc() writes it; for a decision: when it was made
 	int64_t row_count = 0;
-	/// 16 hexadecimal digits: hash of the subject in etl.subject_page; may be empty
-	std::string file_hash;
-	/// Hash of the email by which later records are recognised, in the same form. Empty if the
-	/// email does not identify the person.
-	std::string email_hash;
-	/// hashes of emails that the subject had, in the same form
-	std::vector<std::string> known_emails;
+	/// Keyed hash of the subject as in etl.subject_page. After a restore it finds the files of a
+	/// person who is only in files. 0 if unknown. For a decision: of a hold.
+	uint64_t file_hash = 0;
+	/// Keyed hash of the email by which later records are recognised. 0 if the email does not
+	/// identify the person.
+	uint64_t email_hash = 0;
+	/// Keyed hashes of emails that the subject had. A database that was restored from before the
+	/// person's first record must know them too.
+	std::vector<uint64_t> known_emails;
 	std::string key_id; ///< identifies the key of the pseudonyms
 	JournalOrigin origin;
 	// for decision
@@ -61,6 +67,9 @@ struct JournalEnd
 	uint64_t position = 0; ///< number of bytes up to the end of the last line
 	std::string hash;      ///< 64 hexadecimal digits; "" before the first line
 };
+
+/// Reads a hash as a line has it: 16 hexadecimal digits, or "" for 0. Throws std::runtime_error.
+uint64_t read_journal_hash(std::string_view digits);
 
 /// Returns the text of the line for the file, with its newline. Moves `end` behind it and sets
 /// line.seq.

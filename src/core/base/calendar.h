@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <string>
 
 namespace etl
 {
@@ -54,5 +55,9 @@ date_from_days(int64_t days)
 			static_cast<int>(static_cast<unsigned>(date.month())),
 			static_cast<int>(static_cast<unsigned>(date.day()))};
 }
+
+/// "2026-11-24T13:00:00.000000Z": ISO 8601, UTC, of a time in microseconds since 2000-01-01, as
+/// PostgreSQL's timestamptz has it.
+std::string format_utc(int64_t microseconds);
 
 } // namespace etl

@@ -106,8 +106,7 @@ trim_unicode(std::string_view text)
 	while (!text.empty())
 	{
 		size_t at = text.size() - 1;
-		while (at > 0 && text.size() - at < 4 &&
-			   (static_cast<unsigned char>(text[at]) & 0xc0) == 0x80)
+		while (at > 0 && text.size() - at < 4 && is_continuation(text[at]))
 			--at;
 		std::string_view last = text.substr(at);
 		if (!take_character(last, c) || !last.empty() || !is_trimmed(c))

@@ -16,6 +16,13 @@ bool take_character(std::string_view &text, char32_t &c);
 /// Appends a character, which must not be a surrogate.
 void append_character(std::string &out, char32_t c);
 
+/// Whether a byte is one of a character's bytes after the first.
+constexpr bool
+is_continuation(char byte)
+{
+	return (static_cast<unsigned char>(byte) & 0xC0) == 0x80;
+}
+
 /// The number of characters of a text that is valid UTF-8.
 size_t count_characters(std::string_view text);
 

@@ -1,6 +1,7 @@
 #include "core/records/record_buffer.h"
 
 #include "core/base/ascii.h"
+#include "core/base/utf8.h"
 
 namespace etl
 {
@@ -58,10 +59,10 @@ beginning(std::string_view text, size_t max_record_size)
 	text = text.substr(0, std::min(beginning_bytes, max_record_size));
 	for (size_t back = 1; back <= 4 && back <= text.size(); ++back)
 	{
-		const auto byte = static_cast<uint8_t>(text[text.size() - back]);
-		if ((byte & 0xc0) == 0x80)
+		const char byte = text[text.size() - back];
+		if (is_continuation(byte))
 			continue;
-		if (sequence_size(byte) > back)
+		if (sequence_size(static_cast<uint8_t>(byte)) > back)
 			text.remove_suffix(back);
 		break;
 	}

@@ -6,6 +6,7 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
+#include "core/base/utf8.h"
 #include "core/schema/regex_translate.h"
 
 namespace etl
@@ -124,7 +125,7 @@ Regex::search(std::string_view text) const
 	for (size_t from = 0;;)
 	{
 		size_t next = std::min(text.size(), from + starts_at_once);
-		while (next < text.size() && (static_cast<unsigned char>(text[next]) & 0xc0) == 0x80)
+		while (next < text.size() && is_continuation(text[next]))
 			++next;
 		pcre2_set_offset_limit(scratch.context, next);
 		const Result result = search_from(code_.get(), text, from, scratch);

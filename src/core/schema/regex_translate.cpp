@@ -155,7 +155,7 @@ class Translator
 	{
 		do
 			out_ += in_[at_++];
-		while (!at_end() && (static_cast<unsigned char>(in_[at_]) & 0xc0) == 0x80);
+		while (!at_end() && is_continuation(in_[at_]));
 		repeatable_ = true;
 		return true;
 	}

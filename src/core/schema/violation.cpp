@@ -1,5 +1,6 @@
 #include "core/schema/violation.h"
 
+#include "core/base/utf8.h"
 #include "core/json/write.h"
 
 namespace etl
@@ -34,7 +35,7 @@ shorten(std::string &text)
 	if (text.size() <= max_violation_text)
 		return;
 	size_t size = max_violation_text;
-	while (size > 0 && (static_cast<unsigned char>(text[size]) & 0xc0) == 0x80)
+	while (size > 0 && is_continuation(text[size]))
 		--size;
 	text.resize(size);
 	text += "\xe2\x80\xa6";

@@ -96,26 +96,6 @@ key_type(const Definition &definition, const KeyTypes &key_types)
 	return &text;
 }
 
-std::string
-format_run_time(int64_t microseconds)
-{
-	const int64_t day_length = INT64_C(86400000000);
-	int64_t days = microseconds / day_length;
-	int64_t time = microseconds % day_length;
-	if (time < 0)
-	{
-		time += day_length;
-		--days;
-	}
-	const CalendarDate date = date_from_days(days);
-	char out[48];
-	snprintf(out, sizeof out, "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ", static_cast<int>(date.year),
-			 date.month, date.day, static_cast<int>(time / INT64_C(3600000000)),
-			 static_cast<int>(time / 60000000 % 60), static_cast<int>(time / 1000000 % 60),
-			 static_cast<int>(time % 1000000));
-	return out;
-}
-
 RecordStager::RecordStager(const Definition &definition, const KeyTypes &key_types,
 						   const ErasedPeople *erased, const Identities *hashes,
 						   TypeInput *type_input)
@@ -334,7 +314,7 @@ RecordStager::output_text(const RowContext &context, Piece &piece, std::string_v
 		if (rule.action == NormalizeDefinition::Action::set_run_time)
 		{
 			std::string json;
-			append_json_string(json, format_run_time(context.run_time));
+			append_json_string(json, format_utc(context.run_time));
 			set_member(document_, rule.path, json, edits);
 			continue;
 		}

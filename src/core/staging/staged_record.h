@@ -255,7 +255,4 @@ std::vector<std::string> reference_pointers(const Definition &definition,
 											const std::vector<StagedReference> &references,
 											const Document &record);
 
-/// ISO 8601 in UTC with microseconds: "2026-11-24T02:11:22.123456Z".
-std::string format_run_time(int64_t microseconds_since_2000);
-
 } // namespace etl

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "core/base/big_endian.h"
+#include "core/base/calendar.h"
 #include "core/base/sqlstate.h"
 #include "core/definition/column_path.h"
 #include "core/json/pointer.h"
@@ -210,7 +211,7 @@ RecordStager::encode_field(const ColumnDefinition &column, const Element &elemen
 	if (takes_run_time(definition_, column))
 	{
 		if (column.type.id == TypeId::text)
-			row_ += format_run_time(context.run_time);
+			row_ += format_utc(context.run_time);
 		else
 			append_int64(row_, context.run_time);
 		return true;

@@ -9,6 +9,7 @@
 #include "core/base/ascii.h"
 #include "core/base/big_endian.h"
 #include "core/base/sqlstate.h"
+#include "core/base/utf8.h"
 #include "core/json/decimal.h"
 #include "core/types/column_type.h"
 #include "core/types/encode_datetime.h"
@@ -194,8 +195,7 @@ encode_text(const ColumnType &type, std::string_view text, std::string &out, Typ
 	{
 		size_t end = 0;
 		for (int characters = 0; end < text.size(); ++end)
-			if ((static_cast<unsigned char>(text[end]) & 0xc0) != 0x80 &&
-				characters++ == type.precision)
+			if (!is_continuation(text[end]) && characters++ == type.precision)
 				break;
 		// SQL allows blanks beyond the length to be cut off silently, but no other characters.
 		if (text.find_first_not_of(' ', end) != std::string_view::npos)

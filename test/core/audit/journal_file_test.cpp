@@ -86,7 +86,7 @@ TEST(JournalFile, ADecisionComesBackAsItWasWritten)
 	line.reason = "a \"legal\" ground\n";
 	line.actor = "dpo";
 	line.received_at = "2026-01-01T00:00:00.000000Z";
-	line.file_hash = "00ff00ff00ff00ff";
+	line.file_hash = 0x00ff00ff00ff00ff;
 	line.key_id = "k1";
 	JournalEnd end;
 	std::string text;

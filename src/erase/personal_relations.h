@@ -13,10 +13,10 @@
 namespace etl
 {
 
-/// Notes in etl.held_relation the target tables of a definition whose records are about people,
+/// Notes in etl.personal_relation the target tables of a definition whose records are about people,
 /// their partitions and other relations behind them, and their personal columns. Does nothing for
 /// other definitions.
-void note_held_relations(const Definition &definition);
+void note_personal_relations(const Definition &definition);
 
 /// The places that contained records about the people of a dataset and that an erasure cannot
 /// reach: detached partitions, tables of definitions that were dropped or have other tables now,

@@ -1,6 +1,6 @@
 -- Which tables hold, or have held, records about people.
 
-CREATE TABLE etl.held_relation (
+CREATE TABLE etl.personal_relation (
     relation_oid oid NOT NULL,
     origin       text NOT NULL,
     name         text NOT NULL,
@@ -10,19 +10,19 @@ CREATE TABLE etl.held_relation (
     noted_at     timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (relation_oid, origin)
 );
-COMMENT ON TABLE etl.held_relation
+COMMENT ON TABLE etl.personal_relation
     IS 'Tables that hold, or have held, records about people: target tables and all that lies behind them. One that is '
     'no target table any more (a detached partition, a table of a dataset that was dropped or has other tables now) '
     'may still hold people; an erasure names it. Delete a row when that is no more so';
-COMMENT ON COLUMN etl.held_relation.relation_oid IS 'The table''s OID';
-COMMENT ON COLUMN etl.held_relation.origin
+COMMENT ON COLUMN etl.personal_relation.relation_oid IS 'The table''s OID';
+COMMENT ON COLUMN etl.personal_relation.origin
     IS 'The database that the OID is of: in one into which a dump was restored the table is known by its name';
-COMMENT ON COLUMN etl.held_relation.name IS 'Its name when it was noted last';
-COMMENT ON COLUMN etl.held_relation.dataset IS 'Whose records';
-COMMENT ON COLUMN etl.held_relation.people IS 'The dataset whose people they are about';
-COMMENT ON COLUMN etl.held_relation.columns IS 'Number and name of the columns that were personal at any time';
-COMMENT ON COLUMN etl.held_relation.noted_at IS 'When it was noted first';
-SELECT pg_catalog.pg_extension_config_dump('etl.held_relation', '');
+COMMENT ON COLUMN etl.personal_relation.name IS 'Its name when it was noted last';
+COMMENT ON COLUMN etl.personal_relation.dataset IS 'Whose records';
+COMMENT ON COLUMN etl.personal_relation.people IS 'The dataset whose people they are about';
+COMMENT ON COLUMN etl.personal_relation.columns IS 'Number and name of the columns that were personal at any time';
+COMMENT ON COLUMN etl.personal_relation.noted_at IS 'When it was noted first';
+SELECT pg_catalog.pg_extension_config_dump('etl.personal_relation', '');
 
 CREATE FUNCTION etl_internal.this_database() RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$

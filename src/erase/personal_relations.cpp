@@ -1,4 +1,4 @@
-#include "erase/held_relations.h"
+#include "erase/personal_relations.h"
 
 #include "anonymize/treated_columns.h"
 #include "catalog/definitions.h"
@@ -49,14 +49,14 @@ targets_about(const Catalog &catalog, const std::string *dataset)
 	return oids;
 }
 
-/// The rows of etl.held_relation, with the oid that the relation has now (null where it is gone)
-/// and whether the noted column numbers still apply. In another database (a dump was restored) the
-/// relation is found by its name.
-const std::string held_sql =
+/// The rows of etl.personal_relation, with the oid that the relation has now (null where it is
+/// gone) and whether the noted column numbers still apply. In another database (a dump was
+/// restored) the relation is found by its name.
+const std::string known_relations_sql =
 	"(SELECT h.relation_oid, h.origin, h.dataset, h.people, h.columns, h.origin = o.origin AS same,"
 	"  CASE WHEN h.origin = o.origin THEN h.relation_oid"
 	"   ELSE pg_catalog.to_regclass(h.name)::oid END AS relation"
-	" FROM etl.held_relation h CROSS JOIN etl_internal.this_database() o(origin))";
+	" FROM etl.personal_relation h CROSS JOIN etl_internal.this_database() o(origin))";
 
 /// Relations that have contained people and are not behind any target table: their names, datasets
 /// and oids.
@@ -66,7 +66,7 @@ former(const Catalog &catalog, const std::string *dataset)
 	const AsCatalogOwner owner;
 	return pg::query("SELECT DISTINCT format('%I.%I', n.nspname, c.relname), h.dataset,"
 					 " c.oid::bigint FROM " +
-						 held_sql +
+						 known_relations_sql +
 						 " h JOIN pg_class c ON c.oid = h.relation"
 						 " JOIN pg_namespace n ON n.oid = c.relnamespace"
 						 " WHERE ($2 = '' OR h.people = $2) AND c.relkind IN ('r', 'p', 'f')"
@@ -79,7 +79,7 @@ former(const Catalog &catalog, const std::string *dataset)
 } // namespace
 
 void
-note_held_relations(const Definition &definition)
+note_personal_relations(const Definition &definition)
 {
 	if (!definition.subject)
 		return;
@@ -105,24 +105,24 @@ note_held_relations(const Definition &definition)
 		// columns are noted by number, because a column may be renamed
 		pg::execute(
 			now +
-				" UPDATE etl.held_relation r SET relation_oid = n.oid, origin = n.origin,"
+				" UPDATE etl.personal_relation r SET relation_oid = n.oid, origin = n.origin,"
 				" name = n.name, dataset = $2, people = $3,"
 				" columns = ARRAY(SELECT x FROM unnest(n.columns) x UNION"
 				"  SELECT CASE WHEN h.same THEN x ELSE (SELECT a.attnum || ' ' || a.attname"
 				"   FROM pg_attribute a WHERE a.attrelid = n.oid AND a.attnum > 0"
 				"   AND a.attname = substr(x, strpos(x, ' ') + 1)) END FROM unnest(h.columns) x)"
 				" FROM now n JOIN " +
-				held_sql +
+				known_relations_sql +
 				" h ON h.relation = n.oid"
 				" WHERE (r.relation_oid, r.origin) = (h.relation_oid, h.origin)"
 				" AND ((r.name, r.dataset, r.people) <> (n.name, $2, $3) OR NOT h.same"
 				"  OR NOT h.columns @> n.columns)",
 			params);
 		pg::execute(now +
-						" INSERT INTO etl.held_relation (relation_oid, origin, name, dataset,"
+						" INSERT INTO etl.personal_relation (relation_oid, origin, name, dataset,"
 						" people, columns) SELECT n.oid, n.origin, n.name, $2, $3, n.columns"
 						" FROM now n WHERE NOT EXISTS (SELECT FROM " +
-						held_sql + " h WHERE h.relation = n.oid) ON CONFLICT DO NOTHING",
+						known_relations_sql + " h WHERE h.relation = n.oid) ON CONFLICT DO NOTHING",
 					params);
 	}
 }
@@ -149,7 +149,7 @@ former_places(const Catalog &catalog, const std::string &dataset)
 					continue;
 				const AsCatalogOwner owner;
 				const pg::Rows columns = pg::query(
-					"SELECT DISTINCT a.attname::text FROM " + held_sql +
+					"SELECT DISTINCT a.attname::text FROM " + known_relations_sql +
 						" h CROSS JOIN unnest(h.columns) x JOIN pg_attribute a"
 						" ON a.attrelid = h.relation AND a.attnum > 0 AND NOT a.attisdropped"
 						" AND CASE WHEN h.same THEN a.attnum = split_part(x, ' ', 1)::smallint"
@@ -190,7 +190,7 @@ warn_of_erased_people(const Catalog &catalog, const Definition &definition)
 			return pg::query(
 				"SELECT t.dataset, count(*) FROM etl.tombstone t WHERE t.kind = 'subject'"
 				" AND t.reinstated_at IS NULL AND t.dataset IN (SELECT h.people FROM " +
-					held_sql +
+					known_relations_sql +
 					// people of the datasets whose rows were in this relation or in a relation
 					// behind it
 					" h WHERE h.relation IN (" + std::string(relations_behind_sql) +

@@ -57,7 +57,7 @@ Eraser::erase_files()
 		find_files(name, subjects, unindexed(name));
 		remark_forgotten_records(name);
 	}
-	for (const auto &[name, files] : quarantined_files_)
+	for (const auto &[name, files] : quarantine_.files().of_dataset)
 		if (!erasure_.readings.is_related(name))
 			find_files(name, {});
 	find_staged();
@@ -133,7 +133,9 @@ Eraser::find_files(const std::string &dataset, const std::vector<int64_t> &subje
 {
 	std::vector<int64_t> ids = files_of_subjects(dataset, subjects);
 	ids.insert(ids.end(), more.begin(), more.end());
-	if (const auto found = quarantined_files_.find(dataset); found != quarantined_files_.end())
+	const QuarantinedFiles &quarantined = quarantine_.files();
+	if (const auto found = quarantined.of_dataset.find(dataset);
+		found != quarantined.of_dataset.end())
 		ids.insert(ids.end(), found->second.begin(), found->second.end());
 	std::sort(ids.begin(), ids.end());
 	ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
@@ -184,8 +186,9 @@ Eraser::find_some_files(const std::string &dataset, std::span<const int64_t> ids
 				continue;
 			const char *const kind = archived ? "archived" : "processed";
 			RewriteTask task;
-			if (const auto lines = mended_lines_.find(rows.integer(i, 5));
-				archived && lines != mended_lines_.end())
+			const auto &mended = quarantine_.files().mended_lines;
+			if (const auto lines = mended.find(rows.integer(i, 5));
+				archived && lines != mended.end())
 			{
 				task.lines = lines->second;
 				task.lines_text = reading->removes ? std::string_view() : erased_text;
@@ -241,7 +244,7 @@ std::set<size_t>
 Eraser::people_in(const Copy &copy)
 {
 	const std::string &dataset = copy.dataset();
-	if (quarantined_files_[dataset].count(copy.file_id) > 0)
+	if (quarantine_.files().contains(dataset, copy.file_id))
 		return {};
 	const auto [files, is_new] = people_in_files_.try_emplace(dataset);
 	if (is_new)

@@ -1,4 +1,9 @@
-// The quarantined records of an erasure.
+#include "erase/erase_quarantine.h"
+
+#include <memory>
+#include <optional>
+#include <vector>
+
 #include <nlohmann/json.hpp>
 
 #include "catalog/indexed_as.h"
@@ -6,7 +11,6 @@
 #include "core/base/hash.h"
 #include "core/definition/definition.h"
 #include "core/privacy/refused_record.h"
-#include "erase/eraser.h"
 #include "load/quarantine.h"
 #include "load/writing_quarantine.h"
 #include "pg/limits.h"
@@ -107,79 +111,117 @@ struct Treated
 };
 
 /// Treats quarantined records that came under one definition.
-struct QuarantineEraser
+struct DefinitionEraser
 {
 	ReadingEraser eraser;
 	RefusedRecord names;
 	std::optional<ReadingEraser> strangers;
 
-	QuarantineEraser(const Reading &reading, const KeyTypes &key_types, const Identities &people,
-					 const Identities &unknown, const std::string &secret,
-					 const std::string &dataset, const std::vector<PeopleKey> &keys,
-					 TypeInput &types)
-		: eraser(reading, key_types, people, secret, dataset,
-				 RecordEraser::Options{true, false, &types}, keys),
-		  names(*reading.steps.front().whole, key_types, nullptr)
+	DefinitionEraser(Erasure &erasure, const Reading &reading, const std::vector<PeopleKey> &keys)
+		: eraser(reading, erasure.catalog.key_types(), erasure.people.identities(), erasure.secret,
+				 erasure.dataset, RecordEraser::Options{true, false, &erasure.type_input}, keys),
+		  names(*reading.steps.front().whole, erasure.catalog.key_types(), nullptr)
 	{
+		const Identities &unknown = erasure.people.strangers();
 		if (unknown.has_subjects())
-			strangers.emplace(reading, key_types, unknown, secret, dataset, RecordEraser::Options(),
-							  keys);
+			strangers.emplace(reading, erasure.catalog.key_types(), unknown, erasure.secret,
+							  erasure.dataset, RecordEraser::Options(), keys);
 	}
+};
+
+/// Treats quarantined records of a dataset, each by the definition under which its file came.
+class DefinitionErasers
+{
+  public:
+	DefinitionErasers(Erasure &erasure, const std::string &dataset)
+		: erasure_(erasure), dataset_(dataset), keys_(people_keys(erasure.catalog, erasure.dataset))
+	{
+	}
+	/// defined_at: nullopt: not known.
+	DefinitionEraser &of(std::optional<int64_t> defined_at)
+	{
+		static const Definition undefined;
+		static const Reading unread{{{&undefined, &undefined}}};
+		const Reading *reading = erasure_.readings.of(dataset_, defined_at);
+		if (reading == nullptr)
+			reading = &unread;
+		auto &eraser = erasers_[reading];
+		if (eraser == nullptr)
+			eraser = std::make_unique<DefinitionEraser>(erasure_, *reading, keys_);
+		return *eraser;
+	}
+
+  private:
+	Erasure &erasure_;
+	const std::string &dataset_;
+	const std::vector<PeopleKey> keys_;
+	std::map<const Reading *, std::unique_ptr<DefinitionEraser>> erasers_;
 };
 
 constexpr char datasets_in_quarantine_sql[] = R"(
 SELECT DISTINCT dataset FROM etl.quarantine ORDER BY 1)";
 
-} // namespace
-
-void
-Eraser::erase_quarantine()
+std::set<std::string>
+datasets_in_quarantine()
 {
 	std::set<std::string> datasets;
 	const pg::Rows rows = pg::query(datasets_in_quarantine_sql);
 	for (uint64_t i = 0; i < rows.size(); ++i)
 		datasets.insert(rows.text(i, 0));
+	return datasets;
+}
+
+} // namespace
+
+void
+QuarantineEraser::erase()
+{
+	const std::set<std::string> datasets = datasets_in_quarantine();
 	// first all records that name the people: the emails in them are then searched for in records
 	// that name nobody
 	for (const std::string &name : datasets)
 		if (erasure_.readings.is_related(name) && !people_.subjects().empty())
-			erase_quarantine_of(name, "q.subject = ANY ($2)");
+			erase_records(name, "q.subject = ANY ($2)");
 	people_.find_known(erasure_.readings);
-	add_mended_files();
+	find_mended_files();
 	for (const std::string &name : datasets)
 	{
-		erase_unnamed_quarantine(name);
+		erase_unnamed_of(name);
 		// the email of a request may stand in a record with a key of its own, and the key of a
 		// request in a record that named another person by another definition
 		const bool has_emails =
 			erasure_.readings.has_emails(name) && people_.identities().has_emails();
 		if (has_emails || may_be_named_otherwise(name))
-			erase_quarantine_of(name, "q.subject <> ALL ($2)");
+			erase_records(name, "q.subject <> ALL ($2)");
 	}
+	remark_strangers();
 }
 
 /// The index of people was not updated to the definition in force yet, so etl.quarantine.subject
 /// may be what another definition said.
 bool
-Eraser::may_be_named_otherwise(const std::string &dataset) const
+QuarantineEraser::may_be_named_otherwise(const std::string &dataset) const
 {
 	const Definition *last =
 		erasure_.readings.is_related(dataset) ? erasure_.readings.last(dataset) : nullptr;
 	return last != nullptr && !all_indexed(erasure_.catalog, *last);
 }
 
-/// Treats records that name nobody where they should, or cannot be read at all: they may name
-/// people anywhere.
 void
-Eraser::erase_unnamed_quarantine(const std::string &dataset)
+QuarantineEraser::erase_unnamed_of(const std::string &dataset)
 {
-	erase_quarantine_of(dataset, "q.subject IS NULL AND cardinality($2) >= 0");
+	erase_records(dataset, "q.subject IS NULL AND cardinality($2) >= 0");
 }
 
-/// Keys that nobody is known to have may be ordinary words in records about other people: such
-/// records are reported, and not changed.
 void
-Eraser::remark_strangers()
+QuarantineEraser::erase_unnamed()
+{
+	for (const std::string &name : datasets_in_quarantine())
+		erase_unnamed_of(name);
+}
+
+void
+QuarantineEraser::remark_strangers()
 {
 	if (stranger_records_ > 0)
 		erasure_.report.remarks.emplace_back(
@@ -192,25 +234,9 @@ Eraser::remark_strangers()
 }
 
 void
-Eraser::erase_quarantine_of(const std::string &dataset, const std::string &condition)
+QuarantineEraser::erase_records(const std::string &dataset, const std::string &condition)
 {
-	const std::vector<PeopleKey> keys = people_keys(erasure_.catalog, erasure_.dataset);
-	std::map<const Reading *, std::unique_ptr<QuarantineEraser>> erasers;
-	const auto eraser_of = [&](const pg::Rows &rows, uint64_t i) -> QuarantineEraser &
-	{
-		static const Definition undefined;
-		static const Reading unread{{{&undefined, &undefined}}};
-		const Reading *reading = erasure_.readings.of(
-			dataset, rows.is_null(i, 4) ? std::nullopt : std::optional(rows.integer(i, 4)));
-		if (reading == nullptr)
-			reading = &unread;
-		auto &eraser = erasers[reading];
-		if (eraser == nullptr)
-			eraser = std::make_unique<QuarantineEraser>(
-				*reading, erasure_.catalog.key_types(), people_.identities(), people_.strangers(),
-				erasure_.secret, erasure_.dataset, keys, erasure_.type_input);
-		return *eraser;
-	};
+	DefinitionErasers erasers(erasure_, dataset);
 	ErasedPlace place;
 	place.place = "etl.quarantine";
 	place.kind = "quarantine";
@@ -227,36 +253,36 @@ Eraser::erase_quarantine_of(const std::string &dataset, const std::string &condi
 					  {pg::param(dataset), people_.texts()});
 	const Definition *last = erasure_.readings.last(dataset);
 	const bool forget_key = last != nullptr && erasure_.asks(*last);
-	cursor.for_each(limits::fetched_records,
-					[&](const pg::Rows &rows, uint64_t i)
-					{
-						const int64_t id = rows.integer(i, 0);
-						const std::string record = rows.text(i, 1);
-						std::string out;
-						QuarantineEraser &by = eraser_of(rows, i);
-						const uint32_t person = erasure_.mode == Erasure::Mode::collect
-													? by.eraser.whose(record)
-													: by.eraser.erase(record, out);
-						if (person == Identities::nobody)
-						{
-							if (by.strangers && by.strangers->whose(record) != Identities::nobody)
-								++stranger_records_;
-							return;
-						}
-						note_quarantined(place, dataset, person, rows.integer(i, 2));
-						if (by.eraser.known_email() != 0)
-							people_.add_known_email(person, by.eraser.known_email());
-						if (erasure_.mode == Erasure::Mode::collect)
-							erasure_.sink("etl.quarantine", record);
-						else if (erasure_.mode == Erasure::Mode::look)
-							erasure_.report.fingerprint.push_back(
-								"etl.quarantine " + std::to_string(id) + " " + hex_hash(record));
-						else
-							treated.add(id, std::move(out),
-										without_names(rows.text(i, 3), by.names));
-						if (treated.many())
-							treated.write(forget_key);
-					});
+	const auto treat = [&](const pg::Rows &rows, uint64_t i)
+	{
+		const int64_t id = rows.integer(i, 0);
+		const std::string record = rows.text(i, 1);
+		std::string out;
+		DefinitionEraser &by =
+			erasers.of(rows.is_null(i, 4) ? std::nullopt : std::optional(rows.integer(i, 4)));
+		const uint32_t person = erasure_.mode == Erasure::Mode::collect
+									? by.eraser.whose(record)
+									: by.eraser.erase(record, out);
+		if (person == Identities::nobody)
+		{
+			if (by.strangers && by.strangers->whose(record) != Identities::nobody)
+				++stranger_records_;
+			return;
+		}
+		note_found(place, dataset, person, rows.integer(i, 2));
+		if (by.eraser.known_email() != 0)
+			people_.add_known_email(person, by.eraser.known_email());
+		if (erasure_.mode == Erasure::Mode::collect)
+			erasure_.sink("etl.quarantine", record);
+		else if (erasure_.mode == Erasure::Mode::look)
+			erasure_.report.fingerprint.push_back("etl.quarantine " + std::to_string(id) + " " +
+												  hex_hash(record));
+		else
+			treated.add(id, std::move(out), without_names(rows.text(i, 3), by.names));
+		if (treated.many())
+			treated.write(forget_key);
+	};
+	cursor.for_each(limits::fetched_records, treat);
 	treated.write(forget_key);
 	if (!place.rows.empty())
 		erasure_.report.places.push_back(std::move(place));
@@ -270,12 +296,12 @@ SELECT DISTINCT dataset, file_id
 /// Archived files contain records as they were delivered. When a record named nobody, or another
 /// person, and was then corrected by hand, quarantine no longer says who it named.
 void
-Eraser::add_mended_files()
+QuarantineEraser::find_mended_files()
 {
-	add_mended_lines();
+	find_mended_lines();
 	const pg::Rows rows = pg::query(find_files_that_named_nobody_sql);
 	for (uint64_t i = 0; i < rows.size(); ++i)
-		quarantined_files_[rows.text(i, 0)].insert(rows.integer(i, 1));
+		files_.of_dataset[rows.text(i, 0)].insert(rows.integer(i, 1));
 }
 
 constexpr char find_mended_lines_sql[] = R"(
@@ -284,10 +310,8 @@ SELECT dataset, file_id, line, subject
  WHERE subject = ANY ($1) AND mended_at IS NOT NULL AND file_id IS NOT NULL
    AND line IS NOT NULL)";
 
-/// The delivered text of a record that was corrected and is about the people now need not name
-/// them, so its line number identifies it.
 void
-Eraser::add_mended_lines()
+QuarantineEraser::find_mended_lines()
 {
 	if (people_.subjects().empty())
 		return;
@@ -297,20 +321,20 @@ Eraser::add_mended_lines()
 		const std::optional<uint32_t> person = people_.request_of(rows.text(i, 3));
 		if (!person || !erasure_.readings.is_related(rows.text(i, 0)))
 			continue;
-		quarantined_files_[rows.text(i, 0)].insert(rows.integer(i, 1));
-		mended_lines_[rows.integer(i, 1)].emplace(static_cast<uint64_t>(rows.integer(i, 2)),
-												  *person);
+		files_.of_dataset[rows.text(i, 0)].insert(rows.integer(i, 1));
+		files_.mended_lines[rows.integer(i, 1)].emplace(static_cast<uint64_t>(rows.integer(i, 2)),
+														*person);
 	}
 }
 
 void
-Eraser::note_quarantined(ErasedPlace &place, const std::string &dataset, uint32_t person,
-						 int64_t file_id)
+QuarantineEraser::note_found(ErasedPlace &place, const std::string &dataset, uint32_t person,
+							 int64_t file_id)
 {
 	++place.rows[person];
 	++erasure_.requests[person].row_count;
 	if (file_id != 0)
-		quarantined_files_[dataset].insert(file_id);
+		files_.of_dataset[dataset].insert(file_id);
 }
 
 } // namespace etl

@@ -13,7 +13,7 @@ namespace etl
 Eraser::Eraser(const Catalog &catalog, const std::string &dataset, const std::string &secret,
 			   std::vector<ErasureRequest> &requests, const pg::Settings &settings, Mode mode)
 	: erasure_(catalog, dataset, secret, requests, settings, mode), people_(erasure_.people),
-	  tables_(erasure_)
+	  tables_(erasure_), quarantine_(erasure_)
 {
 }
 
@@ -41,9 +41,8 @@ Eraser::run()
 	ETL_FAULT("erase_rows");
 	if (!people_.is_anybody())
 		return;
-	erase_quarantine();
+	quarantine_.erase();
 	ETL_FAULT("erase_quarantine");
-	remark_strangers();
 	const KnownEmails known_emails = erasure_.report.known_emails;
 	erase_files();
 	ETL_FAULT("erase_files");
@@ -63,9 +62,8 @@ Eraser::erase_emails_of_files(const KnownEmails &known)
 	people_.look_for_emails(found);
 	if (found.empty())
 		return;
-	quarantined_files_.clear();
-	mended_lines_.clear();
-	erase_all_unnamed_quarantine();
+	quarantine_.forget_files();
+	erase_unnamed_records();
 }
 
 /// It is not known which people are in which tables and files of these datasets.
@@ -99,20 +97,22 @@ void
 Eraser::run_words()
 {
 	people_.look_for_words();
-	erase_all_unnamed_quarantine();
+	erase_unnamed_records();
 }
-
-constexpr char datasets_in_quarantine_sql[] = R"(
-SELECT DISTINCT dataset FROM etl.quarantine ORDER BY 1)";
 
 /// Treats quarantined records that name nobody, and the files that they came from.
 void
-Eraser::erase_all_unnamed_quarantine()
+Eraser::erase_unnamed_records()
 {
-	const pg::Rows rows = pg::query(datasets_in_quarantine_sql);
-	for (uint64_t i = 0; i < rows.size(); ++i)
-		erase_unnamed_quarantine(rows.text(i, 0));
-	for (const auto &[name, files] : quarantined_files_)
+	quarantine_.erase_unnamed();
+	erase_quarantined_files();
+}
+
+/// Treats the files that quarantined records came from.
+void
+Eraser::erase_quarantined_files()
+{
+	for (const auto &[name, files] : quarantine_.files().of_dataset)
 		find_files(name, {});
 	rewrite_files();
 }
@@ -121,11 +121,9 @@ void
 Eraser::run_mended()
 {
 	people_.look_for_all();
-	add_mended_lines();
+	quarantine_.find_mended_lines();
 	people_.look_for_nobody(); // records that name them were treated when they were erased
-	for (const auto &[name, files] : quarantined_files_)
-		find_files(name, {});
-	rewrite_files();
+	erase_quarantined_files();
 }
 
 } // namespace etl

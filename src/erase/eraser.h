@@ -11,6 +11,7 @@
 #include "core/files/file_error.h"
 #include "core/files/file_identity.h"
 #include "core/output/file_rewriter.h"
+#include "erase/erase_quarantine.h"
 #include "erase/erase_tables.h"
 #include "erase/erasure.h"
 #include "load/claim.h"
@@ -43,23 +44,13 @@ class Eraser
 	}
 
   private:
-	/// The quarantined records that were found, by file.
-	using QuarantinedFiles = std::map<std::string, std::set<int64_t>>;
 	struct Copy;
 
-	void erase_quarantine();
-	void erase_unnamed_quarantine(const std::string &dataset);
-	void erase_all_unnamed_quarantine();
+	void erase_unnamed_records();
+	void erase_quarantined_files();
 	void erase_emails_of_files(const KnownEmails &known);
-	void erase_quarantine_of(const std::string &dataset, const std::string &condition);
-	void remark_strangers();
-	void add_mended_files();
-	void add_mended_lines();
 	std::set<size_t> people_in(const Copy &copy);
 	void note_invalid_definitions();
-	void note_quarantined(ErasedPlace &place, const std::string &dataset, uint32_t person,
-						  int64_t file_id);
-
 	void fingerprint_definitions();
 	void erase_files();
 	void remark_forgotten_records(const std::string &dataset);
@@ -68,7 +59,6 @@ class Eraser
 	void find_some_files(const std::string &dataset, std::span<const int64_t> ids);
 	void add_known(Copy copy, const std::unordered_map<std::string, std::string> &pending,
 				   const std::unordered_map<int64_t, WaitingRaw> &raw_files);
-	bool may_be_named_otherwise(const std::string &dataset) const;
 	const std::set<int64_t> &unindexed(const std::string &dataset);
 	void cannot_treat(const Copy &copy, const FileError &error);
 	void wait_for(const RewriteOutcome &outcome, const std::string &path, const std::string &place,
@@ -88,12 +78,7 @@ class Eraser
 	Erasure erasure_;
 	SoughtPeople &people_;
 	TableEraser tables_;
-	/// The number of records in which keys of strangers stand as words.
-	int64_t stranger_records_ = 0;
-	QuarantinedFiles quarantined_files_;
-	/// The lines, by file, of records that were corrected and are about the people now; the value
-	/// is the index of the request.
-	std::map<int64_t, std::map<uint64_t, uint32_t>> mended_lines_;
+	QuarantineEraser quarantine_;
 	std::vector<Copy> copies_; ///< the copies to be rewritten next
 	/// Staged files of datasets that ask for erasure: the first file of each dataset, and their
 	/// number.

@@ -6,7 +6,7 @@
 #include "catalog/sequence.h"
 #include "catalog/subject_index.h"
 #include "core/base/utf8.h"
-#include "erase/eraser.h"
+#include "erase/erase.h"
 #include "erase/file_indexer.h"
 #include "load/claim.h"
 #include "load/quarantine.h"

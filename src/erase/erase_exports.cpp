@@ -1,19 +1,15 @@
-// Exported files in an erasure. The people's rows that etl_export wrote are treated where the file
-// is below etl.processed_dir, and the file is reported where it is elsewhere. anonymize/exports.cpp
-// describes exports and how they are noted.
+#include "erase/erase_exports.h"
+
 #include <algorithm>
 #include <cerrno>
 #include <set>
 
 #include <fcntl.h>
+#include <unistd.h>
 
 #include "anonymize/exports.h"
-#include "anonymize/treated_columns.h"
-#include "core/base/hash.h"
 #include "core/base/scoped_fd.h"
 #include "core/base/utf8.h"
-#include "core/definition/column_path.h"
-#include "core/definition/definition.h"
 #include "core/files/beneath.h"
 #include "core/files/file_error.h"
 #include "core/files/file_identity.h"
@@ -24,13 +20,15 @@
 #include "core/json/write.h"
 #include "core/records/csv_record.h"
 #include "core/types/column_type.h"
-#include "erase/eraser.h"
-#include "load/claim.h"
-#include "load/quarantine.h"
 #include "pg/catalog_owner.h"
 #include "pg/read_records.h"
 #include "pg/spi.h"
 #include "publish/plan.h"
+
+extern "C"
+{
+#include "catalog/pg_type.h"
+}
 
 namespace etl
 {
@@ -78,6 +76,60 @@ csv_of(const std::vector<std::string> &names, const Document &document)
 	return line + "\n";
 }
 
+/// Treats the rows of an exported CSV file, as the JSON objects that the JSON format would have.
+class RowEraser
+{
+  public:
+	/// Both must outlive this object. table: the one that was exported.
+	RowEraser(const Erasure &erasure, const FileCopy &copy, const TableDefinition &table)
+		: erasure_(erasure), place_(storable_text(copy.place)),
+		  eraser_(*copy.reading, erasure.catalog.key_types(), erasure.people.identities(),
+				  erasure.secret, erasure.dataset, RecordEraser::Options{true, true, nullptr}, {})
+	{
+		for (const ColumnDefinition &column : table.columns)
+			if (column.type.id == TypeId::json || column.type.id == TypeId::jsonb)
+				json_columns_.insert(column.name);
+	}
+
+	/// The line as it is to be written; "" for a row that is removed. The first record is the
+	/// header. Counts the row in the outcome where it is about one of the people, and passes it on
+	/// to the sink.
+	std::string treat(const CsvRecord &record, RewriteOutcome &outcome)
+	{
+		std::string line(record.raw);
+		if (names_.empty())
+		{
+			for (const auto &field : record.fields)
+				names_.push_back(field.value_or(std::string()));
+			return line;
+		}
+		const bool collects = erasure_.mode == Erasure::Mode::collect;
+		const std::string json = json_of(names_, json_columns_, record);
+		std::string out;
+		const uint32_t person = collects ? eraser_.whose(json) : eraser_.erase(json, out);
+		if (person == Identities::nobody)
+			return line;
+		++outcome.found[person];
+		ParseError error;
+		if (collects)
+			erasure_.sink(place_, json);
+		// a removed row leaves no blank line, because the lines of an export have no numbers
+		else if (out == erased_text || !document_.parse(out, error))
+			line.clear();
+		else
+			line = csv_of(names_, document_);
+		return line;
+	}
+
+  private:
+	const Erasure &erasure_;
+	const std::string place_;
+	ReadingEraser eraser_;
+	std::set<std::string> json_columns_;
+	std::vector<std::string> names_; ///< of the columns
+	Document document_;
+};
+
 /// False with errno where the file cannot be opened; errno is ELOOP where a directory of the path
 /// below `directory` is a link.
 bool
@@ -94,12 +146,10 @@ SELECT DISTINCT ON (path) export_id, path
 
 } // namespace
 
-/// Finds the files that etl_export wrote of the people's rows. Files below etl.processed_dir are
-/// rewritten like the others, files elsewhere are reported.
 void
-Eraser::find_exports()
+ExportEraser::find_all()
 {
-	if (people_.subjects().empty() && !people_.identities().has_emails() &&
+	if (erasure_.people.subjects().empty() && !erasure_.people.identities().has_emails() &&
 		std::none_of(erasure_.requests.begin(), erasure_.requests.end(),
 					 [](const ErasureRequest &request)
 					 { return request.untreated && request.subject_hash != 0; }))
@@ -134,8 +184,8 @@ SELECT export_id, path, format, anonymized, exported_at
 
 /// ids: rows of etl.export that describe an existing file.
 void
-Eraser::find_exports_of(const std::string &dataset, const std::vector<int64_t> &ids,
-						const std::string &processed_dir)
+ExportEraser::find_exports_of(const std::string &dataset, const std::vector<int64_t> &ids,
+							  const std::string &processed_dir)
 {
 	const pg::Rows rows = pg::query(read_exports_sql, {pg::param(dataset), pg::param_array(ids)});
 	for (uint64_t i = 0; i < rows.size(); ++i)
@@ -178,12 +228,12 @@ Eraser::find_exports_of(const std::string &dataset, const std::vector<int64_t> &
 				"dataset \"" + dataset + "\" was dropped, and its last definition is not valid");
 			continue;
 		}
-		Copy copy{
+		FileCopy copy{
 			reading, rows.integer(i, 0), path, "exported/" + storable_text(known), "exported", {},
 			identity};
 		if (error != 0)
 		{
-			cannot_treat(copy, system_error("could not open file", error));
+			copies_.cannot_treat(copy, system_error("could not open file", error));
 			continue;
 		}
 		const auto pending = pending_sources({path});
@@ -191,12 +241,13 @@ Eraser::find_exports_of(const std::string &dataset, const std::vector<int64_t> &
 		if (rows.text(i, 2) == "csv")
 			rewrite_csv(copy, erasure_.readings.last(dataset)->tables[0]);
 		else
-			add_copy(std::move(copy));
+			copies_.add(std::move(copy));
 	}
 }
 
+/// Treats a CSV file, which CopyEraser cannot read.
 void
-Eraser::rewrite_csv(Copy &copy, const TableDefinition &table)
+ExportEraser::rewrite_csv(FileCopy &copy, const TableDefinition &table)
 {
 	RewriteOutcome outcome;
 	if (erasure_.mode == Erasure::Mode::erase)
@@ -205,79 +256,75 @@ Eraser::rewrite_csv(Copy &copy, const TableDefinition &table)
 			part_name(part_folder(erasure_.settings, copy.dataset()), copy.file_id, copy.kind);
 		remove_on_rollback(copy.task.part);
 	}
-	std::set<std::string> json_columns;
-	for (const ColumnDefinition &column : table.columns)
-		if (column.type.id == TypeId::json || column.type.id == TypeId::jsonb)
-			json_columns.insert(column.name);
-	ReadingEraser eraser(*copy.reading, erasure_.catalog.key_types(), people_.identities(),
-						 erasure_.secret, erasure_.dataset,
-						 RecordEraser::Options{true, true, nullptr}, {});
-	std::vector<std::string> names;
-	Document document;
-	ParseError parse_error;
 	try
 	{
-		FileReader reader(copy.task.source, Content::staged, UINT64_MAX);
-		std::optional<FileWriter> writer;
-		if (!copy.task.part.empty())
-			writer.emplace(copy.task.part, reader.compression());
-		CsvSplitter splitter(
-			[&](const CsvRecord &record)
-			{
-				std::string line(record.raw);
-				if (names.empty())
-					for (const auto &field : record.fields)
-						names.push_back(field.value_or(std::string()));
-				else
-				{
-					const std::string json = json_of(names, json_columns, record);
-					std::string out;
-					const uint32_t person = erasure_.mode == Erasure::Mode::collect
-												? eraser.whose(json)
-												: eraser.erase(json, out);
-					if (person != Identities::nobody)
-					{
-						++outcome.found[person];
-						if (erasure_.mode == Erasure::Mode::collect)
-							erasure_.sink(storable_text(copy.place), json);
-						// a removed row leaves no blank line, because the lines of an export have
-						// no numbers
-						else if (out == erased_text || !document.parse(out, parse_error))
-							line.clear();
-						else
-							line = csv_of(names, document);
-					}
-				}
-				outcome.changed = outcome.changed || line != record.raw;
-				if (writer)
-					writer->write(line);
-			});
-		for_each_chunk(reader,
-					   [&](std::string_view chunk)
-					   {
-						   splitter.feed(chunk);
-						   pg::check_for_interrupts();
-						   return true;
-					   });
-		splitter.finish();
-		outcome.sha256 = reader.sha256();
-		outcome.size = copy.identity.size;
-		if (writer)
-		{
-			writer->close();
-			outcome.new_sha256 = pg::read_stored(copy.task.part).sha256;
-		}
+		rewrite_rows(copy, table, outcome);
 	}
 	catch (const FileError &e)
 	{
 		outcome.fail(e);
 	}
-	finish_copy(copy, outcome);
-	for (auto &[dataset, actions] : actions_)
-		plan_actions(dataset, std::move(actions)); // the actions refer to the part
-	actions_.clear();
+	copies_.finish(copy, outcome);
 	if (!outcome.changed && !copy.task.part.empty())
 		unlink(copy.task.part.c_str());
+}
+
+/// Reads the file, and writes its treated part where the copy has one.
+void
+ExportEraser::rewrite_rows(const FileCopy &copy, const TableDefinition &table,
+						   RewriteOutcome &outcome)
+{
+	RowEraser eraser(erasure_, copy, table);
+	FileReader reader(copy.task.source, Content::staged, UINT64_MAX);
+	std::optional<FileWriter> writer;
+	if (!copy.task.part.empty())
+		writer.emplace(copy.task.part, reader.compression());
+	CsvSplitter splitter(
+		[&](const CsvRecord &record)
+		{
+			const std::string line = eraser.treat(record, outcome);
+			outcome.changed = outcome.changed || line != record.raw;
+			if (writer)
+				writer->write(line);
+		});
+	for_each_chunk(reader,
+				   [&](std::string_view chunk)
+				   {
+					   splitter.feed(chunk);
+					   pg::check_for_interrupts();
+					   return true;
+				   });
+	splitter.finish();
+	outcome.sha256 = reader.sha256();
+	outcome.size = copy.identity.size;
+	if (writer)
+	{
+		writer->close();
+		outcome.new_sha256 = pg::read_stored(copy.task.part).sha256;
+	}
+}
+
+constexpr char note_hashes_of_exports_sql[] = R"(
+UPDATE etl.export e
+   SET sha256 = r.hash
+  FROM unnest($1::bigint[], $2::bytea[]) r(id, hash)
+ WHERE e.export_id = r.id)";
+
+void
+ExportEraser::note_rewritten()
+{
+	if (copies_.rewritten_exports().empty())
+		return;
+	std::vector<int64_t> ids;
+	std::vector<std::string_view> hashes;
+	for (const auto &[id, hash] : copies_.rewritten_exports())
+	{
+		ids.push_back(id);
+		hashes.push_back(hash);
+	}
+	const AsCatalogOwner owner;
+	pg::execute(note_hashes_of_exports_sql,
+				{pg::param_array(ids), pg::param_array(BYTEAOID, hashes)});
 }
 
 } // namespace etl

@@ -13,7 +13,9 @@ namespace etl
 Eraser::Eraser(const Catalog &catalog, const std::string &dataset, const std::string &secret,
 			   std::vector<ErasureRequest> &requests, const pg::Settings &settings, Mode mode)
 	: erasure_(catalog, dataset, secret, requests, settings, mode), people_(erasure_.people),
-	  tables_(erasure_), quarantine_(erasure_)
+	  tables_(erasure_), quarantine_(erasure_), people_in_files_(erasure_),
+	  copies_(erasure_, quarantine_.files(), people_in_files_),
+	  files_(erasure_, quarantine_.files(), people_in_files_, copies_), exports_(erasure_, copies_)
 {
 }
 
@@ -44,7 +46,10 @@ Eraser::run()
 	quarantine_.erase();
 	ETL_FAULT("erase_quarantine");
 	const KnownEmails known_emails = erasure_.report.known_emails;
-	erase_files();
+	files_.find_all();
+	exports_.find_all();
+	copies_.rewrite();
+	exports_.note_rewritten();
 	ETL_FAULT("erase_files");
 	erase_emails_of_files(known_emails);
 }
@@ -112,9 +117,8 @@ Eraser::erase_unnamed_records()
 void
 Eraser::erase_quarantined_files()
 {
-	for (const auto &[name, files] : quarantine_.files().of_dataset)
-		find_files(name, {});
-	rewrite_files();
+	files_.find_quarantined();
+	copies_.rewrite();
 }
 
 void

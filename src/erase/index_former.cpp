@@ -9,7 +9,6 @@
 #include "catalog/indexed_as.h"
 #include "catalog/subject_index.h"
 #include "core/definition/definition.h"
-#include "erase/eraser.h"
 #include "erase/file_indexer.h"
 #include "load/quarantine.h"
 #include "load/writing_quarantine.h"

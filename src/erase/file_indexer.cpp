@@ -27,6 +27,7 @@ PersonNamer::PersonNamer(const NamingDefinitions &definitions, const KeyTypes &k
 			*definition, key_types, people, none,
 			definition->subject ? definition->subject->dataset : definition->erases->dataset));
 }
+
 NamingDefinitions
 FileIndexer::definitions_of(std::optional<int64_t> defined_at)
 {
@@ -58,11 +59,11 @@ FileIndexer::index_found()
 	emails_.clear();
 }
 
-/// Reads the files. Returns pairs of a person's hash and a file_id.
-std::vector<SubjectFile>
-FileIndexer::read_files()
+/// Sets the groups of the tasks: files that name people by the same definitions are one. Returns
+/// the definitions of each.
+std::vector<NamingDefinitions>
+FileIndexer::group_tasks()
 {
-	const Identities people(pg::secret(pg::KeyUse::keep));
 	std::map<NamingDefinitions, size_t> group_of;
 	std::vector<NamingDefinitions> groups;
 	for (size_t i = 0; i < found_.size(); ++i)
@@ -73,6 +74,15 @@ FileIndexer::read_files()
 			groups.push_back(definitions);
 		tasks_[i].group = group->second;
 	}
+	return groups;
+}
+
+/// Reads the files. Returns pairs of a person's hash and a file_id.
+std::vector<SubjectFile>
+FileIndexer::read_files()
+{
+	const Identities people(pg::secret(pg::KeyUse::keep));
+	const std::vector<NamingDefinitions> groups = group_tasks();
 	FileRewriter reader(
 		tasks_,
 		[&](size_t group, TypeInput *) -> FileRewriter::Transform

@@ -94,6 +94,7 @@ class FileIndexer
 	bool is_complete_ = true; ///< no file could not be read
 
   private:
+	std::vector<NamingDefinitions> group_tasks();
 	std::vector<SubjectFile> read_files();
 	void cannot_read(size_t i, const RewriteOutcome &outcome);
 	void note_read();

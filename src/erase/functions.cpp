@@ -187,6 +187,30 @@ tell(const std::vector<ErasureRequest> &requests, const ErasureReport &report)
 				   "Set etl.journal_dir to a directory outside the data directory.");
 }
 
+/// The lines of the journal, one for each erasure that does not count any more. rows: the result of
+/// reinstate_person_sql.
+std::vector<JournalLine>
+reinstatements(const std::string &dataset, const std::string &reason, const pg::Rows &rows)
+{
+	std::map<int64_t, JournalLine> decisions;
+	for (uint64_t i = 0; i < rows.size(); ++i)
+	{
+		JournalLine &decision = decisions[rows.integer(i, 0)];
+		decision.kind = JournalLine::Kind::decision;
+		decision.action = "reinstate";
+		decision.dataset = dataset;
+		decision.erasure_id = rows.integer(i, 0);
+		(rows.boolean(i, 1) ? decision.email : decision.subject) = rows.text(i, 2);
+		decision.received_at = rows.time(i, 3);
+		decision.actor = rows.text(i, 4);
+		decision.reason = reason;
+	}
+	std::vector<JournalLine> lines;
+	for (auto &[erasure_id, decision] : decisions)
+		lines.push_back(std::move(decision));
+	return lines;
+}
+
 } // namespace
 
 } // namespace etl
@@ -336,22 +360,7 @@ PG_ETL_ENTRY(etl_reinstate)
 		 pg::param_array(std::vector<std::string_view>(subjects.begin(), subjects.end())),
 		 pg::param(reason)});
 	// a restored database must not treat the records of a person who has come back
-	std::map<int64_t, JournalLine> decisions;
-	for (uint64_t i = 0; i < rows.size(); ++i)
-	{
-		JournalLine &decision = decisions[rows.integer(i, 0)];
-		decision.kind = JournalLine::Kind::decision;
-		decision.action = "reinstate";
-		decision.dataset = dataset;
-		decision.erasure_id = rows.integer(i, 0);
-		(rows.boolean(i, 1) ? decision.email : decision.subject) = rows.text(i, 2);
-		decision.received_at = rows.time(i, 3);
-		decision.actor = rows.text(i, 4);
-		decision.reason = reason;
-	}
-	std::vector<JournalLine> lines;
-	for (auto &[erasure_id, decision] : decisions)
-		lines.push_back(std::move(decision));
+	const std::vector<JournalLine> lines = reinstatements(dataset, reason, rows);
 	append_journal(lines.size(), [&](size_t i) { return lines[i]; });
 	append_audit({{rows.integer(0, 0),
 				   "reinstate",

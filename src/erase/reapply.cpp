@@ -246,6 +246,24 @@ SELECT setval('etl.erasure_erasure_id_seq',
               greatest(max(erasure_id), (SELECT last_value FROM etl.erasure_erasure_id_seq)))
   FROM etl.erasure)";
 
+/// Whom the lines are about.
+Wanted
+wanted_of(const std::vector<const JournalLine *> &lines)
+{
+	Wanted wanted;
+	for (const JournalLine *line : lines)
+	{
+		if (!line->subject.empty())
+			wanted.subjects.insert(line->subject);
+		else if (!line->email.empty())
+			wanted.emails.insert(line->email);
+		if (line->file_hash != 0)
+			wanted.file_hashes[line->subject] = line->file_hash;
+	}
+	return wanted;
+}
+
+/// Repeats the erasures, and then the decisions. Returns the erasure_ids.
 std::vector<int64_t>
 reapply(const Catalog &catalog, const JournalState &state)
 {
@@ -265,17 +283,7 @@ reapply(const Catalog &catalog, const JournalState &state)
 	const JournalPause pause;
 	for (const auto &[dataset, lines] : by_dataset)
 	{
-		Wanted wanted;
-		for (const JournalLine *line : lines)
-		{
-			if (!line->subject.empty())
-				wanted.subjects.insert(line->subject);
-			else if (!line->email.empty())
-				wanted.emails.insert(line->email);
-			if (line->file_hash != 0)
-				wanted.file_hashes[line->subject] = line->file_hash;
-		}
-		const Found found = find_people(catalog, dataset, secret, wanted);
+		const Found found = find_people(catalog, dataset, secret, wanted_of(lines));
 		// the data that this database has about a person is older than the erasure, even if the
 		// person came back; staged files may be newer
 		for (const bool back : {false, true})

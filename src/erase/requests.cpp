@@ -163,6 +163,25 @@ waits(const StagedRecord &record)
 					   { return violation.code != Code::duplicate; });
 }
 
+/// When the requests in a record were delivered; "": not known. file: StagedRecord::file. The
+/// others: see ErasureRun::collect().
+std::string
+delivery_of(uint32_t file, const std::vector<RunFile> &files, const std::vector<int64_t> &delivered)
+{
+	return file < files.size()       ? delivery_of(files[file].context)
+		   : file < delivered.size() ? format_utc(delivered[file])
+									 : std::string();
+}
+
+/// Replaces what is exported and quarantined of a record by a text that names nobody.
+void
+replace_text(BatchRecord &r, const std::string &text)
+{
+	r.record->text = r.record->output = r.piece->arena.copy(text);
+	r.record->subject = {};
+	r.record->key = {};
+}
+
 } // namespace
 
 void
@@ -198,9 +217,7 @@ ErasureRun::collect(Batch &batch, const std::vector<RunFile> &files, const Erase
 			// there by the erasure itself, which searches the quarantine.
 			if (std::string treated; r.record->violations && erase(r.record->text, treated))
 			{
-				r.record->text = r.record->output = r.piece->arena.copy(treated);
-				r.record->subject = {};
-				r.record->key = {};
+				replace_text(r, treated);
 				r.record->storable = r.record->treated = r.record->answered = true;
 			}
 			continue;
@@ -216,21 +233,21 @@ ErasureRun::collect(Batch &batch, const std::vector<RunFile> &files, const Erase
 		for (size_t i = first; i < end; ++i)
 		{
 			resolved_[i].source = source;
-			if (source_file < files.size())
-				resolved_[i].received_at = delivery_of(files[source_file].context);
-			else if (source_file < delivered.size())
-				resolved_[i].received_at = format_utc(delivered[source_file]);
+			resolved_[i].received_at = delivery_of(source_file, files, delivered);
 			resolved_[i].duplicate = resolved_[i].duplicate || !r.accepted;
 			add_identifiers(resolved_[i], true, asked_);
 		}
 		(void)document.parse(r.record->text, error); // the state before the checks
-		const std::string clean = pseudonymized_request(definition_, secret_, document);
-		r.record->output = r.piece->arena.copy(clean);
-		r.record->text = r.record->output;
-		r.record->subject = {};
-		r.record->key = {};
+		replace_text(r, pseudonymized_request(definition_, secret_, document));
 	}
 	asks_.clear();
+	add_resolved();
+}
+
+/// Adds the requests of the batch that were accepted to those of the slice.
+void
+ErasureRun::add_resolved()
+{
 	std::erase_if(resolved_, [](const ErasureRequest &request) { return !request.source; });
 	if (requests_.empty())
 		requests_ = std::move(resolved_);

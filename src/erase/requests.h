@@ -43,6 +43,7 @@ class ErasureRun
 
   private:
 	void wait_for_own_files();
+	void add_resolved();
 
 	/// A record that asks for erasures, and the index of its first request in resolved_.
 	struct Asks

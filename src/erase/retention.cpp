@@ -59,6 +59,46 @@ struct Removed
 	int64_t files = 0, bytes = 0, held = 0;
 };
 
+/// The files of the dataset, in order, that may be about people on hold.
+std::vector<int64_t>
+files_held(const std::string &dataset, const Held &held)
+{
+	std::vector<int64_t> files = files_of_subjects(dataset, held.hashes);
+	if (!held.hashes.empty())
+	{
+		// these files may be about any person until the next erasure has updated the index
+		const Catalog catalog = Catalog::load();
+		if (const Definition *definition = catalog.find(dataset))
+			for (const int64_t id : unindexed_files(catalog, *definition))
+				files.push_back(id);
+		std::sort(files.begin(), files.end());
+	}
+	return files;
+}
+
+/// Notes in the action what the file is now. Returns false where an administrator has moved it
+/// away.
+bool
+find_content(FileAction &action)
+{
+	try
+	{
+		if (!identify(action.from, action.identity))
+		{
+			if (means_gone(errno))
+				return false;
+			throw system_error("could not open file", errno);
+		}
+		action.sha256 = pg::read_stored(action.from).sha256;
+		return true;
+	}
+	catch (const FileError &e)
+	{
+		throw pg::Error(e.sqlstate(),
+						std::string("could not read a file whose retention is over: ") + e.what());
+	}
+}
+
 /// Plans the removal of the dataset's archived or processed files that were loaded before a time.
 Removed
 remove_files(const std::string &dataset, const std::string &people, bool archived, pg::Param before)
@@ -67,16 +107,7 @@ remove_files(const std::string &dataset, const std::string &people, bool archive
 	const std::string &root = archived ? settings.archive_dir : settings.processed_dir;
 	const std::string column = archived ? "archived_path" : "processed_path";
 	const Held held = held_hashes(people);
-	std::vector<int64_t> held_files = files_of_subjects(dataset, held.hashes);
-	if (!held.hashes.empty())
-	{
-		// these files may be about any person until the next erasure has updated the index
-		const Catalog catalog = Catalog::load();
-		if (const Definition *definition = catalog.find(dataset))
-			for (const int64_t id : unindexed_files(catalog, *definition))
-				held_files.push_back(id);
-		std::sort(held_files.begin(), held_files.end());
-	}
+	const std::vector<int64_t> held_files = files_held(dataset, held);
 	Removed removed;
 	const pg::Rows rows = pg::query(
 		"SELECT file_id, " + column +
@@ -104,24 +135,8 @@ remove_files(const std::string &dataset, const std::string &people, bool archive
 		action.kind = FileAction::Kind::remove;
 		action.file_id = rows.integer(i, 0);
 		action.from = root + "/" + rows.text(i, 1);
-		if (!planned.insert(action.from).second)
+		if (!planned.insert(action.from).second || !find_content(action))
 			continue;
-		try
-		{
-			if (!identify(action.from, action.identity))
-			{
-				if (means_gone(errno))
-					continue; // an administrator has moved it away
-				throw system_error("could not open file", errno);
-			}
-			action.sha256 = pg::read_stored(action.from).sha256;
-		}
-		catch (const FileError &e)
-		{
-			throw pg::Error(e.sqlstate(),
-							std::string("could not read a file whose retention is over: ") +
-								e.what());
-		}
 		++removed.files;
 		removed.bytes += static_cast<int64_t>(action.identity.size);
 		actions.push_back(std::move(action));

@@ -166,7 +166,8 @@ $(TEST_LIBDIR)/anon_provider.so: test/anon_provider/anon_provider.cpp src/pg/gua
 	@mkdir -p $(@D)
 	$(CXX) $(CXXFLAGS) $(CPPFLAGS) -shared -o $@ $(filter %.cpp,$^)
 
-$(TEST_LIBDIR)/boundary.so: test/boundary/boundary.cpp src/pg/guard.cpp src/pg/spi.cpp src/pg/callback.h src/pg/guard.h src/pg/spi.h
+$(TEST_LIBDIR)/boundary.so: test/boundary/boundary.cpp src/pg/guard.cpp src/pg/spi.cpp src/core/base/calendar.cpp \
+	src/pg/callback.h src/pg/guard.h src/pg/spi.h
 	@mkdir -p $(@D)
 	$(CXX) $(CXXFLAGS) $(CPPFLAGS) -shared -o $@ $(filter %.cpp,$^)
 

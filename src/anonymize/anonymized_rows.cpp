@@ -13,6 +13,7 @@
 #include "core/definition/definition.h"
 #include "core/json/document.h"
 #include "core/privacy/pseudonym.h"
+#include "core/records/file_name.h"
 #include "load/claim.h"
 #include "load/export.h"
 #include "load/quarantine.h"

@@ -6,6 +6,7 @@
 
 #include "core/base/sqlstate.h"
 #include "core/base/utf8.h"
+#include "core/records/file_name.h"
 #include "load/claim.h"
 #include "load/quarantine.h"
 #include "pg/guard.h"

@@ -16,6 +16,7 @@
 #include "core/files/beneath.h"
 #include "core/files/file_error.h"
 #include "core/files/inside.h"
+#include "core/records/file_name.h"
 #include "load/claim.h"
 #include "load/quarantine.h"
 #include "pg/guard.h"

@@ -6,6 +6,7 @@
 #include "catalog/sequence.h"
 #include "catalog/subject_index.h"
 #include "core/base/utf8.h"
+#include "core/records/file_name.h"
 #include "erase/erase.h"
 #include "erase/file_indexer.h"
 #include "load/claim.h"

@@ -13,6 +13,7 @@
 #include "core/base/hash.h"
 #include "core/base/utf8.h"
 #include "core/files/beneath.h"
+#include "core/records/file_name.h"
 #include "erase/erasure_rows.h"
 #include "load/claim.h"
 #include "pg/catalog_owner.h"

@@ -13,6 +13,7 @@
 #include "core/privacy/email.h"
 #include "core/privacy/person_key.h"
 #include "core/privacy/pseudonym.h"
+#include "core/records/file_name.h"
 #include "core/records/for_each_record.h"
 #include "core/types/column_type.h"
 #include "core/types/encode.h"

@@ -9,6 +9,7 @@
 #include "catalog/indexed_as.h"
 #include "catalog/subject_index.h"
 #include "core/definition/definition.h"
+#include "core/records/file_name.h"
 #include "erase/file_indexer.h"
 #include "load/quarantine.h"
 #include "load/writing_quarantine.h"

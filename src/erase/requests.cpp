@@ -19,6 +19,7 @@
 #include "core/output/file_rewriter.h"
 #include "core/privacy/email.h"
 #include "core/privacy/record_eraser.h"
+#include "core/records/file_name.h"
 #include "erase/erase.h"
 #include "erase/erasure_rows.h"
 #include "erase/hold.h"

@@ -14,6 +14,7 @@
 #include "core/privacy/email.h"
 #include "core/privacy/identities.h"
 #include "core/privacy/pseudonym.h"
+#include "core/records/file_name.h"
 #include "erase/erase.h"
 #include "erase/find_people.h"
 #include "erase/resolve_requests.h"

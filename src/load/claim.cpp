@@ -17,6 +17,7 @@
 #include "core/base/utf8.h"
 #include "core/definition/definition.h"
 #include "core/files/file_error.h"
+#include "core/records/file_name.h"
 #include "core/records/partition.h"
 #include "load/destinations.h"
 #include "load/quarantine.h"
@@ -35,13 +36,6 @@ namespace etl
 
 namespace
 {
-
-bool
-ends_with(const std::string &text, const char *end)
-{
-	const size_t n = std::strlen(end);
-	return text.size() >= n && text.compare(text.size() - n, n, end) == 0;
-}
 
 /// The errno of opening a directory, but ELOOP if a link is in its place.
 int
@@ -119,7 +113,7 @@ is_partition_folder(const std::string &path)
 bool
 has_staged_name(const std::string &name)
 {
-	return name[0] != '.' && !ends_with(name, ".tmp") && !ends_with(name, ".part");
+	return name[0] != '.' && !name.ends_with(".tmp") && !name.ends_with(".part");
 }
 
 bool
@@ -202,31 +196,6 @@ failed_files(const Definition &definition, int64_t after_run)
 }
 
 } // namespace
-
-bool
-is_gzip(const std::string &name)
-{
-	return ends_with(name, ".gz");
-}
-
-std::string
-path_without_count(const std::string &path)
-{
-	const size_t slash = path.rfind('/');
-	const size_t dot = path.find('.', slash == std::string::npos ? 0 : slash + 1);
-	size_t end = dot == std::string::npos ? dot : dot + 1;
-	while (end < path.size() && path[end] >= '0' && path[end] <= '9')
-		++end;
-	return end < path.size() && end > dot + 1 && path[end] == '.'
-			   ? path.substr(0, dot) + path.substr(end)
-			   : path;
-}
-
-bool
-is_whole_json(const std::string &name)
-{
-	return ends_with(name, ".json") || ends_with(name, ".json.gz");
-}
 
 void
 for_staged_files(const std::string &root, const std::function<void(StagedFile)> &visit,

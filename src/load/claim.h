@@ -123,12 +123,4 @@ std::vector<RunFile> take_up(const Definition &definition, const pg::Settings &s
 							 const RunOptions &options, std::span<StagedFile> staged,
 							 int64_t run_time, std::vector<FileTask> &tasks);
 
-/// "customers.json.gz" for "customers.2.json.gz": the name or path under which a file was delivered
-/// that has a number in the archive or among the processed files.
-std::string path_without_count(const std::string &path);
-
-/// Whether the name (without ".gz") ends in ".json".
-bool is_whole_json(const std::string &name);
-bool is_gzip(const std::string &name);
-
 } // namespace etl

@@ -13,6 +13,7 @@
 #include "core/base/utf8.h"
 #include "core/definition/definition.h"
 #include "core/files/beneath.h"
+#include "core/records/file_name.h"
 #include "load/file_rows.h"
 #include "load/quarantine.h"
 #include "load/run_file.h"

@@ -5,6 +5,7 @@
 #include "core/definition/definition.h"
 #include "core/output/file_rewriter.h"
 #include "core/privacy/record_eraser.h"
+#include "core/records/file_name.h"
 #include "load/claim.h"
 #include "load/quarantine.h"
 #include "load/run_file.h"

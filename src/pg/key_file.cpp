@@ -151,8 +151,7 @@ create_key(const std::string &path, const std::string &bytes)
 	if (out.get() < 0)
 		return false;
 	const Remove always{part};
-	if (write(out.get(), bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size()) ||
-		fsync(out.get()) != 0)
+	if (!etl::write_fully(out.get(), bytes) || fsync(out.get()) != 0)
 		return false;
 	// link() and not rename(), because a second process must not replace the key of the first
 	if (link(part.c_str(), path.c_str()) == 0)
@@ -213,6 +212,59 @@ unfinished_key_files(const std::string &path)
 	return numbered_files(path, unfinished);
 }
 
+namespace
+{
+
+/// Destroys keys that were never used. Their files are from a session that was killed, because
+/// another rotation of this file waits for the lock. A session that creates a first key now does
+/// not need its file, because the key file exists.
+void
+remove_unfinished(const std::string &path)
+{
+	for (const std::string &file : unfinished_key_files(path))
+	{
+		const etl::ScopedFd fd(open(file.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW));
+		if (fd.get() >= 0)
+			overwrite(fd.get(), file);
+		if (unlink(file.c_str()) != 0 && errno != ENOENT)
+			fail("remove", file);
+	}
+}
+
+/// Keeps the key file under a name that is free, and returns this name.
+std::string
+keep_key(const std::string &path)
+{
+	for (int n = 1;; ++n)
+	{
+		const std::string name = path + kept + std::to_string(n);
+		if (link(path.c_str(), name.c_str()) == 0)
+			return name;
+		if (errno != EEXIST)
+			fail("keep the old key as", name);
+	}
+}
+
+/// Destroys the keys that were kept, and returns their number.
+int
+destroy_kept(const std::string &path)
+{
+	int destroyed = 0;
+	for (const std::string &file : kept_files(path))
+	{
+		const etl::ScopedFd fd(open(file.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+		if (fd.get() < 0)
+			fail("open", file);
+		overwrite(fd.get(), file);
+		if (unlink(file.c_str()) != 0)
+			fail("remove", file);
+		++destroyed;
+	}
+	return destroyed;
+}
+
+} // namespace
+
 KeyRotation
 rotate_key_file(bool destroy)
 {
@@ -235,17 +287,7 @@ rotate_key_file(bool destroy)
 		throw Error(sqlstate::object_in_use,
 					"etl.key_file \"" + result.path + "\" is being rotated by another session", "",
 					"Try again.");
-	// These files are from a session that was killed, because another rotation of this file waits
-	// for the lock. A session that creates a first key now does not need its file, because the key
-	// file exists.
-	for (const std::string &file : unfinished_key_files(result.path))
-	{
-		const etl::ScopedFd fd(open(file.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW));
-		if (fd.get() >= 0)
-			overwrite(fd.get(), file);
-		if (unlink(file.c_str()) != 0 && errno != ENOENT)
-			fail("remove", file);
-	}
+	remove_unfinished(result.path);
 	std::string before(static_cast<size_t>(opened.st_size), '\0');
 	if (pread(old.get(), before.data(), before.size(), 0) != static_cast<ssize_t>(before.size()))
 		fail("read", result.path);
@@ -263,31 +305,14 @@ rotate_key_file(bool destroy)
 		write_synced(out.get(), after, part);
 		OPENSSL_cleanse(after.data(), after.size());
 		if (!destroy)
-			for (int n = 1;; ++n)
-			{
-				result.kept_as = result.path + kept + std::to_string(n);
-				if (link(resolved, result.kept_as.c_str()) == 0)
-					break;
-				if (errno != EEXIST)
-					fail("keep the old key as", result.kept_as);
-			}
+			result.kept_as = keep_key(result.path);
 		const char *from = part.c_str(), *to = resolved;
 		call([=] { durable_rename(from, to, ERROR); });
 	}
 	if (destroy)
 	{
 		overwrite(old.get(), result.path);
-		++result.destroyed;
-		for (const std::string &file : kept_files(result.path))
-		{
-			const etl::ScopedFd fd(open(file.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
-			if (fd.get() < 0)
-				fail("open", file);
-			overwrite(fd.get(), file);
-			if (unlink(file.c_str()) != 0)
-				fail("remove", file);
-			++result.destroyed;
-		}
+		result.destroyed = 1 + destroy_kept(result.path);
 		sync_folder(result.path);
 	}
 	return result;

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "core/base/sqlstate.h"
+#include "core/base/write_fully.h"
 #include "core/files/file_error.h"
 #include "pg/copy.h"
 #include "pg/limits.h"
@@ -24,15 +25,10 @@ namespace
 void
 write_all(int fd, std::string &bytes)
 {
-	for (std::string_view rest = bytes; !rest.empty();)
-	{
-		check_for_interrupts();
-		const ssize_t written = write(fd, rest.data(), rest.size());
-		if (written < 0 && errno != EINTR)
-			throw Error(etl::sqlstate_of_errno(errno),
-						std::string("could not write rows: ") + pg_strerror(errno));
-		rest.remove_prefix(written < 0 ? 0 : static_cast<size_t>(written));
-	}
+	check_for_interrupts();
+	if (!etl::write_fully(fd, bytes))
+		throw Error(etl::sqlstate_of_errno(errno),
+					std::string("could not write rows: ") + pg_strerror(errno));
 	bytes.clear();
 }
 

@@ -2,6 +2,8 @@
 
 #include <exception>
 
+#include "pg/callback.h"
+
 extern "C"
 {
 #include "access/xact.h"
@@ -54,11 +56,11 @@ visit_queries(Node *node, void *visit)
 	if (node == nullptr)
 		return false;
 #if PG_VERSION_NUM >= 160000
-	constexpr auto walker = visit_queries<Visit>;
+	constexpr auto walker = callback<visit_queries<Visit>>;
 #else
 	// PostgreSQL 15 declares walkers without their arguments
-	const auto walker = reinterpret_cast<bool (*)()>(
-		reinterpret_cast<void (*)()>(static_cast<bool (*)(Node *, void *)>(visit_queries<Visit>)));
+	const auto walker =
+		reinterpret_cast<bool (*)()>(reinterpret_cast<void (*)()>(callback<visit_queries<Visit>>));
 #endif
 	if (!IsA(node, Query))
 		return expression_tree_walker(node, walker, visit);

@@ -18,6 +18,7 @@
 #include "core/files/file_error.h"
 #include "core/files/file_reader.h"
 #include "core/files/inside.h"
+#include "core/records/file_name.h"
 #include "core/records/partition.h"
 #include "core/records/record_buffer.h"
 #include "erase/personal_relations.h"

@@ -13,6 +13,7 @@
 #include "core/json/document.h"
 #include "core/output/file_rewriter.h"
 #include "core/privacy/record_eraser.h"
+#include "core/records/file_name.h"
 #include "load/claim.h"
 #include "load/destinations.h"
 #include "load/quarantine.h"

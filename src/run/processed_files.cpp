@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/records/file_name.h"
 #include "load/claim.h"
 #include "load/destinations.h"
 #include "load/export.h"

@@ -147,6 +147,7 @@ class RecordEraser;
 struct ErasedPeople;
 class Identities;
 class TypeInput;
+struct TypeError;
 
 /// Stages records. It keeps buffers; each thread has its own.
 class RecordStager
@@ -205,6 +206,9 @@ class RecordStager
 					StagedRecord &record, Piece &piece);
 	bool encode_field(const ColumnDefinition &column, const Element &element,
 					  const RowContext &context, StagedRecord &record);
+	/// Adds the violation of a value that does not fit its column, once for each place.
+	void note_type_error(const ColumnDefinition &column, const Element &element,
+						 const TypeError &error, StagedRecord &record);
 	bool canonical_key(const ColumnType *type, const ColumnType *column, Value value, Arena &arena,
 					   std::string_view &text, std::string_view &binary);
 	void collect_keys(StagedRecord &record, Piece &piece);

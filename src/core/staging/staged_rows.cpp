@@ -254,6 +254,14 @@ RecordStager::encode_field(const ColumnDefinition &column, const Element &elemen
 			return true;
 		row_.resize(before);
 	}
+	note_type_error(column, element, error, record);
+	return false;
+}
+
+void
+RecordStager::note_type_error(const ColumnDefinition &column, const Element &element,
+							  const TypeError &error, StagedRecord &record)
+{
 	std::string pointer;
 	if (column.source == Source::element)
 	{
@@ -263,11 +271,9 @@ RecordStager::encode_field(const ColumnDefinition &column, const Element &elemen
 	for (const std::string &step : column.path)
 		append_pointer(pointer, step);
 	shorten(pointer);
-	if (is_told(record, pointer))
-		return false;
-	record.add({Code::type, column.type.sql, pointer, "", error.sqlstate,
-				(pointer.empty() ? "(root)" : pointer) + ": " + error.message});
-	return false;
+	if (!is_told(record, pointer))
+		record.add({Code::type, column.type.sql, pointer, "", error.sqlstate,
+					(pointer.empty() ? "(root)" : pointer) + ": " + error.message});
 }
 
 } // namespace etl

@@ -19,6 +19,7 @@
 #include "core/records/record_splitter.h"
 #include "core/staging/compressed_piece.h"
 #include "core/staging/piece_filler.h"
+#include "core/staging/whole_text.h"
 #include "core/types/column_type.h"
 #include "core/types/type_questions.h"
 
@@ -33,8 +34,6 @@ namespace
 constexpr size_t piece_bytes = 8 << 20;
 /// A long record takes about this many times the size of its text when it is parsed.
 constexpr size_t long_record_factor = 10;
-/// A buffer with less free space than this grows before more is read into it.
-constexpr size_t spare_bytes = 4096;
 
 void
 note_rest(const std::optional<RestOfFile> &rest, FileOutcome &outcome)
@@ -268,6 +267,33 @@ Stager::may_seal(const FileTask &task, const Worker &worker) const
 	return options_.seal && task.gzip && task.loaded.size == 0 && !worker.stager.rewrites();
 }
 
+/// Reads a file whose text fits one piece, and sets what is known of the file then. Returns false
+/// if the text is longer.
+bool
+Stager::read_small(const FileTask &task, Worker &worker, Filling &filling, WholeText &whole,
+				   FileOutcome &outcome)
+{
+	FileReader reader(task.path, Content::staged, options_.max_file_size, task.root);
+	if (filling.seals)
+		reader.keep_stream(piece_bytes);
+	reader.expect_prefix(task.loaded.size);
+	whole.capacity = WholeText::capacity_for(std::min<size_t>(reader.expected_size(), piece_bytes));
+	whole.buffer = worker.take_buffer(whole.capacity);
+	if (!whole.read(reader, piece_bytes))
+		return false;
+	outcome.sha256 = reader.sha256();
+	outcome.identity = reader.identity();
+	outcome.bytes = reader.bytes_out();
+	filling.stream = reader.take_stream();
+	if (task.loaded.size != 0)
+	{
+		RestFinder finder(task.loaded, reader);
+		finder.feed(whole.text());
+		note_rest(finder.find(), outcome);
+	}
+	return true;
+}
+
 void
 Stager::stage_file(uint32_t file, Worker &worker, FileOutcome &outcome)
 {
@@ -275,51 +301,10 @@ Stager::stage_file(uint32_t file, Worker &worker, FileOutcome &outcome)
 	if (!task.refused.empty())
 		throw FileError(sqlstate::object_in_use, task.refused);
 	Filling filling{file, may_seal(task, worker)};
-	std::shared_ptr<char[]> buffer;
-	size_t size = 0, capacity = 0;
-	bool is_large = false;
+	WholeText whole;
+	if (!read_small(task, worker, filling, whole, outcome))
 	{
-		FileReader reader(task.path, Content::staged, options_.max_file_size, task.root);
-		if (filling.seals)
-			reader.keep_stream(piece_bytes);
-		reader.expect_prefix(task.loaded.size);
-		capacity = std::min<size_t>(reader.expected_size(), piece_bytes) + Document::padding +
-				   2 * spare_bytes;
-		buffer = worker.take_buffer(capacity);
-		for (;;)
-		{
-			if (capacity - size < Document::padding + spare_bytes)
-			{
-				if ((is_large = size > piece_bytes))
-					break;
-				capacity *= 2;
-				auto larger = std::make_shared_for_overwrite<char[]>(capacity);
-				std::memcpy(larger.get(), buffer.get(), size);
-				buffer = std::move(larger);
-			}
-			const size_t got =
-				reader.read(buffer.get() + size, capacity - size - Document::padding);
-			if (got == 0)
-				break;
-			size += got;
-		}
-		if (!is_large)
-		{
-			outcome.sha256 = reader.sha256();
-			outcome.identity = reader.identity();
-			outcome.bytes = reader.bytes_out();
-			filling.stream = reader.take_stream();
-			if (task.loaded.size != 0)
-			{
-				RestFinder finder(task.loaded, reader);
-				finder.feed({buffer.get(), size});
-				note_rest(finder.find(), outcome);
-			}
-		}
-	}
-	if (is_large)
-	{
-		worker.give_back(std::move(buffer), capacity);
+		worker.give_back(std::move(whole.buffer), whole.capacity);
 		stage_large(file, worker, outcome);
 		return;
 	}
@@ -328,19 +313,12 @@ Stager::stage_file(uint32_t file, Worker &worker, FileOutcome &outcome)
 		outcome.duplicate = true;
 		return;
 	}
-	const size_t padded = size + Document::padding;
-	if (!filling.seals && capacity > 2 * size)
-	{
-		// a tiny file needs much less memory than the buffer for reading, and a batch may have many
-		// tiny files
-		auto smaller = std::make_shared_for_overwrite<char[]>(padded);
-		std::memcpy(smaller.get(), buffer.get(), size);
-		buffer = std::move(smaller);
-		capacity = padded;
-	}
-	std::memset(buffer.get() + size, 0, Document::padding);
-	filling.begin(buffer, padded);
-	const std::string_view text{buffer.get(), size};
+	if (!filling.seals)
+		whole.fit();
+	const size_t padded = whole.size + Document::padding;
+	std::memset(whole.buffer.get() + whole.size, 0, Document::padding);
+	filling.begin(whole.buffer, padded);
+	const std::string_view text = whole.text();
 	bool is_cut = false, is_counted = false;
 	PieceFiller filler(
 		worker.stager, task, file, outcome, definition_.max_rejected, max_piece_memory(),
@@ -360,47 +338,49 @@ Stager::stage_file(uint32_t file, Worker &worker, FileOutcome &outcome)
 			filler.start(*filling.piece, padded);
 		},
 		[&](size_t bytes, const auto &stage) { stage_long(file, bytes, stage); });
-	worker.stager.reserve(*filling.piece, size, max_piece_memory() / 2);
+	worker.stager.reserve(*filling.piece, whole.size, max_piece_memory() / 2);
 	filler.start(*filling.piece, padded);
 	RecordSplitter splitter(options_.max_record_size, task.whole_json, std::ref(filler));
 	splitter.feed(text);
 	splitter.finish();
 	if (!is_cut)
-		worker.stager.note_filled(*filling.piece, size);
+		worker.stager.note_filled(*filling.piece, whole.size);
 	finish_piece(filling, worker);
 	if (filling.all_sealed)
-		worker.give_back(std::move(buffer), capacity);
+		worker.give_back(std::move(whole.buffer), whole.capacity);
+}
+
+/// Reads a large file whole without staging it, because a file that is cut or damaged at its end
+/// must not be loaded in part. Sets what is known of the file then.
+void
+Stager::scan_large(const FileTask &task, FileOutcome &outcome)
+{
+	FileReader reader(task.path, Content::staged, options_.max_file_size, task.root);
+	reader.expect_prefix(task.loaded.size);
+	RestFinder finder(task.loaded, reader);
+	RecordSplitter splitter(options_.max_record_size, task.whole_json, [](const RawRecord &) {});
+	for_each_chunk(reader,
+				   [&](std::string_view chunk)
+				   {
+					   check_stopping();
+					   splitter.feed(chunk);
+					   if (task.loaded.size != 0)
+						   finder.feed(chunk);
+					   return true;
+				   });
+	splitter.finish();
+	if (task.loaded.size != 0)
+		note_rest(finder.find(), outcome);
+	outcome.sha256 = reader.sha256();
+	outcome.identity = reader.identity();
+	outcome.bytes = reader.bytes_out();
 }
 
 void
 Stager::stage_large(uint32_t file, Worker &worker, FileOutcome &outcome)
 {
 	const FileTask &task = files_[file];
-	const auto buffer_size = piece_bytes + Document::padding;
-	// read the whole file first without staging it: a file that is cut or damaged at its end must
-	// not be loaded in part
-	{
-		FileReader reader(task.path, Content::staged, options_.max_file_size, task.root);
-		reader.expect_prefix(task.loaded.size);
-		RestFinder finder(task.loaded, reader);
-		RecordSplitter splitter(options_.max_record_size, task.whole_json,
-								[](const RawRecord &) {});
-		for_each_chunk(reader,
-					   [&](std::string_view chunk)
-					   {
-						   check_stopping();
-						   splitter.feed(chunk);
-						   if (task.loaded.size != 0)
-							   finder.feed(chunk);
-						   return true;
-					   });
-		splitter.finish();
-		if (task.loaded.size != 0)
-			note_rest(finder.find(), outcome);
-		outcome.sha256 = reader.sha256();
-		outcome.identity = reader.identity();
-		outcome.bytes = reader.bytes_out();
-	}
+	scan_large(task, outcome);
 	if (known(task, outcome.sha256))
 	{
 		outcome.duplicate = true;
@@ -427,7 +407,7 @@ Stager::stage_large(uint32_t file, Worker &worker, FileOutcome &outcome)
 	RecordSplitter splitter(options_.max_record_size, task.whole_json, std::ref(filler));
 	for (bool at_end = false; !at_end;)
 	{
-		size_t capacity = buffer_size, size = 0;
+		size_t capacity = piece_bytes + Document::padding, size = 0;
 		std::shared_ptr<char[]> buffer = worker.take_buffer(capacity);
 		while (size < piece_bytes && !at_end)
 		{

@@ -27,6 +27,8 @@
 namespace etl
 {
 
+struct WholeText;
+
 struct FileTask
 {
 	std::string path;  ///< absolute
@@ -126,6 +128,9 @@ class Stager
 	void work();
 	void stage_files();
 	void stage_file(uint32_t file, Worker &worker, FileOutcome &outcome);
+	bool read_small(const FileTask &task, Worker &worker, Filling &filling, WholeText &whole,
+					FileOutcome &outcome);
+	void scan_large(const FileTask &task, FileOutcome &outcome);
 	void stage_large(uint32_t file, Worker &worker, FileOutcome &outcome);
 	size_t max_piece_memory() const;
 	void read_all(const FileTask &task, RecordSplitter &splitter);

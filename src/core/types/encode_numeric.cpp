@@ -30,6 +30,41 @@ floor4(int64_t v)
 	return v >= 0 ? v / 4 : -((3 - v) / 4);
 }
 
+/// Appends digits * 10^exponent as numeric_send() does: groups of four decimal digits.
+void
+append_numeric(std::string &out, std::string_view digits, int64_t exponent, int64_t scale,
+			   bool is_negative)
+{
+	if (digits.empty())
+	{
+		append_int16(out, 0);
+		append_int16(out, 0);
+		append_int16(out, 0);
+		append_int16(out, static_cast<int16_t>(scale));
+		return;
+	}
+	const int64_t whole = static_cast<int64_t>(digits.size()) + exponent; // digits before the point
+	const int64_t weight = floor4(whole - 1);
+	const int64_t count = weight - floor4(exponent) + 1;
+	append_int16(out, static_cast<int16_t>(count));
+	append_int16(out, static_cast<int16_t>(weight));
+	append_int16(out, static_cast<int16_t>(is_negative ? sign_negative : 0));
+	append_int16(out, static_cast<int16_t>(scale));
+	size_t next = 0;
+	int64_t place = weight * 4 + 3; // power of ten of the next decimal digit
+	for (int64_t i = 0; i < count; ++i)
+	{
+		int group = 0;
+		for (int k = 0; k < 4; ++k, --place)
+		{
+			group *= 10;
+			if (place < whole && next < digits.size())
+				group += digits[next++] - '0';
+		}
+		append_int16(out, static_cast<int16_t>(group));
+	}
+}
+
 } // namespace
 
 bool
@@ -100,34 +135,7 @@ encode_numeric(const ColumnType &type, std::string_view text, std::string &out, 
 	if ((!digits.empty() && whole > max_whole_digits) || scale > max_scale)
 		return out_of_range(type, error);
 
-	const uint16_t sign = value->is_negative() && !digits.empty() ? sign_negative : 0;
-	if (digits.empty())
-	{
-		append_int16(out, 0);
-		append_int16(out, 0);
-		append_int16(out, 0);
-		append_int16(out, static_cast<int16_t>(scale));
-		return true;
-	}
-	const int64_t weight = floor4(whole - 1);
-	const int64_t count = weight - floor4(exponent) + 1;
-	append_int16(out, static_cast<int16_t>(count));
-	append_int16(out, static_cast<int16_t>(weight));
-	append_int16(out, static_cast<int16_t>(sign));
-	append_int16(out, static_cast<int16_t>(scale));
-	size_t next = 0;
-	int64_t place = weight * 4 + 3; // power of ten of the next decimal digit
-	for (int64_t i = 0; i < count; ++i)
-	{
-		int group = 0;
-		for (int k = 0; k < 4; ++k, --place)
-		{
-			group *= 10;
-			if (place < whole && next < digits.size())
-				group += digits[next++] - '0';
-		}
-		append_int16(out, static_cast<int16_t>(group));
-	}
+	append_numeric(out, digits, exponent, scale, value->is_negative());
 	return true;
 }
 

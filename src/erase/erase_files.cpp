@@ -120,7 +120,7 @@ FileEraser::find_some_files(const std::string &dataset, std::span<const int64_t>
 		const Reading *const reading = erasure_.readings.of(
 			dataset, rows.is_null(i, 4) ? std::nullopt : std::optional(rows.integer(i, 4)));
 		if (reading == nullptr)
-			continue; // reported by note_invalid_definitions()
+			continue; // reported by Eraser::note_invalid_definitions()
 		for (const bool archived : {false, true})
 		{
 			const std::string path = rows.text(i, archived ? 2 : 1);

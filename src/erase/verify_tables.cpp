@@ -57,7 +57,7 @@ TableVerifier::held_before(const std::vector<const Definition *> &definitions)
 				any_code = interferes(relation) || any_code;
 			}
 	}
-	if (!any_code || before.size() == 1) // a single table is checked by erase_table()
+	if (!any_code || before.size() == 1) // TableEraser::erase_table() checks a single one
 		return {};
 	for (HeldBefore &held : before)
 		held.values = values_of(*held.definition, *held.table, true);

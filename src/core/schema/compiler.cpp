@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/json/exact.h"
+#include "core/schema/compile_structure.h"
 #include "core/schema/compiler.h"
 #include "core/schema/pattern_words.h"
 
@@ -127,9 +128,10 @@ SchemaCompiler::compile(uint32_t index)
 	}
 	for (const auto &[name, value] : schema.items())
 		keyword(draft, name, value);
-	items(draft, schema);
-	object_rules(draft, schema);
-	condition(draft, schema);
+	StructureCompiler structure(*this, draft);
+	structure.items(schema);
+	structure.object_rules(schema);
+	structure.condition(schema);
 
 	SchemaNode &node = draft.node;
 	auto &code = program_->code;
@@ -483,6 +485,48 @@ SchemaCompiler::finish_constants()
 	for (size_t i = 0; i < pending_.size(); ++i)
 		for (size_t index : pending_[i].others)
 			program_->constants[i].others.push_back(values[index]);
+}
+
+/// Refuses schemas that refer back to themselves for the same value, because validation would never
+/// end.
+void
+SchemaCompiler::refuse_loops()
+{
+	enum : uint8_t
+	{
+		unseen,
+		open,
+		done
+	};
+	std::vector<uint8_t> state(in_place_.size(), unseen);
+	std::vector<std::pair<uint32_t, size_t>> path;
+	for (uint32_t start = 0; start < in_place_.size(); ++start)
+	{
+		if (state[start] != unseen)
+			continue;
+		state[start] = open;
+		path.emplace_back(start, 0);
+		while (!path.empty())
+		{
+			auto &[node, next] = path.back();
+			if (next == in_place_[node].size())
+			{
+				state[node] = done;
+				path.pop_back();
+				continue;
+			}
+			const uint32_t followed = in_place_[node][next++];
+			if (state[followed] == open)
+				SchemaRegistry::fail(places_[node], {},
+									 "leads back to itself without going into the value: "
+									 "validation would never end");
+			if (state[followed] == unseen)
+			{
+				state[followed] = open;
+				path.emplace_back(followed, 0);
+			}
+		}
+	}
 }
 
 } // namespace etl

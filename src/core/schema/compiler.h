@@ -21,6 +21,7 @@ class SchemaCompiler
 	std::unique_ptr<Schema::Program> run();
 
   private:
+	friend class StructureCompiler; // the same work, for keywords that depend on each other
 	using json = nlohmann::json;
 
 	/// A schema whose keywords are being read. Its instructions are grouped by the kind of value
@@ -49,12 +50,6 @@ class SchemaCompiler
 	void type(Draft &draft, const json &value);
 	void constants(Draft &draft, Op op, const json &list);
 	void bound(Draft &draft, Op op, const json &value);
-	void condition(Draft &draft, const json &schema);
-	void items(Draft &draft, const json &schema);
-	void object_rules(Draft &draft, const json &schema);
-	std::vector<uint32_t> name_list(const Draft &draft, ObjectRules &rules,
-									std::initializer_list<std::string_view> steps,
-									const json &list);
 	uint32_t regex(const SchemaPlace &place, std::initializer_list<std::string_view> steps,
 				   const std::string &pattern);
 	uint64_t count(const Draft &draft, const std::string &name, const json &value);

@@ -56,15 +56,6 @@ visit_all(Value from, const Path &path, size_t step, Visit &&visit)
 			visit_all(m.value(), path, step + 1, visit);
 }
 
-/// Whether the rows of the table take fields of the elements.
-bool
-takes_fields(const TableDefinition &table)
-{
-	return std::any_of(table.columns.begin(), table.columns.end(),
-					   [](const ColumnDefinition &column)
-					   { return column.source == Source::element; });
-}
-
 } // namespace
 
 size_t
@@ -99,8 +90,8 @@ key_type(const Definition &definition, const KeyTypes &key_types)
 RecordStager::RecordStager(const Definition &definition, const KeyTypes &key_types,
 						   const ErasedPeople *erased, const Identities *hashes,
 						   TypeInput *type_input)
-	: definition_(definition), key_types_(key_types), hashes_(hashes), type_input_(type_input),
-	  key_type_(key_type(definition, key_types))
+	: definition_(definition), key_types_(key_types), hashes_(hashes),
+	  row_encoder_(definition, type_input), key_type_(key_type(definition, key_types))
 {
 	if (erased != nullptr && !erased->people.empty())
 	{
@@ -108,15 +99,6 @@ RecordStager::RecordStager(const Definition &definition, const KeyTypes &key_typ
 												 erased->secret, erased->dataset,
 												 RecordEraser::Options{false, false, type_input});
 		eraser_->find_keys_of(erased->keys);
-	}
-	for (const TableDefinition &table : definition.tables)
-	{
-		size_t column = 0;
-		for (size_t i = 0; i < table.columns.size(); ++i)
-			if (!table.primary_key.empty() && table.columns[i].name == table.primary_key[0])
-				column = i;
-		sort_columns_.push_back(column);
-		fields_taken_.push_back(table.is_child && takes_fields(table));
 	}
 	if (const ColumnDefinition *subject = definition.subject_column())
 		subject_type_ = &subject->type;
@@ -232,7 +214,7 @@ RecordStager::stage(const RawRecord &raw, size_t readable, uint32_t file, const 
 	rows_before_.clear();
 	for (const auto &table : piece.rows)
 		rows_before_.push_back(table.size());
-	encode_rows(record, index, context, piece);
+	row_encoder_.encode_rows(document_.root(), record, index, context, piece);
 	record.loadable = record.violations == nullptr;
 	// also if the record is already refused, so that all its errors are known to whoever corrects
 	// it

@@ -19,6 +19,7 @@
 #include "core/records/record_splitter.h"
 #include "core/schema/violation.h"
 #include "core/staging/key_dictionary.h"
+#include "core/staging/staged_rows.h"
 #include "core/types/column_type.h"
 
 namespace etl
@@ -147,7 +148,6 @@ class RecordEraser;
 struct ErasedPeople;
 class Identities;
 class TypeInput;
-struct TypeError;
 
 /// Stages records. It keeps buffers; each thread has its own.
 class RecordStager
@@ -193,22 +193,6 @@ class RecordStager
 
   private:
 	bool treat_erased(const RawRecord &raw, uint32_t file, const RowContext &context, Piece &piece);
-	/// The element or record from which the values of columns are taken.
-	struct Element
-	{
-		Value value;
-		uint32_t line = 0;                      ///< counted from 1; 0 for the record itself
-		const std::string *container = nullptr; ///< pointer of the array that contains the element
-		uint32_t index = 0;                     ///< in that array
-	};
-	void encode_rows(StagedRecord &record, uint32_t index, const RowContext &context, Piece &piece);
-	void encode_row(size_t table, const Element &element, uint32_t index, const RowContext &context,
-					StagedRecord &record, Piece &piece);
-	bool encode_field(const ColumnDefinition &column, const Element &element,
-					  const RowContext &context, StagedRecord &record);
-	/// Adds the violation of a value that does not fit its column, once for each place.
-	void note_type_error(const ColumnDefinition &column, const Element &element,
-						 const TypeError &error, StagedRecord &record);
 	bool canonical_key(const ColumnType *type, const ColumnType *column, Value value, Arena &arena,
 					   std::string_view &text, std::string_view &binary);
 	void collect_keys(StagedRecord &record, Piece &piece);
@@ -222,7 +206,7 @@ class RecordStager
 	const KeyTypes &key_types_;
 	std::unique_ptr<RecordEraser> eraser_;
 	const Identities *hashes_;
-	TypeInput *type_input_;
+	RowEncoder row_encoder_;
 	Document document_;
 	const ColumnType *key_type_;
 	std::shared_ptr<KeyDictionary> dictionary_;
@@ -234,16 +218,12 @@ class RecordStager
 	std::vector<uint64_t> named_;
 	std::vector<const ColumnType *> reference_types_;
 	std::vector<size_t> rows_before_;
-	size_t row_bytes_ = 0;             ///< size of the record's rows
-	std::vector<size_t> sort_columns_; ///< indexed by table: the first column of its primary key
-	std::vector<char> fields_taken_;   ///< indexed by table: its rows take fields of elements
-	bool rewrites_ = false;            ///< the output may differ from the text
+	bool rewrites_ = false;   ///< the output may differ from the text
 	size_t filled_bytes_ = 0; ///< bytes of the last piece; the next lines have the number of its
 							  ///< records, references and rows
 	size_t filled_records_ = 0, filled_references_ = 0;
 	std::vector<size_t> filled_rows_;
-	std::string row_; ///< buffers that are reused for each record
-	std::string pointer_;
+	std::string pointer_;                      ///< a buffer that is reused for each record
 	const ColumnType *subject_type_ = nullptr; ///< type of the column that names the person
 	void note_email(const StagedRecord &record, Piece &piece) const;
 	std::string value_;

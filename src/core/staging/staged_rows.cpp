@@ -1,4 +1,5 @@
-// Encodes the rows of a record for COPY BINARY.
+#include "core/staging/staged_rows.h"
+
 #include <algorithm>
 #include <cstring>
 
@@ -96,19 +97,43 @@ find_holders(Value from, const Path &path, size_t step, std::string &pointer, Vi
 		go_on(element, std::to_string(i));
 }
 
+/// Whether the rows of the table take fields of the elements.
+bool
+takes_fields(const TableDefinition &table)
+{
+	return std::any_of(table.columns.begin(), table.columns.end(),
+					   [](const ColumnDefinition &column)
+					   { return column.source == Source::element; });
+}
+
 } // namespace
 
-void
-RecordStager::encode_rows(StagedRecord &record, uint32_t index, const RowContext &context,
-						  Piece &piece)
+RowEncoder::RowEncoder(const Definition &definition, TypeInput *type_input)
+	: definition_(definition), type_input_(type_input)
 {
+	for (const TableDefinition &table : definition.tables)
+	{
+		size_t column = 0;
+		for (size_t i = 0; i < table.columns.size(); ++i)
+			if (!table.primary_key.empty() && table.columns[i].name == table.primary_key[0])
+				column = i;
+		sort_columns_.push_back(column);
+		fields_taken_.push_back(table.is_child && takes_fields(table));
+	}
+}
+
+void
+RowEncoder::encode_rows(Value root, StagedRecord &record, uint32_t index, const RowContext &context,
+						Piece &piece)
+{
+	root_ = root;
 	row_bytes_ = 0;
 	for (size_t t = 0; t < definition_.tables.size(); ++t)
 	{
 		const TableDefinition &table = definition_.tables[t];
 		if (!table.is_child)
 		{
-			encode_row(t, {document_.root(), 0, nullptr, 0}, index, context, record, piece);
+			encode_row(t, {root_, 0, nullptr, 0}, index, context, record, piece);
 			continue;
 		}
 		uint32_t line = 0;
@@ -141,13 +166,13 @@ RecordStager::encode_rows(StagedRecord &record, uint32_t index, const RowContext
 				misfit(at, expected);
 			}
 		};
-		find_holders(document_.root(), table.each, 0, pointer_, encode_elements, misfit);
+		find_holders(root_, table.each, 0, pointer_, encode_elements, misfit);
 	}
 }
 
 void
-RecordStager::encode_row(size_t t, const Element &element, uint32_t index,
-						 const RowContext &context, StagedRecord &record, Piece &piece)
+RowEncoder::encode_row(size_t t, const Element &element, uint32_t index, const RowContext &context,
+					   StagedRecord &record, Piece &piece)
 {
 	if (row_bytes_ > max_row_bytes)
 		return;
@@ -189,8 +214,8 @@ RecordStager::encode_row(size_t t, const Element &element, uint32_t index,
 /// Appends the value of the column to row_. For an empty value that is not NULL, the sign bit of
 /// the length word before it is cleared. encode_row() uses this to distinguish the two.
 bool
-RecordStager::encode_field(const ColumnDefinition &column, const Element &element,
-						   const RowContext &context, StagedRecord &record)
+RowEncoder::encode_field(const ColumnDefinition &column, const Element &element,
+						 const RowContext &context, StagedRecord &record)
 {
 	const auto append_integer = [&](int64_t value)
 	{
@@ -229,7 +254,7 @@ RecordStager::encode_field(const ColumnDefinition &column, const Element &elemen
 		value = find(element.value, column.path);
 		break;
 	default:
-		value = find(document_.root(), column.path);
+		value = find(root_, column.path);
 	}
 	TypeError error;
 	if (!value || value.is(Kind::null))
@@ -259,8 +284,8 @@ RecordStager::encode_field(const ColumnDefinition &column, const Element &elemen
 }
 
 void
-RecordStager::note_type_error(const ColumnDefinition &column, const Element &element,
-							  const TypeError &error, StagedRecord &record)
+RowEncoder::note_type_error(const ColumnDefinition &column, const Element &element,
+							const TypeError &error, StagedRecord &record)
 {
 	std::string pointer;
 	if (column.source == Source::element)

@@ -136,7 +136,7 @@ present_columns(const Definition &definition, const TableDefinition &table,
 }
 
 void
-find_held_emails(Erasure &erasure, const MissingColumns &missing)
+find_stored_emails(Erasure &erasure, const MissingColumns &missing)
 {
 	const Definition *people = erasure.catalog.find(erasure.dataset);
 	if (people == nullptr || !people->subject || people->subject->email.empty() ||

@@ -31,6 +31,6 @@ std::vector<PersonalColumn> present_columns(const Definition &definition,
 
 /// Finds the emails that are known of the subjects: a record that cannot be read may name a person
 /// only by one of them.
-void find_held_emails(Erasure &erasure, const MissingColumns &missing);
+void find_stored_emails(Erasure &erasure, const MissingColumns &missing);
 
 } // namespace etl

@@ -87,19 +87,19 @@ FileEraser::find_files(const std::string &dataset, const std::vector<int64_t> &s
 }
 
 constexpr char read_files_with_duplicates_sql[] = R"(
-WITH held AS MATERIALIZED (SELECT f.*, r.defined_at
-                             FROM unnest($2::bigint[]) i(id)
-                             JOIN etl.file f ON f.file_id = i.id
-                             LEFT JOIN etl.run r USING (run_id))
+WITH known AS MATERIALIZED (SELECT f.*, r.defined_at
+                              FROM unnest($2::bigint[]) i(id)
+                              JOIN etl.file f ON f.file_id = i.id
+                              LEFT JOIN etl.run r USING (run_id))
 SELECT file_id, coalesce(processed_path, ''), coalesce(archived_path, ''), status = 'duplicate',
        defined_at, file_id
-  FROM held
+  FROM known
  -- they were read by what the one was read by of which they are duplicates
  UNION
 SELECT d.file_id, coalesce(d.processed_path, ''), coalesce(d.archived_path, ''), true,
-       held.defined_at, CASE WHEN d.sha256 = held.sha256 THEN held.file_id END
-  FROM held
-  JOIN etl.file d ON d.dataset = $1 AND d.path = held.path AND d.status = 'duplicate'
+       known.defined_at, CASE WHEN d.sha256 = known.sha256 THEN known.file_id END
+  FROM known
+  JOIN etl.file d ON d.dataset = $1 AND d.path = known.path AND d.status = 'duplicate'
  ORDER BY 1, 6)";
 
 void

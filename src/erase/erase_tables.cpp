@@ -82,7 +82,7 @@ void
 TableEraser::check()
 {
 	missing_columns_ = check_tables(erasure_);
-	find_held_emails(erasure_, missing_columns_);
+	find_stored_emails(erasure_, missing_columns_);
 }
 
 void
@@ -120,13 +120,13 @@ TableEraser::erase_rows_of(std::vector<std::string_view> subjects,
 		error = pg::subtransaction(
 			[&]
 			{
-				const std::vector<TableVerifier::HeldBefore> before =
-					verifier_.held_before(definitions);
+				const std::vector<TableVerifier::ValuesBefore> before =
+					verifier_.values_before(definitions);
 				for (const Definition *definition : definitions)
 					erase_tables(*definition);
 				// code on one table may have written into another table that was treated before
-				for (const TableVerifier::HeldBefore &held : before)
-					verifier_.verify(*held.definition, *held.table, held.values);
+				for (const TableVerifier::ValuesBefore &values : before)
+					verifier_.verify(*values.definition, *values.table, values.values);
 			});
 		if (!error)
 			return;

@@ -23,7 +23,7 @@ class TableEraser
 	TableEraser(const TableEraser &) = delete;
 	TableEraser &operator=(const TableEraser &) = delete;
 
-	/// Calls check_tables() and find_held_emails(). To be called before anything is changed.
+	/// Calls check_tables() and find_stored_emails(). To be called before anything is changed.
 	void check();
 	/// Treats all people at once. Where a table refuses a row, it tries ever smaller groups, so
 	/// that one person who cannot be erased does not stop the others: their requests have a failure

@@ -449,8 +449,8 @@ PG_ETL_ENTRY(etl_journal_decision)
 	decision.erasure_id = PG_ARGISNULL(4) ? 0 : PG_GETARG_INT64(4);
 	decision.file_hash = PG_ARGISNULL(5) ? 0 : static_cast<uint64_t>(PG_GETARG_INT64(5));
 	decision.reason = text(6);
-	const pg::Rows rows = pg::query(
-		time_and_user_sql, {{1184 /* timestamptz */, PG_GETARG_DATUM(7), bool(PG_ARGISNULL(7))}});
+	const pg::Rows rows =
+		pg::query(time_and_user_sql, {{TIMESTAMPTZOID, PG_GETARG_DATUM(7), bool(PG_ARGISNULL(7))}});
 	decision.received_at = rows.time(0, 0);
 	decision.actor = rows.text(0, 1);
 	return BoolGetDatum(append_journal(decision));

@@ -172,8 +172,8 @@ PG_ETL_ENTRY(etl_remove_expired_files)
 	// runs of the dataset wait, and what earlier transactions planned for its files is done first
 	(void)lock_dataset(dataset, true);
 	recover(dataset, settings);
-	const Removed removed = remove_files(dataset, people, kind == "archived",
-										 {1184 /* timestamptz */, PG_GETARG_DATUM(3)});
+	const Removed removed =
+		remove_files(dataset, people, kind == "archived", {TIMESTAMPTZOID, PG_GETARG_DATUM(3)});
 	result.add({pg::Cell::bigint(removed.files), pg::Cell::bigint(removed.bytes),
 				pg::Cell::bigint(removed.held)});
 	return static_cast<Datum>(0);

@@ -41,10 +41,10 @@ TableVerifier::interferes(Oid relation)
 	return interferes_[relation] = may_interfere(relation);
 }
 
-std::vector<TableVerifier::HeldBefore>
-TableVerifier::held_before(const std::vector<const Definition *> &definitions)
+std::vector<TableVerifier::ValuesBefore>
+TableVerifier::values_before(const std::vector<const Definition *> &definitions)
 {
-	std::vector<HeldBefore> before;
+	std::vector<ValuesBefore> before;
 	bool any_code = false;
 	for (const Definition *definition : definitions)
 	{
@@ -59,8 +59,8 @@ TableVerifier::held_before(const std::vector<const Definition *> &definitions)
 	}
 	if (!any_code || before.size() == 1) // TableEraser::erase_table() checks a single one
 		return {};
-	for (HeldBefore &held : before)
-		held.values = values_of(*held.definition, *held.table, true);
+	for (ValuesBefore &values : before)
+		values.values = values_of(*values.definition, *values.table, true);
 	return before;
 }
 

@@ -39,7 +39,7 @@ class TableVerifier
 	/// The values of personal columns before the treatment: hash of the value, with the subject.
 	using OldValues = std::unordered_map<int64_t, std::string>;
 	/// The values in a table before the treatment.
-	struct HeldBefore
+	struct ValuesBefore
 	{
 		const Definition *definition;
 		const TableDefinition *table;
@@ -55,7 +55,7 @@ class TableVerifier
 	/// Whether code runs on the table, or below it, that may keep rows from being treated.
 	bool interferes(Oid relation);
 	/// The values of all tables, where code runs on one of them; otherwise nothing.
-	std::vector<HeldBefore> held_before(const std::vector<const Definition *> &definitions);
+	std::vector<ValuesBefore> values_before(const std::vector<const Definition *> &definitions);
 	/// The values of personal columns in the subjects' rows, as hashes of subject, column and
 	/// value. to_go: only values that the treatment is to replace.
 	OldValues values_of(const Definition &definition, const TableDefinition &table, bool to_go);

@@ -34,7 +34,7 @@ OBJS = $(SOURCES:.cpp=.o)
 # script. A table, view or function of language SQL comes after what it names; one of PL/pgSQL or C needs only the types
 # of its arguments.
 SQL_PIECES = \
-	schema settings dataset run file quarantine file_action \
+	schema settings dataset run pause file quarantine file_action \
 	erasure subject_index tombstone personal_relation \
 	audit journal key archive hold export lent_function \
 	run_functions treatment_functions personal_columns erase_functions erasure_decision erasure_report certificate \

@@ -28,12 +28,14 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
      WHERE d.deptype = 'e'
        AND (p.proname = ANY (CASE kind
            -- what a run calls, and what an operator calls
-           WHEN 'operator' THEN ARRAY['etl_run', 'etl_load', 'etl_replay', 'etl_discard', 'etl_read', 'etl_validate',
-                'etl_validate_file', 'etl_schedule', 'etl_unschedule', 'run_batch', 'run_order', 'exported_records',
-                'unclaimed_files', 'waiting_files', 'raise_batch_error', 'require_dataset', 'require_writable',
-                'require_pg_cron', 'warn_of_cron_connections', 'cron_call', 'cron_schedule', 'cron_unschedule',
-                'rejected', 'delivery_addresses', 'fold_email', 'person_key', 'removal_statements',
-                'personal_columns', 'target_tables', 'definitions', 'personal_fields', 'retention_periods']
+           WHEN 'operator' THEN ARRAY['etl_run', 'etl_load', 'etl_replay', 'etl_pause', 'etl_resume', 'etl_discard',
+                'etl_read', 'etl_validate', 'etl_validate_file', 'etl_schedule', 'etl_unschedule',
+                'run_batch', 'run_order', 'exported_records', 'unclaimed_files', 'waiting_files',
+                'raise_batch_error', 'require_dataset', 'require_writable', 'require_pg_cron',
+                'warn_of_cron_connections', 'cron_call', 'cron_schedule', 'cron_unschedule', 'rejected',
+                'delivery_addresses', 'fold_email', 'person_key', 'removal_statements',
+                'personal_columns', 'target_tables', 'definitions', 'personal_fields',
+                'retention_periods']
            WHEN 'auditor' THEN ARRAY['etl_audit_verify', 'etl_certificate', 'certificate_body', 'etl_signing_key',
                 'unclaimed_files', 'waiting_files', 'personal_columns', 'target_tables', 'treated_columns',
                 'definitions', 'personal_fields', 'retention_periods']
@@ -105,9 +107,10 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                                  AND h.column_name = a.attname)), m.name, role)
           FROM member m
          WHERE kind = 'auditor'
-           AND m.relname IN ('dataset', 'run', 'file', 'quarantine', 'file_action', 'erasure', 'audit', 'audit_head',
-                'tombstone', 'unclaimed', 'waiting', 'personal_column', 'hold', 'erasure_decision', 'erasure_report',
-                'erasure_overdue', 'erasure_held', 'health', 'changed_tombstone', 'purge_pending', 'setting')
+           AND m.relname IN ('dataset', 'run', 'pause', 'file', 'quarantine', 'file_action', 'erasure', 'audit',
+                'audit_head', 'tombstone', 'unclaimed', 'waiting', 'personal_column', 'hold',
+                'erasure_decision', 'erasure_report', 'erasure_overdue', 'erasure_held', 'health',
+                'changed_tombstone', 'purge_pending', 'setting')
         UNION ALL
         SELECT 4, format('GRANT USAGE%s ON SCHEMA %I TO %s', CASE kind WHEN 'operator' THEN ', CREATE' ELSE '' END,
             s.schema_name, role)

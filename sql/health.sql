@@ -205,6 +205,20 @@ $$;
 COMMENT ON FUNCTION etl_internal.reference_check()
     IS 'Datasets with records that have waited for more than a day for what they refer to';
 
+CREATE FUNCTION etl_internal.pause_check(OUT check_name text, OUT dataset text, OUT status text, OUT count bigint,
+    OUT message text, OUT hint text) RETURNS SETOF record
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT 'paused', p.dataset, 'warning', NULL::bigint,
+           format('%s paused by %s since %s: %s', CASE WHEN p.dataset IS NULL THEN 'all datasets are' ELSE 'it is' END,
+               p.paused_by, to_char(p.paused_at, 'YYYY-MM-DD HH24:MI TZ'), p.reason),
+           format('SELECT * FROM etl_resume(%s); lets it run again.', coalesce(quote_literal(p.dataset), ''))
+      FROM etl.pause p WHERE p.resumed_at IS NULL
+    UNION ALL
+    SELECT 'paused', NULL, 'ok', NULL, 'no dataset is paused', NULL
+     WHERE NOT EXISTS (SELECT FROM etl.pause p WHERE p.resumed_at IS NULL)
+$$;
+COMMENT ON FUNCTION etl_internal.pause_check() IS 'Datasets that are paused';
+
 CREATE VIEW etl.health AS
     SELECT c.check_name, NULL::text AS dataset, c.status, NULL::bigint AS count, c.message, c.hint
       FROM (SELECT * FROM etl_internal.directory_check()
@@ -217,7 +231,8 @@ CREATE VIEW etl.health AS
     UNION ALL SELECT * FROM etl_internal.definition_check()
     UNION ALL SELECT * FROM etl_internal.file_check()
     UNION ALL SELECT * FROM etl_internal.unclaimed_check()
-    UNION ALL SELECT * FROM etl_internal.reference_check();
+    UNION ALL SELECT * FROM etl_internal.reference_check()
+    UNION ALL SELECT * FROM etl_internal.pause_check();
 COMMENT ON VIEW etl.health
     IS 'What a DBA should know: one row for each check, or one for each dataset that something is wrong with';
 COMMENT ON COLUMN etl.health.check_name IS 'What was looked at';

@@ -24,7 +24,7 @@ COMMENT ON COLUMN etl.run.run_id IS 'Identifies the run';
 COMMENT ON COLUMN etl.run.dataset IS 'Name of the dataset';
 COMMENT ON COLUMN etl.run.status
     IS 'succeeded: every file loaded; partial: some files failed; failed: nothing loaded, error and sqlstate say why; '
-    'skipped: another session was running the dataset';
+    'skipped: another session was running the dataset, or it is paused';
 COMMENT ON COLUMN etl.run.started_at IS 'When the run began';
 COMMENT ON COLUMN etl.run.finished_at IS 'When its work was done, just before the commit';
 COMMENT ON COLUMN etl.run.files IS 'Files taken up, failed and duplicate ones included';

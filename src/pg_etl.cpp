@@ -31,6 +31,7 @@
 //   src/run/functions.cpp: etl_run_one, etl_run_batch, etl_raise_batch_error, etl_run_order,
 //       etl_run_all, etl_replay, etl_define, etl_drop, etl_require_dataset, etl_read, etl_validate,
 //       etl_validate_file, etl_unclaimed_files
+//   src/run/pause_functions.cpp: etl_pause, etl_resume
 //   src/run/quarantine_functions.cpp: etl_note_mended, etl_discard
 //   src/run/reload_functions.cpp: etl_reload, etl_archive_check
 #include "audit/journal.h"

@@ -11,6 +11,7 @@
 #include "catalog/dataset_lock.h"
 #include "catalog/definitions.h"
 #include "catalog/former_definitions.h"
+#include "catalog/pause.h"
 #include "catalog/run_row.h"
 #include "core/base/sqlstate.h"
 #include "core/base/utf8.h"
@@ -421,6 +422,7 @@ PG_ETL_ENTRY(etl_drop)
 	const std::string dataset = pg::required_text(fcinfo, 0, "dataset");
 	const pg::Spi spi;
 	note_before_drop(dataset);
+	end_pause(dataset);
 	return BoolGetDatum(pg::execute(delete_dataset_sql, {pg::param(dataset)}) > 0);
 }
 

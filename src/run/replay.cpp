@@ -10,6 +10,7 @@
 #include "audit/trail.h"
 #include "catalog/dataset_lock.h"
 #include "catalog/definitions.h"
+#include "catalog/pause.h"
 #include "catalog/run_row.h"
 #include "catalog/subject_index.h"
 #include "catalog/tombstone.h"
@@ -343,6 +344,13 @@ replay_dataset(const Catalog &catalog, const std::string &dataset)
 	pg::Settings::current().require_folders();
 	require_journal_applied();
 	RunResult result = begin_run(catalog, dataset);
+	if (std::optional<std::string> pause = pause_of(dataset))
+	{
+		result.status = "skipped";
+		result.error = std::move(*pause);
+		finish_run(result);
+		return result;
+	}
 	if (const int32_t pid = lock_dataset(dataset))
 	{
 		result.status = "skipped";

@@ -2,6 +2,7 @@
 
 #include "audit/journal.h"
 #include "catalog/dataset_lock.h"
+#include "catalog/pause.h"
 #include "core/base/sqlstate.h"
 #include "load/postponed_indexes.h"
 #include "pg/fault.h"
@@ -47,6 +48,12 @@ run_locked(const Catalog &catalog, const std::string &dataset, const RunOptions 
 {
 	const Definition &definition = catalog.get(dataset);
 	catalog.require_parents(definition);
+	if (std::optional<std::string> pause = pause_of(dataset))
+	{
+		result.status = "skipped";
+		result.error = std::move(*pause);
+		return;
+	}
 	int32_t pid = lock_dataset(dataset, options.wait);
 	if (pid != 0 && options.wait_for_release && is_only_released(dataset))
 		pid = lock_dataset(dataset, true);

@@ -18,7 +18,7 @@ bench/generate: bench/generate.cpp $(wildcard bench/*.h)
 	$(CXX) -std=c++20 -O2 -g -Wall -Wextra -Wshadow $(if $(WERROR),-Werror) -Ibench -o $@ $< -lisal -lpthread
 
 ifneq (,$(filter-out $(SCRIPTED),$(MAKECMDGOALS)))
-$(error $(filter $(SCRIPTED),$(MAKECMDGOALS)) can't be combined with other targets)
+$(error $(filter $(SCRIPTED),$(MAKECMDGOALS)) cannot be combined with other targets)
 endif
 
 else
@@ -39,7 +39,7 @@ SQL_PIECES = \
 	audit journal key archive hold export lent_function \
 	run_functions treatment_functions personal_columns erase_functions erasure_decision erasure_report certificate \
 	locate_functions purge retention \
-	pg_cron scheduling health \
+	pg_cron scheduling health help \
 	compatibility_views
 # The last of all: what they do they do to everything that the script has made.
 SQL_PIECES += grants comments privileges

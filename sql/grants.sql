@@ -28,17 +28,18 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
      WHERE d.deptype = 'e'
        AND (p.proname = ANY (CASE kind
            -- what a run calls, and what an operator calls
-           WHEN 'operator' THEN ARRAY['etl_run', 'etl_load', 'etl_replay', 'etl_pause', 'etl_resume', 'etl_discard',
-                'etl_read', 'etl_validate', 'etl_validate_file', 'etl_schedule', 'etl_unschedule',
-                'run_batch', 'run_order', 'exported_records', 'unclaimed_files', 'waiting_files',
-                'raise_batch_error', 'require_dataset', 'require_writable', 'require_pg_cron',
-                'warn_of_cron_connections', 'cron_call', 'cron_schedule', 'cron_unschedule', 'rejected',
-                'delivery_addresses', 'fold_email', 'person_key', 'removal_statements',
-                'personal_columns', 'target_tables', 'definitions', 'personal_fields',
+           WHEN 'operator' THEN ARRAY['etl_help', 'etl_run', 'etl_load', 'etl_replay', 'etl_pause', 'etl_resume',
+                'etl_discard', 'etl_read', 'etl_validate', 'etl_validate_file', 'etl_schedule',
+                'etl_unschedule', 'run_batch', 'run_order', 'exported_records', 'unclaimed_files',
+                'waiting_files', 'raise_batch_error', 'require_dataset', 'require_writable',
+                'require_pg_cron', 'warn_of_cron_connections', 'cron_call', 'cron_schedule',
+                'cron_unschedule', 'rejected', 'delivery_addresses', 'fold_email', 'person_key',
+                'removal_statements', 'personal_columns', 'target_tables', 'definitions',
+                'personal_fields', 'retention_periods']
+           WHEN 'auditor' THEN ARRAY['etl_help', 'etl_audit_verify', 'etl_certificate', 'certificate_body',
+                'etl_signing_key', 'unclaimed_files', 'waiting_files', 'personal_columns',
+                'target_tables', 'treated_columns', 'definitions', 'personal_fields',
                 'retention_periods']
-           WHEN 'auditor' THEN ARRAY['etl_audit_verify', 'etl_certificate', 'certificate_body', 'etl_signing_key',
-                'unclaimed_files', 'waiting_files', 'personal_columns', 'target_tables', 'treated_columns',
-                'definitions', 'personal_fields', 'retention_periods']
            ELSE ARRAY[]::text[] END)
             OR kind IN ('operator', 'auditor') AND p.pronamespace = 'etl_internal'::regnamespace
                 -- the last are what etl.health shows

@@ -14,16 +14,6 @@ namespace etl
 namespace
 {
 
-/// The type of the people's keys. For a dataset that is not defined or has no key, any text is a
-/// key.
-const ColumnType &
-type_of_people(const Catalog &catalog, const std::string &dataset)
-{
-	static const ColumnType as_text;
-	const auto found = catalog.key_types().find(dataset);
-	return found == catalog.key_types().end() ? as_text : found->second;
-}
-
 std::string
 person_key(const ColumnType &type, const std::string &text)
 {
@@ -36,7 +26,7 @@ std::string
 person_match(const Catalog &catalog, const Definition &definition, const ColumnDefinition &column,
 			 const std::string &alias, const std::string &person)
 {
-	const ColumnType &key = type_of_people(catalog, definition.subject->dataset);
+	const ColumnType &key = catalog.key_type(definition.subject->dataset);
 	const std::string name = alias + "." + pg::quote(column.name);
 	if (compare_directly(column.type, key))
 		// a cast to a shorter text would cut the key
@@ -56,7 +46,7 @@ std::string
 person_expression(const Catalog &catalog, const Definition &definition,
 				  const ColumnDefinition &column, const std::string &alias)
 {
-	const ColumnType &key = type_of_people(catalog, definition.subject->dataset);
+	const ColumnType &key = catalog.key_type(definition.subject->dataset);
 	const std::string text = alias + "." + pg::quote(column.name) + "::text";
 	return compare_directly(column.type, key) ? text : person_key(key, text);
 }

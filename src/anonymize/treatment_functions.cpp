@@ -362,8 +362,7 @@ PG_ETL_ENTRY(etl_token)
 		const pg::Spi spi;
 		const Catalog catalog = Catalog::load();
 		(void)people_definition(catalog, dataset);
-		const auto type = catalog.key_types().find(dataset);
-		tokens.key = type == catalog.key_types().end() ? ColumnType() : type->second;
+		tokens.key = catalog.key_type(dataset);
 		tokens.dataset = dataset;
 		tokens.read = true;
 	}

@@ -317,6 +317,21 @@ set_journal_mark(const JournalEnd &end)
 				 pg::param(end.hash), pg::param(pg::Settings::current().journal_dir)});
 }
 
+std::string
+missing_text(const JournalState &state)
+{
+	const auto count = [](size_t n, const char *one, const char *many)
+	{ return std::to_string(n) + " " + (n == 1 ? one : many); };
+	std::string text;
+	if (!state.missing.empty())
+		text = count(state.missing.size(), "erasure", "erasures");
+	if (!state.decisions.empty())
+		text += (text.empty() ? "" : " and ") +
+				count(state.decisions.size(), "decision", "decisions") +
+				" (holds, releases, refusals, extensions, reinstatements)";
+	return text;
+}
+
 JournalState
 journal_state(bool whole)
 {

@@ -11,10 +11,29 @@
 
 using namespace etl;
 
-constexpr char erased_dataset_of_sql[] = R"(
-SELECT coalesce(definition #>> '{x-etl,erases,dataset}', '')
-  FROM etl.dataset
- WHERE name = $1)";
+constexpr char read_definition_text_sql[] = R"(
+SELECT definition::text FROM etl.dataset WHERE name = $1)";
+
+namespace
+{
+
+/// The dataset whose people the requests of a dataset erase, according to a definition that is not
+/// valid otherwise. "" if it does not say so.
+std::string
+erased_dataset_of(const std::string &dataset)
+{
+	const pg::Rows rows = pg::query(read_definition_text_sql, {pg::param(dataset)});
+	if (rows.empty())
+		return {};
+	const auto definition = nlohmann::json::parse(rows.text(0, 0), nullptr, false);
+	const nlohmann::json::json_pointer pointer("/x-etl/erases/dataset");
+	if (definition.is_discarded() || !definition.contains(pointer) ||
+		!definition[pointer].is_string())
+		return {};
+	return definition[pointer];
+}
+
+} // namespace
 
 /// (dataset, is_valid, subject_dataset, on_erasure, erased_dataset, people_dataset): one row for
 /// each dataset. For an invalid definition only erased_dataset is given, because requests in its
@@ -37,8 +56,7 @@ PG_ETL_ENTRY(etl_definitions)
 	}
 	for (const auto &[name, error] : catalog.invalid())
 	{
-		const pg::Rows rows = pg::query(erased_dataset_of_sql, {pg::param(name)});
-		const std::string erased = rows.empty() ? "" : rows.text(0, 0);
+		const std::string erased = erased_dataset_of(name);
 		result.add({pg::Cell::text(name), pg::Cell::boolean(false), pg::Cell::null(),
 					pg::Cell::null(), pg::Cell::text_or_null(erased), pg::Cell::null()});
 	}

@@ -113,6 +113,14 @@ Catalog::defined_at(const std::string &dataset) const
 	return found == defined_at_.end() ? std::nullopt : std::optional(found->second);
 }
 
+const ColumnType &
+Catalog::key_type(const std::string &dataset) const
+{
+	static const ColumnType as_text;
+	const auto found = key_types_.find(dataset);
+	return found == key_types_.end() ? as_text : found->second;
+}
+
 const Definition *
 Catalog::find(const std::string &dataset) const
 {

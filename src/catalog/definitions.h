@@ -41,6 +41,8 @@ class Catalog
 	std::optional<int64_t> defined_at(const std::string &dataset) const;
 	const std::map<std::string, Definition> &all() const { return definitions_; }
 	const KeyTypes &key_types() const { return key_types_; }
+	/// The type of a dataset's key; text for a dataset without a key column.
+	const ColumnType &key_type(const std::string &dataset) const;
 	/// The enabled datasets in the order of a run: those that others refer to first, and those with
 	/// requests for erasure last. Datasets with an invalid definition are included, so that the run
 	/// reports them.

@@ -44,10 +44,7 @@ people_keys(const Catalog &catalog, const std::string &dataset)
 std::string
 canonical_person(const Catalog &catalog, const std::string &dataset, const std::string &subject)
 {
-	const auto type = catalog.key_types().find(dataset);
-	static const ColumnType as_text;
-	return canonical_person(type == catalog.key_types().end() ? as_text : type->second, dataset,
-							subject);
+	return canonical_person(catalog.key_type(dataset), dataset, subject);
 }
 
 std::string

@@ -279,10 +279,8 @@ class Search
 std::string
 canonical_key_of(const Catalog &catalog, const Definition &definition, const Document &document)
 {
-	static const ColumnType as_text;
-	const auto type = catalog.key_types().find(definition.subject->dataset);
 	const ColumnDefinition *column = definition.subject_column();
-	return canonical_person_key(type == catalog.key_types().end() ? as_text : type->second,
+	return canonical_person_key(catalog.key_type(definition.subject->dataset),
 								column == nullptr ? nullptr : &column->type,
 								find(document.root(), definition.subject->path));
 }

@@ -25,6 +25,7 @@
 #include "erase/hold.h"
 #include "erase/requests.h"
 #include "erase/resolve_requests.h"
+#include "load/check.h"
 #include "load/claim.h"
 #include "load/quarantine.h"
 #include "load/run_file.h"
@@ -90,8 +91,7 @@ void
 ErasureRun::resolve(Batch &batch)
 {
 	const ErasesDefinition &erases = *definition_.erases;
-	const auto type = catalog_.key_types().find(erases.dataset);
-	const std::string key_type = type == catalog_.key_types().end() ? "text" : type->second.sql;
+	const std::string &key_type = catalog_.key_type(erases.dataset).sql;
 	const pg::MemoryScope memory;
 	std::vector<BatchRecord *> records;
 	asks_.clear();
@@ -134,9 +134,8 @@ ErasureRun::resolve(Batch &batch)
 		// new
 		if (std::all_of(resolved_.begin() + asks_[k].first, resolved_.begin() + end_of(k),
 						[](const ErasureRequest &request) { return request.duplicate; }))
-			record.add({Code::duplicate, "key", definition_.key_field, "/x-etl/key",
-						sqlstate::unique_violation,
-						definition_.key_field + ": erasure of this person was asked for before"});
+			record.add(
+				duplicate_violation(definition_, "erasure of this person was asked for before"));
 	}
 }
 

@@ -24,14 +24,14 @@ namespace etl
 {
 
 Violation
-duplicate_violation(const Definition &definition, const char *where)
+duplicate_violation(const Definition &definition, const char *what)
 {
 	return {Code::duplicate,
 			"key",
 			definition.key_field,
 			"/x-etl/key",
 			sqlstate::unique_violation,
-			definition.key_field + ": key " + where};
+			definition.key_field + ": " + what};
 }
 
 void
@@ -216,7 +216,7 @@ check_keys(const Definition &definition, std::vector<BatchRecord> &records,
 		if (spanning != nullptr && record.file == spanning->file &&
 			spanning->keys.contains(record.key))
 		{
-			record.add(duplicate_violation(definition, "appears earlier in the same file"));
+			record.add(duplicate_violation(definition, key_came_earlier));
 			continue;
 		}
 		uint32_t &at = first.find(record);
@@ -241,7 +241,7 @@ check_keys(const Definition &definition, std::vector<BatchRecord> &records,
 			continue;
 		}
 		if (earlier.record->file == record.file && record.quarantine_id == 0)
-			record.add(duplicate_violation(definition, "appears earlier in the same file"));
+			record.add(duplicate_violation(definition, key_came_earlier));
 		else
 		{
 			// the message is the same as if the earlier record had been in a previous batch

@@ -27,9 +27,10 @@ std::vector<size_t> keys_not_in_table(const Definition &definition,
 /// Call after the checks, and whenever a record is no longer accepted: the last accepted record
 /// with a key counts, and earlier ones are superseded.
 void find_superseded(const Definition &definition, std::vector<BatchRecord> &records);
-Violation duplicate_violation(const Definition &definition, const char *where);
-inline constexpr const char *key_is_loaded = "is loaded already";
-inline constexpr const char *key_is_quarantined = "belongs to a record in quarantine";
+Violation duplicate_violation(const Definition &definition, const char *what);
+inline constexpr const char *key_came_earlier = "key appears earlier in the same file";
+inline constexpr const char *key_is_loaded = "key is loaded already";
+inline constexpr const char *key_is_quarantined = "key belongs to a record in quarantine";
 
 /// Call after the load: if a record has the same key as an earlier record of the batch that was
 /// refused, its violation says that the key belongs to a record in quarantine. Where a batch ends

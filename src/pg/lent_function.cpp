@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "pg/callback.h"
+
 extern "C"
 {
 #include "catalog/namespace.h"
@@ -107,10 +109,11 @@ lend_inside(Node *node, void *context)
 	if (node == nullptr)
 		return nullptr;
 #if PG_VERSION_NUM >= 160000
-	constexpr auto mutator = lend_inside;
+	constexpr auto mutator = callback<lend_inside>;
 #else
 	// PostgreSQL 15 declares mutators without their arguments
-	const auto mutator = reinterpret_cast<Node *(*)()>(reinterpret_cast<void (*)()>(lend_inside));
+	const auto mutator =
+		reinterpret_cast<Node *(*)()>(reinterpret_cast<void (*)()>(callback<lend_inside>));
 #endif
 	if (IsA(node, Query))
 		return reinterpret_cast<Node *>(

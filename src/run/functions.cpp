@@ -42,6 +42,7 @@
 #include "pg/srf.h"
 #include "pg/type_input.h"
 #include "publish/backlog.h"
+#include "run/replay.h"
 #include "run/run.h"
 #include "run/run_all.h"
 

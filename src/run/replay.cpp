@@ -243,9 +243,7 @@ class Replay
 					record.loadable && record.key.data() != nullptr &&
 					record.key == rows.text(i, 8))
 				{
-					record.add({Code::duplicate, "key", definition_.key_field, "/x-etl/key",
-								sqlstate::unique_violation,
-								definition_.key_field + ": key appears earlier in the same file"});
+					record.add(duplicate_violation(definition_, key_came_earlier));
 					record.loadable = false;
 				}
 				file_ids.push_back(rows.integer(i, 4));

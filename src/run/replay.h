@@ -16,4 +16,7 @@ namespace etl
 void replay_records(const Catalog &catalog, const Definition &definition, RunResult &result,
 					const std::vector<int64_t> *ids);
 
+/// Replays a dataset's open quarantined records, and records that waited for those that are loaded.
+RunResult replay_dataset(const Catalog &catalog, const std::string &dataset);
+
 } // namespace etl

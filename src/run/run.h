@@ -34,9 +34,6 @@ void require_runnable();
 RunResult run_dataset(const Catalog &catalog, const std::string &dataset,
 					  const RunOptions &options = {});
 
-/// Replays a dataset's open quarantined records, and records that waited for those that are loaded.
-RunResult replay_dataset(const Catalog &catalog, const std::string &dataset);
-
 /// Throws when, at the isolation level of the transaction, rows that other sessions commit while it
 /// waits for a dataset would stay invisible.
 void require_read_committed();

@@ -13,7 +13,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $real = real_data();
-plan skip_all => 'ETL_REAL_DATA names no folder with real input' unless defined $real;
+plan skip_all => 'ETL_REAL_DATA names no directory with real input' unless defined $real;
 
 my $seed = $ENV{ETL_TEST_SEED} // time;
 diag("seed $seed") if $ENV{ETL_SOAK} || $ENV{ETL_TEST_SEED};

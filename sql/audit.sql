@@ -29,7 +29,7 @@ COMMENT ON COLUMN etl.audit.columns IS 'The columns or fields that were treated'
 COMMENT ON COLUMN etl.audit.row_count IS 'Rows, records or files that were treated';
 COMMENT ON COLUMN etl.audit.previous_hash IS 'hash of the row before it; 32 zero bytes in the first';
 COMMENT ON COLUMN etl.audit.hash IS 'SHA-256 over the other columns (see the table''s comment)';
--- no row of the head at CREATE EXTENSION: a restore copies its own in
+-- CREATE EXTENSION inserts no row into the head, because a restore copies its own row in.
 SELECT pg_catalog.pg_extension_config_dump('etl.audit', '');
 
 CREATE TABLE etl.audit_head (
@@ -60,13 +60,13 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION etl_internal.refuse_audit_change() IS 'Guards etl.audit: raises 42501';
 
--- for each statement, so that one that touches no row is refused too; for each row, because a
--- statement on a parent table fires no statement trigger of its children
+-- A statement trigger also refuses a statement that touches no row. Row triggers are needed as well, because a
+-- statement on a parent table fires no statement trigger of its children.
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON etl.audit
     FOR EACH STATEMENT EXECUTE FUNCTION etl_internal.refuse_audit_change();
 CREATE TRIGGER append_only_row BEFORE UPDATE OR DELETE ON etl.audit
     FOR EACH ROW EXECUTE FUNCTION etl_internal.refuse_audit_change();
--- ALWAYS: session_replication_role = replica does not switch them off
+-- With ENABLE ALWAYS session_replication_role = replica does not switch the triggers off.
 ALTER TABLE etl.audit ENABLE ALWAYS TRIGGER append_only;
 ALTER TABLE etl.audit ENABLE ALWAYS TRIGGER append_only_row;
 
@@ -139,7 +139,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     ), bad AS (
         SELECT f.guard AS what FROM found f WHERE NOT f.fires
         UNION SELECT f.function FROM found f WHERE f.guards IS NOT TRUE
-        -- a rule stands before the triggers
+        -- A rule would be applied before the triggers.
         UNION SELECT format('rule %s on %s', r.rulename, r.ev_class::regclass) FROM pg_rewrite r
                WHERE r.ev_class IN ('etl.audit'::regclass, 'etl.audit_head'::regclass, 'etl.tombstone'::regclass)
     )

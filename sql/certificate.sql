@@ -13,7 +13,7 @@ COMMENT ON FUNCTION @extschema@.etl_signing_key()
 
 CREATE FUNCTION etl_internal.treated_columns(dataset text) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    -- every dataset that says something about the people of this one
+    -- The datasets whose records are about the people of this dataset.
     SELECT coalesce(jsonb_agg(jsonb_build_object(
                'dataset', d.dataset,
                'definition_sha256', encode(sha256(convert_to(t.definition::text, 'UTF8')), 'hex'),

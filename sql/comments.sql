@@ -4,7 +4,7 @@ DO $$
 DECLARE
     c record;
 BEGIN
-    -- a column that a view takes over from the catalog means what it means there
+    -- A column that a view takes from a table of the catalog has the comment of that table's column.
     FOR c IN SELECT a.attrelid::regclass AS view, a.attname, col_description(t.attrelid, t.attnum) AS meaning
                FROM (VALUES ('data.invalid_customers'::regclass, 'etl.quarantine'::regclass),
                    ('data.invalid_customers', 'etl.file'),

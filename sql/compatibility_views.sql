@@ -2,8 +2,8 @@
 
 DO $$
 BEGIN
-    -- the schema holds the user's tables: not a member of the extension, so that DROP EXTENSION
-    -- leaves it alone
+    -- The schema has the user's tables. It is not a member of the extension, so that DROP EXTENSION leaves it
+    -- alone.
     IF pg_catalog.to_regnamespace('data') IS NULL THEN
         CREATE SCHEMA data;
         ALTER EXTENSION pg_etl DROP SCHEMA data;

@@ -37,7 +37,7 @@ SELECT pg_catalog.pg_extension_config_dump('etl.former_definition', '');
 CREATE FUNCTION etl_internal.replace_standard_dataset() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    -- a restored definition takes the place of the one that CREATE EXTENSION has just put there
+    -- A restored definition replaces the standard one that CREATE EXTENSION has just inserted.
     DELETE FROM etl.dataset WHERE name = NEW.name AND standard;
     RETURN NEW;
 END $$;
@@ -82,7 +82,8 @@ CREATE FUNCTION @extschema@.etl_define(definition jsonb) RETURNS etl.dataset
 LANGUAGE c AS 'MODULE_PATHNAME', 'etl_define';
 COMMENT ON FUNCTION @extschema@.etl_define(jsonb)
     IS 'Checks a dataset''s definition (JSON Schema draft-07 with an x-etl object), stores it, and checks its target '
-    'tables where they exist. Errors: 22023 with the place in the definition, 42804 where a table has other columns';
+    'tables where they exist. Errors: 22023 with the pointer into the definition, 42804 where a table has other '
+    'columns';
 
 CREATE FUNCTION @extschema@.etl_drop(dataset text) RETURNS boolean
 LANGUAGE c AS 'MODULE_PATHNAME', 'etl_drop';

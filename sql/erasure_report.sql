@@ -30,7 +30,7 @@ CREATE VIEW etl.erasure_report AS
                     WHERE a.erasure_id = e.erasure_id AND a.place NOT IN ('etl.erasure', 'etl.tombstone')
                         GROUP BY a.place) p) a ON true
     UNION ALL
-    -- requests that could not be read: nobody is erased until they are mended, and their time runs
+    -- Requests that could not be read. Nobody is erased until a request is mended, and its time limit runs.
     SELECT NULL, d.erased_dataset, NULL, coalesce(f.path, 'quarantine'), 'quarantined', q.quarantined_at,
            c.due_at, NULL, NULL,
            CASE WHEN now() > q.quarantined_at + interval '30 days' THEN false END,
@@ -41,7 +41,7 @@ CREATE VIEW etl.erasure_report AS
       JOIN etl.quarantine q ON q.dataset = d.dataset
       LEFT JOIN etl.file f ON f.file_id = q.file_id
      CROSS JOIN LATERAL (SELECT q.quarantined_at + interval '1 month' AS due_at) c
-     -- one that asks again is answered: it has a row of etl.erasure
+     -- A request that repeats an earlier one has been answered: it has a row of etl.erasure.
      WHERE d.erased_dataset IS NOT NULL AND q.status = 'open' AND q.code <> 'duplicate';
 COMMENT ON VIEW etl.erasure_report
     IS 'One row for each erasure request: when it came, when it was due and done, where, and why it was not. Requests '
@@ -79,7 +79,7 @@ COMMENT ON COLUMN etl.erasure_report.completed_at IS 'When the data were treated
 COMMENT ON COLUMN etl.erasure_report.purged_at IS 'When the old row versions were physically gone';
 COMMENT ON COLUMN etl.erasure_report.row_count IS 'Table rows and quarantined records that were treated';
 
--- the columns of the narrower views mean what they mean in the report
+-- The columns of the narrower views have the comments of the report's columns.
 DO $$
 DECLARE
     c record;

@@ -27,7 +27,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
       JOIN pg_proc p ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid
      WHERE d.deptype = 'e'
        AND (p.proname = ANY (CASE kind
-           -- what a run calls, and what an operator calls
+           -- The functions that a run or an operator calls.
            WHEN 'operator' THEN ARRAY['etl_help', 'etl_run', 'etl_load', 'etl_replay', 'etl_pause', 'etl_resume',
                 'etl_discard', 'etl_read', 'etl_validate', 'etl_validate_file', 'etl_schedule',
                 'etl_unschedule', 'run_batch', 'run_order', 'exported_records', 'unclaimed_files',
@@ -42,7 +42,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                 'retention_periods']
            ELSE ARRAY[]::text[] END)
             OR kind IN ('operator', 'auditor') AND p.pronamespace = 'etl_internal'::regnamespace
-                -- the last are what etl.health shows
+                -- etl.health reads the functions whose names end in _check.
                 AND (p.proname = 'settings' OR p.proname LIKE '%\_check'))
      ORDER BY p.oid::regprocedure::text
 $$;
@@ -62,19 +62,19 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
             to_regclass(format('%I.%I', t.table_schema, t.table_name)) AS relation, t.column_names
           FROM etl.dataset d, etl_internal.target_tables(d.name) t
     ), personal AS (
-        -- what any dataset that is loaded into the table calls personal
+        -- The columns that the definition of any dataset in the table calls personal.
         SELECT DISTINCT to_regclass(format('%I.%I', p.table_schema, p.table_name)) AS relation, p.column_name
           FROM etl.dataset d, etl_internal.personal_columns(d.name) p
     ), open AS (
-        -- The columns of target tables that an analyst may read. Of one that no definition names
-        -- nobody has said that it is not personal, and a generated one may be computed from those that are.
+        -- The columns of target tables that an analyst may read. A column that no definition names may be personal,
+        -- and a generated column may be computed from personal ones.
         SELECT t.relation, a.attname, a.attnum
           FROM target t
           JOIN pg_attribute a ON a.attrelid = t.relation AND a.attnum > 0 AND NOT a.attisdropped
                              AND a.attgenerated = '' AND t.column_names ? a.attname::text
          WHERE NOT EXISTS (SELECT FROM personal p WHERE p.relation = t.relation AND p.column_name = a.attname)
     ), hidden AS (
-        -- what says something about a person, or is a person's key
+        -- The columns of the catalog that describe a person or contain a person's key.
         SELECT 'etl.quarantine'::regclass AS relation,
             unnest(ARRAY['record', 'record_bytes', 'violations', 'key', 'subject']) AS column_name
         UNION ALL SELECT 'etl.tombstone'::regclass, unnest(ARRAY['pseudonym', 'hash'])
@@ -83,7 +83,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         UNION ALL
         SELECT 2, format('GRANT EXECUTE ON ROUTINE %s TO %s', f, role) FROM etl_internal.role_functions(kind) f
         UNION ALL
-        -- what former versions have granted and an operator must not have
+        -- Former versions have granted privileges that an operator must not have.
         SELECT 2, format('REVOKE ALL ON %s FROM %s', CASE m.relkind WHEN 'S' THEN 'SEQUENCE ' ELSE 'TABLE ' END
             || m.name, role)
           FROM member m
@@ -92,7 +92,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                         WHERE c.oid = m.oid AND x.grantee = role_grants.role AND x.privilege_type <> 'SELECT')
         UNION ALL
         SELECT 3, format('GRANT SELECT%s ON TABLE %s TO %s',
-                         -- all else is written by runs and functions, as the extension's owner
+                         -- Runs and functions write everything else as the extension's owner.
                          CASE m.relname WHEN 'quarantine' THEN ', UPDATE (record)' ELSE '' END, m.name, role)
           FROM member m WHERE kind = 'operator' AND m.relkind IN ('r', 'v')
         UNION ALL
@@ -121,7 +121,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         SELECT 5, format('GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE %s TO %s', t.relation, role)
           FROM target t WHERE kind = 'operator' AND t.relation IS NOT NULL
         UNION ALL
-        -- a column that has become personal since is taken back, unless the role is an operator as well
+        -- The privilege on a column that has become personal is taken back, unless the role is an operator too.
         SELECT 4, format('REVOKE SELECT ON TABLE %s FROM %s', t.relation, role)
           FROM target t
          WHERE kind = 'analyst' AND t.relation IS NOT NULL
@@ -173,7 +173,7 @@ BEGIN
     SELECT string_agg(DISTINCT format('%I.%I', t.table_schema, t.table_name), ', ') INTO missing
       FROM etl.dataset d, etl_internal.target_tables(d.name) t
      WHERE to_regclass(format('%I.%I', t.table_schema, t.table_name)) IS NULL
-       -- the datasets that come with the extension may never be used
+       -- A dataset that came with the extension may never be used.
        AND (NOT d.standard OR EXISTS (SELECT FROM etl.run r WHERE r.dataset = d.name));
     IF missing IS NOT NULL AND kind <> 'auditor' THEN
         RAISE NOTICE USING MESSAGE = 'target tables that do not exist yet are left out: ' || missing,
@@ -206,13 +206,13 @@ BEGIN
               WHERE d.classid = 'pg_proc'::regclass AND d.deptype = 'e' LOOP
         EXECUTE format('REVOKE ALL ON ROUTINE %s FROM %s', f, role);
     END LOOP;
-    -- by what was granted, not by what the definitions say now; tables may have other names
+    -- Definitions and names of tables may have changed, so this goes by what was granted.
     FOR t IN SELECT DISTINCT c.oid::regclass AS relation FROM etl.role_grant g JOIN pg_class c ON c.oid = g.relation
         WHERE g.role = etl_revoke.role LOOP
         EXECUTE format('REVOKE ALL ON TABLE %s FROM %s', t.relation, role);
     END LOOP;
     FOR t IN SELECT n.nspname FROM pg_namespace n
-              -- an owner's rights are not from etl_grant
+              -- etl_grant has not granted what an owner may do.
               WHERE n.nspowner <> etl_revoke.role
                   AND EXISTS (SELECT FROM etl.role_grant g LEFT JOIN pg_class c ON c.oid = g.relation
                              WHERE g.role = etl_revoke.role
@@ -220,7 +220,7 @@ BEGIN
         EXECUTE format('REVOKE ALL ON SCHEMA %I FROM %s', t.nspname, role);
     END LOOP;
     DELETE FROM etl.role_grant g WHERE g.role = etl_revoke.role
-        -- and what is left of roles that are gone
+        -- Rows of roles that were dropped are deleted as well.
         OR NOT EXISTS (SELECT FROM pg_roles r WHERE r.oid = g.role);
 END $$;
 COMMENT ON FUNCTION @extschema@.etl_revoke(regrole) IS 'Takes back all that etl_grant has granted to a role';

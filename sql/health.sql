@@ -3,7 +3,7 @@
 CREATE FUNCTION etl_internal.tombstone_check(OUT check_name text, OUT dataset text, OUT status text, OUT count bigint,
     OUT message text, OUT hint text) RETURNS SETOF record
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    -- nothing ever removes a tombstone: one that was lifted says so and stays
+    -- Nothing removes a tombstone. A lifted tombstone stays and has the time when it was lifted.
     WITH known AS (
         SELECT a.erasure_id, sum(a.row_count) AS tombstones FROM etl.audit a WHERE a.place = 'etl.tombstone'
             AND a.action = 'tombstone' GROUP BY 1
@@ -75,7 +75,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION etl_internal.request_check() IS 'Erasure requests that are late, or that could not be read';
 
--- The checks of datasets: a row for each dataset that something is wrong with, or one that says that nothing is.
+-- Checks of datasets return a row for each dataset with a problem, or a single row with status ok.
 
 CREATE FUNCTION etl_internal.directory_check(OUT check_name text, OUT status text, OUT message text, OUT hint text)
     RETURNS SETOF record
@@ -103,7 +103,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     WITH failed AS MATERIALIZED (
         SELECT f.dataset, count(*) AS files, max(f.file_id) AS last FROM etl.file f
          WHERE f.status = 'failed'
-           -- one that was replaced and loaded keeps this row until the next run
+           -- The row of a failed file stays until the next run when a replacement was loaded.
            AND NOT EXISTS (SELECT FROM etl.file g WHERE g.dataset = f.dataset AND g.path = f.path
                AND g.file_id > f.file_id AND g.status IN ('loaded', 'archived', 'duplicate'))
          GROUP BY 1
@@ -160,7 +160,7 @@ BEGIN
     SELECT count(*) FILTER (WHERE u.error IS NOT NULL), count(*) FILTER (WHERE u.error IS NULL), min(u.path)
       INTO unreadable, files, first
       FROM etl_internal.unclaimed_files() u
-     -- one that has just come may be about to be renamed
+     -- Its producer may be about to rename a file that has just come.
      WHERE u.error IS NOT NULL OR u.modified_at < clock_timestamp() - interval '1 hour';
     RETURN QUERY SELECT 'unclaimed files', NULL::text,
         CASE WHEN unreadable > 0 THEN 'error' WHEN files > 0 THEN 'warning' ELSE 'ok' END, unreadable + files,
@@ -170,7 +170,7 @@ BEGIN
                      WHEN files > 1 THEN files || ' staged files that no dataset claims' END,
                 CASE WHEN unreadable = 1 THEN '1 directory that cannot be read'
                      WHEN unreadable > 1 THEN unreadable || ' directories that cannot be read' END)
-                -- etl.raw_dir itself has an empty path
+                -- The path of etl.raw_dir itself is empty.
                 || CASE WHEN first <> '' THEN format(', the first of them "%s"', first) ELSE '' END END,
         CASE WHEN unreadable + files > 0
             THEN 'SELECT * FROM etl.unclaimed; lists them: rename them, add their names to a definition, or let the '

@@ -23,7 +23,7 @@ SELECT pg_catalog.pg_extension_config_dump('etl.journal', '');
 CREATE FUNCTION etl_internal.replace_new_journal() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    -- a restored row takes the place of the one that CREATE EXTENSION has just put there
+    -- A restored row replaces the row that CREATE EXTENSION has just inserted.
     DELETE FROM etl.journal WHERE seq = 0;
     RETURN NEW;
 END $$;

@@ -1,6 +1,6 @@
 -- How a statement that runs as the owner of a target table calls functions of ours.
 
--- A value of it is a call: answered if it knows the token of the statement that is being run.
+-- A value of the type is a call of a function. The call is carried out if it has the token of the running statement.
 CREATE TYPE etl_internal.lent;
 CREATE FUNCTION etl_internal.lent_in(cstring) RETURNS etl_internal.lent
 LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'etl_lent_in';

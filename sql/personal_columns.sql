@@ -69,7 +69,7 @@ DECLARE
 BEGIN
     PERFORM etl_internal.require_writable('etl_label_columns');
     PERFORM etl_internal.require_dataset(etl_label_columns.dataset);
-    -- a provider can only be asked by giving it a label; of one that is not loaded PostgreSQL says 22023
+    -- Only a label shows whether the provider is loaded: PostgreSQL says 22023 if it is not.
     BEGIN
         SECURITY LABEL FOR anon ON FUNCTION etl.mask(text, text, anyelement) IS 'TRUSTED';
         SECURITY LABEL FOR anon ON FUNCTION etl.subject_token(text, text) IS 'TRUSTED';
@@ -81,10 +81,10 @@ BEGIN
                 HINT = 'Load PostgreSQL Anonymizer (session_preload_libraries = ''anon'') and call etl_label_columns '
                     'again.';
         WHEN OTHERS THEN
-            -- PostgreSQL Anonymizer 1 trusts schemas only
+            -- PostgreSQL Anonymizer 1 trusts schemas, not functions.
             SECURITY LABEL FOR anon ON SCHEMA etl IS 'TRUSTED';
     END;
-    -- columns that were personal and no longer are
+    -- Columns that are no longer personal.
     FOR c IN
         SELECT a.attrelid::regclass AS relation, a.attname,
             nullif(regexp_replace(d.description, marker, ''), '') AS rest
@@ -100,7 +100,7 @@ BEGIN
             EXECUTE format('SECURITY LABEL FOR anon ON COLUMN %s.%I IS NULL', c.relation, c.attname);
         END IF;
     END LOOP;
-    -- a json column with several fields inside it has one label
+    -- A json column with several personal fields has one label.
     FOR c IN SELECT p.dataset, p.table_schema, p.table_name, p.column_name, p.type, p.subject_dataset,
         p.subject_column,
                     string_agg(DISTINCT p.treatment, ' and ' ORDER BY p.treatment) AS treatment,

@@ -21,7 +21,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     host constant text := coalesce(nullif(current_setting('cron.host', true), ''), 'localhost');
 BEGIN
-    -- pg_cron before 1.4 has no such setting, and only connects
+    -- pg_cron before 1.4 has no such setting: its jobs always connect.
     IF coalesce(current_setting('cron.use_background_workers', true), 'off')::boolean THEN
         RETURN;
     END IF;
@@ -43,7 +43,7 @@ DECLARE
     call text;
 BEGIN
     PERFORM etl_internal.require_pg_cron();
-    -- every argument with the type that the member has: nothing in its schema fits better
+    -- Each argument has the exact type, so that no other function of the schema is a better match.
     SELECT format('SELECT %I.%I(%s)', n.nspname, p.proname,
                   (SELECT string_agg(format('$%s::%s', t.i, format_type(t.type, NULL)), ', ' ORDER BY t.i)
                       FROM unnest(p.proargtypes::oid[]) WITH ORDINALITY t(type, i)))
@@ -55,7 +55,7 @@ BEGIN
       JOIN pg_namespace n ON n.oid = p.pronamespace
      WHERE e.extname = 'pg_cron' AND p.proname = function AND p.pronargs = cardinality(arguments)
        AND NOT EXISTS (SELECT FROM unnest(p.proargtypes::oid[]) WITH ORDINALITY t(type, i)
-                        -- a job's name was of type name before pg_cron 1.4
+                        -- Before pg_cron 1.4 a job's name had type name.
                         WHERE format_type(t.type, NULL) <> arguments[t.i]
                             AND NOT (format_type(t.type, NULL) = 'name' AND arguments[t.i] = 'text'))
      ORDER BY p.oid DESC LIMIT 1;

@@ -12,7 +12,7 @@ BEGIN
     END LOOP;
 END $$;
 
--- whoever may read all settings may read these
+-- A role that may read all settings may read these.
 GRANT USAGE ON SCHEMA etl TO pg_read_all_settings;
 GRANT EXECUTE ON FUNCTION etl_internal.settings() TO pg_read_all_settings;
 GRANT SELECT ON etl.setting TO pg_read_all_settings;

@@ -48,7 +48,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         SELECT r FROM unnest(materialized_views.relations) r
         UNION
         SELECT i.inhparent FROM a JOIN pg_inherits i ON i.inhrelid = a.oid),
-    -- relations and functions that read them, through each other; one whose body is a text may read anything
+    -- The relations and functions that read them, directly or through each other. A function whose body is a text
+    -- may read anything.
     d(class, oid, depth) AS (
         SELECT 'pg_class'::regclass::oid, a.oid, 0 FROM a
         UNION
@@ -70,7 +71,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
             UNION ALL
             SELECT p.classid, p.objid, 0 FROM pg_depend p
              WHERE p.refclassid = d.class AND p.refobjid = d.oid AND p.classid = 'pg_proc'::regclass) n
-         -- a function may be replaced by one that reads what reads it
+         -- A function can be replaced by one that reads a relation which reads the function.
          WHERE d.depth < 100)
     SELECT d.oid, max(d.depth) FROM d JOIN pg_class c ON d.class = 'pg_class'::regclass AND c.oid = d.oid
      WHERE c.relkind = 'm' AND d.oid <> ALL (materialized_views.relations) GROUP BY d.oid
@@ -103,23 +104,23 @@ DECLARE
     statements boolean := false;
 BEGIN
     PERFORM etl_internal.require_writable('etl_erasure_purge');
-    -- two callers would decide about the same rows
+    -- Two callers would decide about the same rows.
     LOCK TABLE etl.purge_pending IN SHARE ROW EXCLUSIVE MODE;
     PERFORM etl_internal.refuse_citus_table(q.relation)
         FROM (SELECT DISTINCT o.relation FROM etl.purge_pending o WHERE o.wal_lsn IS NULL) q;
-    -- statements as they were typed, which name the people
+    -- Statements in pg_stat_statements contain identifiers of the people as they were typed.
     FOR command IN SELECT c FROM etl_internal.statements_about_erased() c LOOP
         statements := true;
         RETURN NEXT command;
     END LOOP;
-    -- a table that is gone has no file
+    -- A table that was dropped has no file any more.
     DELETE FROM etl.purge_pending q
      WHERE q.wal_lsn IS NULL AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = q.relation)
        AND EXISTS (SELECT FROM etl.purge_pending o WHERE o.xid = q.xid AND o.relation <> q.relation);
 
-    -- copies that were made while the erasure was open, or by a snapshot from before it
+    -- Materialized views may have been filled while the erasure was open, or with an older snapshot.
     WITH unfinished AS (
-        -- where there is a materialized view that is not among them yet
+        -- Erasures for which a materialized view has no row yet.
         SELECT q.xid FROM etl.purge_pending q GROUP BY q.xid
         HAVING bool_or(q.wal_lsn IS NULL)
            AND EXISTS (SELECT FROM pg_class m WHERE m.relkind = 'm'
@@ -129,7 +130,7 @@ BEGIN
           FROM unfinished u JOIN etl.purge_pending q USING (xid)
           JOIN pg_class c ON c.oid = q.relation AND c.oid <> ALL (catalogs) AND c.relkind <> 'm'
     ), copy AS MATERIALIZED (
-        -- looked for once for each table, whatever the number of erasures
+        -- Each table is looked up once, however many erasures there are.
         SELECT r.relation, v.view
           FROM (SELECT DISTINCT w.relation FROM pending w) r
          CROSS JOIN LATERAL etl_internal.materialized_views(ARRAY[r.relation]) v
@@ -138,8 +139,8 @@ BEGIN
     SELECT DISTINCT w.xid, w.last_xid, c.view, 0::oid FROM pending w JOIN copy c USING (relation)
     ON CONFLICT DO NOTHING;
 
-    -- tables: rewritten when there is another file that keeps no row version the erasure replaced;
-    -- materialized views: refreshed, those that read others after them
+    -- A table is done when it has another file without a row version that the erasure has replaced. A materialized
+    -- view is done when it was refreshed, after the materialized views that it reads.
     FOR p IN
         SELECT q.relation, format('%I.%I', n.nspname, c.relname) AS name, c.relkind, c.relkind = 'm' AS is_view,
             c.relispopulated AS has_rows,
@@ -149,7 +150,7 @@ BEGIN
                c.relkind IN ('r', 'm', 't')
                    AND bool_or(q.filenode IS NOT NULL AND (q.filenode = pg_relation_filenode(c.oid)
                        OR (c.relkind <> 'm' AND NOT etl_internal.older(q.last_xid::xid, c.relfrozenxid)))) AS rewrite,
-               -- only its statistics are of rows that were erased
+               -- Only the statistics of this relation are about erased rows.
                bool_and(q.filenode IS NULL) AND c.relkind IN ('r', 'p', 'f') AS is_only_sampled
           FROM etl.purge_pending q JOIN pg_class c ON c.oid = q.relation JOIN pg_namespace n ON n.oid = c.relnamespace
           LEFT JOIN etl_internal.materialized_views((SELECT array_agg(DISTINCT o.relation) FROM etl.purge_pending o
@@ -163,7 +164,7 @@ BEGIN
             IF p.has_rows THEN
                 has_older := etl_internal.has_older_rows(p.relation, p.erased_by);
             END IF;
-            -- what reads one that is refreshed, or was refreshed since, is older than it
+            -- A view that reads a view which is refreshed now, or was refreshed since, is out of date.
             rewrite := rewrite OR p.is_new OR has_older
                 OR EXISTS (SELECT FROM etl.purge_pending o JOIN pg_class c ON c.oid = o.relation AND c.relkind = 'm'
                             WHERE o.relation <> p.relation
@@ -183,11 +184,11 @@ BEGIN
                                                  AND l.mode IN ('ExclusiveLock', 'AccessExclusiveLock')
                                                      AND l.pid <> pg_backend_pid()));
         END IF;
-        -- statistics from before the rewrite: who made them may have seen older rows
+        -- An ANALYZE from before the rewrite may have seen older rows.
         since := p.made_by;
         IF p.is_only_sampled THEN
-            -- nothing rewrites it: those from before the erasure, or before one of its partitions or children was
-            -- rewritten
+            -- Nothing rewrites such a relation. Its statistics are stale if they are older than the erasure, or than
+            -- the rewrite of one of its partitions or children.
             WITH RECURSIVE t(relid) AS (
                 SELECT i.inhrelid FROM pg_inherits i WHERE i.inhparent = p.relation
                 UNION SELECT i.inhrelid FROM t JOIN pg_inherits i ON i.inhparent = t.relid)
@@ -204,14 +205,14 @@ BEGIN
           FROM etl_internal.statistics_of(p.relation) s;
         IF stale THEN
             analyses := analyses + 1;
-            -- a foreign table is not asked, for its server may be away
+            -- A foreign table is not read, because its server may not be reachable.
             is_empty := NOT p.has_rows OR p.relkind = 'f';
-            -- a view that took the table's place has no row that a rewrite could free
+            -- A view that has replaced the table has no rows of its own.
             IF p.has_rows AND p.relkind IN ('r', 'm', 't', 'p') THEN
                 is_empty := etl_internal.is_empty(p.relation);
             END IF;
             IF is_empty OR (renewed AND NOT rewrite) THEN
-                -- ANALYZE leaves an empty table's statistics as they were, and those of columns without a target
+                -- ANALYZE keeps the statistics of an empty table, and those of a column without a statistics target.
                 older := CASE WHEN is_empty THEN ''
                     ELSE format(' AND pg_catalog.age(xmin) OPERATOR(pg_catalog.>) pg_catalog.age(%L::pg_catalog.xid)',
                     since) END;
@@ -247,7 +248,7 @@ BEGIN
         END IF;
     END LOOP;
 
-    -- planner statistics: rewritten after every table's were made anew
+    -- The catalogs of statistics are rewritten after the statistics of all tables were made anew.
     FOR p IN
         SELECT q.xid, q.relation,
                (analyses > 0 OR q.filenode = pg_relation_filenode(q.relation)
@@ -270,7 +271,7 @@ BEGIN
       WHERE c.oid = ANY (catalogs) AND c.oid IN (SELECT q.relation FROM etl.purge_pending q WHERE q.wal_lsn IS NULL)
           ORDER BY 1;
 
-    -- the log: what is older than the last rewrite of an erasure's tables
+    -- Write-ahead log from before the last rewrite of an erasure's tables has old row versions.
     SELECT max(f.lsn) INTO needed
       FROM (SELECT max(q.wal_lsn) AS lsn FROM etl.purge_pending q
           GROUP BY q.xid HAVING bool_and(q.wal_lsn IS NOT NULL)) f;
@@ -286,8 +287,8 @@ BEGIN
     END IF;
     IF needed IS NOT NULL THEN
         segments := etl_internal.wal_segments_before(needed);
-        -- Each switch ends a segment and begins the next, overwriting what a recycled one holds; the
-        -- checkpoint lets older ones go.
+        -- Each switch ends a segment and begins the next, which overwrites a recycled segment. The checkpoint removes
+        -- older segments.
         RETURN NEXT 'SELECT pg_catalog.pg_switch_wal()';
         RETURN NEXT 'CHECKPOINT';
         FOR i IN 1 .. segments LOOP
@@ -313,7 +314,7 @@ BEGIN
 
     UPDATE etl.erasure e SET purged_at = clock_timestamp()
      WHERE NOT statements AND e.purged_at IS NULL AND NOT EXISTS (SELECT FROM etl.purge_pending q WHERE q.xid = e.xid)
-       -- what was out of reach then may still hold the person
+       -- A place that was out of reach may still contain the person.
        AND NOT EXISTS (SELECT FROM jsonb_array_elements(e.remarks) r JOIN etl.former_places(e.dataset) f
                            ON f.place = r ->> 'place'
                              AND (f.remark = r ->> 'remark' OR f.remark LIKE 'it has held%'

@@ -59,7 +59,7 @@ COMMENT ON COLUMN etl.quarantine.reason IS 'Why it was discarded; no personal da
 SELECT pg_catalog.pg_extension_config_dump('etl.quarantine', '');
 SELECT pg_catalog.pg_extension_config_dump('etl.quarantine_quarantine_id_seq', '');
 
--- whom a record is about is found by its columns, which follow a record that is mended by hand
+-- A record's person is found by these columns, which a trigger sets anew when the record is mended by hand.
 CREATE FUNCTION etl_internal.note_mended() RETURNS trigger
 LANGUAGE c AS 'MODULE_PATHNAME', 'etl_note_mended';
 COMMENT ON FUNCTION etl_internal.note_mended()

@@ -26,7 +26,7 @@ BEGIN
     IF wanted IS NOT NULL THEN
         PERFORM etl_internal.require_dataset(wanted);
     END IF;
-    -- a restored database may have lost a hold
+    -- A restored database may lack a hold.
     PERFORM etl_internal.require_journal();
     -- The dataset that was asked for is named where it cannot be done; of all, the others go on.
     FOR d IN SELECT t.dataset, t.is_valid FROM etl_internal.definitions() t
@@ -51,8 +51,8 @@ BEGIN
             refused := refused || d.dataset;
         END;
     END LOOP;
-    -- what stands in the history for files and records that are still there is kept: they go first, of
-    -- all datasets, so that one call removes all that is due
+    -- The history of files and records that still exist is kept. Files and records of all datasets are removed
+    -- first, so that one call removes everything that is due.
     FOR d IN SELECT t.dataset, t.people_dataset, h AS histories FROM etl_internal.definitions() t CROSS
         JOIN unnest(ARRAY[false, true]) h
               WHERE (wanted IS NULL OR t.dataset = wanted) AND t.dataset <> ALL (refused)
@@ -82,7 +82,7 @@ BEGIN
                                AND etl.subject_pseudonym(people, q.subject) IN
                                    (SELECT h.subject FROM etl.hold h WHERE h.dataset = people AND h.subject IS NOT NULL
                                        AND h.released_at IS NULL))
-                           -- nobody can tell whom it is about
+                           -- Nobody can tell whose record this is.
                            OR (q.subject IS NULL AND EXISTS (SELECT FROM etl.hold h WHERE h.dataset = people
                                AND h.released_at IS NULL)) AS held
                       FROM etl.quarantine q
@@ -92,14 +92,14 @@ BEGIN
                      WHERE q.quarantine_id = e.quarantine_id AND NOT e.held RETURNING 1)
                 SELECT (SELECT count(*) FROM gone), (SELECT count(*) FROM expired e WHERE e.held) INTO removed, held;
             ELSE
-                -- a file that is still on disk keeps its row: it is how an erasure finds the file,
-                -- and how a second delivery is recognised
+                -- A file that is still on disk keeps its row, by which an erasure finds the file and a run
+                -- recognises a second delivery.
                 WITH gone AS (
                     DELETE FROM etl.file f
                      WHERE f.dataset = d.dataset AND f.finished_at < before AND f.archived_path IS NULL
                          AND f.processed_path IS NULL
                        AND NOT EXISTS (SELECT FROM etl.quarantine q WHERE q.file_id = f.file_id)
-                       -- but for the removal of its files, which is this call's own or certain
+                       -- A pending removal of its files does not count: this call or the next recovery carries it out.
                        AND NOT EXISTS (SELECT FROM etl.file_action a WHERE a.file_id = f.file_id
                            AND (a.action <> 'remove' OR a.to_path <> ''))
                     RETURNING 1)

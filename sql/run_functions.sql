@@ -35,7 +35,7 @@ CREATE PROCEDURE @extschema@.etl_load(dataset text DEFAULT NULL)
 LANGUAGE plpgsql AS $$
 DECLARE
     -- A procedure that commits cannot have a search_path of its own: types are named with their schema as well.
-    -- Files that fail are tried once: by the runs' numbers, because clocks are put back.
+    -- A file that fails is tried once. Runs are told apart by number, because a clock can be put back.
     last_run constant pg_catalog.int8 := (SELECT CASE WHEN s.is_called THEN s.last_value ELSE 0 END
         FROM etl.run_run_id_seq s);
     next_dataset pg_catalog.text;
@@ -46,7 +46,7 @@ DECLARE
     first_state pg_catalog.text;
 BEGIN
     PERFORM etl_internal.require_writable('etl_load');
-    -- what other sessions have loaded must be seen, whatever the default is
+    -- Whatever the default isolation level is, this must see the rows that other sessions have loaded.
     IF pg_catalog.current_setting('transaction_isolation') OPERATOR(pg_catalog.<>) 'read committed' THEN
         COMMIT;
         SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
@@ -60,7 +60,7 @@ BEGIN
             batch := etl_internal.run_batch(next_dataset, last_run, batches OPERATOR(pg_catalog.=) 0);
             COMMIT;
             SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
-            -- its row stays, and the others have their turn
+            -- The run's row stays, and the other datasets are loaded.
             IF batch.sqlstate IS NOT NULL THEN
                 first_state := coalesce(first_state, batch.sqlstate);
                 failed := pg_catalog.array_append(failed, pg_catalog.format('"%s"', next_dataset));
@@ -68,7 +68,7 @@ BEGIN
                     pg_catalog.format('%s: %s (SQLSTATE %s)', next_dataset, batch.error, batch.sqlstate));
                 EXIT;
             END IF;
-            -- nothing left, or another session is running the dataset: then the rest is its work
+            -- No file is left, or another session is running the dataset and will load the rest.
             EXIT WHEN batch.files OPERATOR(pg_catalog.=) 0;
             batches := batches OPERATOR(pg_catalog.+) 1;
         END LOOP;

@@ -4,7 +4,7 @@ CREATE FUNCTION @extschema@.etl_schedule(dataset text DEFAULT NULL, schedule tex
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
-    -- with every argument and its type: no procedure that somebody puts beside it fits better
+    -- Each argument has the exact type, so that no other procedure of the schema is a better match.
     load constant text := 'CALL @extschema@.etl_load(%L::pg_catalog.text)';
     d record;
     wanted text;
@@ -44,14 +44,14 @@ CREATE FUNCTION etl_internal.schedule_purge_steps(again boolean DEFAULT false) R
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     command text;
-    -- each in a job of its own, but for switches of the log that follow each other
+    -- Each command is a job of its own, except that switches of the log that follow each other are one job.
     commands text[] := '{}';
     switch constant text := 'SELECT pg_catalog.pg_switch_wal()%';
     step int := 0;
     zone constant text := coalesce(current_setting('cron.timezone', true), 'GMT');
     start constant timestamptz := clock_timestamp() + interval '1 minute';
 BEGIN
-    -- those of the last round have run; a job that takes itself away while it runs would be called canceled
+    -- The jobs of the last round have run. A job that removed itself while it runs would be reported as canceled.
     PERFORM etl_internal.cron_unschedule(CASE WHEN again THEN '^pg_etl maintenance purge step [0-9]+$'
         ELSE '^pg_etl maintenance purge (step [0-9]+|next)$' END);
     FOR command IN SELECT c FROM @extschema@.etl_erasure_purge() c LOOP
@@ -67,7 +67,7 @@ BEGIN
             to_char((start + step * interval '1 minute') AT TIME ZONE zone, 'FMMI FMHH24 FMDD FMMM') || ' *', command);
     END LOOP;
     IF step > 0 THEN
-        -- the next round, until one finds nothing to do
+        -- A round schedules the next one until nothing is left to do.
         RETURN NEXT etl_internal.cron_schedule('pg_etl maintenance purge next',
             to_char((start + (step + 1) * interval '1 minute') AT TIME ZONE zone, 'FMMI FMHH24 FMDD FMMM') || ' *',
             'SELECT etl_internal.schedule_purge_steps(again => true)');
@@ -94,7 +94,7 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     SELECT etl_internal.require_writable('etl_schedule_retention');
     SELECT etl_internal.require_pg_cron();
     SELECT etl_internal.warn_of_cron_connections();
-    -- with every argument and its type: no function that somebody puts beside it fits better
+    -- Each argument has the exact type, so that no other function of the schema is a better match.
     SELECT etl_internal.cron_schedule('pg_etl maintenance retention', schedule,
         'SELECT @extschema@.etl_retention(NULL::pg_catalog.text)')
 $$;
@@ -106,7 +106,7 @@ CREATE FUNCTION @extschema@.etl_unschedule(dataset text DEFAULT NULL) RETURNS SE
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     SELECT etl_internal.require_writable('etl_unschedule');
     SELECT etl_internal.cron_unschedule(coalesce('^pg_etl load ' || dataset || '$', '^pg_etl (load|maintenance)( |$)'))
-     -- what has other characters is no dataset's name, and might be a regular expression
+     -- A text with other characters is not the name of a dataset, and might be a regular expression.
      WHERE dataset IS NULL OR dataset ~ '^[a-z0-9_]+$'
 $$;
 COMMENT ON FUNCTION @extschema@.etl_unschedule(text)

@@ -60,10 +60,10 @@ COMMENT ON FUNCTION etl_internal.guard_tombstone()
     IS 'Guards etl.tombstone: raises 42501 unless a tombstone is lifted, or its subject has become known';
 CREATE TRIGGER stays_as_it_is BEFORE UPDATE ON etl.tombstone
     FOR EACH ROW EXECUTE FUNCTION etl_internal.guard_tombstone();
--- ALWAYS: session_replication_role = replica does not switch it off
+-- With ENABLE ALWAYS session_replication_role = replica does not switch the trigger off.
 ALTER TABLE etl.tombstone ENABLE ALWAYS TRIGGER stays_as_it_is;
 
--- a view: who may read etl.health may not read pseudonyms
+-- This is a view, because a role that may read etl.health may not read pseudonyms.
 CREATE VIEW etl.changed_tombstone AS
     SELECT t.tombstone_id, t.erasure_id
       FROM etl.tombstone t JOIN etl.erasure e USING (erasure_id)

@@ -96,7 +96,7 @@ write_outcome(const std::string &path, JournalEnd &known, JournalLine::Kind kind
 	try
 	{
 		const ScopedFd file(open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
-		if (file.get() < 0 || !lock_file(file.get(), 10000, false))
+		if (file.get() < 0 || !lock_file(file.get(), limits::journal_outcome_wait_ms, false))
 			return;
 		JournalReader reader(file.get(), known);
 		for (JournalLine line; reader.next(line);)
@@ -214,7 +214,7 @@ open_for_append(const std::string &path, const JournalMark &mark, JournalEnd &en
 	ScopedFd file(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
 	if (file.get() < 0)
 		fail_journal_io(errno, "open", path);
-	if (!lock_file(file.get(), 60000, true))
+	if (!lock_file(file.get(), limits::journal_wait_ms, true))
 		throw pg::Error(sqlstate::lock_not_available,
 						"could not lock erasure journal \"" + path + "\"",
 						"Another server holds it.");
@@ -246,7 +246,7 @@ class JournalWriter
 	std::string &text() { return text_; }
 	void flush_if_long()
 	{
-		if (text_.size() >= 1 << 20)
+		if (text_.size() >= limits::journal_write_bytes)
 			write(false);
 	}
 	void finish() { write(true); }

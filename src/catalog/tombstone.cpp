@@ -34,7 +34,7 @@ Tombstones::load(const Catalog &catalog, const Definition &definition, OpenSpill
 	pg::Cursor cursor(read_tombstones_sql, {pg::param(dataset)});
 	std::unique_ptr<Tombstones> tombstones;
 	cursor.for_each(
-		10'000,
+		limits::cursor_rows,
 		[&](const pg::Rows &rows, uint64_t i)
 		{
 			if (!tombstones)

@@ -81,7 +81,10 @@ struct Treated
 		records.push_back(std::move(record));
 		violations.push_back(std::move(why));
 	}
-	bool many() const { return ids.size() >= 5000 || bytes >= 8 << 20; }
+	bool many() const
+	{
+		return ids.size() >= limits::treated_records || bytes >= limits::quarantine_bytes;
+	}
 	/// forget_key: the record is a request, whose key is an identifier.
 	void write(bool forget_key)
 	{

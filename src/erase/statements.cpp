@@ -9,6 +9,7 @@
 #include "core/privacy/key_form.h"
 #include "pg/guard.h"
 #include "pg/key_file.h"
+#include "pg/limits.h"
 #include "pg/spi.h"
 #include "pg/srf.h"
 
@@ -54,7 +55,7 @@ erased_people(const Catalog &catalog)
 	std::map<std::string, Erased> erased;
 	pg::Cursor cursor(read_unpurged_people_sql);
 	cursor.for_each(
-		10'000,
+		limits::cursor_rows,
 		[&](const pg::Rows &rows, uint64_t i)
 		{
 			const std::string dataset = rows.text(i, 0);
@@ -117,7 +118,7 @@ PG_ETL_ENTRY(etl_statements_about_erased)
 		[&]
 		{
 			pg::Cursor cursor("SELECT query FROM " + facts.text(0, 0) + " WHERE query IS NOT NULL");
-			cursor.for_each(100, [&](const pg::Rows &rows, uint64_t i)
+			cursor.for_each(limits::fetched_statements, [&](const pg::Rows &rows, uint64_t i)
 							{ named = named || names_somebody(erased, rows.text(i, 0)); });
 		});
 	if (named)

@@ -7,6 +7,7 @@
 #include "catalog/table_tree.h"
 #include "core/definition/column_path.h"
 #include "erase/subject_rows.h"
+#include "pg/limits.h"
 #include "pg/table_statement.h"
 
 namespace etl
@@ -111,7 +112,7 @@ TableVerifier::values_at(const Definition &definition, const TableDefinition &ta
 							   // the replacements in columns that are NOT NULL
 							   " AND c.value NOT IN ('[erased]', '0', 'false', '0001-01-01')",
 						   {first, second});
-	cursor.for_each(20'000, [&](const pg::Rows &rows, uint64_t i)
+	cursor.for_each(limits::cursor_rows, [&](const pg::Rows &rows, uint64_t i)
 					{ values.emplace(rows.integer(i, 0), rows.text(i, 1)); });
 	return values;
 }
@@ -129,7 +130,7 @@ TableVerifier::record_keys(const Definition &definition)
 							   quoted(first) + " t WHERE " + about->where + " AND " + key +
 							   " IS NOT NULL",
 						   {people_.texts(), people_.tokens()});
-	cursor.for_each(20'000,
+	cursor.for_each(limits::cursor_rows,
 					[&](const pg::Rows &rows, uint64_t i)
 					{
 						found.subjects.push_back(rows.text(i, 0));

@@ -11,6 +11,7 @@
 #include "pg/fault.h"
 #include "pg/guard.h"
 #include "pg/index_state.h"
+#include "pg/limits.h"
 #include "pg/settings.h"
 #include "pg/spi.h"
 
@@ -153,9 +154,7 @@ void
 PostponedIndexes::build_all()
 {
 	const size_t memory = pg::Settings::current().batch_memory * 3 / 8;
-	// One second for all indexes. A session that reads in an open transaction may keep it open for
-	// a long time, and may itself wait for this one.
-	constexpr std::chrono::milliseconds patience(1000), pause(10);
+	constexpr std::chrono::milliseconds patience(limits::index_wait_ms), pause(10);
 	const auto until = std::chrono::steady_clock::now() + patience;
 	std::vector<Index> free;
 	for (const Index &index : indexes_)

@@ -20,6 +20,7 @@
 #include "load/run_options.h"
 #include "pg/catalog_owner.h"
 #include "pg/guard.h"
+#include "pg/limits.h"
 #include "pg/settings.h"
 #include "pg/spi.h"
 #include "publish/plan.h"
@@ -93,7 +94,7 @@ known_paths(const std::string &dataset, const char *column)
 	pg::Cursor cursor("SELECT " + std::string(column) + " FROM etl.file WHERE dataset = $1 AND " +
 						  column + " IS NOT NULL AND status NOT IN ('failed', 'skipped')",
 					  {pg::param(dataset)});
-	cursor.for_each(10'000,
+	cursor.for_each(limits::cursor_rows,
 					[&](const pg::Rows &rows, uint64_t i) { known.insert(rows.text(i, 0)); });
 	return known;
 }

@@ -5,6 +5,7 @@
 
 #include "core/search/needle.h"
 #include "pg/guard.h"
+#include "pg/limits.h"
 #include "pg/spi.h"
 
 #include "catalog/citus.h"
@@ -22,8 +23,6 @@ namespace
 
 /// Separates columns, so that no match can span two columns.
 constexpr const char *separator = "E'\\x1f'";
-// few, because a row may be as long as etl.max_record_size or longer
-constexpr long rows_at_once = 16;
 
 // The tables of the extension, and the relations behind a definition's table.
 constexpr char member_tables_sql[] = R"(
@@ -93,7 +92,7 @@ for_rows(const std::string &sql, Visit &&visit)
 	for (;;)
 	{
 		pg::check_for_interrupts();
-		pg::call_spi([&] { SPI_cursor_fetch(portal, true, rows_at_once); });
+		pg::call_spi([&] { SPI_cursor_fetch(portal, true, limits::searched_rows); });
 		const pg::Rows rows(SPI_tuptable, SPI_processed);
 		if (rows.empty())
 			break;
@@ -136,7 +135,7 @@ locate_table(Oid table, const char *kind, const Needle &needle, Located &located
 			[&]
 			{
 				pg::TableCursor cursor(sql);
-				cursor.for_each(rows_at_once,
+				cursor.for_each(limits::searched_rows,
 								[&](const pg::Rows &rows, uint64_t i)
 								{
 									count += needle.count(rows.text(i, 0));

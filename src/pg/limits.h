@@ -43,6 +43,13 @@ inline constexpr size_t released_text_memory = either(4 << 20, 64);
 /// What the names and the outcome of a file take until its group is done
 /// (docs/explanation/hostile-input.md).
 inline constexpr uint64_t file_bytes = 3072;
+/// Hashes of files that a recovery has found a problem with.
+inline constexpr size_t troubled_file_memory = 1 << 20;
+/// Lines of the erasure journal that are written together.
+inline constexpr size_t journal_write_bytes = 1 << 20;
+/// The first batch of a run. Each is twice as large as the one before, up to what
+/// etl.batch_memory allows, so that loading can begin soon after the threads have started.
+inline constexpr uint64_t first_batch_bytes = 1 << 20;
 /// A document with more memory than this is not kept for the next record.
 inline constexpr size_t kept_document_bytes = 4 << 20;
 /// Lines of a processed file in one row of COPY.
@@ -72,6 +79,14 @@ inline constexpr size_t checked_keys = 200'000;
 inline constexpr int64_t own_references = 1'000'000;
 /// Quarantined records that are fetched. Each may be as long as etl.max_record_size.
 inline constexpr size_t fetched_records = 4;
+/// Quarantined records that an erasure writes, beside quarantine_bytes.
+inline constexpr size_t treated_records = 5000;
+/// Rows of a table that etl_locate fetches. A row may be longer than etl.max_record_size.
+inline constexpr long searched_rows = 16;
+/// Rows of pg_stat_statements that are fetched.
+inline constexpr long fetched_statements = 100;
+/// Rows with a few short columns that are fetched from a cursor.
+inline constexpr long cursor_rows = 10'000;
 /// Rows of etl.file_action that are inserted. The server has the rows of a statement in memory
 /// several times.
 inline constexpr size_t inserted_actions = 1000;
@@ -144,5 +159,14 @@ inline constexpr size_t named_obstacles = 20;
 inline constexpr uint64_t little_room = UINT64_C(1) << 30;
 /// Seconds after which nobody looks any more whether a process still writes to an archived file.
 inline constexpr int64_t watched_seconds = 86'400;
+
+// ---- time in milliseconds
+
+/// How long an erasure waits for another server's lock on the journal, and how long the end of a
+/// transaction does before it leaves its line to the next erasure.
+inline constexpr int journal_wait_ms = 60'000, journal_outcome_wait_ms = 10'000;
+/// How long a run waits for the locks of all indexes that it builds at its end. A session that
+/// reads in an open transaction may keep it open for a long time, and may itself wait for the run.
+inline constexpr int index_wait_ms = 1000;
 
 } // namespace etl::limits

@@ -312,7 +312,7 @@ class Recovery
 	std::vector<int64_t> done_; ///< numbers of actions whose rows are still there
 	int64_t last_;              ///< number of the last action that was looked at
 	KeySet troubled_{[] { return std::make_unique<pg::TempFile>(); },
-					 1 << 20}; ///< numbers of the files with a problem so far
+					 limits::troubled_file_memory}; ///< numbers of the files with a problem so far
 };
 
 } // namespace

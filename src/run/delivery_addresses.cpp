@@ -1,6 +1,7 @@
 // etl_internal.delivery_addresses: the rows of the view data.delivery_addresses.
 #include "core/base/sqlstate.h"
 #include "pg/guard.h"
+#include "pg/limits.h"
 #include "pg/spi.h"
 #include "pg/srf.h"
 #include "pg/table_statement.h"
@@ -38,7 +39,7 @@ PG_ETL_ENTRY(etl_delivery_addresses)
 	pg::TableCursor cursor("SELECT t.transaction_id::uuid, t.customer_id::bigint, t.address::text,"
 						   " t.postcode::text, t.city::text, t.country::text"
 						   " FROM data.transactions t");
-	cursor.for_each(1000,
+	cursor.for_each(etl::limits::copied_rows,
 					[&](const pg::Rows &rows, uint64_t i) { result.add_tuple(rows.tuple(i)); });
 	return static_cast<Datum>(0);
 }

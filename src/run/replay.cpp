@@ -163,7 +163,7 @@ class Replay
 			{ids == nullptr ? pg::param(definition_.dataset) : pg::param_array(*ids)});
 		size_t from = 0;
 		int64_t bytes = 0;
-		cursor.for_each(10'000,
+		cursor.for_each(limits::cursor_rows,
 						[&](const pg::Rows &rows, uint64_t i)
 						{
 							file_ends_[rows.integer(i, 1)] = records_.size();

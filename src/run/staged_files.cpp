@@ -531,7 +531,7 @@ class Run
 	PostponedIndexes postponed_;
 	/// Bytes of the next batch. The first batches are small, and each is twice as large as the one
 	/// before, so that loading can begin soon after the threads have started.
-	uint64_t enough_ = 1 << 20;
+	uint64_t enough_ = limits::first_batch_bytes;
 };
 
 } // namespace

@@ -70,6 +70,16 @@ is(sql(q{SELECT count(*) FROM etl_run() WHERE status = 'succeeded'}), '3', 'and 
 is(counts(), '2|2', 'nothing is lost');
 is(sql(q{SELECT count(*), count(resumed_by) FROM etl.pause}), '3|3', 'the pauses are kept');
 
+# ---- between two batches of a backlog
+deliver(3, 3);
+my $last = sql(q{SELECT max(run_id) FROM etl.run});
+is(sql(qq{SELECT status FROM etl_internal.run_batch('a', $last, true)}), 'succeeded', 'a batch of a backlog');
+deliver(4, 4);
+is(sql(qq{SELECT (etl_pause('a', 'enough')).reason; SELECT status, files FROM etl_internal.run_batch('a', $last, false)}), "enough\nskipped|0", 'a pause ends it before the next batch');
+is(sql(q{SELECT count(*) FROM etl.run WHERE error LIKE '%: enough'}), '1', 'which etl.run tells');
+is(sql(q{SELECT count(*) FROM etl_resume()}), '1', 'it is resumed');
+is(sql(q{CALL etl_load(); SELECT (SELECT count(*) FROM data.a) || '|' || (SELECT count(*) FROM data.b)}), '4|4', 'and the backlog goes on where it was');
+
 # ---- mistakes, a dropped dataset, rights, a rollback, a dump
 refused(q{SELECT etl_pause('nope', 'x')}, '42704', 'a dataset that does not exist cannot be paused');
 refused(q{SELECT etl_resume('nope')}, '42704', 'nor resumed');

@@ -1,3 +1,7 @@
+// The order of an erasure: people, tables, quarantine, files.
+//
+// Next door: erase_tables.cpp, erase_quarantine.cpp and erase_files.cpp treat what is found there;
+// erase.cpp locks, calls this engine and records what became of the requests (erasure_rows.cpp).
 #include "erase/eraser.h"
 
 #include "anonymize/removal.h"

@@ -1,4 +1,7 @@
-// Requests for erasure that come in the records of a dataset.
+// Requests for erasure that come in the records of a dataset: they are staged like all records, and
+// then carried out by slices.
+//
+// Next door: resolve_requests.cpp finds whom a request is about, erase.cpp carries it out.
 #include <algorithm>
 #include <array>
 #include <cerrno>

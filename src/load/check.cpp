@@ -1,3 +1,7 @@
+// The checks of a batch that ask the database: which keys exist, and which references are missing.
+//
+// Next door: core/staging has made all checks that need no database; missing_references.cpp says
+// what is missing in the words of a violation; load.cpp loads the records that are still accepted.
 #include <algorithm>
 #include <bit>
 #include <map>

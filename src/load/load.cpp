@@ -1,3 +1,8 @@
+// The load of a batch: COPY into the target tables, updates of rows that are there, and the search
+// for the rows that a table refuses.
+//
+// Next door: check.cpp has decided which records are accepted; load_rows.h hands their rows to
+// COPY; replace_rows.cpp updates; quarantine.cpp keeps what was refused.
 #include <algorithm>
 #include <map>
 #include <optional>

@@ -1,4 +1,6 @@
 // Recovery: carries out the actions that committed runs have planned and not done yet.
+//
+// Next door: plan.cpp has made the plan, carry_out.cpp does one action.
 #include <algorithm>
 #include <cerrno>
 #include <cstring>

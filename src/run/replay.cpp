@@ -1,3 +1,8 @@
+// Quarantined records once more: reads them from the catalog, stages them on the main thread, and
+// lets them pass the same steps as the records of a file.
+//
+// Next door: release.cpp decides which records are replayed because a key has arrived,
+// merge_processed.cpp adds what was loaded to the processed files of their files.
 #include "run/replay.h"
 
 #include <algorithm>

@@ -1,3 +1,8 @@
+// What must hold before a dataset is run, the dataset's lock, and the row of etl.run.
+//
+// Next door: staged_files.cpp takes up the files and loads them batch by batch, release.cpp loads
+// records that waited for what was loaded, replay.cpp runs quarantined records, and run_all.cpp
+// runs every dataset.
 #include "run/run.h"
 
 #include "audit/journal.h"

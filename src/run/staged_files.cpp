@@ -1,3 +1,9 @@
+// A run from its staged files to its plan: takes up files in groups, and lets each batch of their
+// records be checked, loaded, quarantined and exported.
+//
+// Next door: core/staging reads and types the records in threads; load/check.cpp and load/load.cpp
+// are the steps of a batch; processed_files.cpp has the files that are written; publish/plan.cpp
+// does what is left to do after the commit.
 #include "run/staged_files.h"
 
 #include <algorithm>

@@ -1,3 +1,8 @@
+// The threads that read, split and stage files: which thread takes which file, how far they may be
+// ahead, and how they stop.
+//
+// Next door: piece_filler.cpp turns the records of a file into a piece, staged_record.cpp one
+// record into typed rows; load/batch.h takes the pieces on the main thread.
 #include "core/staging/stager.h"
 
 #include <algorithm>

@@ -129,7 +129,7 @@ read_key(const std::string &path, const std::string &named)
 	struct stat info;
 	char bytes[4096];
 	if (fstat(fd.get(), &info) != 0 || !S_ISREG(info.st_mode))
-		throw Error(sqlstate::wrong_object_type, named + " is not a regular file");
+		throw Error(sqlstate::object_not_in_prerequisite_state, named + " is not a regular file");
 	if ((info.st_mode & 077) != 0)
 		throw Error(sqlstate::object_not_in_prerequisite_state, named + " can be read by others",
 					"It must be a regular file with mode 0600.", "chmod 600 " + path);

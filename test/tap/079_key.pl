@@ -156,8 +156,8 @@ ok(!-e "$data/new", 'nothing is made there');
 like(says($node, q{SELECT etl_erase('customers', '2')}, options => "-c etl.journal_dir=$_"), qr/55000: etl\.journal_dir ".*" is inside the data directory/, 'so is a journal')
   for "$data//j", "$outside/link/j", "$data/base/../j";
 POSIX::mkfifo("$outside/fifo", 0600) or die;
-like(says($node, q{SELECT etl_pseudonymize('x')}, options => "-c etl.key_file=$outside/fifo"), qr/42809: etl\.key_file ".*fifo" is not a regular file/, 'a FIFO is refused, and waits for nobody');
-like(says($node, q{SELECT etl_pseudonymize('x')}, options => "-c etl.key_file=$outside/dir"), qr/42809: etl\.key_file ".*dir" is not a regular file/, 'as is a directory');
+like(says($node, q{SELECT etl_pseudonymize('x')}, options => "-c etl.key_file=$outside/fifo"), qr/55000: etl\.key_file ".*fifo" is not a regular file/, 'a FIFO is refused, and waits for nobody');
+like(says($node, q{SELECT etl_pseudonymize('x')}, options => "-c etl.key_file=$outside/dir"), qr/55000: etl\.key_file ".*dir" is not a regular file/, 'as is a directory');
 # ---- in the workers of a parallel plan
 $node->safe_psql('postgres', 'CREATE TABLE many AS SELECT i FROM generate_series(1, 100000) i; ANALYZE many');
 my $parallel = 'SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0; SET max_parallel_workers_per_gather = 2;';

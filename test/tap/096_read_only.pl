@@ -16,7 +16,7 @@ $node->safe_psql('postgres', q{SELECT etl_run(); SELECT etl_erase('customers', '
 # each function with a call of it, and whether it works where nothing can be written
 my %writes = (
 	etl_define => q{etl_define('{"x-etl": {"dataset": "n", "files": ["n.json"]}}')}, etl_drop => q{etl_drop('products')}, etl_run => 'etl_run()', etl_replay => q{etl_replay('customers')},
-	etl_discard => q{etl_discard(1, 'x')}, etl_export => q{etl_export('customers', 'c.csv', 'csv')}, etl_schedule => 'etl_schedule()', etl_unschedule => 'etl_unschedule()',
+	etl_pause => q{etl_pause('customers', 'x')}, etl_resume => 'etl_resume()', etl_discard => q{etl_discard(1, 'x')}, etl_export => q{etl_export('customers', 'c.csv', 'csv')}, etl_schedule => 'etl_schedule()', etl_unschedule => 'etl_unschedule()',
 	etl_rotate_key => 'etl_rotate_key()', etl_label_columns => q{etl_label_columns('customers')}, etl_erase => q{etl_erase('customers', '1')}, etl_erase_failed => 'etl_erase_failed()',
 	etl_reinstate => q{etl_reinstate('customers', '77', 'x')}, etl_catalog_archive => 'etl_catalog_archive()', etl_reload => q{etl_reload('-infinity')}, etl_reapply => 'etl_reapply()',
 	etl_journal_renew => q{etl_journal_renew('x')}, etl_hold => q{etl_hold('customers', '1', 'x')}, etl_release_hold => q{etl_release_hold('customers', '1')},
@@ -27,7 +27,7 @@ my %reads = (
 	etl_read => q{etl_read('date=2020-01-01/hour=1/none.json')}, etl_validate => q{etl_validate('customers', '{}')}, etl_validate_file => q{etl_validate_file('customers', 'none.json')},
 	etl_anonymize => q{etl_anonymize('customers', '{"id": "1"}')}, etl_anonymized => q{etl_anonymized(NULL::data.customers, 'customers')}, etl_redact => q{etl_redact('x')}, etl_token => q{etl_token('customers', '1')},
 	etl_pseudonymize => q{etl_pseudonymize('x')}, etl_sha256 => q{etl_sha256('x')}, etl_partial => q{etl_partial('x')}, etl_random => 'etl_random()', etl_generalize => q{etl_generalize('2020-01-01'::date, 'year')},
-	etl_subject => q{etl_subject('customers', '1')}, etl_audit_verify => 'etl_audit_verify()', etl_signing_key => 'etl_signing_key()', etl_certificate => 'etl_certificate(1)',
+	etl_subject => q{etl_subject('customers', '1')}, etl_audit_verify => 'etl_audit_verify()', etl_help => 'etl_help()', etl_signing_key => 'etl_signing_key()', etl_certificate => 'etl_certificate(1)',
 	etl_locate => q{etl_locate('a@example.com')});
 my @functions = split /\n/, $node->safe_psql('postgres', q{SELECT DISTINCT p.proname FROM pg_depend d JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND e.extname = 'pg_etl'
   JOIN pg_proc p ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid WHERE d.deptype = 'e' AND p.pronamespace = 'public'::regnamespace ORDER BY 1});
